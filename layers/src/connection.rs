@@ -1,0 +1,122 @@
+//! What a message knows of the connection that it came by.
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use tokio::sync::Notify;
+
+use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub};
+
+/// What a message knows of the connection that it came by: whose it is, what `on_connect` made, the hub. Cheap
+/// to clone; it outlives the socket.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    client_id: ClientId,
+    context: Arc<dyn Any + Send + Sync>,
+    emitter: Emitter,
+    closed: AtomicBool,
+    on_closed: Notify,
+}
+
+impl Connection {
+    /// A connection of `client_id`, with the app's context value, whose effects and questions go to `hub`.
+    pub fn new<C: Send + Sync + 'static>(
+        client_id: ClientId,
+        context: Arc<C>,
+        hub: Arc<dyn Hub>,
+        declared: Declared,
+        limits: Arc<Limits>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            client_id,
+            context,
+            emitter: Emitter::new(hub, declared, limits),
+            closed: AtomicBool::new(false),
+            on_closed: Notify::new(),
+        }))
+    }
+
+    /// A connection without a socket, to a hub of its own: for trying a layer or a procedure by `oneshot`.
+    #[must_use]
+    pub fn detached<C: Send + Sync + 'static>(context: C) -> Self {
+        let client_id = ClientId::random();
+        let limits = Arc::new(Limits::default());
+        let hub = Arc::new(LocalHub::new());
+        hub.connect(client_id, &limits);
+        Self::new(client_id, Arc::new(context), hub, Declared::default(), limits)
+    }
+
+    /// Whose connection this is.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.0.client_id
+    }
+
+    /// The hub that this connection's effects go to.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<dyn Hub> {
+        self.0.emitter.hub()
+    }
+
+    /// What this connection may take.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.0.emitter.limits()
+    }
+
+    /// Sends from outside of a message.
+    #[must_use]
+    pub fn emitter(&self) -> &Emitter {
+        &self.0.emitter
+    }
+
+    /// What `on_connect` made, if it is a `C`.
+    #[must_use]
+    pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
+        self.0.context.clone().downcast().ok()
+    }
+
+    /// Says that the client has gone.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.on_closed.notify_waiters();
+    }
+
+    /// Whether the client has gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the client has gone.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let connection = self.clone();
+        async move {
+            let closed = connection.0.on_closed.notified();
+            tokio::pin!(closed);
+            // Listens first, then looks: a close between the two is seen.
+            closed.as_mut().enable();
+            if !connection.is_closed() {
+                closed.await;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("client_id", &self.0.client_id)
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

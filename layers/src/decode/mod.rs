@@ -1,0 +1,32 @@
+//! Decode: frames become messages, and what comes of them becomes frames again.
+//!
+//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). A [`Frame`]
+//! that is no message is answered with PARSE_ERROR by itself.
+//!
+//! ```
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use zocket_layers::{Connection, DecodeLayer, Frame, Message, Outcome, RawPayload, Reply};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let echo = ServiceBuilder::new().layer(DecodeLayer::json()).service(service_fn(
+//!     async |message: Message| {
+//!         let (_, (), payload): (_, _, RawPayload) = message.into_parts();
+//!         Ok::<_, BoxError>(Outcome::Reply(Reply::with_payload(payload)))
+//!     },
+//! ));
+//! let frame = Frame::new(Connection::detached(()), r#"{"type":"echo","payload":[1],"rpcId":7}"#);
+//! let answer = echo.oneshot(frame).await?;
+//! assert_eq!(answer.as_deref(), Some(br#"{"type":"__rpc_res","payload":[1],"rpcId":7}"#.as_slice()));
+//! # Ok(()) }
+//! ```
+
+mod encode;
+mod envelope;
+mod frame;
+mod future;
+mod layer;
+mod service;
+
+pub use self::{
+    encode::refusal_frame, frame::Frame, future::DecodeFuture, layer::DecodeLayer, service::DecodeService,
+};

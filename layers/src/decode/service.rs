@@ -1,0 +1,47 @@
+use std::task::{Context as Task, Poll};
+
+use bytes::Bytes;
+use tower::Service;
+
+use super::{DecodeFuture, Frame, encode::refusal_frame};
+use crate::{Message, Outcome};
+
+/// The service of [`DecodeLayer`](super::DecodeLayer). It answers with the frame to send back, if an answer is
+/// wanted.
+#[derive(Debug, Clone)]
+pub struct DecodeService<S> {
+    inner: S,
+}
+
+impl<S> DecodeService<S> {
+    /// Puts the stage around a service.
+    pub const fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S> {
+    type Response = Option<Bytes>;
+    type Error = S::Error;
+    type Future = DecodeFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, frame: Frame) -> Self::Future {
+        match frame.into_message() {
+            Ok(message) => {
+                let answer_to = message.parts().rpc_id.clone();
+                let limit = message.parts().connection.limits().message;
+                DecodeFuture::inner(self.inner.call(message), answer_to, limit)
+            }
+            Err((connection, rpc_id, error)) => {
+                metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
+                    .increment(1);
+                tracing::info!(client = %connection.client_id(), %error, "frame refused");
+                DecodeFuture::refused(rpc_id.map(|rpc_id| refusal_frame(&error, &rpc_id)))
+            }
+        }
+    }
+}

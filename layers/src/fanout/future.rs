@@ -1,0 +1,74 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context as Task, Poll, ready},
+};
+
+use pin_project::{pin_project, pinned_drop};
+use tower::BoxError;
+
+use crate::{ClientId, Hub, Reply, outbox::Outbox};
+
+/// The future of [`FanoutService`](super::FanoutService). Dropped before its end, as by a timeout, it counts as
+/// failed.
+#[pin_project(PinnedDrop)]
+#[derive(Debug)]
+pub struct FanoutFuture<F> {
+    #[pin]
+    inner: F,
+    outbox: Outbox,
+    client: ClientId,
+    hub: Arc<dyn Hub>,
+}
+
+impl<F> FanoutFuture<F> {
+    pub(super) const fn new(inner: F, outbox: Outbox, client: ClientId, hub: Arc<dyn Hub>) -> Self {
+        Self {
+            inner,
+            outbox,
+            client,
+            hub,
+        }
+    }
+}
+
+impl<F, E> Future for FanoutFuture<F>
+where
+    F: Future<Output = Result<Reply, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Reply, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let (outbox, client, hub) = (this.outbox, *this.client, this.hub);
+        let mut reply = match ready!(this.inner.poll(cx)) {
+            Ok(reply) => reply,
+            Err(error) => {
+                outbox.drop_held(client);
+                return Poll::Ready(Err(error.into()));
+            }
+        };
+        for effect in reply.effects.drain(..) {
+            if let Err(full) = hub.perform(Some(&client), effect) {
+                outbox.fail(full.into());
+            }
+        }
+        // What was noted after the handler had answered, and from now on.
+        let winner = reply.outbox.take();
+        let winner = winner.as_ref().unwrap_or(outbox);
+        winner.pass_up_to(outbox, client, hub);
+        match winner.take_failure().or_else(|| outbox.take_failure()) {
+            Some(failure) => Poll::Ready(Err(failure.into())),
+            None => Poll::Ready(Ok(reply)),
+        }
+    }
+}
+
+#[pinned_drop]
+impl<F> PinnedDrop for FanoutFuture<F> {
+    fn drop(self: Pin<&mut Self>) {
+        self.outbox.drop_held(self.client);
+    }
+}

@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use tower::Layer;
+
+use super::FanoutService;
+use crate::Hub;
+
+/// Gives each message a way out to a hub: passing, or under [`atomic`](Self::atomic) holding.
+#[derive(Debug, Clone)]
+pub struct FanoutLayer {
+    hub: Arc<dyn Hub>,
+    atomic: bool,
+}
+
+impl FanoutLayer {
+    /// Performs each effect as it is noted.
+    #[must_use]
+    pub const fn new(hub: Arc<dyn Hub>) -> Self {
+        Self { hub, atomic: false }
+    }
+
+    /// Performs the effects when the message has succeeded; drops them when it fails, times out or loses to
+    /// another attempt. Layers inside see them in [`Reply::effects`](crate::Reply::effects), and may change them.
+    ///
+    /// It is the message that is atomic, not the hub: where the hub can't take one of the effects, the others
+    /// are performed all the same, and the message is refused with OVERLOADED.
+    #[must_use]
+    pub fn atomic(mut self) -> Self {
+        self.atomic = true;
+        self
+    }
+}
+
+impl<S> Layer<S> for FanoutLayer {
+    type Service = FanoutService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        FanoutService::new(inner, self.hub.clone(), self.atomic)
+    }
+}

@@ -1,0 +1,149 @@
+//! Handlers: plain async functions at the end of a stack.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use pin_project::pin_project;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tower::Service;
+
+use crate::{Context, Error, Message, Reply, outbox::Outbox};
+
+/// What can answer a message: `async fn(Context<C>) -> Result<R, Error>`, or
+/// `async fn(Context<C>, I) -> Result<R, Error>` where the message has an input. `R` is the answer, `()` none.
+///
+/// An async closure without captures will do as well. Shared things live in the context's value.
+///
+/// `M` tells the two kinds apart; it is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't handle a message with the context `{C}` and the input `{I}`",
+    label = "not a handler for `Context<{C}>` and `{I}`",
+    note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, {I}) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
+    note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
+    note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type"
+)]
+pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
+    /// What it answers with.
+    type Answer: Serialize + JsonSchema + 'static;
+    /// What it runs as.
+    type Future: Future<Output = Result<Self::Answer, Error>> + Send;
+
+    /// Begins to handle one message.
+    fn handle(&self, cx: Context<C>, input: I) -> Self::Future;
+}
+
+impl<F, Fut, R, C, I> Handler<C, I, (Context<C>,)> for F
+where
+    F: Fn(Context<C>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send,
+    R: Serialize + JsonSchema + 'static,
+{
+    type Answer = R;
+    type Future = Fut;
+
+    fn handle(&self, cx: Context<C>, _: I) -> Fut {
+        self(cx)
+    }
+}
+
+impl<F, Fut, R, C, I> Handler<C, I, (Context<C>, I)> for F
+where
+    F: Fn(Context<C>, I) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send,
+    R: Serialize + JsonSchema + 'static,
+{
+    type Answer = R;
+    type Future = Fut;
+
+    fn handle(&self, cx: Context<C>, input: I) -> Fut {
+        self(cx, input)
+    }
+}
+
+/// A handler as the innermost service of a stack, inside of [`ContextLayer`](crate::ContextLayer).
+pub fn handler_fn<H, C, I, M>(handler: H) -> HandlerService<H, C, I, M>
+where
+    H: Handler<C, I, M>,
+{
+    HandlerService {
+        handler,
+        kind: PhantomData,
+    }
+}
+
+type Kind<C, I, M> = PhantomData<fn() -> (C, I, M)>;
+
+/// The service that [`handler_fn`] makes.
+pub struct HandlerService<H, C, I, M> {
+    handler: H,
+    kind: Kind<C, I, M>,
+}
+
+impl<H: Clone, C, I, M> Clone for HandlerService<H, C, I, M> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: self.handler.clone(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<H, C, I, M> fmt::Debug for HandlerService<H, C, I, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerService<{}>", std::any::type_name::<H>())
+    }
+}
+
+impl<H, C, I, M> Service<Message<I, Context<C>>> for HandlerService<H, C, I, M>
+where
+    H: Handler<C, I, M>,
+{
+    type Response = Reply;
+    type Error = Error;
+    type Future = HandlerFuture<H::Future>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, message: Message<I, Context<C>>) -> Self::Future {
+        let (_, cx, input) = message.into_parts();
+        let outbox = Context::outbox(&cx).clone();
+        HandlerFuture {
+            inner: self.handler.handle(cx, input),
+            outbox,
+        }
+    }
+}
+
+/// The future of [`HandlerService`].
+#[pin_project]
+#[derive(Debug)]
+pub struct HandlerFuture<F> {
+    #[pin]
+    inner: F,
+    outbox: Outbox,
+}
+
+impl<F, R> Future for HandlerFuture<F>
+where
+    F: Future<Output = Result<R, Error>>,
+    R: Serialize + 'static,
+{
+    type Output = Result<Reply, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(cx))?;
+        let mut reply = Reply::of(&answer)?;
+        reply.effects = this.outbox.take_held();
+        reply.outbox = Some(this.outbox.clone());
+        Poll::Ready(Ok(reply))
+    }
+}

@@ -1,0 +1,125 @@
+//! Telling the members of large rooms, a slice at a time.
+
+use std::{
+    collections::VecDeque,
+    future::Future,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+};
+
+use futures_util::future::{Either, select};
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::room::Room;
+
+/// So many members are told at a time; then another room has its turn, and other tasks theirs.
+const SLICE: usize = 128;
+
+/// Tells the members of large rooms that there is something to read. A room is in the queue at most once.
+#[derive(Debug)]
+pub(super) struct Flusher {
+    queue: Arc<Queue>,
+    backlog: u64,
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    turns: Mutex<VecDeque<Turn>>,
+    scheduled: Notify,
+    ended: Notify,
+}
+
+/// A room, and how far it has been told.
+#[derive(Debug)]
+struct Turn {
+    room: Arc<Room>,
+    next: usize,
+    /// What had been appended when the first member was told.
+    appended: u64,
+}
+
+impl Flusher {
+    pub(super) fn new(backlog: u64) -> Self {
+        Self {
+            queue: Arc::default(),
+            backlog,
+        }
+    }
+
+    /// Has a room's members told.
+    pub(super) fn schedule(&self, room: &Arc<Room>) {
+        self.queue.schedule(room);
+    }
+
+    /// Tells members until the hub is gone.
+    pub(super) fn run(&self) -> impl Future<Output = ()> + Send + 'static {
+        let (queue, backlog) = (self.queue.clone(), self.backlog);
+        async move {
+            let mut ended = pin!(queue.ended.notified());
+            loop {
+                let turn = queue.turns.lock().pop_front();
+                if let Some(turn) = turn {
+                    queue.take(turn, backlog);
+                    yield_now().await;
+                } else if let Either::Right(_) =
+                    select(pin!(queue.scheduled.notified()), ended.as_mut()).await
+                {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+/// The hub is gone.
+impl Drop for Flusher {
+    fn drop(&mut self) {
+        self.queue.ended.notify_one();
+    }
+}
+
+impl Queue {
+    fn schedule(&self, room: &Arc<Room>) {
+        if !room.scheduled.swap(true, Ordering::SeqCst) {
+            let turn = Turn {
+                room: room.clone(),
+                next: 0,
+                appended: room.begin_flush(),
+            };
+            self.turns.lock().push_back(turn);
+            self.scheduled.notify_one();
+        }
+    }
+
+    /// Tells one slice.
+    fn take(&self, mut turn: Turn, backlog: u64) {
+        if turn.next == 0 {
+            turn.appended = turn.room.begin_flush();
+        }
+        let to = turn.next + SLICE;
+        if turn.room.tell_slice(turn.next, to, backlog) {
+            turn.next = to;
+            self.turns.lock().push_back(turn);
+            return;
+        }
+        turn.room.scheduled.store(false, Ordering::SeqCst);
+        // Those who were told before the last entry was appended are told again.
+        if turn.room.has_more_than(turn.appended) {
+            self.schedule(&turn.room);
+        }
+    }
+}
+
+/// Lets other tasks have a turn, whatever the runtime.
+async fn yield_now() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return std::task::Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}

@@ -1,0 +1,241 @@
+//! The hub within one process.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use dashmap::DashMap;
+use futures_util::{FutureExt, future::BoxFuture};
+
+use super::{
+    Full, Hub, Mailbox,
+    flusher::Flusher,
+    log::{Entry, Group},
+    room::Room,
+};
+use crate::{ClientId, Effect, Event, Limits, Target};
+
+/// The hub within one process. Sending to a room appends to what the room sends; its members read that at their
+/// own pace, without a lock, so that neither the sender nor another room waits for them.
+///
+/// [`Hub::background`] must run for events to reach rooms of more than a few members in time; an app sees to that.
+pub struct LocalHub {
+    clock: Arc<AtomicU64>,
+    clients: DashMap<ClientId, Arc<Mailbox>>,
+    rooms: DashMap<Arc<str>, Arc<Room>>,
+    everyone: Arc<Room>,
+    flusher: Flusher,
+    backlog: u64,
+}
+
+impl LocalHub {
+    /// An empty hub with the backlog of the default [`Limits`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(&Limits::default())
+    }
+
+    /// An empty hub whose rooms take [`Limits::room_backlog`] bytes.
+    #[must_use]
+    pub fn with_limits(limits: &Limits) -> Self {
+        let backlog = limits.room_backlog as u64;
+        Self {
+            clock: Arc::default(),
+            clients: DashMap::new(),
+            rooms: DashMap::new(),
+            everyone: Arc::default(),
+            flusher: Flusher::new(backlog),
+            backlog,
+        }
+    }
+
+    /// How many clients are connected.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// How many rooms have members.
+    #[must_use]
+    pub fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    fn mailbox(&self, client: &ClientId) -> Option<Arc<Mailbox>> {
+        self.clients.get(client).map(|mailbox| mailbox.clone())
+    }
+
+    fn join(&self, mailbox: &Arc<Mailbox>, name: &Arc<str>) -> Result<(), Full> {
+        // The name stays locked until the member is in: a room is not removed with someone at its door.
+        let room = self.rooms.entry(name.clone()).or_default();
+        let entered = mailbox.enter(name, &room);
+        let empty = room.size() == 0;
+        drop(room);
+        if empty {
+            self.rooms.remove_if(name, |_, room| room.size() == 0);
+        }
+        entered
+    }
+
+    fn leave(&self, mailbox: &Mailbox, name: &str) {
+        self.rooms.remove_if(name, |_, room| {
+            mailbox.exit(name);
+            room.size() == 0
+        });
+    }
+
+    fn emit(&self, from: Option<&ClientId>, to: &Target, event: &Event) -> Result<(), Full> {
+        match to {
+            Target::Clients(ids) => {
+                let mut told = HashSet::new();
+                for id in ids {
+                    // One receiver needs no set to be told once.
+                    if (ids.len() == 1 || told.insert(id))
+                        && let Some(mailbox) = self.mailbox(id)
+                    {
+                        mailbox.push(event);
+                    }
+                }
+                return Ok(());
+            }
+            Target::Everyone => self.send(&self.everyone, None, None, event)?,
+            Target::Rooms(names) => match names.as_slice() {
+                [name] => {
+                    if let Some(room) = self.room(name) {
+                        self.send(&room, None, None, event)?;
+                    }
+                }
+                names => self.send_to_several(names, event)?,
+            },
+        }
+        // The sender's own connection reads it before the answer, even if the flusher is not so far yet.
+        if let Some(mailbox) = from.and_then(|from| self.mailbox(from)) {
+            mailbox.notify();
+        }
+        Ok(())
+    }
+
+    fn send_to_several(&self, names: &[Arc<str>], event: &Event) -> Result<(), Full> {
+        let names = names.iter().collect::<HashSet<_>>();
+        let group = Arc::new(Group::default());
+        let number = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+        let sent = names
+            .into_iter()
+            .filter_map(|name| self.room(name))
+            .map(|room| self.send(&room, Some(number), Some(&group), event))
+            // A room that is full keeps it from no other.
+            .fold(Ok(()), Result::and);
+        group.complete.store(true, Ordering::Release);
+        sent
+    }
+
+    fn room(&self, name: &str) -> Option<Arc<Room>> {
+        self.rooms.get(name).map(|room| room.clone())
+    }
+
+    fn send(
+        &self,
+        room: &Arc<Room>,
+        number: Option<u64>,
+        group: Option<&Arc<Group>>,
+        event: &Event,
+    ) -> Result<(), Full> {
+        let many = room.send(event.weight() as u64, self.backlog, || Entry {
+            number: number.unwrap_or_else(|| self.clock.fetch_add(1, Ordering::AcqRel) + 1),
+            group: group.cloned(),
+            event: event.clone(),
+        })?;
+        if many {
+            self.flusher.schedule(room);
+        }
+        Ok(())
+    }
+}
+
+impl Default for LocalHub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hub for LocalHub {
+    fn connect(&self, client: ClientId, limits: &Limits) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox::new(client, self.clock.clone(), limits));
+        mailbox.enter_everyone(&self.everyone);
+        self.clients.insert(client, mailbox.clone());
+        mailbox
+    }
+
+    fn disconnect(&self, mailbox: &Mailbox) {
+        for room in mailbox.begin_to_go() {
+            self.leave(mailbox, &room);
+        }
+        self.clients.remove(&mailbox.client_id());
+    }
+
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full> {
+        let (to, event) = match effect {
+            Effect::Emit { to, event } => (to, event),
+            Effect::Join(room) => {
+                return from
+                    .and_then(|from| self.mailbox(from))
+                    .map_or(Ok(()), |mailbox| self.join(&mailbox, &room));
+            }
+            Effect::Leave(room) => {
+                if let Some(mailbox) = from.and_then(|from| self.mailbox(from)) {
+                    self.leave(&mailbox, &room);
+                }
+                return Ok(());
+            }
+            Effect::Close(close) => {
+                if let Some(mailbox) = from.and_then(|from| self.mailbox(from)) {
+                    mailbox.close(close);
+                }
+                return Ok(());
+            }
+        };
+        self.emit(from, &to, &event)
+    }
+
+    fn has(&self, client: &ClientId, room: &str) -> bool {
+        self.clients.get(client).is_some_and(|mailbox| mailbox.has(room))
+    }
+
+    fn rooms(&self, client: &ClientId) -> Vec<Arc<str>> {
+        self.clients
+            .get(client)
+            .map(|mailbox| mailbox.rooms())
+            .unwrap_or_default()
+    }
+
+    fn members<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Vec<ClientId>> {
+        std::future::ready(self.room(room).map(|room| room.members()).unwrap_or_default()).boxed()
+    }
+
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize> {
+        std::future::ready(self.room(room).map_or(0, |room| room.size())).boxed()
+    }
+
+    /// Within one process, what was performed has been taken.
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        Some(self.flusher.run().boxed())
+    }
+}
+
+impl fmt::Debug for LocalHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalHub")
+            .field("clients", &self.client_count())
+            .field("rooms", &self.room_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! What a room sends: appended once, read by each member at its own pace, without a lock.
+
+use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+
+use parking_lot::Mutex;
+
+use crate::Event;
+
+/// One event, at its place in the order of the hub.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    /// From 1, across everything that the hub sends.
+    pub(super) number: u64,
+    /// Shared by the entries of one event that went to several rooms.
+    pub(super) group: Option<Arc<Group>>,
+    pub(super) event: Event,
+}
+
+/// What the entries of one event in several logs have in common: a member of several of the rooms takes one.
+#[derive(Debug, Default)]
+pub(super) struct Group {
+    /// Whether the event stands in all of the logs already.
+    pub(super) complete: AtomicBool,
+}
+
+/// A place in a log: the end, until something is appended there. Whoever holds it keeps all that follows, and
+/// nothing of what came before.
+#[derive(Debug, Default)]
+pub(super) struct Place(OnceLock<(Entry, Arc<Self>)>);
+
+impl Place {
+    /// What stands here, and the next place.
+    pub(super) fn get(&self) -> Option<&(Entry, Arc<Self>)> {
+        self.0.get()
+    }
+}
+
+/// The last holder of the first of many places lets them go one by one, not by recursion.
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut next = self.0.take().map(|(_, next)| next);
+        while let Some(place) = next {
+            next = Arc::into_inner(place)
+                .and_then(|mut place| place.0.take())
+                .map(|(_, next)| next);
+        }
+    }
+}
+
+/// A log's end, where entries are appended.
+#[derive(Debug, Default)]
+pub(super) struct Log(Mutex<Arc<Place>>);
+
+impl Log {
+    /// The place of the next entry.
+    pub(super) fn end(&self) -> Arc<Place> {
+        self.0.lock().clone()
+    }
+
+    /// Appends what `entry` makes. It is called under the log's lock: a number that it takes is in the log's
+    /// order.
+    pub(super) fn append<E>(&self, entry: impl FnOnce() -> Result<Entry, E>) -> Result<(), E> {
+        let mut end = self.0.lock();
+        let next = Arc::new(Place::default());
+        // The end is never filled but here.
+        let _ = end.0.set((entry()?, next.clone()));
+        *end = next;
+        Ok(())
+    }
+}

@@ -1,0 +1,340 @@
+//! Where a client's events come together.
+
+use std::{
+    collections::VecDeque,
+    fmt, mem,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    task::{Context as Task, Poll},
+};
+
+use futures_util::task::AtomicWaker;
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+
+use super::{
+    Full,
+    log::{Entry, Group, Place},
+    room::Room,
+};
+use crate::{ClientId, Close, Event, Limits};
+
+/// Where a client's events come together: those sent to the client, and those of its rooms, in the hub's order.
+/// One reader takes them, with [`poll_notified`](Self::poll_notified) and [`pull`](Self::pull).
+pub struct Mailbox {
+    client: ClientId,
+    /// Numbers everything that the hub sends.
+    clock: Arc<AtomicU64>,
+    max_rooms: usize,
+    max_direct: usize,
+    notified: AtomicBool,
+    reader: Arc<AtomicWaker>,
+    inbox: Mutex<Inbox>,
+}
+
+#[derive(Default)]
+struct Inbox {
+    /// What was sent to the client itself, or was left unread in a room that it has left.
+    direct: VecDeque<Entry>,
+    direct_weight: usize,
+    everyone: Option<Subscription>,
+    rooms: IndexMap<Arc<str>, Subscription>,
+    /// Groups of which an entry was read, as long as another one may come.
+    seen: Vec<Arc<Group>>,
+    close: Option<Close>,
+    overflowed: bool,
+    /// Nothing is read any more.
+    muted: bool,
+    /// The client was let go: it enters no room any more.
+    gone: bool,
+}
+
+/// A membership, as the member sees it.
+pub(super) struct Subscription {
+    pub(super) room: Arc<Room>,
+    /// What is to be read next.
+    pub(super) place: Arc<Place>,
+    /// Weight of what was read, for the room to see.
+    pub(super) read: Arc<AtomicU64>,
+}
+
+/// How it stands with a mailbox after a [`pull`](Mailbox::pull).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Delivery {
+    /// More may come.
+    Open,
+    /// The connection is to be closed after what was pulled.
+    Close(Close),
+    /// Too much was sent for what was read: events are lost, and with them the connection.
+    Overflowed,
+}
+
+impl Mailbox {
+    pub(super) fn new(client: ClientId, clock: Arc<AtomicU64>, limits: &Limits) -> Self {
+        Self {
+            client,
+            clock,
+            max_rooms: limits.rooms,
+            max_direct: limits.outbound,
+            notified: AtomicBool::new(false),
+            reader: Arc::default(),
+            inbox: Mutex::default(),
+        }
+    }
+
+    /// Whose mailbox this is.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.client
+    }
+
+    /// What wakes the reader; it may be used to wake it for other reasons.
+    #[must_use]
+    pub fn reader(&self) -> &Arc<AtomicWaker> {
+        &self.reader
+    }
+
+    /// Ready when there may be something to pull. Whoever polls last is woken.
+    pub fn poll_notified(&self, cx: &mut Task<'_>) -> Poll<()> {
+        self.reader.register(cx.waker());
+        if self.notified.load(Ordering::Acquire) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }
+
+    /// Appends to `events` all that there is to read, in order.
+    ///
+    /// What a client performed before something that is pulled now is pulled now too, or was before.
+    pub fn pull(&self, events: &mut Vec<Event>) -> Delivery {
+        self.notified.store(false, Ordering::SeqCst);
+        let mut inbox = self.inbox.lock();
+        inbox.pull(&self.clock, events);
+        if inbox.overflowed {
+            return Delivery::Overflowed;
+        }
+        inbox.close.clone().map_or(Delivery::Open, Delivery::Close)
+    }
+
+    /// Asks for the connection to be closed after what was sent before. The first close stands.
+    pub fn close(&self, close: Close) {
+        self.inbox.lock().close.get_or_insert(close);
+        self.notify();
+    }
+
+    /// Wakes the reader.
+    pub(super) fn notify(&self) {
+        if !self.notified.swap(true, Ordering::SeqCst) {
+            self.reader.wake();
+        }
+    }
+
+    /// Says that nothing will be pulled any more: nothing is kept for this client from here on, and nobody waits
+    /// for it. It stays in its rooms until it is let go.
+    pub fn mute(&self) {
+        self.silence(false);
+    }
+
+    /// Gives up on a reader that does not read, and on all that it has not read.
+    pub(super) fn overflow(&self) {
+        self.silence(true);
+        self.notify();
+    }
+
+    fn silence(&self, overflowed: bool) {
+        let unread = {
+            let mut inbox = self.inbox.lock();
+            inbox.muted = true;
+            inbox.overflowed |= overflowed;
+            inbox.direct.clear();
+            let Inbox { everyone, rooms, .. } = &mut *inbox;
+            everyone
+                .iter_mut()
+                .chain(rooms.values_mut())
+                .map(Subscription::mute)
+                .collect::<Vec<_>>()
+        };
+        // Possibly much, and better let go without the lock.
+        drop(unread);
+    }
+
+    /// Puts an event for this client alone.
+    pub(super) fn push(&self, event: &Event) {
+        let mut inbox = self.inbox.lock();
+        if inbox.muted {
+            return;
+        }
+        if inbox.direct_weight > self.max_direct {
+            drop(inbox);
+            return self.overflow();
+        }
+        inbox.direct_weight += event.weight();
+        let number = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+        inbox.direct.push_back(Entry {
+            number,
+            group: None,
+            event: event.clone(),
+        });
+        drop(inbox);
+        self.notify();
+    }
+
+    pub(super) fn enter_everyone(self: &Arc<Self>, everyone: &Arc<Room>) {
+        let subscription = everyone.enter(self.client, self);
+        self.inbox.lock().everyone = Some(subscription);
+    }
+
+    /// Begins to read a room, unless it does already. Called under the lock of the room's name.
+    pub(super) fn enter(self: &Arc<Self>, name: &Arc<str>, room: &Arc<Room>) -> Result<(), Full> {
+        {
+            let inbox = self.inbox.lock();
+            if inbox.gone || inbox.rooms.contains_key(name) {
+                return Ok(());
+            }
+            if inbox.rooms.len() >= self.max_rooms {
+                return Err(Full::Rooms {
+                    limit: self.max_rooms,
+                });
+            }
+        }
+        // A room's members are locked before their mailboxes are, never after.
+        let mut subscription = room.enter(self.client, self);
+        let mut inbox = self.inbox.lock();
+        // Other messages of this client were handled meanwhile.
+        let full = inbox.rooms.len() >= self.max_rooms;
+        if full || inbox.gone {
+            drop(inbox);
+            room.exit(&self.client);
+            return if full {
+                Err(Full::Rooms {
+                    limit: self.max_rooms,
+                })
+            } else {
+                Ok(())
+            };
+        }
+        if inbox.muted {
+            subscription.mute();
+        }
+        inbox.rooms.insert(name.clone(), subscription);
+        Ok(())
+    }
+
+    /// Ends to read a room; what it sent before is still delivered. Called under the lock of the room's name.
+    pub(super) fn exit(&self, name: &str) {
+        let mut inbox = self.inbox.lock();
+        let Some(mut subscription) = inbox.rooms.swap_remove(name) else {
+            return;
+        };
+        subscription.read_until(u64::MAX, |entry| {
+            inbox.direct_weight += entry.event.weight();
+            inbox.direct.push_back(entry);
+        });
+        inbox.direct.make_contiguous().sort_by_key(|entry| entry.number);
+        drop(inbox);
+        subscription.room.exit(&self.client);
+    }
+
+    pub(super) fn has(&self, room: &str) -> bool {
+        self.inbox.lock().rooms.contains_key(room)
+    }
+
+    pub(super) fn rooms(&self) -> Vec<Arc<str>> {
+        self.inbox.lock().rooms.keys().cloned().collect()
+    }
+
+    /// Enters no room any more, and reads no longer what everyone reads. Returns the rooms that are left to
+    /// leave.
+    pub(super) fn begin_to_go(&self) -> Vec<Arc<str>> {
+        let everyone = {
+            let mut inbox = self.inbox.lock();
+            inbox.gone = true;
+            inbox.everyone.take()
+        };
+        if let Some(everyone) = everyone {
+            everyone.room.exit(&self.client);
+        }
+        self.rooms()
+    }
+}
+
+impl fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("client", &self.client)
+            .field("notified", &self.notified)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Inbox {
+    fn pull(&mut self, clock: &AtomicU64, events: &mut Vec<Event>) {
+        let Self {
+            direct,
+            direct_weight,
+            everyone,
+            rooms,
+            seen,
+            ..
+        } = self;
+        // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
+        // what stands before its entries has a smaller number than the clock shows.)
+        let forgettable = seen
+            .iter()
+            .map(|group| group.complete.load(Ordering::Acquire))
+            .collect::<Vec<_>>();
+        // Whatever has a number up to this one and came before it from the same sender is visible now; of what
+        // has a larger number that can't be said, so it waits.
+        let until = clock.load(Ordering::SeqCst);
+
+        let mut entries = Vec::new();
+        while direct.front().is_some_and(|entry| entry.number <= until) {
+            if let Some(entry) = direct.pop_front() {
+                *direct_weight -= entry.event.weight();
+                entries.push(entry);
+            }
+        }
+        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
+            subscription.read_until(until, |entry| entries.push(entry));
+        }
+        entries.sort_by_key(|entry| entry.number);
+        events.extend(entries.into_iter().filter_map(|Entry { group, event, .. }| {
+            if let Some(group) = group {
+                if seen.iter().any(|other| Arc::ptr_eq(other, &group)) {
+                    return None;
+                }
+                seen.push(group);
+            }
+            Some(event)
+        }));
+
+        let mut forgettable = forgettable.into_iter();
+        seen.retain(|_| !forgettable.next().unwrap_or(false));
+    }
+}
+
+impl Subscription {
+    /// Ends the reading. Returns the place where what was not read begins.
+    fn mute(&mut self) -> Arc<Place> {
+        // Never behind again.
+        self.read.store(u64::MAX, Ordering::Relaxed);
+        mem::take(&mut self.place)
+    }
+
+    /// Reads on, up to and with the entry of this number.
+    fn read_until(&mut self, until: u64, mut read: impl FnMut(Entry)) {
+        let mut weight = 0;
+        while let Some((entry, next)) = self.place.get().filter(|(entry, _)| entry.number <= until) {
+            weight += entry.event.weight() as u64;
+            read(entry.clone());
+            let next = next.clone();
+            self.place = next;
+        }
+        if weight > 0 {
+            self.read.fetch_add(weight, Ordering::Relaxed);
+        }
+    }
+}

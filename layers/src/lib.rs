@@ -1,0 +1,103 @@
+//! The message pipeline of [Zocket](https://docs.rs/zocket), as tower layers: no socket, no HTTP server.
+//!
+//! In stack order, each usable alone:
+//!
+//! | stage | from | to |
+//! |---|---|---|
+//! | [`DecodeLayer`] | [`Frame`] | `Message`, and back: [`Outcome`] to the frame that answers |
+//! | [`RescueLayer`] | any error, any panic | a refusal that the client is told |
+//! | [`FanoutLayer`] | effects noted in the message | the [`Hub`] |
+//! | [`ValidateLayer`] | `Message` | `Message<T>` |
+//! | [`ContextLayer`] | `Message<T>` | `Message<T, Context<C>>` |
+//! | [`middleware`] | `Context<C>` | `Context<D>`, or a refusal |
+//! | [`handler_fn`] | `Context<D>`, `T` | [`Reply`] |
+//!
+//! The whole stack by hand:
+//!
+//! ```
+//! use std::time::Duration;
+//! use garde::Validate;
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt};
+//! use zocket_layers::{
+//!     Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, RescueLayer, ValidateLayer,
+//!     handler_fn,
+//! };
+//!
+//! struct User { name: &'static str }
+//!
+//! #[derive(Deserialize, JsonSchema, Validate)]
+//! struct Greet {
+//!     #[garde(length(chars, min = 1))]
+//!     greeting: String,
+//! }
+//!
+//! async fn greet(cx: Context<User>, input: Greet) -> Result<String, Error> {
+//!     Ok(format!("{}, {}", input.greeting, cx.name))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let connection = Connection::detached(User { name: "Ann" });
+//! let stack = ServiceBuilder::new()
+//!     .layer(DecodeLayer::json())
+//!     .layer(RescueLayer::new())
+//!     .timeout(Duration::from_secs(1))
+//!     .layer(FanoutLayer::new(connection.hub().clone()))
+//!     .layer(ValidateLayer::<Greet>::new())
+//!     .layer(ContextLayer::<User>::new())
+//!     .service(handler_fn(greet));
+//! let frame = Frame::new(connection, r#"{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}"#);
+//! let answer = stack.oneshot(frame).await?;
+//! assert_eq!(answer.as_deref(), Some(br#"{"type":"__rpc_res","payload":"hello, Ann","rpcId":1}"#.as_slice()));
+//! # Ok(()) }
+//! ```
+
+pub mod context;
+pub mod decode;
+pub mod fanout;
+pub mod hub;
+pub mod middleware;
+pub mod normalize;
+pub mod rescue;
+pub mod validate;
+
+mod client_id;
+mod connection;
+mod effect;
+mod emitter;
+mod error;
+mod event;
+mod handler;
+mod limits;
+mod message;
+mod outbox;
+mod payload;
+mod refusal;
+mod reply;
+mod rpc_id;
+mod turn;
+
+pub use self::{
+    client_id::ClientId,
+    connection::Connection,
+    context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
+    decode::{DecodeLayer, Frame},
+    effect::{Close, Effect, Target},
+    emitter::{Emitter, SendBy, Sending},
+    error::{Code, Error, Issue, Segment},
+    event::{Declared, Event, Outgoing},
+    fanout::FanoutLayer,
+    handler::{Handler, HandlerFuture, HandlerService, handler_fn},
+    hub::{Hub, LocalHub, Mailbox},
+    limits::Limits,
+    message::{Message, Parts, Scope},
+    middleware::Next,
+    payload::{Codec, RawPayload},
+    refusal::Refusable,
+    reply::{Outcome, Reply},
+    rescue::RescueLayer,
+    rpc_id::{InvalidRpcId, RpcId},
+    turn::Turn,
+    validate::{Checker, Input, ValidateLayer, ValidateService},
+};

@@ -1,0 +1,159 @@
+//! What flows through the pipeline.
+
+use std::fmt;
+
+use bytestring::ByteString;
+use http::Extensions;
+
+use crate::{Connection, RawPayload, RpcId, Turn, outbox::Outbox};
+
+/// A message on its way through the pipeline: its [`Parts`], the context that a stage gave it, and a payload.
+///
+/// [`ValidateLayer`](crate::ValidateLayer) makes a `Message<T>` of a plain `Message`,
+/// [`ContextLayer`](crate::ContextLayer) a `Message<T, Context<C>>` of that; a middleware that does not care
+/// is generic over both.
+///
+/// A clone, as a retry makes it, has effects of its own, beginning with what was noted so far: only the attempt
+/// that succeeds has them performed. Parts and context of one message share them.
+pub struct Message<P = RawPayload, C = ()> {
+    parts: Parts,
+    context: C,
+    payload: P,
+}
+
+impl Message {
+    /// A message as it comes from the wire.
+    pub fn new(connection: Connection, route: impl Into<ByteString>, payload: RawPayload) -> Self {
+        let parts = Parts {
+            route: route.into(),
+            rpc_id: None,
+            connection,
+            extensions: Extensions::new(),
+            turn: Turn::default(),
+            outbox: Outbox::holding(),
+        };
+        Self {
+            parts,
+            context: (),
+            payload,
+        }
+    }
+}
+
+impl<P, C> Message<P, C> {
+    /// What every stage knows of the message.
+    #[must_use]
+    pub fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
+    /// What every stage knows of the message, to change it.
+    pub fn parts_mut(&mut self) -> &mut Parts {
+        &mut self.parts
+    }
+
+    /// The context: `()` before [`ContextLayer`](crate::ContextLayer), a [`Context`](crate::Context) after it.
+    #[must_use]
+    pub fn context(&self) -> &C {
+        &self.context
+    }
+
+    /// The payload.
+    #[must_use]
+    pub fn payload(&self) -> &P {
+        &self.payload
+    }
+
+    /// The same message with another payload.
+    #[must_use]
+    pub fn map_payload<Q>(self, f: impl FnOnce(P) -> Q) -> Message<Q, C> {
+        Message {
+            parts: self.parts,
+            context: self.context,
+            payload: f(self.payload),
+        }
+    }
+
+    /// The same message with another context.
+    #[must_use]
+    pub fn map_context<D: Scope>(self, f: impl FnOnce(C) -> D) -> Message<P, D> {
+        Message::from_parts(self.parts, f(self.context), self.payload)
+    }
+
+    /// Takes the message apart.
+    #[must_use]
+    pub fn into_parts(self) -> (Parts, C, P) {
+        (self.parts, self.context, self.payload)
+    }
+}
+
+impl<P, C: Scope> Message<P, C> {
+    /// Puts a message together. The context's effects become those of the parts.
+    #[must_use]
+    pub fn from_parts(parts: Parts, mut context: C, payload: P) -> Self {
+        context.enter(&parts);
+        Self {
+            parts,
+            context,
+            payload,
+        }
+    }
+}
+
+impl<P: Clone, C: Scope + Clone> Clone for Message<P, C> {
+    fn clone(&self) -> Self {
+        Self::from_parts(self.parts.fork(), self.context.clone(), self.payload.clone())
+    }
+}
+
+impl<P: fmt::Debug, C: fmt::Debug> fmt::Debug for Message<P, C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message")
+            .field("parts", &self.parts)
+            .field("context", &self.context)
+            .field("payload", &self.payload)
+            .finish()
+    }
+}
+
+/// What can stand as a message's context: it takes part in the message's effects, or has none.
+///
+/// A context of your own that holds a [`Context`](crate::Context) passes `enter` on to it.
+pub trait Scope {
+    /// Notes its effects, from now on, where the parts' message has them.
+    fn enter(&mut self, parts: &Parts);
+}
+
+impl Scope for () {
+    fn enter(&mut self, _: &Parts) {}
+}
+
+/// What every stage knows of a message.
+#[derive(Debug)]
+pub struct Parts {
+    /// The dotted path that it asks for.
+    pub route: ByteString,
+    /// What its answer is recognised by; none where no answer is wanted.
+    pub rpc_id: Option<RpcId>,
+    /// The connection that it came by.
+    pub connection: Connection,
+    /// Whatever stages tell each other.
+    pub extensions: Extensions,
+    /// Its place in the connection's order.
+    pub turn: Turn,
+    pub(crate) outbox: Outbox,
+}
+
+impl Parts {
+    /// The parts of one more attempt at the same message.
+    fn fork(&self) -> Self {
+        Self {
+            route: self.route.clone(),
+            rpc_id: self.rpc_id.clone(),
+            connection: self.connection.clone(),
+            extensions: self.extensions.clone(),
+            turn: self.turn.clone(),
+            outbox: self.outbox.fork(),
+        }
+    }
+}

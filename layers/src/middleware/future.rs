@@ -1,0 +1,128 @@
+use std::{
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use pin_project::pin_project;
+use tower::{BoxError, Service};
+
+use crate::{Context, Error, Message, Parts, Reply};
+
+/// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService): first the
+/// middleware's own, which makes what the message goes on with, then the rest of the stack's.
+#[pin_project]
+pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, C, D, P> {
+    #[pin]
+    state: State<F, S, S::Future, K, C>,
+    made: PhantomData<fn() -> (D, P)>,
+}
+
+#[pin_project(project = StateProjection)]
+enum State<F, S, G, K, C> {
+    Asking {
+        #[pin]
+        asking: F,
+        rest: Option<Rest<S, K, C>>,
+    },
+    Inner(#[pin] G),
+}
+
+/// What waits for the middleware's answer.
+struct Rest<S, K, C> {
+    inner: S,
+    parts: Parts,
+    context: Context<C>,
+    kept: K,
+}
+
+impl<F, S: Service<Message<P, Context<D>>>, K, C, D, P> WithFuture<F, S, K, C, D, P> {
+    pub(super) const fn new(asking: F, inner: S, parts: Parts, context: Context<C>, kept: K) -> Self {
+        Self {
+            state: State::Asking {
+                asking,
+                rest: Some(Rest {
+                    inner,
+                    parts,
+                    context,
+                    kept,
+                }),
+            },
+            made: PhantomData,
+        }
+    }
+}
+
+/// What a middleware's answer and what was kept back come to.
+pub(super) trait Make<A, D, P> {
+    fn make(self, answer: A) -> (D, P);
+}
+
+/// The payload was kept back.
+#[derive(Debug)]
+pub struct Kept<P>(pub(super) P);
+
+impl<D, P> Make<D, D, P> for Kept<P> {
+    fn make(self, answer: D) -> (D, P) {
+        (answer, self.0)
+    }
+}
+
+/// The middleware had the payload, and gives one back.
+#[derive(Debug)]
+pub struct Given;
+
+impl<D, P> Make<(D, P), D, P> for Given {
+    fn make(self, answer: (D, P)) -> (D, P) {
+        answer
+    }
+}
+
+impl<F, A, S, K, C, D, P> Future for WithFuture<F, S, K, C, D, P>
+where
+    F: Future<Output = Result<A, Error>>,
+    K: Make<A, D, P>,
+    S: Service<Message<P, Context<D>>, Response = Reply>,
+    S::Error: Into<BoxError>,
+{
+    type Output = Result<Reply, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Asking { asking, rest } => {
+                    let answer = ready!(asking.poll(cx))?;
+                    // Polled once more than a future may be, there is no one left to ask.
+                    let Some(Rest {
+                        mut inner,
+                        parts,
+                        context,
+                        kept,
+                    }) = rest.take()
+                    else {
+                        return Poll::Pending;
+                    };
+                    let (value, payload) = kept.make(answer);
+                    let message = Message::from_parts(parts, Context::narrow(context, value), payload);
+                    let future = inner.call(message);
+                    this.state.set(State::Inner(future));
+                }
+                StateProjection::Inner(future) => return future.poll(cx).map_err(Into::into),
+            }
+        }
+    }
+}
+
+impl<F, S: Service<Message<P, Context<D>>>, K, C, D, P> std::fmt::Debug for WithFuture<F, S, K, C, D, P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match &self.state {
+            State::Asking { .. } => "asking",
+            State::Inner(_) => "inner",
+        };
+        f.debug_struct("WithFuture")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,175 @@
+//! Where a message notes its effects.
+
+use std::{fmt, mem, sync::Arc};
+
+use parking_lot::Mutex;
+
+use crate::{ClientId, Effect, Error, Hub, hub::Full};
+
+/// Where one message notes its effects. It is in one of three states, and
+/// [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or *dropping*.
+///
+/// Clones share it. A [`fork`](Self::fork) has effects of its own: it is what a retry's attempt gets.
+#[derive(Clone)]
+pub(crate) struct Outbox(Arc<Shared>);
+
+struct Shared {
+    /// Whose fork this is.
+    parent: Option<Outbox>,
+    state: Mutex<State>,
+}
+
+struct State {
+    way: Way,
+    /// What went wrong and no flush has reported yet.
+    failure: Option<Error>,
+}
+
+enum Way {
+    /// Effects wait.
+    Holding(Vec<Effect>),
+    /// Effects are performed as they are noted.
+    Passing(Arc<dyn Hub>),
+    /// The message failed: effects are dropped, and logged.
+    Dropping,
+}
+
+impl Outbox {
+    /// One in which effects wait.
+    pub(crate) fn holding() -> Self {
+        Self::new(None, Way::Holding(Vec::new()))
+    }
+
+    /// One whose effects the hub performs at once.
+    pub(crate) fn passing(hub: Arc<dyn Hub>) -> Self {
+        Self::new(None, Way::Passing(hub))
+    }
+
+    fn new(parent: Option<Self>, way: Way) -> Self {
+        Self(Arc::new(Shared {
+            parent,
+            state: Mutex::new(State { way, failure: None }),
+        }))
+    }
+
+    /// One more outbox for one more attempt at the same message, with what was held so far.
+    pub(crate) fn fork(&self) -> Self {
+        let way = match &self.0.state.lock().way {
+            Way::Holding(effects) => Way::Holding(effects.clone()),
+            Way::Passing(hub) => Way::Passing(hub.clone()),
+            Way::Dropping => Way::Dropping,
+        };
+        Self::new(Some(self.clone()), way)
+    }
+
+    /// Notes an effect. The hub's refusal is returned; whoever can't return it further [`fail`](Self::fail)s.
+    pub(crate) fn note(&self, from: ClientId, effect: Effect) -> Result<(), Full> {
+        let mut state = self.0.state.lock();
+        match &mut state.way {
+            Way::Holding(effects) => effects.push(effect),
+            Way::Passing(hub) => {
+                let hub = hub.clone();
+                drop(state);
+                return hub.perform(Some(&from), effect);
+            }
+            Way::Dropping => {
+                tracing::warn!(client = %from, ?effect, "dropped: the message that noted it has failed")
+            }
+        }
+        Ok(())
+    }
+
+    /// [`note`](Self::note) for whoever can't hand the refusal on.
+    pub(crate) fn note_or_fail(&self, from: ClientId, effect: Effect) {
+        if let Err(full) = self.note(from, effect) {
+            self.fail(full.into());
+        }
+    }
+
+    /// Remembers a failure for the next flush, or for the end of the message. The first one stands.
+    pub(crate) fn fail(&self, error: Error) {
+        self.0.state.lock().failure.get_or_insert(error);
+    }
+
+    /// What went wrong since the last call.
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        self.0.state.lock().failure.take()
+    }
+
+    /// Lets what waits, and all that follows, go to the hub.
+    pub(crate) fn pass(&self, from: ClientId, hub: &Arc<dyn Hub>) {
+        // Performed under the lock: what a child task notes meanwhile stays behind what was noted before.
+        let mut state = self.0.state.lock();
+        if let Way::Holding(effects) = mem::replace(&mut state.way, Way::Passing(hub.clone())) {
+            for effect in effects {
+                if let Err(full) = hub.perform(Some(&from), effect) {
+                    state.failure.get_or_insert_with(|| full.into());
+                }
+            }
+        }
+    }
+
+    /// [`pass`](Self::pass) for this outbox and those it was forked from, `outermost` the last.
+    pub(crate) fn pass_up_to(&self, outermost: &Self, from: ClientId, hub: &Arc<dyn Hub>) {
+        let mut outbox = self;
+        loop {
+            outbox.pass(from, hub);
+            match &outbox.0.parent {
+                Some(parent) if !Arc::ptr_eq(&outbox.0, &outermost.0) => outbox = parent,
+                _ => break,
+            }
+        }
+    }
+
+    /// Drops what waits and all that follows. A passing outbox goes on passing.
+    pub(crate) fn drop_held(&self, from: ClientId) {
+        let mut state = self.0.state.lock();
+        if let Way::Holding(effects) = &state.way {
+            if !effects.is_empty() {
+                tracing::debug!(client = %from, count = effects.len(), "effects dropped: their message has failed");
+            }
+            state.way = Way::Dropping;
+        }
+    }
+
+    /// Takes what waits, on success. What waits where this was forked from is either a copy of it or a lost
+    /// attempt's: it goes.
+    pub(crate) fn take_held(&self) -> Vec<Effect> {
+        let mut parent = self.0.parent.as_ref();
+        while let Some(outbox) = parent {
+            outbox.take_own();
+            parent = outbox.0.parent.as_ref();
+        }
+        self.take_own()
+    }
+
+    fn take_own(&self) -> Vec<Effect> {
+        match &mut self.0.state.lock().way {
+            Way::Holding(effects) => mem::take(effects),
+            Way::Passing(_) | Way::Dropping => Vec::new(),
+        }
+    }
+
+    /// Looks at what waits.
+    pub(crate) fn with_held<R>(&self, look: impl FnOnce(&[Effect]) -> R) -> R {
+        match &self.0.state.lock().way {
+            Way::Holding(effects) => look(effects),
+            Way::Passing(_) | Way::Dropping => look(&[]),
+        }
+    }
+
+    /// Whether effects wait here, so that limits have to be counted with them.
+    pub(crate) fn is_holding(&self) -> bool {
+        matches!(self.0.state.lock().way, Way::Holding(_))
+    }
+}
+
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0.state.lock().way {
+            Way::Holding(effects) => f.debug_tuple("Holding").field(effects).finish(),
+            Way::Passing(_) => f.write_str("Passing"),
+            Way::Dropping => f.write_str("Dropping"),
+        }
+    }
+}

@@ -1,0 +1,74 @@
+use std::{
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use bytestring::ByteString;
+use pin_project::pin_project;
+use tower::BoxError;
+
+use super::explain::{explain, explain_panic};
+use crate::{ClientId, Error, Outcome, Reply};
+
+/// The future of [`RescueService`](super::RescueService).
+#[pin_project]
+#[derive(Debug)]
+pub struct RescueFuture<F> {
+    /// Route and client, for the log.
+    about: (ByteString, ClientId),
+    #[pin]
+    state: State<F>,
+}
+
+#[pin_project(project = StateProjection)]
+#[derive(Debug)]
+enum State<F> {
+    Inner(#[pin] F),
+    Refused(Option<Error>),
+}
+
+impl<F> RescueFuture<F> {
+    pub(super) const fn inner(about: (ByteString, ClientId), future: F) -> Self {
+        Self {
+            about,
+            state: State::Inner(future),
+        }
+    }
+
+    pub(super) const fn refused(about: (ByteString, ClientId), error: Error) -> Self {
+        Self {
+            about,
+            state: State::Refused(Some(error)),
+        }
+    }
+}
+
+impl<F, E> Future for RescueFuture<F>
+where
+    F: Future<Output = Result<Reply, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Outcome, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let error = match this.state.project() {
+            StateProjection::Inner(future) => match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+                Ok(Poll::Pending) => return Poll::Pending,
+                Ok(Poll::Ready(Ok(reply))) => return Poll::Ready(Ok(Outcome::Reply(reply))),
+                Ok(Poll::Ready(Err(error))) => explain(error.into()),
+                Err(panic) => explain_panic(&*panic),
+            },
+            StateProjection::Refused(error) => match error.take() {
+                Some(error) => error,
+                None => return Poll::Pending,
+            },
+        };
+        let (route, client) = this.about;
+        metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
+        tracing::info!(%route, %client, %error, "message refused");
+        Poll::Ready(Ok(Outcome::Refused(error)))
+    }
+}

@@ -1,0 +1,30 @@
+//! Rescue: whatever goes wrong with a message becomes something that its sender is told.
+//!
+//! [`RescueLayer`] stands inside of [`DecodeLayer`](crate::DecodeLayer) and outside of everything that may fail.
+//! It maps errors by walking their sources, and catches panics.
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use zocket_layers::{Code, Connection, Message, Outcome, RawPayload, Reply, RescueLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let slow = ServiceBuilder::new()
+//!     .layer(RescueLayer::new())
+//!     .timeout(Duration::from_millis(1))
+//!     .service(service_fn(async |_: Message| {
+//!         std::future::pending::<()>().await;
+//!         Ok::<_, BoxError>(Reply::empty())
+//!     }));
+//! let message = Message::new(Connection::detached(()), "slow", RawPayload::absent());
+//! let Outcome::Refused(error) = slow.oneshot(message).await? else { panic!("in time?") };
+//! assert_eq!(error.code(), Code::TIMEOUT);
+//! # Ok(()) }
+//! ```
+
+mod explain;
+mod future;
+mod layer;
+mod service;
+
+pub use self::{explain::explain, future::RescueFuture, layer::RescueLayer, service::RescueService};

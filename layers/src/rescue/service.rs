@@ -1,0 +1,74 @@
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    task::{Context as Task, Poll},
+};
+
+use tower::{BoxError, Service};
+
+use super::{RescueFuture, explain::explain_panic};
+use crate::{Error, Message, Reply};
+
+/// The service of [`RescueLayer`](super::RescueLayer).
+///
+/// A message's failure is an [`Outcome::Refused`](crate::Outcome), never an `Err`. An `Err` from `poll_ready` is
+/// passed on: tower means by it that the service is done for good. [`explain`](super::explain) says what those are
+/// told who wait.
+#[derive(Debug)]
+pub struct RescueService<S> {
+    inner: S,
+    /// `poll_ready` panicked: the message that was to come is refused for it.
+    panicked: Option<Error>,
+}
+
+impl<S> RescueService<S> {
+    /// Puts the stage around a service.
+    pub const fn new(inner: S) -> Self {
+        Self {
+            inner,
+            panicked: None,
+        }
+    }
+}
+
+impl<S: Clone> Clone for RescueService<S> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone())
+    }
+}
+
+impl<S> Service<Message> for RescueService<S>
+where
+    S: Service<Message, Response = Reply>,
+    S::Error: Into<BoxError>,
+{
+    type Response = crate::Outcome;
+    type Error = BoxError;
+    type Future = RescueFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        if self.panicked.is_some() {
+            return Poll::Ready(Ok(()));
+        }
+        catch_unwind(AssertUnwindSafe(|| self.inner.poll_ready(cx))).map_or_else(
+            |panic| {
+                self.panicked = Some(explain_panic(&*panic));
+                Poll::Ready(Ok(()))
+            },
+            |ready| ready.map_err(Into::into),
+        )
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        let about = (
+            message.parts().route.clone(),
+            message.parts().connection.client_id(),
+        );
+        if let Some(error) = self.panicked.take() {
+            return RescueFuture::refused(about, error);
+        }
+        match catch_unwind(AssertUnwindSafe(|| self.inner.call(message))) {
+            Ok(future) => RescueFuture::inner(about, future),
+            Err(panic) => RescueFuture::refused(about, explain_panic(&*panic)),
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! Validate: a raw payload becomes a typed one, or its sender is told all that is wrong with it.
+//!
+//! serde says the shape, [garde](https://docs.rs/garde) the constraints, [`normalize`](crate::normalize) what is
+//! cleaned before they are looked at. [`ValidateLayer`] parses once; only a payload that fails is looked at
+//! again, to name every issue.
+//!
+//! ```
+//! use garde::Validate;
+//! use schemars::JsonSchema;
+//! use serde::Deserialize;
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use zocket_layers::{Connection, Error, Message, RawPayload, Reply, ValidateLayer};
+//!
+//! #[derive(Deserialize, JsonSchema, Validate)]
+//! #[serde(rename_all = "camelCase")]
+//! struct Post {
+//!     #[garde(length(chars, min = 1, max = 64))]
+//!     room_id: String,
+//!     #[garde(length(chars, min = 1, max = 500))]
+//!     text: String,
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let post = ServiceBuilder::new().layer(ValidateLayer::<Post>::new()).service(service_fn(
+//!     async |message: Message<Post>| Ok::<_, BoxError>(Reply::of(&message.payload().text.len())?),
+//! ));
+//! let payload = RawPayload::json(r#"{"roomId":"","text":7}"#);
+//! let refusal = post.oneshot(Message::new(Connection::detached(()), "post", payload)).await.unwrap_err();
+//! let refusal = refusal.downcast::<Error>()?;
+//! let issues = refusal.issues().iter().map(ToString::to_string).collect::<Vec<_>>();
+//! assert_eq!(issues, ["roomId: at least 1 character, got 0", "text: expected a string, got a number"]);
+//! # Ok(()) }
+//! ```
+
+mod layer;
+mod rules;
+mod service;
+
+pub use self::{
+    layer::ValidateLayer,
+    rules::{Checker, Input},
+    service::ValidateService,
+};

@@ -1,0 +1,118 @@
+//! The one branch of a union that a payload means.
+
+use serde_json::Value;
+
+use super::{
+    say,
+    schema::{Id, Union},
+    tag::Choice,
+    walk::Walk,
+};
+use crate::Issue;
+
+impl<'a> Walk<'a> {
+    /// Follows the branch that `value` means.
+    pub(super) fn union(&mut self, union: &'a Union, value: &'a Value) {
+        if value.is_null() && union.null {
+            return;
+        }
+        if let [only] = union.branches.as_slice() {
+            return self.value(*only, value);
+        }
+        match union.tag.choose(value) {
+            Choice::Branches(branches) => match branches.as_slice() {
+                [only] => self.value(*only, value),
+                several => self.attempt(several, false, value),
+            },
+            Choice::Unit => {}
+            Choice::Untagged => self.attempt(&union.branches, union.null, value),
+            Choice::NotAnObject => {
+                let mut expected = self.expected(&union.branches, union.null);
+                expected.retain(|name| *name != say::type_of(value));
+                self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+            }
+            Choice::Missing(key) => self.report(say::missing(self.path_to(&key), &["string"])),
+            Choice::NotText(key) => {
+                let actual = value.get(&key).map_or("null", say::type_of);
+                self.report(say::wrong_type(self.path_to(&key), &["string"], actual));
+            }
+            Choice::Unknown { at, allowed } => {
+                let path = at.map_or_else(|| self.path(), |key| self.path_to(&key));
+                let allowed: Vec<Value> = allowed.into_iter().map(Value::from).collect();
+                self.report(say::one_of(path, &allowed, "another name"));
+            }
+        }
+    }
+
+    fn expected(&self, branches: &[Id], null: bool) -> Vec<&'a str> {
+        let mut expected = Vec::new();
+        for name in branches
+            .iter()
+            .flat_map(|id| self.graph.types(*id))
+            .chain(null.then_some("null"))
+        {
+            if !expected.contains(&name) {
+                expected.push(name);
+            }
+        }
+        expected
+    }
+
+    /// Looks at every branch of an untagged enum, and reports what the closest one says.
+    fn attempt(&mut self, branches: &[Id], null: bool, value: &'a Value) {
+        let before = std::mem::take(&mut self.issues);
+        let mut results = Vec::with_capacity(branches.len());
+        for &id in branches {
+            self.value(id, value);
+            let found = std::mem::take(&mut self.issues);
+            let fits = found.is_empty();
+            results.push((id, found));
+            if fits {
+                break;
+            }
+        }
+        self.issues = before;
+        if results.iter().any(|(_, found)| found.is_empty()) {
+            return;
+        }
+        let here = self.path.len();
+        let alien = |found: &[Issue]| {
+            found
+                .iter()
+                .any(|issue| issue.code == "type" && issue.path.len() == here)
+        };
+        let close: Vec<&Vec<Issue>> = results
+            .iter()
+            .map(|(_, found)| found)
+            .filter(|found| !alien(found))
+            .collect();
+        if close.is_empty() {
+            let expected = self.expected(branches, null);
+            self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+            return;
+        }
+        let best = close.iter().map(|found| distance(found)).min();
+        let mut nearest = close.into_iter().filter(|found| Some(distance(found)) == best);
+        if let (Some(found), None) = (nearest.next(), nearest.next()) {
+            found.iter().for_each(|issue| self.report(issue.clone()));
+        } else {
+            let message = format!("expected one of {} shapes, got something else", branches.len());
+            self.report(Issue::new(self.path(), "union", message));
+        }
+    }
+}
+
+/// How far a branch is from what was sent: by keys that are missing or too many, then by how early it fails,
+/// then by the number of issues. The smallest is the closest.
+fn distance(issues: &[Issue]) -> (usize, std::cmp::Reverse<usize>, usize) {
+    let keys = issues
+        .iter()
+        .filter(|issue| matches!(&*issue.code, "required" | "unknown_key"))
+        .count();
+    let first = issues
+        .iter()
+        .map(|issue| issue.path.len())
+        .min()
+        .unwrap_or_default();
+    (keys, std::cmp::Reverse(first), issues.len())
+}

@@ -1,0 +1,185 @@
+//! One input type, and how a payload becomes a value of it.
+
+use std::{
+    fmt,
+    marker::PhantomData,
+    sync::{Arc, OnceLock},
+};
+
+use schemars::generate::SchemaSettings;
+
+use super::{constraint, schema::Graph, shape};
+use crate::Issue;
+
+/// What can be the input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one
+/// derive each. Implemented for every type that has the three.
+///
+/// ```
+/// #[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]
+/// struct Post {
+///     #[garde(length(chars, min = 1, max = 500))]
+///     text: String,
+/// }
+///
+/// fn takes<T: zocket_layers::validate::Input>() {}
+/// takes::<Post>();
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the input of a procedure",
+    label = "not an input",
+    note = "derive all three: `#[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]`",
+    note = "an input owns its data (`'static`), is `Send`, and its garde context implements `Default`"
+)]
+pub trait Input:
+    serde::de::DeserializeOwned + garde::Validate<Context: Default> + schemars::JsonSchema + Send + 'static
+{
+}
+
+impl<T> Input for T where
+    T: serde::de::DeserializeOwned
+        + garde::Validate<Context: Default>
+        + schemars::JsonSchema
+        + Send
+        + 'static
+{
+}
+
+/// Turns payloads into values of `T`, or says everything that is wrong with them.
+///
+/// A good payload costs one typed parse and garde's checks. Only a refused one is looked at again, along the
+/// JSON Schema of `T`, which is taken apart on first need and shared by clones.
+///
+/// ```
+/// use zocket_layers::validate::Checker;
+///
+/// #[derive(Debug, serde::Deserialize, garde::Validate, schemars::JsonSchema)]
+/// #[serde(rename_all = "camelCase")]
+/// struct SignUp {
+///     #[garde(length(chars, min = 1))]
+///     nick_name: String,
+///     #[garde(range(min = 18))]
+///     age: u8,
+/// }
+///
+/// let checker = Checker::<SignUp>::new();
+/// assert_eq!(checker.check(br#"{"nickName":"Ada","age":36}"#).unwrap().nick_name, "Ada");
+///
+/// let issues = checker.check(br#"{"nickName":"","age":"old"}"#).unwrap_err();
+/// let mut lines: Vec<String> = issues.iter().map(ToString::to_string).collect();
+/// lines.sort();
+/// assert_eq!(lines, ["age: expected an integer, got a string", "nickName: at least 1 character, got 0"]);
+/// ```
+///
+/// # Names
+///
+/// garde speaks of Rust fields, clients of what is on the wire. `rename_all`, flattened fields, newtypes and enums are
+/// followed by themselves. Of a field that was renamed by hand, `length`, `range` and the other rules that are in the
+/// schema are told at the right place; a custom rule is told at the struct around the field, unless the schema says
+/// which field it is:
+///
+/// ```
+/// # use zocket_layers::validate::Checker;
+/// #[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]
+/// struct Headers {
+///     #[serde(rename = "x-room")]
+///     #[schemars(extend("x-field" = "room"))]
+///     #[garde(custom(known))]
+///     room: String,
+/// }
+///
+/// fn known(room: &str, _: &()) -> garde::Result {
+///     if room == "lobby" { Ok(()) } else { Err(garde::Error::new("no such room")) }
+/// }
+///
+/// let Err(issues) = Checker::<Headers>::new().check(br#"{"x-room":"attic"}"#) else { panic!() };
+/// assert_eq!(issues[0].to_string(), "x-room: no such room");
+/// ```
+pub struct Checker<T> {
+    graph: Arc<OnceLock<Graph>>,
+    input: PhantomData<fn() -> T>,
+}
+
+impl<T: Input> Checker<T> {
+    /// A checker for `T`. Nothing is compiled until a payload is refused, or [`names`](Self::names) asks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            graph: Arc::default(),
+            input: PhantomData,
+        }
+    }
+
+    /// The value that `json` holds. For a message without payload, `json` is `null`.
+    ///
+    /// # Errors
+    ///
+    /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
+    /// that garde found where they are.
+    pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
+        let Ok(input) = serde_json::from_slice::<T>(json) else {
+            return Err(shape::issues::<T>(self.graph(), json));
+        };
+        match input.validate_with(&T::Context::default()) {
+            Ok(()) => Ok(input),
+            Err(report) => Err(constraint::issues(self.graph(), &report, json)),
+        }
+    }
+
+    /// The names of all members that an object for `T` can have at its top level, as they are on the wire, sorted.
+    /// Those of every variant of an enum are among them.
+    ///
+    /// ```
+    /// use zocket_layers::validate::Checker;
+    ///
+    /// #[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]
+    /// #[garde(allow_unvalidated)]
+    /// struct Headers {
+    ///     #[serde(rename = "x-room")]
+    ///     room: Option<String>,
+    /// }
+    ///
+    /// let checker = Checker::<Headers>::new();
+    /// assert_eq!(checker.names(), ["x-room"]);
+    /// ```
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        let reach = self.graph().reach(0);
+        let mut names: Vec<String> = reach
+            .iter()
+            .flat_map(|node| node.properties.keys().cloned())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    fn graph(&self) -> &Graph {
+        self.graph.get_or_init(|| {
+            let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+            Graph::new(generator.into_root_schema_for::<T>().as_value())
+        })
+    }
+}
+
+impl<T: Input> Default for Checker<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Clone for Checker<T> {
+    fn clone(&self) -> Self {
+        Self {
+            graph: Arc::clone(&self.graph),
+            input: PhantomData,
+        }
+    }
+}
+
+impl<T> fmt::Debug for Checker<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Checker")
+            .field("input", &std::any::type_name::<T>())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,144 @@
+//! garde's report in the words of the wire.
+
+use garde::rules::{length::simple, range};
+use serde_json::Value;
+
+use super::{
+    say,
+    schema::Graph,
+    walk,
+    wire::{self, Part, Place},
+};
+use crate::Issue;
+
+/// Every issue of a report about `json`, up to [`walk::MOST`].
+///
+/// garde has the word: what it does not refuse is no issue, whatever the schema says. The schema lends its code
+/// and parameters to those that both find.
+pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<Issue> {
+    // `None` where members that nobody reads nest too deep.
+    let value = serde_json::from_slice::<Value>(json).ok();
+    let value = value.as_ref();
+    // Maps may come in another order than in the payload, so more are collected than told.
+    let found = value.map_or_else(Vec::new, |value| {
+        walk::issues(graph, value, json.len(), 10 * walk::MOST)
+    });
+    let mut found: Vec<Option<Issue>> = found.into_iter().map(Some).collect();
+    let told: Vec<Told<'_>> = report
+        .iter()
+        .take(walk::MOST)
+        .map(|(path, error)| {
+            let parts = wire::parts(path);
+            Told {
+                places: wire::places(graph, &parts, value),
+                parts,
+                sentence: error.message(),
+            }
+        })
+        .collect();
+    let mut issues: Vec<Option<Issue>> = vec![None; told.len()];
+    // The surest match goes first for all of them, so that no issue is taken by a guess.
+    for matches in [same_rule, same_place, renamed] {
+        for (told, issue) in told.iter().zip(&mut issues).filter(|(_, issue)| issue.is_none()) {
+            let mut places = told.places.iter();
+            *issue = places.find_map(|place| {
+                found
+                    .iter_mut()
+                    .find(|found| found.as_ref().is_some_and(|found| matches(told, place, found)))?
+                    .take()
+            });
+        }
+    }
+    told.iter()
+        .zip(issues)
+        .map(|(told, issue)| issue.unwrap_or_else(|| told.own()))
+        .collect()
+}
+
+/// One entry of garde's report.
+struct Told<'a> {
+    parts: Vec<Part>,
+    places: Vec<Place>,
+    sentence: &'a str,
+}
+
+impl Told<'_> {
+    /// The issue in garde's own words.
+    fn own(&self) -> Issue {
+        let place = self.places.first().cloned().unwrap_or_default();
+        let code = match self.sentence {
+            text if text.starts_with("not a valid email") => "email",
+            text if text.starts_with("not a valid url") => "url",
+            _ => "custom",
+        };
+        // Where the field could not be found on the wire, its Rust name is better than none.
+        let sentence = match self.parts.last() {
+            Some(Part::Name(name)) if place.above => format!("{}: {}", say::cut(name), self.sentence),
+            _ => self.sentence.to_owned(),
+        };
+        Issue::new(place.path, code, say::sentence(&sentence))
+    }
+}
+
+fn same_rule(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
+    !place.above && place.path == issue.path && says(issue, told.sentence)
+}
+
+/// The sentences about patterns and formats hold no more than the rule's name, or are translated.
+fn same_place(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
+    let textual = matches!(&*issue.code, "email" | "url" | "format" | "pattern");
+    textual && !told.sentence.is_empty() && !place.above && place.path == issue.path
+}
+
+/// A field with a name of its own on the wire: one below the place, and refused for the same reason.
+fn renamed(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
+    place.above
+        && issue.path.len() == place.path.len() + 1
+        && issue.path.starts_with(&place.path)
+        && says(issue, told.sentence)
+}
+
+/// Whether garde would say `sentence` about what the schema found; in whatever language it speaks.
+fn says(issue: &Issue, sentence: &str) -> bool {
+    let size = |name: &str| {
+        issue
+            .params
+            .get(name)
+            .and_then(Value::as_u64)
+            .and_then(|n| usize::try_from(n).ok())
+    };
+    let rule = match &*issue.code {
+        "min_length" | "min_items" => size("min").map(|min| simple::apply(&Length(0), (min, usize::MAX))),
+        "max_length" | "max_items" => size("max").map(|max| simple::apply(&Length(usize::MAX), (0, max))),
+        "minimum" => issue.params.get("min").map(|min| bound(min, true)),
+        "maximum" => issue.params.get("max").map(|max| bound(max, false)),
+        "pattern" => {
+            let pattern = issue.params.get("pattern").and_then(Value::as_str);
+            return pattern.is_some_and(|pattern| sentence.contains(pattern));
+        }
+        _ => None,
+    };
+    rule.is_some_and(|said| said.is_err_and(|error| error.message() == sentence))
+}
+
+/// What garde says of a number beyond `limit`.
+fn bound(limit: &Value, lower: bool) -> Result<(), garde::Error> {
+    let whole = limit
+        .as_i64()
+        .map(i128::from)
+        .or_else(|| limit.as_u64().map(i128::from));
+    match (whole, lower) {
+        (Some(min), true) => range::apply(&i128::MIN, (Some(min), None)),
+        (Some(max), false) => range::apply(&i128::MAX, (None, Some(max))),
+        (None, true) => range::apply(&f64::MIN, (limit.as_f64(), None)),
+        (None, false) => range::apply(&f64::MAX, (None, limit.as_f64())),
+    }
+}
+
+struct Length(usize);
+
+impl simple::HasSimpleLength for Length {
+    fn length(&self) -> usize {
+        self.0
+    }
+}

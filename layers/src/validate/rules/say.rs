@@ -1,0 +1,139 @@
+//! The words of issues: short, and without the payload's own content.
+
+use serde_json::Value;
+
+use crate::{Issue, Segment};
+
+/// As much of a name or a foreign sentence as an issue repeats, in characters.
+const LONGEST: usize = 128;
+/// As many names as a sentence lists.
+const MOST: usize = 20;
+
+/// `at least 1 character, got 0`.
+pub(super) fn count(how: &str, limit: u64, noun: &str, got: usize) -> String {
+    let plural = if limit == 1 { "" } else { "s" };
+    format!("{how} {limit} {noun}{plural}, got {got}")
+}
+
+/// At most [`LONGEST`] characters of a text that the sender may have chosen.
+pub(super) fn cut(text: &str) -> String {
+    shorten(text, LONGEST)
+}
+
+/// A sentence that others wrote, at a length that cannot hold a payload.
+pub(super) fn sentence(text: &str) -> String {
+    shorten(text, 4 * LONGEST)
+}
+
+fn shorten(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A member's name as a step of a path.
+pub(super) fn key(name: &str) -> Segment {
+    Segment::Key(cut(name))
+}
+
+/// `a, b, c`, and how many more there are.
+pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
+    let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name.as_ref())).collect();
+    match names.len().checked_sub(MOST) {
+        None | Some(0) => shown.join(", "),
+        Some(more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// `expected one of a, b, got another value`.
+pub(super) fn one_of(path: Vec<Segment>, allowed: &[Value], got: &str) -> Issue {
+    let names: Vec<String> = allowed
+        .iter()
+        .map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
+        .collect();
+    Issue::new(
+        path,
+        "enum",
+        format!("expected one of {}, got {got}", list(&names)),
+    )
+    .with("allowed", allowed)
+}
+
+/// `expected a string or null, got a number`.
+pub(super) fn wrong_type(path: Vec<Segment>, expected: &[&str], actual: &str) -> Issue {
+    let words: Vec<&str> = expected.iter().map(|name| article(name)).collect();
+    let message = format!("expected {}, got {}", words.join(" or "), article(actual));
+    let expected = match expected {
+        [one] => Value::from(*one),
+        many => Value::from(many),
+    };
+    Issue::new(path, "type", message)
+        .with("expected", expected)
+        .with("actual", actual)
+}
+
+/// `expected a string, but it is missing`.
+pub(super) fn missing(path: Vec<Segment>, expected: &[&str]) -> Issue {
+    let words: Vec<&str> = expected.iter().map(|name| article(name)).collect();
+    let expected = if words.is_empty() {
+        "a value".to_owned()
+    } else {
+        words.join(" or ")
+    };
+    Issue::new(
+        path,
+        "required",
+        format!("expected {expected}, but it is missing"),
+    )
+}
+
+/// `unknown key; expected one of a, b`.
+pub(super) fn unknown_key(path: Vec<Segment>, declared: &[&str]) -> Issue {
+    Issue::new(
+        path,
+        "unknown_key",
+        match declared {
+            [] => "unknown key; no keys are expected".to_owned(),
+            [one] => format!("unknown key; only {} is expected", cut(one)),
+            many => format!("unknown key; expected one of {}", list(many)),
+        },
+    )
+}
+
+/// The JSON type of a value, an integer being one only if it is written as one.
+pub(super) fn type_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}
+
+/// A type's name with its article.
+pub(super) fn article(name: &str) -> &str {
+    match name {
+        "boolean" => "a boolean",
+        "integer" => "an integer",
+        "number" => "a number",
+        "string" => "a string",
+        "array" => "an array",
+        "object" => "an object",
+        other => other,
+    }
+}
+
+/// `minProperties` as `min_properties`.
+pub(super) fn snake(keyword: &str) -> String {
+    let mut code = String::with_capacity(keyword.len() + 4);
+    for letter in keyword.chars().filter(|letter| *letter != '$') {
+        if letter.is_ascii_uppercase() {
+            code.push('_');
+        }
+        code.push(letter.to_ascii_lowercase());
+    }
+    code
+}

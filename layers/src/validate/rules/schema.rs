@@ -1,0 +1,142 @@
+//! The JSON Schema of an input, taken apart once into a graph of nodes that a payload is walked along.
+//!
+//! What a node says about the *shape* (members, items, references, branches) is read here, because a refusal
+//! has to follow the one branch the payload means. What it says about a *value* (lengths, bounds, patterns,
+//! formats, …) is left to `jsonschema`, one small validator a node.
+
+use std::fmt;
+
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{build::Builder, leaf::Leaf, tag::Tag};
+use crate::normalize::Step;
+
+/// The place of a [`Node`] in its [`Graph`].
+pub(super) type Id = usize;
+
+/// A compiled schema. References are edges, so a recursive type is a cycle.
+pub(super) struct Graph {
+    nodes: Vec<Node>,
+}
+
+/// What one schema object says.
+#[derive(Default)]
+pub(super) struct Node {
+    /// `false`: nothing is accepted.
+    pub(super) never: bool,
+    /// The JSON types that are accepted; empty for all.
+    pub(super) types: Vec<String>,
+    /// The range of the Rust integer that `format` names.
+    pub(super) bounds: Option<(i128, i128)>,
+    /// The name of the Rust field, where the schema tells it as `x-field`.
+    pub(super) field: Option<String>,
+    /// What cleans a text before it is looked at.
+    pub(super) steps: Vec<Step>,
+    /// The texts that `const` or `enum` allows, where it allows texts only.
+    pub(super) texts: Vec<String>,
+    /// Everything about a value that is not about its shape.
+    pub(super) leaf: Option<Leaf>,
+    /// `$ref` and `allOf`: schemas that hold besides this one.
+    pub(super) all: Vec<Id>,
+    /// `anyOf` and `oneOf`.
+    pub(super) unions: Vec<Union>,
+    pub(super) properties: IndexMap<String, Id>,
+    pub(super) required: Vec<String>,
+    pub(super) patterns: Vec<Named>,
+    pub(super) additional: Rest,
+    pub(super) unevaluated: Rest,
+    pub(super) prefix: Vec<Id>,
+    pub(super) items: Rest,
+}
+
+/// The members whose names match a pattern.
+pub(super) struct Named {
+    pub(super) text: String,
+    pub(super) leaf: Leaf,
+    pub(super) id: Id,
+}
+
+/// What holds for members and items that are not named one by one.
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing is said, so they are let through.
+    #[default]
+    Unsaid,
+    /// None may be there.
+    Closed,
+    /// They are declared, and this is their schema.
+    Each(Id),
+}
+
+/// A choice between schemas.
+pub(super) struct Union {
+    /// The branches, without the one for `null`.
+    pub(super) branches: Vec<Id>,
+    /// Whether `null` is a branch of its own.
+    pub(super) null: bool,
+    /// How a payload says which branch it means.
+    pub(super) tag: Tag,
+}
+
+impl Graph {
+    /// Takes a root schema apart. Node 0 is the root.
+    pub(super) fn new(root: &Value) -> Self {
+        let mut graph = Self {
+            nodes: Builder::new(root).all(),
+        };
+        for id in 0..graph.nodes.len() {
+            for i in 0..graph.nodes[id].unions.len() {
+                graph.nodes[id].unions[i].tag = Tag::of(&graph, &graph.nodes[id].unions[i].branches);
+            }
+        }
+        graph
+    }
+
+    pub(super) fn node(&self, id: Id) -> &Node {
+        &self.nodes[id]
+    }
+
+    /// The node, all that hold besides it, and every branch of theirs.
+    pub(super) fn reach(&self, id: Id) -> Vec<&Node> {
+        let (mut ids, mut next) = (vec![id], 0);
+        while let Some(&id) = ids.get(next) {
+            let node = self.node(id);
+            for &other in node
+                .all
+                .iter()
+                .chain(node.unions.iter().flat_map(|union| &union.branches))
+            {
+                if !ids.contains(&other) {
+                    ids.push(other);
+                }
+            }
+            next += 1;
+        }
+        ids.into_iter().map(|id| self.node(id)).collect()
+    }
+
+    /// The JSON types that a value at this node may have, as far as they are said.
+    pub(super) fn types(&self, id: Id) -> Vec<&str> {
+        let mut types: Vec<&str> = Vec::new();
+        for node in self.reach(id) {
+            for name in &node.types {
+                if !types.contains(&name.as_str()) {
+                    types.push(name);
+                }
+            }
+            if node.unions.iter().any(|union| union.null) && !types.contains(&"null") {
+                types.push("null");
+            }
+        }
+        types
+    }
+}
+
+impl fmt::Debug for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Graph")
+            .field("nodes", &self.nodes.len())
+            .finish_non_exhaustive()
+    }
+}

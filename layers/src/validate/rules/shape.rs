@@ -1,0 +1,164 @@
+//! What serde could not parse, as issues.
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment as Step;
+
+use super::{say, schema::Graph, walk};
+use crate::{Issue, Segment};
+
+/// Every issue of bytes that are no `T`; never empty.
+pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {
+    let value = match serde_json::from_slice::<Value>(json) {
+        Ok(value) => value,
+        Err(error) => return vec![no_json(json, &error)],
+    };
+    let mut issues = walk::issues(graph, &value, json.len(), walk::MOST);
+    if issues.len() < walk::MOST {
+        let own = of_serde::<T>(json, &value);
+        // The schema says it better, unless it says nothing about that place.
+        let known = |issue: &Issue| issue.path.starts_with(&own.path) || own.path.starts_with(&issue.path);
+        if !issues.iter().any(known) {
+            issues.push(own);
+        }
+    }
+    issues
+}
+
+fn no_json(json: &[u8], error: &serde_json::Error) -> Issue {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let mut path = match serde_path_to_error::deserialize::<_, Value>(&mut deserializer) {
+        Ok(_) => Vec::new(),
+        Err(error) => error.path().iter().filter_map(segment).collect(),
+    };
+    let text = sentence(error);
+    if text.contains("recursion limit") {
+        // The member that is too deep, not the hundred steps into it.
+        path.truncate(1);
+        return Issue::new(
+            path,
+            "too_deep",
+            "expected at most 127 levels of arrays and objects, got more",
+        );
+    }
+    Issue::new(path, "parse", say::sentence(&format!("expected JSON: {text}")))
+}
+
+fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
+        return Issue::new(Vec::new(), "parse", "expected another payload");
+    };
+    // The path names what was being read: only what is there on the wire is kept of it.
+    let (mut path, mut at) = (Vec::new(), Some(value));
+    for step in error.path().iter().filter_map(segment) {
+        let inner = at.and_then(|value| match &step {
+            Segment::Key(key) => value.get(key),
+            Segment::Index(index) => value.get(index),
+        });
+        match (inner, step) {
+            (None, _) => {}
+            (inner, Segment::Key(key)) => {
+                path.push(say::key(&key));
+                at = inner;
+            }
+            (inner, index) => {
+                path.push(index);
+                at = inner;
+            }
+        }
+    }
+    told(path, &sentence(error.inner()))
+}
+
+fn segment(step: &Step) -> Option<Segment> {
+    match step {
+        Step::Seq { index } => Some(Segment::Index(*index)),
+        Step::Map { key } | Step::Enum { variant: key } => Some(Segment::Key(key.clone())),
+        Step::Unknown => None,
+    }
+}
+
+/// serde's sentence without the position at its end.
+fn sentence(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) if error.line() > 0 => text[..end].to_owned(),
+        _ => text,
+    }
+}
+
+/// serde's sentence as an issue, without what it repeats of the input.
+fn told(mut path: Vec<Segment>, text: &str) -> Issue {
+    let named = |prefix: &str| Some(text.strip_prefix(prefix)?.split('`').next()?.to_owned());
+    let expected = |text: &str| {
+        text.rsplit_once(", expected ")
+            .map(|(_, expected)| expected.to_owned())
+    };
+    if let Some(key) = named("duplicate field `") {
+        path.push(say::key(&key));
+        return Issue::new(path, "duplicate_key", "expected the key once, got it twice");
+    }
+    if let Some(key) = named("missing field `") {
+        path.push(say::key(&key));
+        return Issue::new(path, "required", "expected a value, but it is missing");
+    }
+    if let Some(key) = named("unknown field `") {
+        path.push(say::key(&key));
+        let message = expected(text).map_or_else(
+            || "unknown key".to_owned(),
+            |keys| format!("unknown key; expected {keys}"),
+        );
+        return Issue::new(path, "unknown_key", say::sentence(&message));
+    }
+    if text.starts_with("unknown variant `") {
+        let message =
+            expected(text).map_or_else(|| "unknown name".to_owned(), |names| format!("expected {names}"));
+        return Issue::new(
+            path,
+            "enum",
+            say::sentence(&format!("{message}, got another name")),
+        );
+    }
+    if text.starts_with("data did not match any variant of untagged enum") {
+        return Issue::new(
+            path,
+            "union",
+            "expected one of several shapes, got something else",
+        );
+    }
+    for (prefix, code) in [
+        ("invalid type: ", "type"),
+        ("invalid value: ", "custom"),
+        ("invalid length ", "custom"),
+    ] {
+        let Some(got) = text.strip_prefix(prefix) else {
+            continue;
+        };
+        let Some(expected) = expected(text) else { continue };
+        let actual = json_type(got);
+        let message = match (code, actual) {
+            ("type", Some(actual)) => format!("expected {expected}, got {}", say::article(actual)),
+            _ => format!("expected {expected}, got something else"),
+        };
+        let issue = Issue::new(path, code, say::sentence(&message));
+        return match (code, actual) {
+            ("type", Some(actual)) => issue.with("expected", say::cut(&expected)).with("actual", actual),
+            _ => issue,
+        };
+    }
+    Issue::new(path, "custom", say::sentence(text))
+}
+
+/// The JSON type behind serde's name for what came.
+fn json_type(got: &str) -> Option<&'static str> {
+    Some(match got.split([' ', ',']).next()? {
+        "string" | "character" => "string",
+        "integer" | "floating" => "number",
+        "boolean" => "boolean",
+        "null" | "unit" | "Option" => "null",
+        "sequence" | "tuple" => "array",
+        "map" => "object",
+        _ => return None,
+    })
+}

@@ -1,0 +1,178 @@
+//! How a payload says which branch of an enum it means.
+
+use serde_json::{Map, Value};
+
+use super::schema::{Graph, Id};
+
+/// The way serde writes an enum, read off its branches.
+pub(super) enum Tag {
+    /// Nothing names the branch: an untagged enum.
+    None,
+    /// The variant's name is the only key, or for a unit variant the whole text: externally tagged.
+    Outside {
+        /// The variants without content.
+        units: Vec<String>,
+        /// The variants with content, with their branch.
+        keys: Vec<(String, Id)>,
+    },
+    /// A member names the variant: internally or adjacently tagged.
+    Inside {
+        /// The name of that member.
+        key: String,
+        /// Its values, with their branch.
+        variants: Vec<(String, Id)>,
+        /// The member that holds the content, if there can be one.
+        content: Option<String>,
+    },
+}
+
+/// What a payload's tag says.
+pub(super) enum Choice {
+    /// These branches carry the tag, almost always one.
+    Branches(Vec<Id>),
+    /// The text of a unit variant.
+    Unit,
+    /// There is no tag to go by.
+    Untagged,
+    /// An object was needed to name a variant at all.
+    NotAnObject,
+    /// The member with the tag is missing.
+    Missing(String),
+    /// The member with the tag is no text.
+    NotText(String),
+    /// No variant has that name. `at` is the member with the tag, `None` for the value itself.
+    Unknown {
+        at: Option<String>,
+        allowed: Vec<String>,
+    },
+}
+
+impl Tag {
+    pub(super) fn of(graph: &Graph, branches: &[Id]) -> Self {
+        if branches.len() < 2 {
+            return Self::None;
+        }
+        inside(graph, branches)
+            .or_else(|| outside(graph, branches))
+            .unwrap_or(Self::None)
+    }
+
+    /// The branch that `value` means.
+    pub(super) fn choose(&self, value: &Value) -> Choice {
+        match (self, value) {
+            (Self::None, _) => Choice::Untagged,
+            (Self::Inside { key, variants, .. }, Value::Object(members)) => among(key, variants, members),
+            (Self::Outside { units, keys }, Value::String(text)) => {
+                if units.iter().any(|unit| unit == text) {
+                    Choice::Unit
+                } else if units.is_empty() || keys.iter().any(|(key, _)| key == text) {
+                    Choice::NotAnObject
+                } else {
+                    Choice::Unknown {
+                        at: None,
+                        allowed: units.clone(),
+                    }
+                }
+            }
+            (Self::Outside { units, keys }, Value::Object(members)) => {
+                let present: Vec<Id> = keys
+                    .iter()
+                    .filter(|(key, _)| members.contains_key(key))
+                    .map(|(_, id)| *id)
+                    .collect();
+                if !present.is_empty() {
+                    return Choice::Branches(present);
+                }
+                // `{"Unit": null}` is accepted by serde too.
+                if units.iter().any(|unit| members.contains_key(unit)) {
+                    return Choice::Unit;
+                }
+                let allowed = units
+                    .iter()
+                    .chain(keys.iter().map(|(key, _)| key))
+                    .cloned()
+                    .collect();
+                Choice::Unknown { at: None, allowed }
+            }
+            (Self::Inside { .. } | Self::Outside { .. }, _) => Choice::NotAnObject,
+        }
+    }
+}
+
+fn among(key: &str, variants: &[(String, Id)], members: &Map<String, Value>) -> Choice {
+    let text = match members.get(key) {
+        None => return Choice::Missing(key.to_owned()),
+        Some(Value::String(text)) => text,
+        Some(_) => return Choice::NotText(key.to_owned()),
+    };
+    let named: Vec<Id> = variants
+        .iter()
+        .filter(|(name, _)| name == text)
+        .map(|(_, id)| *id)
+        .collect();
+    if named.is_empty() {
+        let allowed = variants.iter().map(|(name, _)| name.clone()).collect();
+        return Choice::Unknown {
+            at: Some(key.to_owned()),
+            allowed,
+        };
+    }
+    Choice::Branches(named)
+}
+
+fn inside(graph: &Graph, branches: &[Id]) -> Option<Tag> {
+    let first = graph.node(*branches.first()?);
+    let is_tag = |key: &String, id: Id| {
+        let node = graph.node(id);
+        let texts = node
+            .properties
+            .get(key)
+            .map_or(0, |id| graph.node(*id).texts.len());
+        texts > 0 && node.required.contains(key)
+    };
+    let key = first
+        .properties
+        .keys()
+        .find(|key| branches.iter().all(|id| is_tag(key, *id)))?
+        .clone();
+    let (mut variants, mut content) = (Vec::new(), None);
+    let mut adjacent = true;
+    for &id in branches {
+        let node = graph.node(id);
+        variants.extend(
+            graph
+                .node(node.properties[&key])
+                .texts
+                .iter()
+                .map(|name| (name.clone(), id)),
+        );
+        adjacent &= node.all.is_empty() && node.unions.is_empty();
+        for name in node.properties.keys().filter(|name| **name != key) {
+            adjacent &= content.get_or_insert_with(|| name.clone()) == name;
+        }
+    }
+    Some(Tag::Inside {
+        key,
+        variants,
+        content: content.filter(|_| adjacent),
+    })
+}
+
+fn outside(graph: &Graph, branches: &[Id]) -> Option<Tag> {
+    let (mut units, mut keys) = (Vec::new(), Vec::new());
+    for &id in branches {
+        let node = graph.node(id);
+        match (node.types.as_slice(), node.required.as_slice()) {
+            ([kind], _) if kind == "string" && !node.texts.is_empty() => {
+                units.extend(node.texts.iter().cloned())
+            }
+            ([kind], [key])
+                if kind == "object" && node.properties.len() == 1 && node.properties.contains_key(key) =>
+            {
+                keys.push((key.clone(), id));
+            }
+            _ => return None,
+        }
+    }
+    Some(Tag::Outside { units, keys })
+}

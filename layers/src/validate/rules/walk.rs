@@ -1,0 +1,255 @@
+//! A payload walked along its schema, every issue collected on the way.
+
+use std::{borrow::Cow, collections::HashSet};
+
+use serde_json::{Map, Value};
+
+use super::{
+    number::{Range, number_of, out_of},
+    say,
+    schema::{Graph, Id, Node, Rest},
+    tag::Choice,
+};
+use crate::{Issue, Segment, normalize};
+
+/// As many issues as one payload is told of.
+pub(super) const MOST: usize = 100;
+
+/// Every issue of `value`, up to `most`. `size` is the payload's in bytes: what may be spent on it.
+pub(super) fn issues(graph: &Graph, value: &Value, size: usize, most: usize) -> Vec<Issue> {
+    // Of a payload without detours, at most every second byte is a value, and a value is at a few nodes. An
+    // untagged enum within itself would take a time exponential in its depth.
+    let steps = 10_000 + 8 * size;
+    let mut walk = Walk {
+        graph,
+        path: Vec::new(),
+        issues: Vec::new(),
+        most,
+        steps,
+    };
+    walk.value(0, value);
+    walk.issues
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Step<'a> {
+    Key(&'a str),
+    Index(usize),
+}
+
+/// The state of one walk.
+pub(super) struct Walk<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) path: Vec<Step<'a>>,
+    pub(super) issues: Vec<Issue>,
+    most: usize,
+    /// How many more nodes may be looked at.
+    steps: usize,
+}
+
+impl<'a> Walk<'a> {
+    fn done(&self) -> bool {
+        self.issues.len() >= self.most || self.steps == 0
+    }
+
+    pub(super) fn path(&self) -> Vec<Segment> {
+        self.path
+            .iter()
+            .map(|step| match *step {
+                Step::Key(name) => say::key(name),
+                Step::Index(index) => Segment::Index(index),
+            })
+            .collect()
+    }
+
+    pub(super) fn path_to(&self, key: &str) -> Vec<Segment> {
+        let mut path = self.path();
+        path.push(say::key(key));
+        path
+    }
+
+    pub(super) fn report(&mut self, issue: Issue) {
+        // Schemas that hold side by side find the same thing twice, soon after each other.
+        let known = self
+            .issues
+            .iter()
+            .rev()
+            .take(MOST)
+            .any(|other| other.path == issue.path && other.code == issue.code);
+        if !known && self.issues.len() < self.most {
+            self.issues.push(issue);
+        }
+    }
+
+    fn at(&mut self, step: Step<'a>, id: Id, value: &'a Value) {
+        self.path.push(step);
+        self.value(id, value);
+        self.path.pop();
+    }
+
+    pub(super) fn value(&mut self, id: Id, value: &'a Value) {
+        self.steps = self.steps.saturating_sub(1);
+        if self.done() {
+            return;
+        }
+        let node = self.graph.node(id);
+        if node.never {
+            self.report(Issue::new(self.path(), "unknown_key", "expected nothing here"));
+            return;
+        }
+        if !self.fits(node, value) {
+            return;
+        }
+        if let Some(leaf) = &node.leaf {
+            let cleaned = cleaned(node, value);
+            let mut found = Vec::new();
+            leaf.check(&cleaned, || self.path(), |issue| found.push(issue));
+            found.into_iter().for_each(|issue| self.report(issue));
+        }
+        for &other in &node.all {
+            self.value(other, value);
+        }
+        for union in &node.unions {
+            self.union(union, value);
+        }
+        match value {
+            Value::Object(members) => self.members(id, node, members, value),
+            Value::Array(items) => self.items(node, items),
+            _ => {}
+        }
+    }
+
+    /// Whether the value is of an accepted type and, for an integer, in the range of the Rust type.
+    fn fits(&mut self, node: &Node, value: &Value) -> bool {
+        let is = |name: &str| node.types.iter().any(|kind| kind == name);
+        if node.types.is_empty() || is(say::type_of(value)) {
+            return true;
+        }
+        if let (Value::Number(number), true) = (value, is("integer")) {
+            match out_of(number, node.bounds) {
+                Range::Within => return true,
+                Range::NoInteger => {}
+                Range::Below(min) => {
+                    let message = format!("expected at least {min}, got a smaller number");
+                    self.report(Issue::new(self.path(), "minimum", message).with("min", number_of(min)));
+                    return false;
+                }
+                Range::Above(max) => {
+                    let message = format!("expected at most {max}, got a greater number");
+                    self.report(Issue::new(self.path(), "maximum", message).with("max", number_of(max)));
+                    return false;
+                }
+            }
+        }
+        let expected: Vec<&str> = node.types.iter().map(String::as_str).collect();
+        self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+        false
+    }
+
+    fn members(&mut self, id: Id, node: &'a Node, members: &'a Map<String, Value>, value: &'a Value) {
+        for (name, &id) in &node.properties {
+            if let Some((name, value)) = members.get_key_value(name) {
+                self.at(Step::Key(name), id, value);
+            }
+        }
+        for name in node.required.iter().filter(|name| !members.contains_key(*name)) {
+            let types = node
+                .properties
+                .get(name)
+                .map_or_else(Vec::new, |id| self.graph.types(*id));
+            self.report(say::missing(self.path_to(name), &types));
+        }
+        if node.patterns.is_empty() && node.additional == Rest::Unsaid && node.unevaluated == Rest::Unsaid {
+            return;
+        }
+        let mut declared = HashSet::new();
+        let open = node.unevaluated != Rest::Unsaid && self.declared(id, value, &mut declared, 0);
+        for (name, value) in members
+            .iter()
+            .filter(|(name, _)| !node.properties.contains_key(*name))
+        {
+            if self.done() {
+                return;
+            }
+            let text = Value::from(name.as_str());
+            let mut matched = false;
+            for named in node.patterns.iter().filter(|named| named.leaf.accepts(&text)) {
+                matched = true;
+                self.at(Step::Key(name), named.id, value);
+            }
+            let rest = match (matched, node.additional) {
+                (true, _) => continue,
+                (false, Rest::Unsaid) if open || declared.contains(name.as_str()) => continue,
+                (false, Rest::Unsaid) => node.unevaluated,
+                (false, rest) => rest,
+            };
+            match rest {
+                Rest::Unsaid => {}
+                Rest::Each(id) => self.at(Step::Key(name), id, value),
+                Rest::Closed => {
+                    let mut names: Vec<&str> = node.properties.keys().map(String::as_str).collect();
+                    names.extend(
+                        declared
+                            .iter()
+                            .filter(|name| !node.properties.contains_key(**name)),
+                    );
+                    names.sort_unstable();
+                    names.extend(node.patterns.iter().map(|named| named.text.as_str()));
+                    self.report(say::unknown_key(self.path_to(name), &names));
+                }
+            }
+        }
+    }
+
+    /// The names that the schemas beside a node declare for this value; `true` if they let in any.
+    fn declared(&self, id: Id, value: &Value, names: &mut HashSet<&'a str>, depth: usize) -> bool {
+        let node = self.graph.node(id);
+        names.extend(node.properties.keys().map(String::as_str));
+        let mut open = depth > 0 && (matches!(node.additional, Rest::Each(_)) || !node.patterns.is_empty());
+        // References can go in a circle without ever consuming the value.
+        if depth > 32 {
+            return true;
+        }
+        for &other in &node.all {
+            open |= self.declared(other, value, names, depth + 1);
+        }
+        for union in &node.unions {
+            let branches = match union.tag.choose(value) {
+                Choice::Branches(branches) => branches,
+                _ => union.branches.clone(),
+            };
+            for id in branches {
+                open |= self.declared(id, value, names, depth + 1);
+            }
+        }
+        open
+    }
+
+    fn items(&mut self, node: &'a Node, items: &'a [Value]) {
+        for (index, item) in items.iter().enumerate() {
+            if self.done() {
+                return;
+            }
+            match (node.prefix.get(index), node.items) {
+                (Some(&id), _) | (None, Rest::Each(id)) => self.at(Step::Index(index), id, item),
+                (None, Rest::Closed) => {
+                    let mut path = self.path();
+                    path.push(Segment::Index(index));
+                    self.report(
+                        Issue::new(path, "max_items", "expected no item here").with("max", node.prefix.len()),
+                    );
+                }
+                (None, Rest::Unsaid) => return,
+            }
+        }
+    }
+}
+
+fn cleaned<'v>(node: &Node, value: &'v Value) -> Cow<'v, Value> {
+    match value {
+        Value::String(text) if !node.steps.is_empty() => {
+            Cow::Owned(Value::String(normalize::apply(&node.steps, text.clone())))
+        }
+        _ => Cow::Borrowed(value),
+    }
+}

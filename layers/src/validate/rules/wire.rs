@@ -1,0 +1,272 @@
+//! From the names of Rust fields, which garde speaks in, to the names and places of the wire.
+
+use serde_json::Value;
+
+use super::{
+    say,
+    schema::{Graph, Id, Node, Rest},
+    tag::{Choice, Tag},
+};
+use crate::Segment;
+
+/// A member's name and its schema.
+type Member = (String, Id);
+
+/// One component of garde's path.
+#[derive(Debug, Clone)]
+pub(super) enum Part {
+    Name(String),
+    Index(usize),
+}
+
+/// A place on the wire.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Place {
+    /// The way there, as far as it could be followed.
+    pub(super) path: Vec<Segment>,
+    /// How many components could not be followed; those of flattened fields among them.
+    pub(super) lost: usize,
+    /// Whether the last component is among them, so that the path ends above what is meant.
+    pub(super) above: bool,
+}
+
+/// As many steps as one path is searched for; schemas that need more are circles.
+const STEPS: u32 = 10_000;
+/// As many readings of one path as are looked for.
+const MOST: usize = 64;
+/// No payload nests deeper than serde_json's limit of 128.
+const DEEPEST: usize = 128;
+
+/// The components of a garde path. garde shows them through serde only.
+pub(super) fn parts(path: &garde::Path) -> Vec<Part> {
+    let Ok(Value::Array(components)) = serde_json::to_value(path) else {
+        return Vec::new();
+    };
+    let part = |component: Value| {
+        let (kind, text) = (component.get(0)?.as_str()?, component.get(1)?.as_str()?);
+        match kind {
+            "key" => Some(Part::Name(text.strip_prefix("r#").unwrap_or(text).to_owned())),
+            "index" => text.parse().ok().map(Part::Index),
+            _ => None,
+        }
+    };
+    components.into_iter().filter_map(part).collect()
+}
+
+/// Where on the wire `parts` may mean, the likeliest reading first; never empty.
+///
+/// Fields are found by their schema's `x-field`, by their exact name, then by their name without case and
+/// separators, which covers every `rename_all`. What has no name on the wire is stepped over: newtypes, flattened
+/// structs, the variants of enums.
+pub(super) fn places(graph: &Graph, parts: &[Part], value: Option<&Value>) -> Vec<Place> {
+    let mut search = Search {
+        graph,
+        found: Vec::new(),
+        least: usize::MAX,
+        path: Vec::new(),
+        steps: STEPS,
+    };
+    search.go(0, parts, value, 0);
+    let (mut found, least) = (search.found, search.least);
+    found.retain(|place| place.lost == least);
+    if found.is_empty() {
+        found.push(Place {
+            lost: parts.len(),
+            above: true,
+            ..Place::default()
+        });
+    }
+    found
+}
+
+struct Search<'a> {
+    graph: &'a Graph,
+    found: Vec<Place>,
+    /// The fewest components that a reading has lost so far; worse ones are not followed.
+    least: usize,
+    path: Vec<Segment>,
+    steps: u32,
+}
+
+impl Search<'_> {
+    fn go(&mut self, id: Id, parts: &[Part], value: Option<&Value>, lost: usize) {
+        self.steps = self.steps.saturating_sub(1);
+        let enough = self.steps == 0 || self.found.len() >= MOST || self.path.len() > DEEPEST;
+        if enough || lost > self.least {
+            return;
+        }
+        let Some((part, rest)) = parts.split_first() else {
+            return self.end(lost, false);
+        };
+        let nodes = self.meant(id, value);
+        let (around, within) = self.contents(&nodes, value);
+        // A variant's name is never a field's; the name for contents might be that of a field beside the tag.
+        let (first, last) = match part {
+            Part::Name(_) => (around, within),
+            Part::Index(_) => ([around, within].concat(), Vec::new()),
+        };
+        for (key, id) in first {
+            self.step(
+                say::key(&key),
+                id,
+                parts,
+                value.and_then(|value| value.get(&key)),
+                lost,
+            );
+        }
+        match part {
+            Part::Name(name) => {
+                if let Some((key, id)) = self.find(&nodes, name, value) {
+                    let value = value.and_then(|value| value.get(&key));
+                    self.step(say::key(&key), id, rest, value, lost);
+                }
+            }
+            Part::Index(index) => {
+                let item = value.and_then(|value| value.get(index));
+                if let Some(id) = self.item(&nodes, *index).filter(|_| item.is_some()) {
+                    self.step(Segment::Index(*index), id, rest, item, lost);
+                }
+            }
+        }
+        for (key, id) in last {
+            self.step(
+                say::key(&key),
+                id,
+                parts,
+                value.and_then(|value| value.get(&key)),
+                lost,
+            );
+        }
+        // A newtype's only field is no step on the wire; neither is a flattened one.
+        match part {
+            Part::Index(0) => self.go(id, rest, value, lost),
+            _ if rest.is_empty() => self.end(lost + 1, true),
+            _ => {
+                self.go(id, rest, value, lost + 1);
+                self.renamed(&nodes, rest, value, lost + 1);
+            }
+        }
+    }
+
+    /// A struct with a name of its own on the wire is known by what is in it.
+    fn renamed(&mut self, nodes: &[Id], parts: &[Part], value: Option<&Value>, lost: usize) {
+        let graph = self.graph;
+        let Some(Value::Object(members)) = value else {
+            return;
+        };
+        for (key, &id) in nodes.iter().flat_map(|id| &graph.node(*id).properties) {
+            if let Some(value) = members
+                .get(key)
+                .filter(|value| value.is_object() || value.is_array())
+            {
+                self.step(say::key(key), id, parts, Some(value), lost);
+            }
+        }
+    }
+
+    fn step(&mut self, segment: Segment, id: Id, parts: &[Part], value: Option<&Value>, lost: usize) {
+        self.path.push(segment);
+        self.go(id, parts, value, lost);
+        self.path.pop();
+    }
+
+    fn end(&mut self, lost: usize, above: bool) {
+        self.least = self.least.min(lost);
+        self.found.push(Place {
+            path: self.path.clone(),
+            lost,
+            above,
+        });
+    }
+
+    /// The node with all that hold beside it for this value: of a tagged enum, the branch it names.
+    fn meant(&self, id: Id, value: Option<&Value>) -> Vec<Id> {
+        let (mut ids, mut next) = (vec![id], 0);
+        while let Some(&id) = ids.get(next) {
+            let node = self.graph.node(id);
+            let mut add = |id: Id| {
+                if !ids.contains(&id) {
+                    ids.push(id);
+                }
+            };
+            node.all.iter().copied().for_each(&mut add);
+            for union in &node.unions {
+                match value.map(|value| union.tag.choose(value)) {
+                    Some(Choice::Branches(branches)) => branches.into_iter().for_each(&mut add),
+                    _ => union.branches.iter().copied().for_each(&mut add),
+                }
+            }
+            next += 1;
+        }
+        ids
+    }
+
+    /// Where the content stands of the variant that a value at these nodes is of: under the variant's name, and
+    /// under the name for contents.
+    fn contents(&self, nodes: &[Id], value: Option<&Value>) -> (Vec<Member>, Vec<Member>) {
+        let (mut around, mut within) = (Vec::new(), Vec::new());
+        for union in nodes.iter().flat_map(|id| &self.graph.node(*id).unions) {
+            for &id in union.branches.iter().filter(|id| nodes.contains(id)) {
+                let (key, found) = match &union.tag {
+                    Tag::Outside { keys, .. } => {
+                        (keys.iter().find(|key| key.1 == id).map(|key| &key.0), &mut around)
+                    }
+                    Tag::Inside { content, .. } => (content.as_ref(), &mut within),
+                    Tag::None => continue,
+                };
+                let there = |key: &&String| value.is_none_or(|value| value.get(key.as_str()).is_some());
+                if let Some(key) = key.filter(there)
+                    && let Some(&content) = self.graph.node(id).properties.get(key)
+                {
+                    found.push((key.clone(), content));
+                }
+            }
+        }
+        (around, within)
+    }
+
+    /// The member that a Rust name means.
+    fn find(&self, nodes: &[Id], name: &str, value: Option<&Value>) -> Option<Member> {
+        let nodes = || nodes.iter().map(|id| self.graph.node(*id));
+        let mut all = nodes().flat_map(|node| &node.properties);
+        if let Some((key, id)) = all.find(|(_, id)| self.graph.node(**id).field.as_deref() == Some(name)) {
+            return Some((key.clone(), *id));
+        }
+        if let Some(id) = nodes().find_map(|node| node.properties.get(name)) {
+            return Some((name.to_owned(), *id));
+        }
+        let folded = fold(name);
+        let mut all = nodes().flat_map(|node| &node.properties);
+        if let Some((key, id)) = all.find(|(key, _)| fold(key) == folded) {
+            return Some((key.clone(), *id));
+        }
+        // The keys of a map are their own names.
+        value?.get(name)?;
+        nodes().find_map(map_of).map(|id| (name.to_owned(), id))
+    }
+
+    fn item(&self, nodes: &[Id], index: usize) -> Option<Id> {
+        nodes.iter().map(|id| self.graph.node(*id)).find_map(|node| {
+            match (node.prefix.get(index), node.items) {
+                (Some(&id), _) | (None, Rest::Each(id)) => Some(id),
+                (None, _) => None,
+            }
+        })
+    }
+}
+
+fn map_of(node: &Node) -> Option<Id> {
+    match (node.additional, node.patterns.first()) {
+        (Rest::Each(id), _) => Some(id),
+        (_, Some(named)) => Some(named.id),
+        _ => None,
+    }
+}
+
+/// A name without case and separators: what all of serde's `rename_all` have in common.
+fn fold(name: &str) -> String {
+    name.chars()
+        .filter(|letter| !matches!(letter, '_' | '-'))
+        .flat_map(char::to_lowercase)
+        .collect()
+}

@@ -1,0 +1,70 @@
+use std::{
+    fmt,
+    task::{Context as Task, Poll},
+};
+
+use tower::{BoxError, Service};
+
+use super::{Input, ValidateLayer};
+use crate::{Code, Error, Message, Reply, refusal::Refusable};
+
+/// The service of [`ValidateLayer`].
+pub struct ValidateService<S, T> {
+    inner: S,
+    rules: ValidateLayer<T>,
+}
+
+impl<S, T> ValidateService<S, T> {
+    pub(super) const fn new(inner: S, rules: ValidateLayer<T>) -> Self {
+        Self { inner, rules }
+    }
+}
+
+impl<S, T: Input> ValidateService<S, T> {
+    fn check(&self, payload: &[u8]) -> Result<T, Error> {
+        let (got, limit) = (payload.len(), self.rules.limit);
+        if got > limit {
+            let message = format!("the payload has {got} bytes, more than the {limit} that this route takes");
+            return Err(Error::new(Code::PAYLOAD_TOO_LARGE, message));
+        }
+        let payload = if self.rules.ignore { b"null" } else { payload };
+        self.rules.checker.check(payload).map_err(Error::bad_request)
+    }
+}
+
+impl<S: Clone, T> Clone for ValidateService<S, T> {
+    fn clone(&self) -> Self {
+        Self::new(self.inner.clone(), self.rules.clone())
+    }
+}
+
+impl<S: fmt::Debug, T> fmt::Debug for ValidateService<S, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValidateService")
+            .field("inner", &self.inner)
+            .field("rules", &self.rules)
+            .finish()
+    }
+}
+
+impl<S, T> Service<Message> for ValidateService<S, T>
+where
+    S: Service<Message<T>, Response = Reply>,
+    S::Error: Into<BoxError>,
+    T: Input,
+{
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = Refusable<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        match self.check(message.payload().as_json()) {
+            Ok(input) => Refusable::inner(self.inner.call(message.map_payload(|_| input))),
+            Err(error) => Refusable::refused(error),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What is owed to the app when a client goes.
+
+use std::{mem, panic::AssertUnwindSafe, sync::Arc};
+
+use futures_util::FutureExt;
+use zocket_layers::{Connection, Context, Mailbox};
+
+use crate::app::Core;
+
+/// From a successful `on_connect` on, exactly one `on_disconnect` is owed. [`depart`](Self::depart) runs it; if
+/// this is dropped instead, a task of its own does.
+pub(crate) struct Departure<C: Send + Sync + 'static>(Option<Owed<C>>);
+
+struct Owed<C> {
+    core: Arc<Core<C>>,
+    connection: Connection,
+    context: Context<C>,
+    mailbox: Arc<Mailbox>,
+}
+
+impl<C: Send + Sync + 'static> Departure<C> {
+    pub(crate) fn new(
+        core: Arc<Core<C>>,
+        connection: Connection,
+        context: Context<C>,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
+        core.open.enter(mailbox.clone());
+        Self(Some(Owed {
+            core,
+            connection,
+            context,
+            mailbox,
+        }))
+    }
+
+    /// Runs `on_disconnect`, then takes the client out of its rooms and out of the hub.
+    pub(crate) async fn depart(mut self) {
+        if let Some(owed) = self.0.take() {
+            owed.pay().await;
+        }
+    }
+}
+
+impl<C> Owed<C> {
+    async fn pay(self) {
+        let Self {
+            core,
+            connection,
+            context,
+            mailbox,
+        } = self;
+        let client = connection.client_id();
+        connection.close();
+        if let Some(on_disconnect) = &core.lifecycle.disconnect {
+            let leaving = AssertUnwindSafe(async { on_disconnect(context).await });
+            if leaving.catch_unwind().await.is_err() {
+                tracing::error!(%client, "on_disconnect panicked");
+            }
+        }
+        core.hub.disconnect(&mailbox);
+        core.open.exit(&client);
+    }
+}
+
+impl<C: Send + Sync + 'static> Drop for Departure<C> {
+    fn drop(&mut self) {
+        let Some(owed) = mem::take(&mut self.0) else {
+            return;
+        };
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(owed.pay())),
+            Err(_) => tracing::error!("no runtime is left to run on_disconnect"),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether the peer is still there.
+
+use std::{
+    pin::Pin,
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+use zocket_layers::Limits;
+
+/// The one timer of a connection: it asks a silent peer for a sign of life, and gives up one that stays silent,
+/// or a message that waits for readiness too long.
+pub(super) struct Heartbeat {
+    ping_after: Duration,
+    pong_within: Duration,
+    stall: Duration,
+    /// When the peer was last heard.
+    heard: Instant,
+    /// When it was asked for a sign of life, if it has not given one since.
+    asked: Option<Instant>,
+    /// Since when a message has been waiting for readiness.
+    stalled: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// What the timer calls for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beat {
+    /// A ping.
+    Ask,
+    /// The peer is gone.
+    Gone,
+    /// A message has waited too long.
+    Stalled,
+}
+
+impl Heartbeat {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let heard = Instant::now();
+        Self {
+            ping_after: limits.ping_after,
+            pong_within: limits.pong_within,
+            stall: limits.stall,
+            heard,
+            asked: None,
+            stalled: None,
+            timer: Box::pin(sleep_until(heard + limits.ping_after)),
+        }
+    }
+
+    /// The peer gave a sign of life; or nobody listens, and its silence says nothing.
+    pub(super) fn hear(&mut self) {
+        self.heard = Instant::now();
+        self.asked = None;
+    }
+
+    /// Whether a message is waiting for readiness.
+    pub(super) fn waits(&mut self, waits: bool) {
+        if !waits {
+            self.stalled = None;
+        } else if self.stalled.is_none() {
+            let now = Instant::now();
+            self.stalled = Some(now);
+            if now + self.stall < self.timer.deadline() {
+                self.timer.as_mut().reset(now + self.stall);
+            }
+        }
+    }
+
+    /// Ready when something is called for. The timer is not reset at every sign of life: when it fires, it looks
+    /// at what has happened since.
+    pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<Beat> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let stall = self.stalled.map(|since| since + self.stall);
+            if stall.is_some_and(|deadline| deadline <= now) {
+                return Poll::Ready(Beat::Stalled);
+            }
+            let silence = self
+                .asked
+                .map_or(self.heard + self.ping_after, |asked| asked + self.pong_within);
+            if silence > now {
+                self.timer
+                    .as_mut()
+                    .reset(stall.map_or(silence, |stall| stall.min(silence)));
+            } else if self.asked.is_some() {
+                return Poll::Ready(Beat::Gone);
+            } else {
+                self.asked = Some(now);
+                return Poll::Ready(Beat::Ask);
+            }
+        }
+        Poll::Pending
+    }
+}

@@ -1,0 +1,81 @@
+//! A connection, from the 101 to the end of `on_disconnect`.
+//!
+//! What the connection owns and what the session owns are apart: the [`Session`](session::Session) has the inbound
+//! queue, the handlers in flight and, through its mailbox, the rooms; the [`Socket`](socket::Socket) has the
+//! WebSocket and what waits to be written. The [`Driver`](driver::Driver) moves both.
+
+mod departure;
+mod driver;
+mod heartbeat;
+mod open;
+mod session;
+mod socket;
+
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use hyper::upgrade::OnUpgrade;
+use tower::{BoxError, Service};
+use zocket_layers::{Connection, Context, Error, Frame, Mailbox};
+
+pub(crate) use self::{departure::Departure, open::Open};
+use self::{driver::Driver, session::Session, socket::Socket};
+use crate::{app::Core, on_connect::BoxFuture};
+
+/// One client's stay.
+pub(crate) struct Visit<C: Send + Sync + 'static, S> {
+    pub(crate) core: Arc<Core<C>>,
+    pub(crate) pipeline: S,
+    pub(crate) connection: Connection,
+    pub(crate) context: Context<C>,
+    pub(crate) mailbox: Arc<Mailbox>,
+    pub(crate) departure: Departure<C>,
+}
+
+impl<C, S> Visit<C, S>
+where
+    C: Send + Sync + 'static,
+    S: Service<Frame, Response = Option<Bytes>, Error = BoxError>,
+{
+    /// Waits for the 101 to have gone out, drives the connection to its end, and lets the client go.
+    pub(crate) async fn run(self, upgrade: OnUpgrade) {
+        let Self {
+            core,
+            pipeline,
+            connection,
+            context,
+            mailbox,
+            departure,
+        } = self;
+        let client = connection.client_id();
+        match upgrade.await {
+            Ok(upgraded) => {
+                tracing::debug!(%client, "connection open");
+                let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
+                let session = Session::new(connection, mailbox, pipeline, core.concurrency);
+                let socket = Socket::new(upgraded, &core.limits).await;
+                let driving = Driver::new(socket, session, opening, core.limits.clone()).run();
+                // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
+                if AssertUnwindSafe(Box::pin(driving)).catch_unwind().await.is_err() {
+                    tracing::error!(%client, "the connection's driver panicked");
+                }
+            }
+            Err(error) => {
+                tracing::debug!(%client, %error, "the client was gone before the handshake was answered")
+            }
+        }
+        departure.depart().await;
+        tracing::debug!(%client, "connection ended");
+    }
+}
+
+/// Runs the app's `on_open`.
+fn open<C: Send + Sync + 'static>(core: Arc<Core<C>>, context: Context<C>) -> BoxFuture<Result<(), Error>> {
+    Box::pin(async move {
+        match &core.lifecycle.open {
+            Some(open) => open(context).await,
+            None => Ok(()),
+        }
+    })
+}

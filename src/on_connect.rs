@@ -1,0 +1,211 @@
+//! What an app does when a client comes and goes.
+
+use std::{future::Future, pin::Pin, sync::Arc};
+
+use garde::Validate;
+use http::request::Parts;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zocket_layers::{Checker, ClientId, Context, Error, Input, Issue};
+
+/// What makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade request's
+/// [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` tells them apart; it is
+/// inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't make a connection's context",
+    note = "expected `async fn(H, ClientId) -> Result<C, Error>` or `async fn(H, ClientId, http::request::Parts) -> Result<C, Error>`",
+    note = "with `H: Deserialize + JsonSchema + garde::Validate`, and no captures in a closure: `on_connect_with(state, f)` hands them in"
+)]
+pub trait OnConnect<M>: Clone + Send + Sync + 'static {
+    /// The validated headers.
+    type Headers: Input;
+    /// What every handler of the connection gets.
+    type Context: Send + Sync + 'static;
+
+    /// Begins to make a context.
+    fn connect(
+        &self,
+        headers: Self::Headers,
+        client_id: ClientId,
+        request: Parts,
+    ) -> impl Future<Output = Result<Self::Context, Error>> + Send;
+}
+
+impl<F, Fut, H, C> OnConnect<(H, ClientId)> for F
+where
+    F: Fn(H, ClientId) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<C, Error>> + Send,
+    H: Input,
+    C: Send + Sync + 'static,
+{
+    type Headers = H;
+    type Context = C;
+
+    fn connect(
+        &self,
+        headers: H,
+        client_id: ClientId,
+        _: Parts,
+    ) -> impl Future<Output = Result<C, Error>> + Send {
+        self(headers, client_id)
+    }
+}
+
+impl<F, Fut, H, C> OnConnect<(H, ClientId, Parts)> for F
+where
+    F: Fn(H, ClientId, Parts) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<C, Error>> + Send,
+    H: Input,
+    C: Send + Sync + 'static,
+{
+    type Headers = H;
+    type Context = C;
+
+    fn connect(
+        &self,
+        headers: H,
+        client_id: ClientId,
+        request: Parts,
+    ) -> impl Future<Output = Result<C, Error>> + Send {
+        self(headers, client_id, request)
+    }
+}
+
+/// [`OnConnect`] with something of the app's own as the first argument: a pool, a configuration. Each connection
+/// gets a clone.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't make a connection's context of a `{S}`",
+    note = "expected `async fn({S}, H, ClientId) -> Result<C, Error>` or `async fn({S}, H, ClientId, http::request::Parts) -> Result<C, Error>`",
+    note = "with `H: Deserialize + JsonSchema + garde::Validate`"
+)]
+pub trait OnConnectWith<S, M>: Clone + Send + Sync + 'static {
+    /// The validated headers.
+    type Headers: Input;
+    /// What every handler of the connection gets.
+    type Context: Send + Sync + 'static;
+
+    /// Begins to make a context.
+    fn connect_with(
+        &self,
+        state: S,
+        headers: Self::Headers,
+        client_id: ClientId,
+        request: Parts,
+    ) -> impl Future<Output = Result<Self::Context, Error>> + Send;
+}
+
+impl<F, Fut, S, H, C> OnConnectWith<S, (H, ClientId)> for F
+where
+    F: Fn(S, H, ClientId) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<C, Error>> + Send,
+    H: Input,
+    C: Send + Sync + 'static,
+{
+    type Headers = H;
+    type Context = C;
+
+    fn connect_with(
+        &self,
+        state: S,
+        headers: H,
+        client_id: ClientId,
+        _: Parts,
+    ) -> impl Future<Output = Result<C, Error>> + Send {
+        self(state, headers, client_id)
+    }
+}
+
+impl<F, Fut, S, H, C> OnConnectWith<S, (H, ClientId, Parts)> for F
+where
+    F: Fn(S, H, ClientId, Parts) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<C, Error>> + Send,
+    H: Input,
+    C: Send + Sync + 'static,
+{
+    type Headers = H;
+    type Context = C;
+
+    fn connect_with(
+        &self,
+        state: S,
+        headers: H,
+        client_id: ClientId,
+        request: Parts,
+    ) -> impl Future<Output = Result<C, Error>> + Send {
+        self(state, headers, client_id, request)
+    }
+}
+
+/// For apps that want nothing of their clients' connect headers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Validate)]
+pub struct NoHeaders {}
+
+/// Why a client does not get in.
+#[derive(Debug)]
+pub(crate) enum Rejection {
+    /// Its headers are not what the app declares.
+    Headers(Vec<Issue>),
+    /// The app refused.
+    Refused(Error),
+}
+
+pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
+type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
+type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
+
+/// What an app does when a client comes and goes.
+pub(crate) struct Lifecycle<C> {
+    pub(crate) connect: Connect<C>,
+    pub(crate) open: Option<Open<C>>,
+    pub(crate) disconnect: Option<Disconnect<C>>,
+}
+
+impl Lifecycle<()> {
+    pub(crate) fn new() -> Self {
+        Self {
+            connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
+            open: None,
+            disconnect: None,
+        }
+    }
+}
+
+/// Reads the headers, then asks the app.
+pub(crate) fn connect<F, M>(f: F) -> Connect<F::Context>
+where
+    F: OnConnect<M>,
+{
+    connecting(move |headers, client_id, request| {
+        let f = f.clone();
+        async move { f.connect(headers, client_id, request).await }
+    })
+}
+
+/// Reads the headers, then asks the app, with something of its own.
+pub(crate) fn connect_with<S, F, M>(state: S, f: F) -> Connect<F::Context>
+where
+    S: Clone + Send + Sync + 'static,
+    F: OnConnectWith<S, M>,
+{
+    connecting(move |headers, client_id, request| {
+        let (f, state) = (f.clone(), state.clone());
+        async move { f.connect_with(state, headers, client_id, request).await }
+    })
+}
+
+fn connecting<H, C, Fut>(ask: impl Fn(H, ClientId, Parts) -> Fut + Send + Sync + 'static) -> Connect<C>
+where
+    H: Input,
+    C: Send + 'static,
+    Fut: Future<Output = Result<C, Error>> + Send + 'static,
+{
+    let rules = Arc::new(crate::upgrade::HeaderRules::<H>::new(Checker::new()));
+    Box::new(move |request, client_id| match rules.read(&request) {
+        Ok(headers) => {
+            let asking = ask(headers, client_id, request);
+            Box::pin(async move { asking.await.map_err(Rejection::Refused) })
+        }
+        Err(issues) => Box::pin(std::future::ready(Err(Rejection::Headers(issues)))),
+    })
+}

@@ -1,0 +1,218 @@
+//! Procedures: what happens to one kind of message.
+
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    task::{Context as Task, Poll},
+};
+
+use tower::{
+    Layer, Service,
+    layer::util::{Identity, Stack},
+};
+use zocket_layers::{
+    Code, Context, ContextLayer, ContextService, Error, Handler, HandlerService, Input, Message,
+    ValidateLayer, ValidateService, handler_fn,
+    middleware::{WithInputLayer, WithLayer, with, with_input},
+};
+
+/// What happens to one kind of message, from its payload to its handler. Each method returns a procedure that
+/// does one thing more; a clone is a good beginning for several.
+///
+/// Layers and middleware run in the order written, after validation, whether they were written before or after
+/// [`input`](Self::input).
+///
+/// `C0` is what `on_connect` makes, `C` what the middleware so far has made of it, `I` the input, `L` the layers.
+pub struct Procedure<C0, C, I, L> {
+    layers: L,
+    rules: ValidateLayer<I>,
+    max_payload: usize,
+    traits: Traits,
+    contexts: PhantomData<fn() -> (C0, C)>,
+}
+
+/// The layers of a procedure with one more [`with`](Procedure::with).
+pub type With<F, C, D, L> = Stack<WithLayer<F, C, D>, L>;
+/// The layers of a procedure with one more [`with_input`](Procedure::with_input).
+pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
+
+/// What a route does with a procedure beyond calling it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Traits {
+    pub(crate) atomic: bool,
+    pub(crate) concurrent: bool,
+    pub(crate) codes: Vec<Code>,
+}
+
+impl<C> Procedure<C, C, (), Identity> {
+    pub(crate) fn new() -> Self {
+        Self {
+            layers: Identity::new(),
+            rules: ValidateLayer::ignoring(),
+            max_payload: usize::MAX,
+            traits: Traits::default(),
+            contexts: PhantomData,
+        }
+    }
+}
+
+impl<C0, C, I, L> Procedure<C0, C, I, L> {
+    /// Names the input: payloads that are no `J`, or break its constraints, are refused with all their issues.
+    /// Without this, a payload is ignored.
+    #[must_use]
+    pub fn input<J: Input>(self) -> Procedure<C0, C, J, L> {
+        Procedure {
+            layers: self.layers,
+            rules: ValidateLayer::new(),
+            max_payload: self.max_payload,
+            traits: self.traits,
+            contexts: PhantomData,
+        }
+    }
+
+    /// Adds a tower layer around all that is added later. It is inside of fan-out: its requests are
+    /// [`Message`]s with the input and the [`Context`], its responses [`Reply`](crate::Reply)s.
+    #[must_use]
+    pub fn layer<T>(self, layer: T) -> Procedure<C0, C, I, Stack<T, L>> {
+        self.map(layer)
+    }
+
+    /// Adds `async fn(Context<C>) -> Result<D, Error>`: the message goes on with a `Context<D>`, or is refused.
+    #[must_use]
+    pub fn with<F, Fut, D>(self, f: F) -> Procedure<C0, D, I, With<F, C, D, L>>
+    where
+        F: Fn(Context<C>) -> Fut,
+        Fut: Future<Output = Result<D, Error>>,
+    {
+        self.map(with(f))
+    }
+
+    /// Adds `async fn(Context<C>, I) -> Result<(D, I), Error>`, for who decides by the input or changes it.
+    #[must_use]
+    pub fn with_input<F, Fut, D>(self, f: F) -> Procedure<C0, D, I, WithInput<F, C, D, L>>
+    where
+        F: Fn(Context<C>, I) -> Fut,
+        Fut: Future<Output = Result<(D, I), Error>>,
+    {
+        self.map(with_input(f))
+    }
+
+    /// Effects wait for the handler's success, and are dropped when it fails.
+    #[must_use]
+    pub fn atomic(mut self) -> Self {
+        self.traits.atomic = true;
+        self
+    }
+
+    /// The connection's next message need not wait for this one.
+    #[must_use]
+    pub fn concurrent(mut self) -> Self {
+        self.traits.concurrent = true;
+        self
+    }
+
+    /// Declares a code of the app's own. A procedure that refuses with a code that it does not declare is
+    /// answered as an internal error: clients could not know it.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.traits.codes.push(code);
+        self
+    }
+
+    /// Refuses payloads of more than so many bytes with PAYLOAD_TOO_LARGE, before they are parsed.
+    #[must_use]
+    pub fn max_payload(mut self, bytes: usize) -> Self {
+        self.max_payload = bytes;
+        self
+    }
+
+    /// Ends with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its second argument.
+    pub fn handle<H, M>(self, handler: H) -> Endpoint<C0, ValidateService<ContextService<L::Service, C0>, I>>
+    where
+        H: Handler<C, I, M>,
+        L: Layer<HandlerService<H, C, I, M>>,
+    {
+        let inner = self.layers.layer(handler_fn(handler));
+        let service = ContextLayer::new().layer(inner);
+        Endpoint {
+            service: self.rules.max_bytes(self.max_payload).layer(service),
+            traits: self.traits,
+            context: PhantomData,
+        }
+    }
+
+    fn map<T, D>(self, layer: T) -> Procedure<C0, D, I, Stack<T, L>> {
+        Procedure {
+            layers: Stack::new(layer, self.layers),
+            rules: self.rules,
+            max_payload: self.max_payload,
+            traits: self.traits,
+            contexts: PhantomData,
+        }
+    }
+}
+
+impl<C0, C, I, L: Clone> Clone for Procedure<C0, C, I, L> {
+    fn clone(&self) -> Self {
+        Self {
+            layers: self.layers.clone(),
+            rules: self.rules.clone(),
+            max_payload: self.max_payload,
+            traits: self.traits.clone(),
+            contexts: PhantomData,
+        }
+    }
+}
+
+impl<C0, C, I, L> fmt::Debug for Procedure<C0, C, I, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Procedure")
+            .field("rules", &self.rules)
+            .field("traits", &self.traits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A procedure with its handler: a tower service of [`Message`]s, for [`Router::incoming`](crate::Router::incoming).
+///
+/// It can be called by `oneshot` too, without a socket and without a hub: then effects wait in
+/// [`Reply::effects`](crate::Reply::effects).
+pub struct Endpoint<C0, S> {
+    pub(crate) service: S,
+    pub(crate) traits: Traits,
+    context: PhantomData<fn() -> C0>,
+}
+
+impl<C0, S: Clone> Clone for Endpoint<C0, S> {
+    fn clone(&self) -> Self {
+        Self {
+            service: self.service.clone(),
+            traits: self.traits.clone(),
+            context: PhantomData,
+        }
+    }
+}
+
+impl<C0, S: fmt::Debug> fmt::Debug for Endpoint<C0, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint")
+            .field("service", &self.service)
+            .field("traits", &self.traits)
+            .finish()
+    }
+}
+
+impl<C0, S: Service<Message>> Service<Message> for Endpoint<C0, S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.service.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        self.service.call(message)
+    }
+}

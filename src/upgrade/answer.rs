@@ -1,0 +1,114 @@
+//! What a client is told over HTTP.
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::Full;
+use serde_json::json;
+use zocket_layers::{Code, Error, rescue::explain};
+
+use super::{Body, handshake::NoHandshake};
+use crate::on_connect::Rejection;
+
+/// 101, with the `Sec-WebSocket-Accept` that answers the client's key.
+pub(super) fn switching_protocols(accept: &str) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+    if let Ok(accept) = HeaderValue::from_str(accept) {
+        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    response
+}
+
+/// 405, 426 or 400.
+pub(super) fn no_handshake(reason: NoHandshake) -> Response<Body> {
+    let (status, message, hint) = match reason {
+        NoHandshake::Method => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "a WebSocket is opened by GET",
+            Some((header::ALLOW, "GET")),
+        ),
+        NoHandshake::NoUpgrade => (
+            StatusCode::UPGRADE_REQUIRED,
+            "this is a WebSocket endpoint: expected `Upgrade: websocket`",
+            Some((header::UPGRADE, "websocket")),
+        ),
+        NoHandshake::Version => (
+            StatusCode::UPGRADE_REQUIRED,
+            "expected `Sec-WebSocket-Version: 13`",
+            Some((header::SEC_WEBSOCKET_VERSION, "13")),
+        ),
+        NoHandshake::Malformed(expected) => (StatusCode::BAD_REQUEST, expected, None),
+    };
+    let mut response = json(status, &json!({ "error": message }));
+    if let Some((name, value)) = hint {
+        response
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
+    if status == StatusCode::UPGRADE_REQUIRED {
+        // RFC 9110, section 15.5.22: 426 names the protocol.
+        response
+            .headers_mut()
+            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        response
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+    }
+    response
+}
+
+/// 400 with all the issues of the headers, or what the app refused with, as an HTTP status.
+pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
+    match rejection {
+        Rejection::Headers(issues) => json(
+            StatusCode::BAD_REQUEST,
+            &json!({ "error": "Invalid headers", "details": issues }),
+        ),
+        Rejection::Refused(error) => refused(&explain(error.into())),
+    }
+}
+
+/// A refusal as an HTTP status.
+pub(super) fn refused(error: &Error) -> Response<Body> {
+    let mut body = json!({ "error": error.message(), "code": error.code().as_str() });
+    if !error.issues().is_empty() {
+        body["details"] = json!(error.issues());
+    }
+    let mut response = json(status_of(error.code()), &body);
+    if let Some(wait) = error.retry_after() {
+        let seconds = wait.as_nanos().div_ceil(1_000_000_000).to_string();
+        if let Ok(seconds) = HeaderValue::from_str(&seconds) {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
+        }
+    }
+    response
+}
+
+/// The status that stands for a code; 400 for the app's own.
+fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
+        Code::FORBIDDEN => StatusCode::FORBIDDEN,
+        Code::NOT_FOUND => StatusCode::NOT_FOUND,
+        Code::CONFLICT => StatusCode::CONFLICT,
+        Code::PRECONDITION_FAILED => StatusCode::PRECONDITION_FAILED,
+        Code::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::TOO_MANY_REQUESTS => StatusCode::TOO_MANY_REQUESTS,
+        Code::OVERLOADED => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TIMEOUT => StatusCode::GATEWAY_TIMEOUT,
+        Code::INTERNAL_SERVER_ERROR => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
+    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}

@@ -1,0 +1,153 @@
+//! The opening handshake of RFC 6455, section 4.2.
+
+use http::{
+    HeaderMap, HeaderName, Method, Version,
+    header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    request::Parts,
+};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+/// Why a request opens no WebSocket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoHandshake {
+    /// 405: the method is not GET.
+    Method,
+    /// 426: the client does not ask for a WebSocket.
+    NoUpgrade,
+    /// 426: the client asks for a version other than 13.
+    Version,
+    /// 400: the request is malformed; what is expected.
+    Malformed(&'static str),
+}
+
+/// Checks a request to open a WebSocket. Returns the `Sec-WebSocket-Accept` that answers it.
+pub(super) fn check(request: &Parts) -> Result<String, NoHandshake> {
+    if request.method != Method::GET {
+        return Err(NoHandshake::Method);
+    }
+    let headers = &request.headers;
+    if !has_token(headers, &UPGRADE, "websocket") {
+        return Err(NoHandshake::NoUpgrade);
+    }
+    if !has_token(headers, &CONNECTION, "upgrade") {
+        return Err(NoHandshake::Malformed("expected `Connection: Upgrade`"));
+    }
+    if request.version < Version::HTTP_11 {
+        return Err(NoHandshake::Malformed("expected HTTP/1.1"));
+    }
+    if !headers.contains_key(HOST) && request.uri.authority().is_none() {
+        return Err(NoHandshake::Malformed("expected a `Host`"));
+    }
+    if headers
+        .get(SEC_WEBSOCKET_VERSION)
+        .is_none_or(|version| version != "13")
+    {
+        return Err(NoHandshake::Version);
+    }
+    match headers.get(SEC_WEBSOCKET_KEY).map(http::HeaderValue::as_bytes) {
+        Some(key) if is_key(key) => Ok(derive_accept_key(key)),
+        Some(_) => Err(NoHandshake::Malformed(
+            "expected 16 bytes in base64 as `Sec-WebSocket-Key`",
+        )),
+        None => Err(NoHandshake::Malformed("expected a `Sec-WebSocket-Key`")),
+    }
+}
+
+/// Whether one of a header's comma-separated tokens is this one, in any case of its letters.
+fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
+    headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .any(|value| value.trim().eq_ignore_ascii_case(token))
+}
+
+/// Whether this is base64 of 16 bytes: 22 digits, the last of which holds 2 bits, and two `=`.
+fn is_key(key: &[u8]) -> bool {
+    let [digits @ .., b'=', b'='] = key else {
+        return false;
+    };
+    digits.len() == 22
+        && digits
+            .iter()
+            .all(|digit| digit.is_ascii_alphanumeric() || matches!(digit, b'+' | b'/'))
+        && matches!(digits.last(), Some(b'A' | b'Q' | b'g' | b'w'))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::Request;
+
+    use super::*;
+
+    fn check_with(change: impl FnOnce(&mut Parts)) -> Result<String, NoHandshake> {
+        let request = Request::get("/ws")
+            .header("host", "a")
+            .header("connection", "keep-alive, Upgrade")
+            .header("upgrade", "WebSocket")
+            .header("sec-websocket-version", "13")
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+        let (mut parts, ()) = request.body(()).unwrap().into_parts();
+        change(&mut parts);
+        check(&parts)
+    }
+
+    #[test]
+    fn the_example_of_rfc_6455_is_accepted() {
+        assert_eq!(check_with(|_| ()).as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+    }
+
+    #[test]
+    fn each_missing_piece_has_its_refusal() {
+        let without = |name: &'static str| check_with(|parts| drop(parts.headers.remove(name))).unwrap_err();
+        assert_eq!(without("upgrade"), NoHandshake::NoUpgrade);
+        assert_eq!(
+            without("connection"),
+            NoHandshake::Malformed("expected `Connection: Upgrade`")
+        );
+        assert_eq!(without("host"), NoHandshake::Malformed("expected a `Host`"));
+        assert_eq!(without("sec-websocket-version"), NoHandshake::Version);
+        assert_eq!(
+            without("sec-websocket-key"),
+            NoHandshake::Malformed("expected a `Sec-WebSocket-Key`")
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_not_16_bytes_is_refused() {
+        for key in [
+            "",
+            "abc",
+            "dGhlIHNhbXBsZSBub25jZQ=",
+            "dGhlIHNhbXBsZSBub25jZR==",
+            "dGhlIHNhbXBsZSBub25jZ!==",
+        ] {
+            let refused =
+                check_with(|parts| drop(parts.headers.insert("sec-websocket-key", key.parse().unwrap())));
+            assert!(matches!(refused, Err(NoHandshake::Malformed(_))), "{key}");
+        }
+    }
+
+    #[test]
+    fn other_methods_and_versions_are_refused() {
+        assert_eq!(
+            check_with(|parts| parts.method = Method::POST),
+            Err(NoHandshake::Method)
+        );
+        let version = |version: &'static str| {
+            check_with(|parts| {
+                drop(
+                    parts
+                        .headers
+                        .insert("sec-websocket-version", version.parse().unwrap()),
+                )
+            })
+        };
+        assert_eq!(version("8"), Err(NoHandshake::Version));
+        assert_eq!(
+            check_with(|parts| parts.version = Version::HTTP_10),
+            Err(NoHandshake::Malformed("expected HTTP/1.1"))
+        );
+    }
+}

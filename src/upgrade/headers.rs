@@ -1,0 +1,54 @@
+//! Connect headers: the request's header fields and the URL's query parameters as one map.
+
+use http::request::Parts;
+use serde_json::{Map, Value};
+use zocket_layers::{Checker, Input, Issue};
+
+/// What an app's headers type declares.
+pub(crate) struct HeaderRules<H> {
+    checker: Checker<H>,
+    names: Vec<String>,
+}
+
+impl<H: Input> HeaderRules<H> {
+    pub(crate) fn new(checker: Checker<H>) -> Self {
+        let names = checker.names();
+        Self { checker, names }
+    }
+
+    /// Reads the declared headers of a request, and checks them.
+    ///
+    /// A header field of the declared name counts, whatever the case of its letters; several of one name are
+    /// joined by ", " (RFC 9110, section 5.3). Where there is none, the last query parameter of exactly that name
+    /// does. It never replaces a field: that may have been set by a proxy that the app trusts.
+    pub(crate) fn read(&self, request: &Parts) -> Result<H, Vec<Issue>> {
+        let mut given = Map::new();
+        let mut issues = Vec::new();
+        for name in &self.names {
+            let fields = request.headers.get_all(name.as_str()).iter();
+            match fields
+                .map(|field| std::str::from_utf8(field.as_bytes()))
+                .collect::<Result<Vec<_>, _>>()
+            {
+                Ok(fields) if fields.is_empty() => {}
+                Ok(fields) => {
+                    given.insert(name.clone(), Value::String(fields.join(", ")));
+                }
+                Err(_) => issues.push(Issue::new(
+                    vec![name.as_str().into()],
+                    "encoding",
+                    "expected UTF-8",
+                )),
+            }
+        }
+        for (name, value) in url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes()) {
+            if self.names.iter().any(|declared| *declared == name) && !request.headers.contains_key(&*name) {
+                given.insert(name.into_owned(), Value::String(value.into_owned()));
+            }
+        }
+        if !issues.is_empty() {
+            return Err(issues);
+        }
+        self.checker.check(Value::Object(given).to_string().as_bytes())
+    }
+}
