@@ -1,0 +1,41 @@
+//! A chat with rooms: `cargo run --release --example chat`, then open <http://127.0.0.1:3000> in two windows.
+//! `ADDR=0.0.0.0:8080` listens elsewhere.
+
+mod rooms;
+mod server;
+
+use std::{env, error::Error, time::Duration};
+
+use axum::{Router, response::Html, routing::get};
+use tower_http::trace::{DefaultOnResponse, TraceLayer};
+use tracing_subscriber::EnvFilter;
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| "info".into());
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let zo = rooms::app();
+    let pages = Router::new()
+        .route("/", get(async || Html(include_str!("page.html"))))
+        .route_service("/ws", zo.serve(rooms::router(&zo)))
+        // The path alone: a query may hold secrets.
+        .layer(
+            TraceLayer::new_for_http()
+                .make_span_with(|request: &axum::extract::Request| {
+                    tracing::info_span!("http", method = %request.method(), path = request.uri().path())
+                })
+                .on_response(DefaultOnResponse::new().level(tracing::Level::DEBUG)),
+        );
+
+    let listener = server::listen(&addr).map_err(|error| format!("can't listen on ADDR={addr}: {error}"))?;
+    tracing::info!("chat on http://{}", listener.local_addr()?);
+    server::serve(listener, pages, server::asked_to_stop()).await;
+    let cut = zo.shutdown(Duration::from_secs(5)).await;
+    tracing::info!(cut, "stopped");
+    Ok(())
+}

@@ -1,0 +1,346 @@
+//! What the chat receives, what it sends, and what happens in between.
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use garde::Validate;
+use parking_lot::RwLock;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket};
+
+/// What a client says of itself when it connects.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(length(chars, min = 1, max = 40))]
+    name: String,
+    #[garde(skip)]
+    #[serde(default)]
+    role: Role,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Role {
+    #[default]
+    User,
+    Admin,
+}
+
+/// Who is connected: names, so that a room's members can be shown by them.
+type Names = Arc<RwLock<HashMap<ClientId, String>>>;
+
+/// What every handler of a connection knows.
+pub(crate) struct User {
+    name: String,
+    role: Role,
+    names: Names,
+}
+
+/// Made by [`require_admin`] alone: a handler that takes it is for admins.
+struct Admin {
+    name: String,
+}
+
+/// The room that a message is about, with the sender in it: made by [`require_member`].
+struct Member {
+    name: String,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Room {
+    #[garde(length(chars, min = 1, max = 64))]
+    room_id: String,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Post {
+    #[garde(length(chars, min = 1, max = 64))]
+    room_id: String,
+    #[garde(length(chars, min = 1, max = 500))]
+    text: String,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Typing {
+    #[garde(length(chars, min = 1, max = 64))]
+    room_id: String,
+    #[garde(skip)]
+    is_typing: bool,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(deny_unknown_fields)]
+struct Announce {
+    #[garde(length(chars, min = 1, max = 500))]
+    text: String,
+}
+
+/// Who is in a room.
+#[derive(Serialize, JsonSchema)]
+struct Present {
+    members: usize,
+    who: Vec<Person>,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Person {
+    client_id: ClientId,
+    name: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Posted {
+    id: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct WhoAmI {
+    client_id: ClientId,
+    name: String,
+    role: Role,
+}
+
+/// Someone entered a room.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Joined {
+    room_id: String,
+    client_id: ClientId,
+    name: String,
+}
+
+impl Outgoing for Joined {
+    const TYPE: &'static str = "chat.joined";
+}
+
+/// Someone left a room, or is gone.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Left {
+    room_id: String,
+    client_id: ClientId,
+    name: String,
+}
+
+impl Outgoing for Left {
+    const TYPE: &'static str = "chat.left";
+}
+
+/// A line of chat, as everyone in the room sees it.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Said {
+    id: String,
+    room_id: String,
+    text: String,
+    from: String,
+    /// Unix milliseconds.
+    at: u64,
+}
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "chat.message";
+}
+
+/// Someone began or ceased to type.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct IsTyping {
+    room_id: String,
+    client_id: ClientId,
+    is_typing: bool,
+}
+
+impl Outgoing for IsTyping {
+    const TYPE: &'static str = "chat.typing";
+}
+
+/// An admin's word to everyone.
+#[derive(Serialize, JsonSchema)]
+struct Announcement {
+    text: String,
+    from: String,
+}
+
+impl Outgoing for Announcement {
+    const TYPE: &'static str = "system.announcement";
+}
+
+/// The app: what happens when someone comes and goes.
+pub(crate) fn app() -> Zocket<User> {
+    Zocket::builder()
+        .on_connect_with(
+            Names::default(),
+            async |names: Names, headers: Headers, client_id: ClientId| {
+                names.write().insert(client_id, headers.name.clone());
+                Ok(User {
+                    name: headers.name,
+                    role: headers.role,
+                    names,
+                })
+            },
+        )
+        .on_disconnect(async |cx: Context<User>| {
+            for room in cx.rooms().current() {
+                say_left(&cx, room.to_string());
+            }
+            cx.names.write().remove(&cx.client_id());
+        })
+        .build()
+}
+
+/// What the chat receives and sends.
+pub(crate) fn router(zo: &Zocket<User>) -> Router<User> {
+    let message = zo.message();
+    let admin = message.clone().with(require_admin);
+    zo.router()
+        .nest(
+            "chat",
+            zo.router()
+                .outgoing::<Joined>()
+                .outgoing::<Left>()
+                .outgoing::<Said>()
+                .outgoing::<IsTyping>()
+                .incoming("join", message.clone().input::<Room>().handle(join))
+                .incoming("leave", message.clone().input::<Room>().handle(leave))
+                .incoming(
+                    "post",
+                    message
+                        .clone()
+                        .input::<Post>()
+                        .with_input(require_member)
+                        .handle(post),
+                )
+                .incoming("typing", message.clone().input::<Typing>().handle(typing)),
+        )
+        .nest(
+            "admin",
+            zo.router()
+                .incoming("announce", admin.input::<Announce>().handle(announce)),
+        )
+        .outgoing::<Announcement>()
+        .incoming("whoami", message.handle(whoami))
+}
+
+async fn require_admin(cx: Context<User>) -> Result<Admin, Error> {
+    match cx.role {
+        Role::Admin => Ok(Admin {
+            name: cx.name.clone(),
+        }),
+        Role::User => Err(Error::forbidden("only admins may announce")),
+    }
+}
+
+async fn require_member(cx: Context<User>, input: Post) -> Result<(Member, Post), Error> {
+    if cx.rooms().has(&input.room_id) {
+        Ok((
+            Member {
+                name: cx.name.clone(),
+            },
+            input,
+        ))
+    } else {
+        Err(Error::forbidden("only members may post: join the room first"))
+    }
+}
+
+async fn join(cx: Context<User>, Room { room_id }: Room) -> Result<Present, Error> {
+    if !cx.rooms().has(&room_id) {
+        cx.rooms().join(&*room_id)?;
+        cx.send(Joined {
+            room_id: room_id.clone(),
+            client_id: cx.client_id(),
+            name: cx.name.clone(),
+        })
+        .to_room(&*room_id);
+    }
+    let members = cx.rooms().members(&room_id).await;
+    let names = cx.names.read();
+    let who = members
+        .into_iter()
+        .filter_map(|client_id| {
+            Some(Person {
+                client_id,
+                name: names.get(&client_id)?.clone(),
+            })
+        })
+        .collect::<Vec<_>>();
+    Ok(Present {
+        members: who.len(),
+        who,
+    })
+}
+
+async fn leave(cx: Context<User>, Room { room_id }: Room) -> Result<(), Error> {
+    if cx.rooms().has(&room_id) {
+        say_left(&cx, room_id.clone());
+        cx.rooms().leave(room_id);
+    }
+    Ok(())
+}
+
+async fn post(cx: Context<Member>, Post { room_id, text }: Post) -> Result<Posted, Error> {
+    let id = ClientId::random().to_string();
+    let at = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_err(Error::internal)?
+        .as_millis();
+    let at = u64::try_from(at).map_err(Error::internal)?;
+    let said = Said {
+        id: id.clone(),
+        room_id: room_id.clone(),
+        text,
+        from: cx.name.clone(),
+        at,
+    };
+    cx.send(said).to_room(room_id);
+    Ok(Posted { id })
+}
+
+async fn typing(cx: Context<User>, Typing { room_id, is_typing }: Typing) -> Result<(), Error> {
+    if cx.rooms().has(&room_id) {
+        let client_id = cx.client_id();
+        cx.send(IsTyping {
+            room_id: room_id.clone(),
+            client_id,
+            is_typing,
+        })
+        .to_room(room_id);
+    }
+    Ok(())
+}
+
+async fn announce(cx: Context<Admin>, Announce { text }: Announce) -> Result<(), Error> {
+    cx.send(Announcement {
+        text,
+        from: cx.name.clone(),
+    })
+    .broadcast();
+    Ok(())
+}
+
+async fn whoami(cx: Context<User>) -> Result<WhoAmI, Error> {
+    Ok(WhoAmI {
+        client_id: cx.client_id(),
+        name: cx.name.clone(),
+        role: cx.role,
+    })
+}
+
+fn say_left(cx: &Context<User>, room_id: String) {
+    let left = Left {
+        room_id: room_id.clone(),
+        client_id: cx.client_id(),
+        name: cx.name.clone(),
+    };
+    cx.send(left).to_room(room_id);
+}
