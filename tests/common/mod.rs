@@ -1,0 +1,269 @@
+//! A server and clients of the base protocol, over real sockets on loopback.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    reason = "each test file uses what it needs"
+)]
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use futures_util::{SinkExt, StreamExt};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use serde_json::{Value, json};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::AbortHandle,
+    time::timeout,
+};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest, http},
+};
+use zocket::UpgradeService;
+
+/// No test waits longer for anything.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Serves an app on a free port of loopback until it is dropped.
+pub struct Server {
+    pub addr: SocketAddr,
+    accepting: AbortHandle,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+pub async fn serve(service: UpgradeService) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let accepting = tokio::spawn(async move {
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                continue;
+            };
+            let service = TowerToHyperService::new(service.clone());
+            tokio::spawn(async move {
+                let _ = auto::Builder::new(TokioExecutor::new())
+                    .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    Server {
+        addr,
+        accepting: accepting.abort_handle(),
+    }
+}
+
+/// A client that knows the base protocol alone.
+pub struct Client {
+    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    next_id: u64,
+    /// What came while an answer was awaited.
+    events: std::collections::VecDeque<Value>,
+}
+
+impl Server {
+    pub fn url(&self, query: &str) -> String {
+        format!("ws://{}/?{query}", self.addr)
+    }
+
+    /// Connects with these query parameters.
+    pub async fn connect(&self, query: &str) -> Client {
+        self.try_connect(query, &[])
+            .await
+            .unwrap_or_else(|(status, body)| panic!("refused: {status} {body}"))
+    }
+
+    /// Connects with query parameters and header fields; or returns the status and the body of the refusal.
+    pub async fn try_connect(&self, query: &str, headers: &[(&str, &str)]) -> Result<Client, (u16, Value)> {
+        let mut request = self.url(query).into_client_request().unwrap();
+        for (name, value) in headers {
+            let name = http::HeaderName::try_from(*name).unwrap();
+            request.headers_mut().append(name, value.parse().unwrap());
+        }
+        match timeout(PATIENCE, connect_async(request))
+            .await
+            .expect("the handshake takes too long")
+        {
+            Ok((socket, _)) => Ok(Client {
+                socket,
+                next_id: 0,
+                events: Default::default(),
+            }),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let text = || Value::String(String::from_utf8_lossy(body).into_owned());
+                Err((
+                    response.status().as_u16(),
+                    serde_json::from_slice(body).unwrap_or_else(|_| text()),
+                ))
+            }
+            Err(error) => panic!("no handshake: {error}"),
+        }
+    }
+}
+
+impl Client {
+    pub async fn send_text(&mut self, text: impl Into<String>) {
+        self.socket.send(Message::text(text.into())).await.unwrap();
+    }
+
+    pub async fn send(&mut self, frame: Value) {
+        self.send_text(frame.to_string()).await;
+    }
+
+    /// The next frame, whatever it is.
+    pub async fn next(&mut self) -> Value {
+        match self.events.pop_front() {
+            Some(event) => event,
+            None => self.read().await,
+        }
+    }
+
+    /// The next event, which must be of this type.
+    #[track_caller]
+    pub fn event(&mut self, event_type: &'static str) -> impl Future<Output = Value> {
+        let place = std::panic::Location::caller();
+        async move {
+            let mut frame = self.next().await;
+            assert_eq!(frame["type"], event_type, "{place}: {frame}");
+            frame["payload"].take()
+        }
+    }
+
+    async fn read(&mut self) -> Value {
+        loop {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("no frame comes")
+            {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("expected a frame, got {other:?}"),
+            }
+        }
+    }
+
+    /// Calls a route. What comes before the answer is kept for `next`.
+    pub async fn call(&mut self, route: &str, payload: Value) -> Result<Option<Value>, Refusal> {
+        let id = self.begin(route, payload).await;
+        self.answer(&id).await
+    }
+
+    /// Sends a call without waiting for its answer. Returns its id.
+    pub async fn begin(&mut self, route: &str, payload: Value) -> Value {
+        self.next_id += 1;
+        let id = json!(format!("id-{}", self.next_id));
+        self.send(json!({ "type": route, "payload": payload, "rpcId": id }))
+            .await;
+        id
+    }
+
+    /// The answer to a call, or its refusal.
+    pub async fn answer(&mut self, id: &Value) -> Result<Option<Value>, Refusal> {
+        let is_answer = |frame: &Value| {
+            frame["type"].as_str().is_some_and(|t| t.starts_with("__rpc_")) && frame["rpcId"] == *id
+        };
+        let mut frame = loop {
+            if let Some(position) = self.events.iter().position(is_answer) {
+                break self.events.remove(position).unwrap();
+            }
+            let frame = self.read().await;
+            self.events.push_back(frame);
+        };
+        if frame["type"] == "__rpc_res" {
+            return Ok(frame.get_mut("payload").map(Value::take));
+        }
+        assert_eq!(frame["type"], "__rpc_err", "{frame}");
+        Err(Refusal(frame["error"].take()))
+    }
+
+    /// Nothing but answers has come, up to and with the answer to one more message (a refusal, as no such route
+    /// exists).
+    pub async fn expect_nothing(&mut self) {
+        let refusal = self.call("no.such.route", Value::Null).await.unwrap_err();
+        assert_eq!(refusal.code(), "NOT_FOUND");
+        assert!(self.events.is_empty(), "{:?}", self.events);
+    }
+
+    /// The code and the reason of the Close that the server sends; what comes before it is skipped.
+    pub async fn closed(&mut self) -> (u16, String) {
+        loop {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("no Close comes")
+            {
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Some(Ok(_)) => {}
+                other => panic!("expected a Close, got {other:?}"),
+            }
+        }
+    }
+
+    /// Closes, and waits for the server's answer.
+    pub async fn close(mut self) {
+        self.socket.close(None).await.unwrap();
+        while let Some(Ok(_)) = timeout(PATIENCE, self.socket.next())
+            .await
+            .expect("no Close comes")
+        {}
+    }
+}
+
+/// What a refused call was told.
+#[derive(Clone, PartialEq)]
+pub struct Refusal(pub Value);
+
+impl Refusal {
+    pub fn code(&self) -> &str {
+        self.0["code"].as_str().unwrap()
+    }
+
+    pub fn message(&self) -> &str {
+        self.0["message"].as_str().unwrap()
+    }
+
+    /// Path and code of each issue: `text: min_length`.
+    pub fn issues(&self) -> Vec<String> {
+        let path = |issue: &Value| {
+            let segments = issue["path"].as_array().unwrap().iter();
+            segments
+                .map(|s| s.as_str().map_or_else(|| s.to_string(), Into::into))
+                .collect::<Vec<_>>()
+                .join(".")
+        };
+        let issues = self.0["issues"].as_array().map(Vec::as_slice).unwrap_or_default();
+        issues
+            .iter()
+            .map(|issue| format!("{}: {}", path(issue), issue["code"].as_str().unwrap()))
+            .collect()
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Waits until something holds.
+pub async fn until(mut holds: impl FnMut() -> bool) {
+    timeout(PATIENCE, async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    })
+    .await
+    .expect("it never holds");
+}

@@ -1,0 +1,12 @@
+//! An input that says nothing of its constraints.
+use schemars::JsonSchema;
+use serde::Deserialize;
+use zocket::Zocket;
+
+#[derive(Deserialize, JsonSchema)]
+struct Post {}
+
+fn main() {
+    let zo = Zocket::builder().build();
+    let _ = zo.message().input::<Post>();
+}

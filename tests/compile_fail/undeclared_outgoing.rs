@@ -1,0 +1,15 @@
+//! Something is sent that is no outgoing message.
+use serde::Serialize;
+use zocket::{Context, Error};
+
+#[derive(Serialize)]
+struct Said {}
+
+async fn post(cx: Context<()>) -> Result<(), Error> {
+    cx.send(Said {}).to_room("lobby");
+    Ok(())
+}
+
+fn main() {
+    let _ = post;
+}
