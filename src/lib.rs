@@ -1,4 +1,55 @@
-//! Zocket: a typed WebSocket message framework built as a tower middleware stack.
+//! Typed WebSocket messages for Rust servers, as a tower middleware stack.
+//!
+//! - [`Zocket`] is an app: what happens when a client comes and goes, the limits, the hub. [`Zocket::message`] begins
+//!   a [`Procedure`], [`Zocket::router`] a [`Router`], [`Zocket::serve`] makes an [`UpgradeService`]: a
+//!   `tower::Service` of HTTP requests for axum, hyper, and tower-http's layers.
+//! - Handlers take a [`Context`]: the client's id, its [`Rooms`], ways to send, and the app's own value.
+//! - [`layers`] is the pipeline, stage by stage, for stacks made by hand.
+//!
+//! ```
+//! use garde::Validate;
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//! use tower::ServiceExt;
+//! use zocket::{ClientId, Connection, Context, Error, Message, NoHeaders, Outgoing, RawPayload, Zocket};
+//!
+//! #[derive(Deserialize, JsonSchema, Validate)]
+//! struct Post {
+//!     #[garde(length(chars, min = 1, max = 500))]
+//!     text: String,
+//! }
+//!
+//! #[derive(Serialize, JsonSchema)]
+//! struct Said {
+//!     text: String,
+//! }
+//!
+//! impl Outgoing for Said {
+//!     const TYPE: &'static str = "chat.message";
+//! }
+//!
+//! struct User {}
+//!
+//! async fn post(cx: Context<User>, input: Post) -> Result<usize, Error> {
+//!     let length = input.text.len();
+//!     cx.send(Said { text: input.text }).to_room("lobby");
+//!     Ok(length)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
+//! let zo = Zocket::builder().on_connect(async |_: NoHeaders, _: ClientId| Ok(User {})).build();
+//! let post = zo.message().input::<Post>().handle(post);
+//!
+//! // A procedure is a service: it can be tried without a socket, and says what it would have done.
+//! let payload = RawPayload::json(r#"{"text":"hi"}"#);
+//! let reply = post.clone().oneshot(Message::new(Connection::detached(User {}), "chat.post", payload)).await?;
+//! assert_eq!(reply.answer.as_json(), b"2");
+//! assert_eq!(reply.effects.len(), 1);
+//!
+//! let service = zo.serve(zo.router().outgoing::<Said>().incoming("chat.post", post));
+//! let app = axum::Router::<()>::new().route_service("/ws", service);
+//! # drop(app); Ok(()) }
+//! ```
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -162,6 +162,15 @@ impl<C> Router<C> {
         self
     }
 
+    /// The router as a tower service of its own, for a stack made by hand; an app's is made by
+    /// [`Zocket::serve`](crate::Zocket::serve).
+    ///
+    /// # Errors
+    /// Everything in which the router contradicts itself.
+    pub fn into_service(self) -> Result<RouterService, RouterError> {
+        self.build().map(|(service, _)| service)
+    }
+
     /// Checks the contract.
     pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
         let Self {
