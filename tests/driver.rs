@@ -230,6 +230,7 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
     let zo = app(&gates)
         .limits(Limits {
             outbound: 1 << 20,
+            close_within: Duration::from_millis(200),
             ..Limits::default()
         })
         .build();

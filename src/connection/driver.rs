@@ -106,6 +106,10 @@ where
                 Delivery::Overflowed => return Poll::Ready(End::ByUs(SLOW_READER)),
             }
             let begun = session.poll_begin(cx, |frame| socket.send(frame));
+            if begun.any {
+                // Whatever waits now has not waited before.
+                self.heartbeat.waits(false);
+            }
             self.heartbeat.waits(begun.waits);
 
             if let Err(end) = self.poll_opening(cx) {

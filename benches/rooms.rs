@@ -1,0 +1,85 @@
+//! What rooms cost the one who sends, joins or leaves: `cargo bench --bench rooms`. Delivery is not in it: it is
+//! others' work, and that is the point.
+
+use std::sync::Arc;
+
+use divan::Bencher;
+use schemars::JsonSchema;
+use serde::Serialize;
+use zocket::{
+    ClientId, Event, Hub, Limits, LocalHub, Outgoing,
+    layers::{Effect, Mailbox, Target},
+};
+
+fn main() {
+    divan::main();
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Said(&'static str);
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "said";
+}
+
+/// A hub with one room of so many members, and so many other rooms with one member each.
+fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
+    let limits = Limits {
+        rooms: usize::MAX,
+        room_backlog: usize::MAX >> 2,
+        ..Limits::default()
+    };
+    let hub = LocalHub::with_limits(&limits);
+    let mailboxes: Vec<_> = (0..members)
+        .map(|_| hub.connect(ClientId::random(), &limits))
+        .collect();
+    for mailbox in &mailboxes {
+        hub.perform(Some(&mailbox.client_id()), Effect::Join("room".into()))
+            .expect("there is no limit");
+    }
+    let owner = hub.connect(ClientId::random(), &limits);
+    for other in 0..others {
+        let join = Effect::Join(format!("room-{other}").into());
+        hub.perform(Some(&owner.client_id()), join)
+            .expect("there is no limit");
+    }
+    (hub, mailboxes)
+}
+
+fn to_room() -> Effect {
+    let event = Event::json(&Said("hello")).expect("it is JSON");
+    Effect::Emit {
+        to: Target::Rooms(vec!["room".into()]),
+        event,
+    }
+}
+
+#[divan::bench(args = [10, 100, 1_000, 10_000])]
+fn send_by_members(bencher: Bencher<'_, '_>, members: usize) {
+    let (hub, mailboxes) = hub(members, 0);
+    let sender = mailboxes[0].client_id();
+    bencher
+        .with_inputs(to_room)
+        .bench_local_values(|effect| hub.perform(Some(&sender), effect));
+}
+
+#[divan::bench(args = [10, 100_000])]
+fn send_by_rooms(bencher: Bencher<'_, '_>, rooms: usize) {
+    let (hub, mailboxes) = hub(10, rooms);
+    let sender = mailboxes[0].client_id();
+    bencher
+        .with_inputs(to_room)
+        .bench_local_values(|effect| hub.perform(Some(&sender), effect));
+}
+
+#[divan::bench(args = [10, 10_000])]
+fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
+    let (hub, _mailboxes) = hub(members, 0);
+    let limits = Limits::default();
+    let client = hub.connect(ClientId::random(), &limits).client_id();
+    bencher.bench_local(|| {
+        hub.perform(Some(&client), Effect::Join("room".into()))
+            .expect("there is no limit");
+        hub.perform(Some(&client), Effect::Leave("room".into()))
+    });
+}
