@@ -11,6 +11,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use pin_project::pin_project;
+use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{
     ClientId, Connection, Error, Event, Frame, Mailbox, RpcId, Turn, decode::refusal_frame, hub::Delivery,
@@ -114,26 +115,26 @@ where
         self.queue.push_back(frame);
     }
 
-    /// Ready with the next frame to send: an event, or the answer to a message that has been handled.
-    /// Everything that a handler sent comes before its answer.
+    /// Hands on what there is to send: events, and the answers to messages that have been handled. Everything that
+    /// a handler sent comes before its answer, its answer before the close that it asked for.
     pub(super) fn poll_outgoing(&mut self, cx: &mut Task<'_>, mut send: impl FnMut(Bytes)) -> Delivery {
         loop {
             let handled = self.in_flight.poll_next_unpin(cx);
             let delivery = self.poll_events(cx, &mut send);
-            if delivery != Delivery::Open {
-                return delivery;
-            }
             let Poll::Ready(Some((rpc_id, turn, answer))) = handled else {
-                return Delivery::Open;
+                return delivery;
             };
             turn.give_up();
-            if let Some(rpc_id) = rpc_id {
-                self.ids.remove(&rpc_id);
+            if let Some(rpc_id) = &rpc_id {
+                self.ids.remove(rpc_id);
             }
             match answer {
                 Ok(Some(frame)) => send(frame),
                 Ok(None) => {}
-                Err(error) => self.fail(error, &mut send),
+                Err(error) => self.fail(error, rpc_id.as_ref(), &mut send),
+            }
+            if delivery != Delivery::Open {
+                return delivery;
             }
         }
     }
@@ -162,7 +163,7 @@ where
                 }
                 Poll::Ready(Ok(())) => {}
                 Poll::Ready(Err(error)) => {
-                    self.fail(error, &mut send);
+                    self.fail(error, None, &mut send);
                     break;
                 }
             }
@@ -186,13 +187,12 @@ where
     }
 
     /// The pipeline is done for good, as tower means it: who waits is told, and nothing more is begun.
-    fn fail(&mut self, error: BoxError, send: &mut impl FnMut(Bytes)) {
+    fn fail(&mut self, error: BoxError, asked: Option<&RpcId>, send: &mut impl FnMut(Bytes)) {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
-        for frame in std::mem::take(&mut self.queue) {
-            if let Some(rpc_id) = frame.rpc_id() {
-                send(refusal_frame(&error, rpc_id));
-            }
+        let queue = std::mem::take(&mut self.queue);
+        for rpc_id in asked.into_iter().chain(queue.iter().filter_map(Frame::rpc_id)) {
+            send(refusal_frame(&error, rpc_id));
         }
         self.queued_bytes = 0;
         self.failed = Some(error);
@@ -213,32 +213,31 @@ where
     /// longer than [`Limits::stall`](zocket_layers::Limits::stall) is given up.
     pub(super) async fn finish(&mut self) {
         let stall = self.connection.limits().stall;
-        loop {
-            let mut stalled = std::pin::pin!(tokio::time::sleep(stall));
-            let done = poll_fn(|cx| {
-                loop {
-                    let begun = self.poll_begin(cx, drop);
-                    match self.in_flight.poll_next_unpin(cx) {
-                        Poll::Ready(Some((_, turn, _))) => turn.give_up(),
-                        Poll::Ready(None) if self.queue.is_empty() => return Poll::Ready(true),
-                        _ if begun.any => {}
-                        _ if begun.waits && stalled.as_mut().poll(cx).is_ready() => {
-                            return Poll::Ready(false);
-                        }
-                        _ => {
-                            // A concurrent route's turn is given up by way of the mailbox's waker.
-                            let _ = self.mailbox.poll_notified(cx);
-                            return Poll::Pending;
-                        }
+        let mut stalled = None;
+        poll_fn(|cx| {
+            loop {
+                let begun = self.poll_begin(cx, drop);
+                if begun.any || !begun.waits {
+                    stalled = None;
+                }
+                match self.in_flight.poll_next_unpin(cx) {
+                    Poll::Ready(Some((_, turn, _))) => turn.give_up(),
+                    Poll::Ready(None) if self.queue.is_empty() => return Poll::Ready(()),
+                    _ if begun.any => {}
+                    _ if begun.waits => {
+                        let stalled = stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
+                        ready!(stalled.as_mut().poll(cx));
+                        tracing::warn!(client = %self.client_id(), count = self.queue.len(), "messages given up: no readiness");
+                        self.queue.clear();
+                    }
+                    _ => {
+                        // A concurrent route's turn is given up by way of the mailbox's waker.
+                        let _ = self.mailbox.poll_notified(cx);
+                        return Poll::Pending;
                     }
                 }
-            })
-            .await;
-            if done {
-                return;
             }
-            tracing::warn!(client = %self.client_id(), count = self.queue.len(), "messages given up: no readiness");
-            self.queue.clear();
-        }
+        })
+        .await;
     }
 }
