@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use schemars::SchemaGenerator;
 use tower::{
     BoxError, Layer, Service,
     layer::util::{Identity, Stack},
@@ -18,7 +19,8 @@ use zocket_layers::{
 use crate::{
     OnConnect, OnConnectWith, Procedure, Router, RouterError, UpgradeService,
     connection::Open,
-    on_connect::{Lifecycle, connect, connect_with},
+    contract::SchemaOf,
+    on_connect::{Connect, Lifecycle, connect, connect_with},
     router::RouterService,
 };
 
@@ -67,7 +69,7 @@ impl<C, L> Zocket<C, L> {
     /// Begins a router, of the app or of a module.
     #[must_use]
     pub fn router(&self) -> Router<C> {
-        Router::new(self.core.hub.clone())
+        Router::new(self.core.hub.clone(), self.core.lifecycle.headers)
     }
 
     /// Sends from outside of handlers.
@@ -183,7 +185,7 @@ impl<L> Builder<(), L> {
     where
         F: OnConnect<M>,
     {
-        self.connecting(connect(f))
+        self.connecting(connect(f), SchemaGenerator::subschema_for::<F::Headers>)
     }
 
     /// [`on_connect`](Self::on_connect) with a clone of something as the first argument, since an async closure
@@ -197,15 +199,19 @@ impl<L> Builder<(), L> {
         S: Clone + Send + Sync + 'static,
         F: OnConnectWith<S, M>,
     {
-        self.connecting(connect_with(state, f))
+        self.connecting(
+            connect_with(state, f),
+            SchemaGenerator::subschema_for::<F::Headers>,
+        )
     }
 
-    fn connecting<C>(self, connect: crate::on_connect::Connect<C>) -> Builder<C, L> {
+    fn connecting<C>(self, connect: Connect<C>, headers: SchemaOf) -> Builder<C, L> {
         assert!(
             self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),
             "on_connect comes before on_open and on_disconnect: they take the context that it makes"
         );
         let lifecycle = Lifecycle {
+            headers,
             connect,
             open: None,
             disconnect: None,

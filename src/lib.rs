@@ -55,6 +55,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+pub mod contract;
+
 mod app;
 mod connection;
 mod on_connect;
@@ -70,6 +72,7 @@ pub use zocket_layers::{
 
 pub use self::{
     app::{Builder, Zocket},
+    contract::Contract,
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     procedure::{Endpoint, Procedure, With, WithInput},
     route::Route,

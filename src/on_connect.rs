@@ -4,9 +4,11 @@ use std::{future::Future, pin::Pin, sync::Arc};
 
 use garde::Validate;
 use http::request::Parts;
-use schemars::JsonSchema;
+use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
 use zocket_layers::{Checker, ClientId, Context, Error, Input, Issue};
+
+use crate::contract::SchemaOf;
 
 /// What makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade request's
 /// [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` tells them apart; it is
@@ -156,6 +158,8 @@ type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
 
 /// What an app does when a client comes and goes.
 pub(crate) struct Lifecycle<C> {
+    /// The schema of the headers that `connect` reads.
+    pub(crate) headers: SchemaOf,
     pub(crate) connect: Connect<C>,
     pub(crate) open: Option<Open<C>>,
     pub(crate) disconnect: Option<Disconnect<C>>,
@@ -164,6 +168,7 @@ pub(crate) struct Lifecycle<C> {
 impl Lifecycle<()> {
     pub(crate) fn new() -> Self {
         Self {
+            headers: SchemaGenerator::subschema_for::<NoHeaders>,
             connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
             open: None,
             disconnect: None,

@@ -1,12 +1,14 @@
 //! Procedures: what happens to one kind of message.
 
 use std::{
+    any::TypeId,
     fmt,
     future::Future,
     marker::PhantomData,
     task::{Context as Task, Poll},
 };
 
+use schemars::SchemaGenerator;
 use tower::{
     Layer, Service,
     layer::util::{Identity, Stack},
@@ -16,6 +18,8 @@ use zocket_layers::{
     ValidateLayer, ValidateService, handler_fn,
     middleware::{WithInputLayer, WithLayer, with, with_input},
 };
+
+use crate::contract::SchemaOf;
 
 /// What happens to one kind of message, from its payload to its handler. Each method returns a procedure that
 /// does one thing more; a clone is a good beginning for several.
@@ -43,6 +47,9 @@ pub(crate) struct Traits {
     pub(crate) atomic: bool,
     pub(crate) concurrent: bool,
     pub(crate) codes: Vec<Code>,
+    pub(crate) doc: Option<String>,
+    pub(crate) input: Option<SchemaOf>,
+    pub(crate) output: Option<SchemaOf>,
 }
 
 impl<C> Procedure<C, C, (), Identity> {
@@ -61,7 +68,8 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     /// Names the input: payloads that are no `J`, or break its constraints, are refused with all their issues.
     /// Without this, a payload is ignored.
     #[must_use]
-    pub fn input<J: Input>(self) -> Procedure<C0, C, J, L> {
+    pub fn input<J: Input>(mut self) -> Procedure<C0, C, J, L> {
+        self.traits.input = Some(SchemaGenerator::subschema_for::<J>);
         Procedure {
             layers: self.layers,
             rules: ValidateLayer::new(),
@@ -120,6 +128,13 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
         self
     }
 
+    /// Says in the contract what the message is for. Clients see it where they call it.
+    #[must_use]
+    pub fn doc(mut self, doc: impl Into<String>) -> Self {
+        self.traits.doc = Some(doc.into());
+        self
+    }
+
     /// Refuses payloads of more than so many bytes with PAYLOAD_TOO_LARGE, before they are parsed.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
@@ -135,9 +150,14 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     {
         let inner = self.layers.layer(handler_fn(handler));
         let service = ContextLayer::new().layer(inner);
+        let answers = TypeId::of::<H::Answer>() != TypeId::of::<()>();
+        let output = answers.then_some(SchemaGenerator::subschema_for::<H::Answer> as SchemaOf);
         Endpoint {
             service: self.rules.max_bytes(self.max_payload).layer(service),
-            traits: self.traits,
+            traits: Traits {
+                output,
+                ..self.traits
+            },
             context: PhantomData,
         }
     }

@@ -10,11 +10,14 @@ use std::{
     task::{Context as Task, Poll},
 };
 
+use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
 use zocket_layers::{Code, Error, FanoutLayer, Hub, Message, Outgoing, Refusable, Reply};
 
 use crate::{
     Endpoint,
+    contract::{Contract, Direction, Gatherer, IncomingContract, OutgoingContract, SchemaOf},
+    procedure::Traits,
     route::{Route, RouteFuture},
 };
 
@@ -22,6 +25,7 @@ use crate::{
 /// [`Zocket::serve`](crate::Zocket::serve), which refuses one that contradicts itself.
 pub struct Router<C> {
     hub: Arc<dyn Hub>,
+    headers: SchemaOf,
     incoming: Vec<Incoming>,
     outgoing: Vec<Declaration>,
     nests: Vec<(String, Place)>,
@@ -39,6 +43,7 @@ struct Incoming {
     path: String,
     place: Place,
     entry: Entry,
+    traits: Traits,
 }
 
 #[derive(Clone)]
@@ -51,14 +56,16 @@ struct Declaration {
     event_type: &'static str,
     rust_type: (&'static str, TypeId),
     place: Place,
+    schema: SchemaOf,
     /// Of the nests that it came through.
     prefix: String,
 }
 
 impl<C> Router<C> {
-    pub(crate) fn new(hub: Arc<dyn Hub>) -> Self {
+    pub(crate) fn new(hub: Arc<dyn Hub>, headers: SchemaOf) -> Self {
         Self {
             hub,
+            headers,
             incoming: Vec::new(),
             outgoing: Vec::new(),
             nests: Vec::new(),
@@ -79,6 +86,7 @@ impl<C> Router<C> {
             event_type: O::TYPE,
             rust_type,
             place,
+            schema: SchemaGenerator::subschema_for::<O>,
             prefix: String::new(),
         });
         self
@@ -98,7 +106,7 @@ impl<C> Router<C> {
         let Endpoint { service, traits, .. } = endpoint;
         let fanout = FanoutLayer::new(self.hub.clone());
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
-        let route = Route::with_codes(fanout.layer(service), traits.codes);
+        let route = Route::with_codes(fanout.layer(service), traits.codes.clone());
         let entry = Entry {
             route,
             concurrent: traits.concurrent,
@@ -107,6 +115,7 @@ impl<C> Router<C> {
             path: path.to_owned(),
             place,
             entry,
+            traits,
         });
         self
     }
@@ -162,6 +171,75 @@ impl<C> Router<C> {
         self
     }
 
+    /// What the app receives and sends, with this router as its root: the types of its handlers, as data.
+    #[must_use]
+    pub fn contract(&self) -> Contract {
+        let mut gatherer = Gatherer::default();
+        let headers = gatherer.add("headers", Direction::Input, self.headers);
+        let incoming: Vec<_> = self
+            .incoming
+            .iter()
+            .map(|Incoming { path, traits, .. }| {
+                let input = traits
+                    .input
+                    .map(|schema| gatherer.add(path, Direction::Input, schema));
+                let output = traits
+                    .output
+                    .map(|schema| gatherer.add(path, Direction::Output, schema));
+                (path, traits, input, output)
+            })
+            .collect();
+        let outgoing: Vec<_> = self
+            .outgoing
+            .iter()
+            .map(|event| {
+                (
+                    event.event_type,
+                    gatherer.add(event.event_type, Direction::Output, event.schema),
+                )
+            })
+            .collect();
+
+        let (mut schemas, types) = gatherer.finish();
+        let headers = schemas.take(headers);
+        let incoming = incoming.into_iter().map(|(path, traits, input, output)| {
+            let mut errors: Vec<_> = traits.codes.iter().map(|code| code.as_str().to_owned()).collect();
+            errors.sort_unstable();
+            errors.dedup();
+            let doc = traits.doc.clone();
+            let input = input.map(|input| schemas.take(input));
+            let output = output.map(|output| schemas.take(output));
+            (
+                path.clone(),
+                IncomingContract {
+                    doc,
+                    input,
+                    output,
+                    errors,
+                },
+            )
+        });
+        let incoming = incoming.collect();
+        let outgoing = outgoing
+            .into_iter()
+            .map(|(name, payload)| {
+                (
+                    name.to_owned(),
+                    OutgoingContract {
+                        payload: schemas.take(payload),
+                    },
+                )
+            })
+            .collect();
+        Contract {
+            zocket: Contract::FORMAT,
+            headers,
+            incoming,
+            outgoing,
+            types,
+        }
+    }
+
     /// The router as a tower service of its own, for a stack made by hand; an app's is made by
     /// [`Zocket::serve`](crate::Zocket::serve).
     ///
@@ -182,7 +260,10 @@ impl<C> Router<C> {
         } = self.apply_layers();
 
         let mut routes = HashMap::<String, (Entry, Place)>::with_capacity(incoming.len());
-        for Incoming { path, place, entry } in incoming {
+        for Incoming {
+            path, place, entry, ..
+        } in incoming
+        {
             if let Some((_, first)) = routes.get(&path) {
                 problems.push(format!("route `{path}` is declared twice: {first} and {place}"));
             } else {

@@ -1,0 +1,59 @@
+//! A contract that is committed, and checked in a test.
+
+use std::{env, fs, path::Path};
+
+use super::{Compatibility, Contract};
+
+/// Asserts that a contract is the one in a file, by its path from the crate's root, which the app commits: so that
+/// nobody changes what clients depend on by accident.
+///
+/// With the environment variable `ZOCKET_UPDATE_CONTRACT=1`, the file is written instead.
+///
+/// ```no_run
+/// # let zo = zocket::Zocket::builder().build();
+/// # fn router(zo: &zocket::Zocket<()>) -> zocket::Router<()> { zo.router() }
+/// // in a test
+/// zocket::assert_contract!("contract.json", router(&zo).contract());
+/// ```
+///
+/// # Panics
+/// If the contract has changed: the message lists what, and whether it breaks clients.
+#[macro_export]
+macro_rules! assert_contract {
+    ($path:expr, $contract:expr $(,)?) => {
+        $crate::contract::assert_contract_file(env!("CARGO_MANIFEST_DIR"), $path, &$contract)
+    };
+}
+
+#[doc(hidden)]
+#[track_caller]
+pub fn assert_contract_file(root: &str, path: &str, contract: &Contract) {
+    let file = Path::new(root).join(path);
+    let update = "ZOCKET_UPDATE_CONTRACT=1";
+    if env::var_os("ZOCKET_UPDATE_CONTRACT").is_some_and(|value| value == "1") {
+        if let Err(error) = fs::write(&file, contract.to_json()) {
+            panic!("can't write {}: {error}", file.display());
+        }
+        return;
+    }
+    let old = match fs::read_to_string(&file) {
+        Ok(json) => Contract::from_json(&json),
+        Err(error) => Err(error.to_string()),
+    };
+    let old = old
+        .unwrap_or_else(|error| panic!("{}: {error}; run again with {update} to write it", file.display()));
+    let diff = contract.diff(&old);
+    if diff.is_empty() {
+        return;
+    }
+    let advice = match diff.compatibility() {
+        Compatibility::Breaking => "clients that are in use would break. If that is meant",
+        Compatibility::Additive | Compatibility::Compatible => {
+            "clients that are in use go on working. To accept it"
+        }
+    };
+    panic!(
+        "the contract is not that of {}:\n{diff}\n{advice}, run again with {update}",
+        file.display()
+    );
+}

@@ -1,0 +1,218 @@
+//! What changed between two contracts, and for whom that matters.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde_json::{Value, json};
+
+use super::{Contract, IncomingContract, gaps::Gaps};
+
+/// What changed between two contracts: displays as a list, the gravest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Diff {
+    changes: Vec<Change>,
+}
+
+/// One thing that changed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Change {
+    /// What it means.
+    pub compatibility: Compatibility,
+    /// Where and what: ``incoming `chat.post` input: roomId is required``.
+    pub message: String,
+}
+
+/// What a change means for clients that were made for the old contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compatibility {
+    /// They may fail: the server refuses what it took, or sends what they do not know.
+    Breaking,
+    /// They work; clients that are made for the new contract can do more.
+    Additive,
+    /// They can't tell.
+    Compatible,
+}
+
+impl Diff {
+    /// What the changes mean together.
+    #[must_use]
+    pub fn compatibility(&self) -> Compatibility {
+        self.changes
+            .iter()
+            .map(|change| change.compatibility)
+            .min()
+            .unwrap_or(Compatibility::Compatible)
+    }
+
+    /// Each change, the gravest first.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Whether nothing changed at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+}
+
+impl fmt::Display for Compatibility {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Breaking => "breaking",
+            Self::Additive => "additive",
+            Self::Compatible => "compatible",
+        })
+    }
+}
+
+impl fmt::Display for Diff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut lines = self
+            .changes
+            .iter()
+            .map(|change| format!("{}: {}", change.compatibility, change.message));
+        f.write_str(&lines.next().unwrap_or_else(|| "nothing changed".to_owned()))?;
+        lines.try_for_each(|line| write!(f, "\n{line}"))
+    }
+}
+
+/// Which way values go: whose additions the other side has to take.
+#[derive(Clone, Copy)]
+enum Way {
+    /// From clients: the new contract must take what the old one took.
+    In,
+    /// To clients: the new contract must give what the old one gave.
+    Out,
+}
+
+pub(super) fn diff(old: &Contract, new: &Contract) -> Diff {
+    let mut differ = Differ {
+        old,
+        new,
+        changes: Vec::new(),
+    };
+    differ.schemas("headers", Way::In, &old.headers, &new.headers);
+
+    for (path, both) in pair(&old.incoming, &new.incoming) {
+        let what = format!("incoming `{path}`");
+        match both {
+            (Some(old), Some(new)) => differ.incoming(&what, old, new),
+            (Some(_), None) => differ.note(Compatibility::Breaking, format!("{what} is gone")),
+            (None, _) => differ.note(Compatibility::Additive, format!("{what} is new")),
+        }
+    }
+    for (name, both) in pair(&old.outgoing, &new.outgoing) {
+        let what = format!("outgoing `{name}`");
+        match both {
+            (Some(old), Some(new)) => differ.schemas(&what, Way::Out, &old.payload, &new.payload),
+            (Some(_), None) => differ.note(Compatibility::Breaking, format!("{what} is gone")),
+            (None, _) => differ.note(Compatibility::Additive, format!("{what} is new")),
+        }
+    }
+    if differ.changes.is_empty() && old != new {
+        let what = if old.hash() == new.hash() {
+            "documentation or type names"
+        } else {
+            "something that clients can't tell"
+        };
+        differ.note(Compatibility::Compatible, format!("{what} changed"));
+    }
+    differ.changes.sort();
+    differ.changes.dedup();
+    Diff {
+        changes: differ.changes,
+    }
+}
+
+struct Differ<'a> {
+    old: &'a Contract,
+    new: &'a Contract,
+    changes: Vec<Change>,
+}
+
+impl Differ<'_> {
+    fn note(&mut self, compatibility: Compatibility, message: String) {
+        self.changes.push(Change {
+            compatibility,
+            message,
+        });
+    }
+
+    fn incoming(&mut self, what: &str, old: &IncomingContract, new: &IncomingContract) {
+        let input = format!("{what} input");
+        match (&old.input, &new.input) {
+            (Some(old), Some(new)) => self.schemas(&input, Way::In, old, new),
+            // Clients that send no payload are those of an absent one, which counts as null.
+            (None, Some(new)) => {
+                let gaps =
+                    Gaps::new(&self.old.types, &self.new.types).find("", &json!({ "type": "null" }), new);
+                let compatibility = if gaps.is_empty() {
+                    Compatibility::Additive
+                } else {
+                    Compatibility::Breaking
+                };
+                self.note(compatibility, format!("{input}: is new"));
+            }
+            (Some(_), None) => self.note(Compatibility::Compatible, format!("{input}: is ignored now")),
+            (None, None) => {}
+        }
+        match (&old.output, &new.output) {
+            (Some(old), Some(new)) => self.schemas(&format!("{what} output"), Way::Out, old, new),
+            (Some(_), None) => self.note(Compatibility::Breaking, format!("{what} output: is gone")),
+            (None, Some(_)) => self.note(Compatibility::Additive, format!("{what} output: is new")),
+            (None, None) => {}
+        }
+        for code in new.errors.iter().filter(|code| !old.errors.contains(code)) {
+            self.note(
+                Compatibility::Additive,
+                format!("{what} may be refused with {code}"),
+            );
+        }
+        for code in old.errors.iter().filter(|code| !new.errors.contains(code)) {
+            self.note(
+                Compatibility::Compatible,
+                format!("{what} is no longer refused with {code}"),
+            );
+        }
+    }
+
+    fn schemas(&mut self, what: &str, way: Way, old: &Value, new: &Value) {
+        let (old_types, new_types) = (&self.old.types, &self.new.types);
+        let old_to_new = || Gaps::new(old_types, new_types).find("", old, new);
+        let new_to_old = || Gaps::new(new_types, old_types).find("", new, old);
+        let (breaking, additive) = match way {
+            Way::In => (old_to_new(), new_to_old()),
+            Way::Out => (new_to_old(), old_to_new()),
+        };
+        // The gaps are told of the contract that does not take the values.
+        let (now, before) = match way {
+            Way::In => ("", "before: "),
+            Way::Out => ("before: ", ""),
+        };
+        for (gaps, compatibility, whose) in [
+            (breaking, Compatibility::Breaking, now),
+            (additive, Compatibility::Additive, before),
+        ] {
+            for gap in gaps {
+                let at = if gap.at.is_empty() { "the payload" } else { &gap.at };
+                self.note(compatibility, format!("{what}: {whose}{at} {}", gap.what));
+            }
+        }
+    }
+}
+
+/// What stands under each name in either map.
+fn pair<'a, T>(
+    old: &'a BTreeMap<String, T>,
+    new: &'a BTreeMap<String, T>,
+) -> BTreeMap<&'a str, (Option<&'a T>, Option<&'a T>)> {
+    let mut both = BTreeMap::new();
+    for (name, value) in old {
+        both.insert(name.as_str(), (Some(value), None));
+    }
+    for (name, value) in new {
+        both.entry(name.as_str()).or_insert((None, None)).1 = Some(value);
+    }
+    both
+}

@@ -1,0 +1,395 @@
+//! Where one schema takes what another does not.
+
+use std::collections::HashSet;
+
+use serde_json::{Map, Value};
+
+use super::Types;
+
+/// One way in which a value of one schema may be none of another.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Gap {
+    /// Where, from the value's root: `tags[].name`; empty for the root.
+    pub(super) at: String,
+    /// What, of the other schema: `is required`.
+    pub(super) what: String,
+}
+
+/// Two sets of named types, and the pairs of schemas that are being compared, or have been.
+pub(super) struct Gaps<'a> {
+    from: &'a Types,
+    to: &'a Types,
+    seen: HashSet<(String, String)>,
+}
+
+type Object = Map<String, Value>;
+
+/// Keywords whose number is a lower bound.
+const LOWER: [&str; 5] = [
+    "minimum",
+    "exclusiveMinimum",
+    "minLength",
+    "minItems",
+    "minProperties",
+];
+/// Keywords whose number is an upper bound.
+const UPPER: [&str; 5] = [
+    "maximum",
+    "exclusiveMaximum",
+    "maxLength",
+    "maxItems",
+    "maxProperties",
+];
+/// Keywords that are compared as text.
+const RULES: [&str; 6] = [
+    "pattern",
+    "format",
+    "multipleOf",
+    "uniqueItems",
+    "not",
+    "propertyNames",
+];
+
+impl<'a> Gaps<'a> {
+    pub(super) fn new(from: &'a Types, to: &'a Types) -> Self {
+        Self {
+            from,
+            to,
+            seen: HashSet::new(),
+        }
+    }
+
+    /// The ways in which values that `from` takes are not taken by `to`: none, where `to` takes all of them.
+    pub(super) fn find(&mut self, at: &str, from: &Value, to: &Value) -> Vec<Gap> {
+        let (from, to) = (resolve(self.from, from), resolve(self.to, to));
+        let gap = |what: &str| {
+            vec![Gap {
+                at: at.to_owned(),
+                what: what.to_owned(),
+            }]
+        };
+        match (from, to) {
+            (Value::Bool(false), _) | (_, Value::Bool(true)) => Vec::new(),
+            (_, Value::Bool(false)) => gap("takes nothing"),
+            (Value::Object(from), Value::Object(to)) => self.objects(at, from, to),
+            (_, Value::Object(to)) if to.keys().all(|keyword| is_annotation(keyword)) => Vec::new(),
+            _ => gap("takes fewer values"),
+        }
+    }
+
+    fn objects(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
+        // Recursive types come by here again; what was found the first time holds.
+        if from == to && !mentions_names(from) || !self.seen.insert((text(from), text(to))) {
+            return Vec::new();
+        }
+        if let Some(variants) = variants(from) {
+            // What stands beside the variants holds for each of them.
+            let whole = |variant: &Value| merge(resolve(self.from, variant), from);
+            let wholes: Vec<_> = variants.iter().map(whole).collect();
+            return wholes
+                .iter()
+                .flat_map(|whole| self.objects(at, whole, to))
+                .collect();
+        }
+        let Some(variants) = variants(to) else {
+            let mut gaps = values(at, from, to);
+            gaps.extend(self.members(at, from, to));
+            gaps.extend(self.items(at, from, to));
+            return gaps;
+        };
+        let candidates: Vec<_> = variants
+            .iter()
+            .map(|variant| merge(resolve(self.to, variant), to))
+            .collect();
+        let mut nearest = None;
+        for candidate in &candidates {
+            let mut attempt = Self {
+                seen: self.seen.clone(),
+                ..*self
+            };
+            let found = attempt.objects(at, from, candidate);
+            if found.is_empty() {
+                self.seen = attempt.seen;
+                return found;
+            }
+            if candidates.len() == 1 || tag(from).is_some() && tag(from) == tag(candidate) {
+                nearest = Some(found);
+            }
+        }
+        nearest.unwrap_or_else(|| {
+            vec![Gap {
+                at: at.to_owned(),
+                what: format!("has no variant {}", describe(from)),
+            }]
+        })
+    }
+
+    fn members(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        let mut gap = |at: String, what: String| gaps.push(Gap { at, what });
+        for name in required(to).filter(|name| !required(from).any(|other| other == *name)) {
+            gap(join(at, name), "is required".to_owned());
+        }
+        let further = to.get("additionalProperties");
+        let closed = further == Some(&Value::Bool(false));
+        for (name, _) in entries(from, "properties") {
+            if closed && find(to, "properties", name).is_none() {
+                gap(join(at, name), "is not a member".to_owned());
+            }
+        }
+        let open = from.get("additionalProperties") != Some(&Value::Bool(false));
+        if closed && open && types(from).contains(&"object") && !to.contains_key("patternProperties") {
+            gap(at.to_owned(), "takes no further members".to_owned());
+        }
+        for (name, schema) in entries(from, "properties") {
+            if let Some(other) = find(to, "properties", name).or(further.filter(|_| !closed)) {
+                gaps.extend(self.find(&join(at, name), schema, other));
+            }
+        }
+        for keyword in ["patternProperties", "dependentSchemas"] {
+            for (name, schema) in entries(from, keyword) {
+                if let Some(other) = find(to, keyword, name) {
+                    gaps.extend(self.find(&join(at, "*"), schema, other));
+                }
+            }
+        }
+        if let (Some(one), Some(other)) = (from.get("additionalProperties"), further.filter(|_| !closed)) {
+            gaps.extend(self.find(&join(at, "*"), one, other));
+        }
+        gaps
+    }
+
+    fn items(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
+        let mut gaps = Vec::new();
+        if let (Some(one), Some(other)) = (from.get("items"), to.get("items")) {
+            gaps.extend(self.find(&format!("{at}[]"), one, other));
+        }
+        let tuple = |schema: &Object| {
+            schema
+                .get("prefixItems")
+                .and_then(Value::as_array)
+                .cloned()
+                .unwrap_or_default()
+        };
+        for (position, (one, other)) in tuple(from).iter().zip(&tuple(to)).enumerate() {
+            gaps.extend(self.find(&format!("{at}[{position}]"), one, other));
+        }
+        gaps
+    }
+}
+
+/// Single values: type, constants, bounds.
+fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
+    let mut gaps = Vec::new();
+    let mut gap = |what: String| {
+        gaps.push(Gap {
+            at: at.to_owned(),
+            what,
+        })
+    };
+    if let Some(accepted) = constants(to) {
+        match constants(from) {
+            Some(given) => given
+                .iter()
+                .filter(|value| !accepted.contains(value))
+                .for_each(|value| gap(format!("does not take {value}"))),
+            None => gap(format!(
+                "takes nothing but {}",
+                accepted
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )),
+        }
+        return gaps;
+    }
+    let accepted = types(to);
+    if !accepted.is_empty() {
+        let given = types(from);
+        if given.is_empty() {
+            gap(format!("takes nothing but {}", accepted.join(", ")));
+        }
+        for kind in given {
+            let fits = accepted.contains(&kind) || kind == "integer" && accepted.contains(&"number");
+            if !fits {
+                gap(format!("does not take {kind}"));
+            }
+        }
+    }
+    if constants(from).is_some() {
+        // Values that are written out keep to their own type's bounds.
+        return gaps;
+    }
+    let number = |schema: &Object, keyword: &str| schema.get(keyword).and_then(Value::as_f64);
+    for keyword in LOWER {
+        if let Some(bound) =
+            number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other < *bound))
+        {
+            gap(format!("has {keyword} {bound}"));
+        }
+    }
+    for keyword in UPPER {
+        if let Some(bound) =
+            number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other > *bound))
+        {
+            gap(format!("has {keyword} {bound}"));
+        }
+    }
+    for keyword in RULES {
+        if let Some(rule) = to
+            .get(keyword)
+            .filter(|rule| from.get(keyword) != Some(rule) && **rule != Value::Bool(false))
+        {
+            gap(format!("has {keyword} {rule}"));
+        }
+    }
+    gaps
+}
+
+fn text(schema: &Object) -> String {
+    serde_json::to_string(schema).unwrap_or_default()
+}
+
+/// Whether the same text may mean something else in the other contract.
+fn mentions_names(schema: &Object) -> bool {
+    text(schema).contains("\"$ref\"")
+}
+
+fn reference(schema: &Value) -> Option<&str> {
+    schema.get("$ref").and_then(Value::as_str)
+}
+
+/// What a reference leads to; a schema that is none, or has more to it, as it is.
+fn resolve<'a>(types: &'a Types, schema: &'a Value) -> &'a Value {
+    let mut schema = schema;
+    // A chain of names is no longer than there are names.
+    for _ in 0..=types.input.len() + types.output.len() {
+        let target = reference(schema).and_then(|target| {
+            let (direction, name) = target.strip_prefix("#/types/")?.split_once('/')?;
+            if direction == "input" {
+                types.input.get(name)
+            } else {
+                types.output.get(name)
+            }
+        });
+        match target {
+            Some(target) => schema = target,
+            None => break,
+        }
+    }
+    schema
+}
+
+/// A variant with what stands beside the variants.
+fn merge(variant: &Value, beside: &Object) -> Object {
+    let mut merged = variant.as_object().cloned().unwrap_or_default();
+    for (keyword, value) in beside {
+        match (merged.get_mut(keyword), value) {
+            _ if keyword == "anyOf" || keyword == "oneOf" => {}
+            (Some(Value::Object(own)), Value::Object(more)) if keyword == "properties" => {
+                own.extend(more.iter().map(|(name, schema)| (name.clone(), schema.clone())));
+            }
+            (Some(Value::Array(own)), Value::Array(more)) if keyword == "required" => {
+                own.extend(more.iter().cloned())
+            }
+            (Some(_), _) => {}
+            (None, value) => drop(merged.insert(keyword.clone(), value.clone())),
+        }
+    }
+    merged
+}
+
+fn variants(schema: &Object) -> Option<&Vec<Value>> {
+    schema
+        .get("oneOf")
+        .or_else(|| schema.get("anyOf"))
+        .and_then(Value::as_array)
+}
+
+fn constants(schema: &Object) -> Option<Vec<&Value>> {
+    match (schema.get("const"), schema.get("enum")) {
+        (Some(value), _) => Some(vec![value]),
+        (None, Some(Value::Array(values))) => Some(values.iter().collect()),
+        _ => None,
+    }
+}
+
+fn types(schema: &Object) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Value::String(kind)) => vec![kind],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The constant members of a variant, by which it is known.
+fn tag(schema: &Object) -> Option<Vec<(&str, &Value)>> {
+    let tags: Vec<_> = entries(schema, "properties")
+        .filter_map(|(name, schema)| Some((name, schema.get("const")?)))
+        .collect();
+    (!tags.is_empty()).then_some(tags)
+}
+
+fn describe(schema: &Object) -> String {
+    if let Some(values) = constants(schema) {
+        return values
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(", ");
+    }
+    match tag(schema) {
+        Some(tags) => tags
+            .iter()
+            .map(|(name, value)| format!("{name} {value}"))
+            .collect::<Vec<_>>()
+            .join(", "),
+        None => {
+            let members = entries(schema, "properties")
+                .map(|(name, _)| name)
+                .collect::<Vec<_>>();
+            if members.is_empty() {
+                types(schema).join(" or ")
+            } else {
+                format!("with {}", members.join(", "))
+            }
+        }
+    }
+}
+
+fn required(schema: &Object) -> impl Iterator<Item = &str> {
+    schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str)
+}
+
+fn entries<'a>(schema: &'a Object, keyword: &str) -> impl Iterator<Item = (&'a str, &'a Value)> + use<'a> {
+    let entries = schema.get(keyword).and_then(Value::as_object);
+    entries
+        .into_iter()
+        .flatten()
+        .map(|(name, schema)| (name.as_str(), schema))
+}
+
+fn find<'a>(schema: &'a Object, keyword: &str, name: &str) -> Option<&'a Value> {
+    schema.get(keyword).and_then(|entries| entries.get(name))
+}
+
+fn is_annotation(keyword: &str) -> bool {
+    matches!(
+        keyword,
+        "title" | "description" | "default" | "examples" | "deprecated"
+    )
+}
+
+fn join(at: &str, name: &str) -> String {
+    if at.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{at}.{name}")
+    }
+}
