@@ -14,8 +14,8 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, layer::util::Identity};
 use zocket::{
     ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply, Zocket,
     layers::{
-        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub, RescueLayer, ValidateLayer, handler_fn,
-        middleware::with,
+        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub, RescueLayer, ValidateLayer, Wire,
+        handler_fn, middleware::with,
     },
 };
 
@@ -76,6 +76,7 @@ fn connection() -> Connection {
     hub.connect(client, &limits);
     Connection::new(
         client,
+        Wire::Base,
         Arc::new(User { name: "Ann".into() }),
         hub,
         Declared::default(),

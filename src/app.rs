@@ -122,12 +122,14 @@ where
     /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
     /// or declared as two types.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
+        let contract = router.contract().hash();
         let (router, outgoing) = router.build()?;
         self.core.declared.extend(outgoing);
         let pipeline = RescueLayer::new().layer(self.layers.layer(router));
         Ok(UpgradeService::new(
             self.core.clone(),
             DecodeLayer::json().layer(pipeline),
+            &contract,
         ))
     }
 }

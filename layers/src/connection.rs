@@ -19,8 +19,19 @@ use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub};
 #[derive(Clone)]
 pub struct Connection(Arc<Inner>);
 
+/// What a connection's client understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Wire {
+    /// The base protocol alone.
+    #[default]
+    Base,
+    /// The extended protocol, which was negotiated.
+    Extended,
+}
+
 struct Inner {
     client_id: ClientId,
+    wire: Wire,
     context: Arc<dyn Any + Send + Sync>,
     emitter: Emitter,
     closed: AtomicBool,
@@ -28,9 +39,10 @@ struct Inner {
 }
 
 impl Connection {
-    /// A connection of `client_id`, with the app's context value, whose effects and questions go to `hub`.
+    /// A connection of `client_id` that speaks `wire`, with the app's context value, whose effects and questions go to `hub`.
     pub fn new<C: Send + Sync + 'static>(
         client_id: ClientId,
+        wire: Wire,
         context: Arc<C>,
         hub: Arc<dyn Hub>,
         declared: Declared,
@@ -38,6 +50,7 @@ impl Connection {
     ) -> Self {
         Self(Arc::new(Inner {
             client_id,
+            wire,
             context,
             emitter: Emitter::new(hub, declared, limits),
             closed: AtomicBool::new(false),
@@ -52,13 +65,26 @@ impl Connection {
         let limits = Arc::new(Limits::default());
         let hub = Arc::new(LocalHub::new());
         hub.connect(client_id, &limits);
-        Self::new(client_id, Arc::new(context), hub, Declared::default(), limits)
+        Self::new(
+            client_id,
+            Wire::Base,
+            Arc::new(context),
+            hub,
+            Declared::default(),
+            limits,
+        )
     }
 
     /// Whose connection this is.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.0.client_id
+    }
+
+    /// What the client understands.
+    #[must_use]
+    pub fn wire(&self) -> Wire {
+        self.0.wire
     }
 
     /// The hub that this connection's effects go to.

@@ -80,7 +80,7 @@ mod turn;
 
 pub use self::{
     client_id::ClientId,
-    connection::Connection,
+    connection::{Connection, Wire},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
     decode::{DecodeLayer, Frame},
     effect::{Close, Effect, Target},

@@ -174,7 +174,9 @@ where
             self.heartbeat.hear();
             match received {
                 Ok(Received::Data(bytes)) => {
-                    self.session.push(bytes);
+                    if let Some(frame) = self.session.push(bytes) {
+                        self.socket.send(frame);
+                    }
                     read = true;
                 }
                 Ok(Received::Control) => {}

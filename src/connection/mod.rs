@@ -16,8 +16,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::upgrade::OnUpgrade;
+use serde_json::json;
 use tower::{BoxError, Service};
-use zocket_layers::{Connection, Context, Error, Frame, Mailbox};
+use zocket_layers::{ClientId, Connection, Context, Error, Frame, Limits, Mailbox, Wire};
 
 pub(crate) use self::{departure::Departure, open::Open};
 use self::{driver::Driver, session::Session, socket::Socket};
@@ -31,6 +32,8 @@ pub(crate) struct Visit<C: Send + Sync + 'static, S> {
     pub(crate) context: Context<C>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) departure: Departure<C>,
+    /// The contract's hash.
+    pub(crate) contract: Arc<str>,
 }
 
 impl<C, S> Visit<C, S>
@@ -47,6 +50,7 @@ where
             context,
             mailbox,
             departure,
+            contract,
         } = self;
         let client = connection.client_id();
         match upgrade.await {
@@ -54,7 +58,10 @@ where
                 tracing::debug!(%client, "connection open");
                 let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
                 let session = Session::new(connection, mailbox, pipeline, core.concurrency);
-                let socket = Socket::new(upgraded, &core.limits).await;
+                let mut socket = Socket::new(upgraded, &core.limits).await;
+                if session.wire() == Wire::Extended {
+                    socket.send(welcome(client, &contract, &core.limits));
+                }
                 let driving = Driver::new(socket, session, opening, core.limits.clone()).run();
                 // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
                 if AssertUnwindSafe(Box::pin(driving)).catch_unwind().await.is_err() {
@@ -68,6 +75,15 @@ where
         departure.depart().await;
         tracing::debug!(%client, "connection ended");
     }
+}
+
+/// The first frame of the extended protocol.
+fn welcome(client_id: ClientId, contract: &str, limits: &Limits) -> Bytes {
+    let payload =
+        json!({ "clientId": client_id, "contract": contract, "limits": { "message": limits.message } });
+    json!({ "type": "__welcome", "payload": payload })
+        .to_string()
+        .into()
 }
 
 /// Runs the app's `on_open`.

@@ -14,7 +14,9 @@ use pin_project::pin_project;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{
-    ClientId, Connection, Error, Event, Frame, Mailbox, RpcId, Turn, decode::refusal_frame, hub::Delivery,
+    ClientId, Code, Connection, Error, Event, Frame, Mailbox, RpcId, Turn, Wire,
+    decode::{error_frame, refusal_frame},
+    hub::Delivery,
     rescue::explain,
 };
 
@@ -100,19 +102,34 @@ where
         self.failed.is_none() && self.queue.len() < limits.queued && self.queued_bytes < limits.message
     }
 
-    /// Queues what was read. A message whose id is queued or in flight already is not run.
-    pub(super) fn push(&mut self, bytes: Bytes) {
+    /// What the client understands.
+    pub(super) fn wire(&self) -> Wire {
+        self.connection.wire()
+    }
+
+    /// Queues what was read. A message whose id is queued or in flight already is not run, and a ping is answered at
+    /// once: the frame to send is returned.
+    pub(super) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
         let frame = Frame::new(self.connection.clone(), bytes);
+        let extended = self.wire() == Wire::Extended;
+        if extended && frame.route() == Some("__ping") {
+            return Some(Bytes::from_static(br#"{"type":"__pong"}"#));
+        }
         if let Some(rpc_id) = frame.rpc_id()
             && !self.ids.insert(rpc_id.clone())
         {
             let client = self.client_id();
             tracing::warn!(%client, %rpc_id, "message not run: its id is queued or in flight already");
-            metrics::counter!("zocket_messages_refused_total", "code" => "DUPLICATE_ID").increment(1);
-            return;
+            metrics::counter!("zocket_messages_refused_total", "code" => Code::CONFLICT.as_str())
+                .increment(1);
+            let error = Error::conflict(format!(
+                "not run: a message with the rpcId {rpc_id} is still being handled"
+            ));
+            return extended.then(|| error_frame(&error, frame.route()));
         }
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
+        None
     }
 
     /// Hands on what there is to send: events, and the answers to messages that have been handled. Everything that

@@ -4,13 +4,16 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::json;
-use zocket_layers::{Code, Error, rescue::explain};
+use zocket_layers::{Code, Error, Wire, rescue::explain};
 
-use super::{Body, handshake::NoHandshake};
+use super::{
+    Body,
+    handshake::{EXTENDED_JSON, NoHandshake},
+};
 use crate::on_connect::Rejection;
 
-/// 101, with the `Sec-WebSocket-Accept` that answers the client's key.
-pub(super) fn switching_protocols(accept: &str) -> Response<Body> {
+/// 101, with the `Sec-WebSocket-Accept` that answers the client's key, and the subprotocol that was negotiated.
+pub(super) fn switching_protocols(accept: &str, wire: Wire) -> Response<Body> {
     let mut response = Response::new(Body::default());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -18,6 +21,12 @@ pub(super) fn switching_protocols(accept: &str) -> Response<Body> {
     headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
     if let Ok(accept) = HeaderValue::from_str(accept) {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    }
+    if wire == Wire::Extended {
+        headers.insert(
+            header::SEC_WEBSOCKET_PROTOCOL,
+            HeaderValue::from_static(EXTENDED_JSON),
+        );
     }
     response
 }

@@ -2,10 +2,11 @@
 
 use http::{
     HeaderMap, HeaderName, Method, Version,
-    header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
+    header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
     request::Parts,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use zocket_layers::Wire;
 
 /// Why a request opens no WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,19 @@ pub(super) fn check(request: &Parts) -> Result<String, NoHandshake> {
             "expected 16 bytes in base64 as `Sec-WebSocket-Key`",
         )),
         None => Err(NoHandshake::Malformed("expected a `Sec-WebSocket-Key`")),
+    }
+}
+
+/// The subprotocol that stands for the extended protocol in JSON.
+pub(super) const EXTENDED_JSON: &str = "zocket.v1.json";
+
+/// The first of the subprotocols offered that is known decides; a client that offers none of them gets the base
+/// protocol alone.
+pub(super) fn negotiate(headers: &HeaderMap) -> Wire {
+    if has_token(headers, &SEC_WEBSOCKET_PROTOCOL, EXTENDED_JSON) {
+        Wire::Extended
+    } else {
+        Wire::Base
     }
 }
 

@@ -47,16 +47,22 @@ type Accepting = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 struct App<C, S> {
     core: Arc<Core<C>>,
     pipeline: S,
+    /// The contract's hash.
+    contract: Arc<str>,
 }
 
 impl UpgradeService {
-    pub(crate) fn new<C, S>(core: Arc<Core<C>>, pipeline: S) -> Self
+    pub(crate) fn new<C, S>(core: Arc<Core<C>>, pipeline: S, contract: &str) -> Self
     where
         C: Send + Sync + 'static,
         S: Service<Frame, Response = Option<Bytes>, Error = BoxError> + Clone + Send + Sync + 'static,
         S::Future: Send,
     {
-        Self(Arc::new(App { core, pipeline }))
+        Self(Arc::new(App {
+            core,
+            pipeline,
+            contract: contract.into(),
+        }))
     }
 }
 
@@ -93,6 +99,7 @@ where
             ))
             .into());
         };
+        let wire = handshake::negotiate(&request.headers);
         log_version(&request);
 
         let client_id = ClientId::random();
@@ -107,7 +114,7 @@ where
         // From here on, on_disconnect is owed: `departure` runs it, whatever becomes of the connection.
         let value = Arc::new(value);
         let (hub, declared, limits) = (core.hub.clone(), core.declared.clone(), core.limits.clone());
-        let connection = Connection::new(client_id, value.clone(), hub, declared, limits);
+        let connection = Connection::new(client_id, wire, value.clone(), hub, declared, limits);
         let context = Context::of_connection(&connection, value);
         core.start_background();
         let mailbox = core.hub.connect(client_id, &core.limits);
@@ -121,10 +128,11 @@ where
                 context,
                 mailbox,
                 departure,
+                contract: self.contract.clone(),
             }
             .run(upgrade),
         );
-        Ok(answer::switching_protocols(&accept))
+        Ok(answer::switching_protocols(&accept, wire))
     }
 }
 

@@ -95,11 +95,7 @@ impl Server {
             .await
             .expect("the handshake takes too long")
         {
-            Ok((socket, _)) => Ok(Client {
-                socket,
-                next_id: 0,
-                events: Default::default(),
-            }),
+            Ok((socket, _)) => Ok(Client::new(socket)),
             Err(tungstenite::Error::Http(response)) => {
                 let body = response.body().as_deref().unwrap_or_default();
                 let text = || Value::String(String::from_utf8_lossy(body).into_owned());
@@ -114,6 +110,14 @@ impl Server {
 }
 
 impl Client {
+    pub fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+        Self {
+            socket,
+            next_id: 0,
+            events: Default::default(),
+        }
+    }
+
     pub async fn send_text(&mut self, text: impl Into<String>) {
         self.socket.send(Message::text(text.into())).await.unwrap();
     }

@@ -3,11 +3,42 @@
 use std::io::Write;
 
 use bytes::Bytes;
+use bytestring::ByteString;
+use serde::Serialize;
 
-use crate::{Code, Error, Outcome, RawPayload, Reply, RpcId};
+use crate::{Code, Error, Outcome, RawPayload, Reply, RpcId, Wire};
 
-/// The frame that answers a message, at most `limit` bytes.
-pub(super) fn outcome_frame(outcome: &Outcome, rpc_id: &RpcId, limit: usize) -> Bytes {
+/// What a message's sender is told by.
+#[derive(Debug)]
+pub(super) enum Recipient {
+    /// Its answer is recognised by this id.
+    Id(RpcId),
+    /// It wants no answer, but is told what went wrong with a message of this type.
+    Type(ByteString),
+    /// It is not told.
+    Nobody,
+}
+
+impl Recipient {
+    pub(super) fn of(wire: Wire, rpc_id: Option<&RpcId>, route: &ByteString) -> Self {
+        match (rpc_id, wire) {
+            (Some(rpc_id), _) => Self::Id(rpc_id.clone()),
+            (None, Wire::Extended) => Self::Type(route.clone()),
+            (None, Wire::Base) => Self::Nobody,
+        }
+    }
+}
+
+/// The frame that tells what came of a message, at most `limit` bytes, if there is anything to tell.
+pub(super) fn outcome_frame(outcome: &Outcome, to: &Recipient, limit: usize) -> Option<Bytes> {
+    match (to, outcome) {
+        (Recipient::Id(rpc_id), outcome) => Some(answer_or_refusal(outcome, rpc_id, limit)),
+        (Recipient::Type(route), Outcome::Refused(error)) => Some(error_frame(error, Some(route))),
+        (Recipient::Type(_), Outcome::Reply(_)) | (Recipient::Nobody, _) => None,
+    }
+}
+
+fn answer_or_refusal(outcome: &Outcome, rpc_id: &RpcId, limit: usize) -> Bytes {
     match outcome {
         Outcome::Reply(Reply { answer, .. }) => {
             let frame = answer_frame(answer, rpc_id);
@@ -56,4 +87,28 @@ pub fn refusal_frame(error: &Error, rpc_id: &RpcId) -> Bytes {
     debug_assert!(written.is_ok(), "{written:?}");
     frame.push(b'}');
     frame.into()
+}
+
+/// The frame that tells of a failed message without an id, to a client of the extended protocol:
+/// `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`. The type is absent where it could not be read.
+#[must_use]
+pub fn error_frame(error: &Error, route: Option<&str>) -> Bytes {
+    #[derive(Serialize)]
+    struct Frame<'a> {
+        r#type: &'static str,
+        payload: Payload<'a>,
+    }
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#type: Option<&'a str>,
+        #[serde(flatten)]
+        error: &'a Error,
+    }
+    let frame = Frame {
+        r#type: "__error",
+        payload: Payload { r#type: route, error },
+    };
+    // Strings and JSON values alone: this does not fail.
+    serde_json::to_vec(&frame).unwrap_or_default().into()
 }

@@ -7,8 +7,8 @@ use std::{
 use bytes::Bytes;
 use pin_project::pin_project;
 
-use super::encode::outcome_frame;
-use crate::{Outcome, RpcId};
+use super::encode::{Recipient, outcome_frame};
+use crate::Outcome;
 
 /// The future of [`DecodeService`](super::DecodeService).
 #[pin_project]
@@ -24,20 +24,16 @@ enum State<F> {
     Inner {
         #[pin]
         future: F,
-        answer_to: Option<RpcId>,
+        to: Recipient,
         limit: usize,
     },
     Refused(Option<Bytes>),
 }
 
 impl<F> DecodeFuture<F> {
-    pub(super) const fn inner(future: F, answer_to: Option<RpcId>, limit: usize) -> Self {
+    pub(super) const fn inner(future: F, to: Recipient, limit: usize) -> Self {
         Self {
-            state: State::Inner {
-                future,
-                answer_to,
-                limit,
-            },
+            state: State::Inner { future, to, limit },
         }
     }
 
@@ -53,15 +49,9 @@ impl<F: Future<Output = Result<Outcome, E>>, E> Future for DecodeFuture<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProjection::Inner {
-                future,
-                answer_to,
-                limit,
-            } => {
+            StateProjection::Inner { future, to, limit } => {
                 let outcome = ready!(future.poll(cx))?;
-                Poll::Ready(Ok(answer_to
-                    .as_ref()
-                    .map(|rpc_id| outcome_frame(&outcome, rpc_id, *limit))))
+                Poll::Ready(Ok(outcome_frame(&outcome, to, *limit)))
             }
             StateProjection::Refused(frame) => Poll::Ready(Ok(frame.take())),
         }

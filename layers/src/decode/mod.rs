@@ -28,5 +28,9 @@ mod layer;
 mod service;
 
 pub use self::{
-    encode::refusal_frame, frame::Frame, future::DecodeFuture, layer::DecodeLayer, service::DecodeService,
+    encode::{error_frame, refusal_frame},
+    frame::Frame,
+    future::DecodeFuture,
+    layer::DecodeLayer,
+    service::DecodeService,
 };

@@ -3,8 +3,11 @@ use std::task::{Context as Task, Poll};
 use bytes::Bytes;
 use tower::Service;
 
-use super::{DecodeFuture, Frame, encode::refusal_frame};
-use crate::{Message, Outcome};
+use super::{
+    DecodeFuture, Frame,
+    encode::{Recipient, error_frame, refusal_frame},
+};
+use crate::{Message, Outcome, Wire};
 
 /// The service of [`DecodeLayer`](super::DecodeLayer). It answers with the frame to send back, if an answer is
 /// wanted.
@@ -32,15 +35,20 @@ impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S
     fn call(&mut self, frame: Frame) -> Self::Future {
         match frame.into_message() {
             Ok(message) => {
-                let answer_to = message.parts().rpc_id.clone();
-                let limit = message.parts().connection.limits().message;
-                DecodeFuture::inner(self.inner.call(message), answer_to, limit)
+                let parts = message.parts();
+                let to = Recipient::of(parts.connection.wire(), parts.rpc_id.as_ref(), &parts.route);
+                let limit = parts.connection.limits().message;
+                DecodeFuture::inner(self.inner.call(message), to, limit)
             }
             Err((connection, rpc_id, error)) => {
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
-                DecodeFuture::refused(rpc_id.map(|rpc_id| refusal_frame(&error, &rpc_id)))
+                let extended = connection.wire() == Wire::Extended;
+                DecodeFuture::refused(match rpc_id {
+                    Some(rpc_id) => Some(refusal_frame(&error, &rpc_id)),
+                    None => extended.then(|| error_frame(&error, None)),
+                })
             }
         }
     }
