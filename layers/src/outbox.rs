@@ -37,29 +37,35 @@ enum Way {
 impl Outbox {
     /// One in which effects wait.
     pub(crate) fn holding() -> Self {
-        Self::new(None, Way::Holding(Vec::new()))
+        Self::new(None, Way::Holding(Vec::new()), None)
     }
 
     /// One whose effects the hub performs at once.
     pub(crate) fn passing(hub: Arc<dyn Hub>) -> Self {
-        Self::new(None, Way::Passing(hub))
+        Self::new(None, Way::Passing(hub), None)
     }
 
-    fn new(parent: Option<Self>, way: Way) -> Self {
+    fn new(parent: Option<Self>, way: Way, failure: Option<Error>) -> Self {
         Self(Arc::new(Shared {
             parent,
-            state: Mutex::new(State { way, failure: None }),
+            state: Mutex::new(State { way, failure }),
         }))
     }
 
     /// One more outbox for one more attempt at the same message, with what was held so far.
     pub(crate) fn fork(&self) -> Self {
-        let way = match &self.0.state.lock().way {
-            Way::Holding(effects) => Way::Holding(effects.clone()),
-            Way::Passing(hub) => Way::Passing(hub.clone()),
-            Way::Dropping => Way::Dropping,
+        let state = self.0.state.lock();
+        // Nothing of a passing one is taken back, a failure neither: it stays where it is.
+        let (way, failure) = match &state.way {
+            Way::Holding(effects) => (
+                Way::Holding(effects.clone()),
+                state.failure.as_ref().map(Error::retell),
+            ),
+            Way::Passing(hub) => (Way::Passing(hub.clone()), None),
+            Way::Dropping => (Way::Dropping, None),
         };
-        Self::new(Some(self.clone()), way)
+        drop(state);
+        Self::new(Some(self.clone()), way, failure)
     }
 
     /// Notes an effect. The hub's refusal is returned; whoever can't return it further [`fail`](Self::fail)s.
@@ -137,7 +143,7 @@ impl Outbox {
     pub(crate) fn take_held(&self) -> Vec<Effect> {
         let mut parent = self.0.parent.as_ref();
         while let Some(outbox) = parent {
-            outbox.take_own();
+            outbox.forget_own();
             parent = outbox.0.parent.as_ref();
         }
         self.take_own()
@@ -147,6 +153,14 @@ impl Outbox {
         match &mut self.0.state.lock().way {
             Way::Holding(effects) => mem::take(effects),
             Way::Passing(_) | Way::Dropping => Vec::new(),
+        }
+    }
+
+    fn forget_own(&self) {
+        let mut state = self.0.state.lock();
+        if let Way::Holding(effects) = &mut state.way {
+            effects.clear();
+            state.failure = None;
         }
     }
 
@@ -161,6 +175,15 @@ impl Outbox {
     /// Whether effects wait here, so that limits have to be counted with them.
     pub(crate) fn is_holding(&self) -> bool {
         matches!(self.0.state.lock().way, Way::Holding(_))
+    }
+}
+
+/// What went wrong and was not reported by then has nobody left to report it to but the log.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(error) = &self.state.get_mut().failure {
+            tracing::warn!(%error, "not sent, and nobody was told");
+        }
     }
 }
 

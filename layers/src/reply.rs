@@ -12,7 +12,7 @@ pub struct Reply {
     /// The handler's answer; absent where it returns `()`.
     pub answer: RawPayload,
     /// What the message still has to do. Empty where a passing [`FanoutLayer`](crate::FanoutLayer) had it done
-    /// already.
+    /// already. A middleware that answers with another reply than the one that it got vetoes them.
     pub effects: Vec<Effect>,
     /// Where the effects were noted, so that what is noted later is not lost.
     pub(crate) outbox: Option<Outbox>,

@@ -103,7 +103,9 @@ impl Queue {
             self.turns.lock().push_back(turn);
             return;
         }
-        turn.room.scheduled.store(false, Ordering::SeqCst);
+        turn.room.end_flush(turn.appended);
+        // Swapped, not stored: what was appended by whoever found it scheduled is seen below.
+        turn.room.scheduled.swap(false, Ordering::SeqCst);
         // Those who were told before the last entry was appended are told again.
         if turn.room.has_more_than(turn.appended) {
             self.schedule(&turn.room);

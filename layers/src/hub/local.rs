@@ -175,7 +175,9 @@ impl Hub for LocalHub {
         for room in mailbox.begin_to_go() {
             self.leave(mailbox, &room);
         }
-        self.clients.remove(&mailbox.client_id());
+        // Not a later connection of the same id.
+        let is_this = |_: &ClientId, other: &Arc<Mailbox>| std::ptr::eq(&**other, mailbox);
+        self.clients.remove_if(&mailbox.client_id(), is_this);
     }
 
     fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full> {
@@ -228,6 +230,16 @@ impl Hub for LocalHub {
 
     fn background(&self) -> Option<BoxFuture<'static, ()>> {
         Some(self.flusher.run().boxed())
+    }
+}
+
+/// Rooms and mailboxes hold each other: clients that are still here are let go.
+impl Drop for LocalHub {
+    fn drop(&mut self) {
+        let mailboxes = self.clients.iter().map(|client| client.value().clone());
+        for mailbox in mailboxes.collect::<Vec<_>>() {
+            self.disconnect(&mailbox);
+        }
     }
 }
 

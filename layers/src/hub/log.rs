@@ -52,19 +52,25 @@ impl Drop for Place {
 pub(super) struct Log(Mutex<Arc<Place>>);
 
 impl Log {
-    /// The place of the next entry.
-    pub(super) fn end(&self) -> Arc<Place> {
-        self.0.lock().clone()
+    /// The place of the next entry, and what `at` says while nothing is appended.
+    pub(super) fn end<R>(&self, at: impl FnOnce() -> R) -> (Arc<Place>, R) {
+        let end = self.0.lock();
+        (end.clone(), at())
     }
 
-    /// Appends what `entry` makes. It is called under the log's lock: a number that it takes is in the log's
-    /// order.
-    pub(super) fn append<E>(&self, entry: impl FnOnce() -> Result<Entry, E>) -> Result<(), E> {
+    /// Appends what `entry` makes, then calls `appended`. Both are called under the log's lock: a number that
+    /// `entry` takes is in the log's order.
+    pub(super) fn append<E>(
+        &self,
+        entry: impl FnOnce() -> Result<Entry, E>,
+        appended: impl FnOnce(),
+    ) -> Result<(), E> {
         let mut end = self.0.lock();
         let next = Arc::new(Place::default());
         // The end is never filled but here.
         let _ = end.0.set((entry()?, next.clone()));
         *end = next;
+        appended();
         Ok(())
     }
 }

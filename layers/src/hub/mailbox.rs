@@ -1,7 +1,7 @@
 //! Where a client's events come together.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     fmt, mem,
     sync::{
         Arc,
@@ -41,8 +41,8 @@ struct Inbox {
     direct_weight: usize,
     everyone: Option<Subscription>,
     rooms: IndexMap<Arc<str>, Subscription>,
-    /// Groups of which an entry was read, as long as another one may come.
-    seen: Vec<Arc<Group>>,
+    /// Groups of which an entry was read, by its number, as long as another one may come.
+    seen: HashMap<u64, Arc<Group>>,
     close: Option<Close>,
     overflowed: bool,
     /// Nothing is read any more.
@@ -110,7 +110,8 @@ impl Mailbox {
     ///
     /// What a client performed before something that is pulled now is pulled now too, or was before.
     pub fn pull(&self, events: &mut Vec<Event>) -> Delivery {
-        self.notified.store(false, Ordering::SeqCst);
+        // Swapped, not stored: what was appended by whoever found it notified is seen below.
+        self.notified.swap(false, Ordering::SeqCst);
         let mut inbox = self.inbox.lock();
         inbox.pull(&self.clock, events);
         if inbox.overflowed {
@@ -282,10 +283,12 @@ impl Inbox {
         } = self;
         // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
         // what stands before its entries has a smaller number than the clock shows.)
-        let forgettable = seen
+        let complete = |group: &Arc<Group>| group.complete.load(Ordering::Acquire);
+        let forgettable: Vec<_> = seen
             .iter()
-            .map(|group| group.complete.load(Ordering::Acquire))
-            .collect::<Vec<_>>();
+            .filter(|(_, group)| complete(group))
+            .map(|(number, _)| *number)
+            .collect();
         // Whatever has a number up to this one and came before it from the same sender is visible now; of what
         // has a larger number that can't be said, so it waits.
         let until = clock.load(Ordering::SeqCst);
@@ -301,18 +304,15 @@ impl Inbox {
             subscription.read_until(until, |entry| entries.push(entry));
         }
         entries.sort_by_key(|entry| entry.number);
-        events.extend(entries.into_iter().filter_map(|Entry { group, event, .. }| {
-            if let Some(group) = group {
-                if seen.iter().any(|other| Arc::ptr_eq(other, &group)) {
-                    return None;
-                }
-                seen.push(group);
-            }
-            Some(event)
-        }));
-
-        let mut forgettable = forgettable.into_iter();
-        seen.retain(|_| !forgettable.next().unwrap_or(false));
+        // Of several entries of one event, one.
+        entries.retain(|Entry { number, group, .. }| match group {
+            Some(group) => seen.insert(*number, group.clone()).is_none(),
+            None => true,
+        });
+        events.extend(entries.into_iter().map(|entry| entry.event));
+        for number in forgettable {
+            seen.remove(&number);
+        }
     }
 }
 

@@ -26,6 +26,8 @@ pub(super) struct Room {
     appended: AtomicU64,
     /// `appended` as it was when the flusher last began with the first member.
     flushing: AtomicU64,
+    /// `appended` up to which the flusher has told all members.
+    flushed: AtomicU64,
     /// Whether the flusher has the room in its queue, or in hand.
     pub(super) scheduled: AtomicBool,
     members: Mutex<IndexMap<ClientId, Member>>,
@@ -84,17 +86,22 @@ impl Room {
         backlog: u64,
         entry: impl FnOnce() -> Entry,
     ) -> Result<(), Full> {
-        self.log.append(|| {
-            let appended = self.appended.load(Ordering::Relaxed) + weight;
-            // One event more is taken than the backlog allows, so that any event can be.
-            if appended.saturating_sub(since) > backlog + weight {
-                return Err(Full::Backlog {
-                    limit: backlog.try_into().unwrap_or(usize::MAX),
-                });
-            }
-            self.appended.store(appended, Ordering::Release);
-            Ok(entry())
-        })
+        self.log.append(
+            || {
+                let appended = self.appended.load(Ordering::Relaxed);
+                // One event more is taken than the backlog allows, so that any event can be.
+                if appended.saturating_sub(since) > backlog {
+                    return Err(Full::Backlog {
+                        limit: backlog.try_into().unwrap_or(usize::MAX),
+                    });
+                }
+                Ok(entry())
+            },
+            // Only when it can be read: the flusher takes those for told whom it tells after this.
+            || {
+                self.appended.fetch_add(weight, Ordering::Release);
+            },
+        )
     }
 
     /// Begins to tell the members. Returns what has been appended by now.
@@ -107,17 +114,22 @@ impl Room {
     /// Tells the members from position `from` to `to`. Returns whether there are more.
     pub(super) fn tell_slice(&self, from: usize, to: usize, backlog: u64) -> bool {
         let members = self.members.lock();
-        let appended = self.appended.load(Ordering::Acquire);
+        let flushed = self.flushed.load(Ordering::Relaxed);
         for position in from..to.min(members.len()) {
             let Member { mailbox, read } = &members[position];
             // Told before, and yet so far behind: its task is stuck, and what it has not read can't be kept.
-            if appended.saturating_sub(read.load(Ordering::Relaxed)) > backlog.saturating_mul(2) {
+            if flushed.saturating_sub(read.load(Ordering::Relaxed)) > backlog.saturating_mul(2) {
                 mailbox.overflow();
             } else {
                 mailbox.notify();
             }
         }
         members.len() > to
+    }
+
+    /// Ends to tell the members of what had been appended at the beginning.
+    pub(super) fn end_flush(&self, appended: u64) {
+        self.flushed.store(appended, Ordering::Relaxed);
     }
 
     /// Whether something was appended since.
@@ -128,9 +140,8 @@ impl Room {
     /// Lets a member in, to read from here on.
     pub(super) fn enter(self: &Arc<Self>, client: ClientId, mailbox: &Arc<Mailbox>) -> Subscription {
         let mut members = self.members.lock();
-        // Read before the end is: an entry between the two counts as unread weight, never as too much read.
-        let read = Arc::new(AtomicU64::new(self.appended.load(Ordering::Acquire)));
-        let place = self.log.end();
+        let (place, appended) = self.log.end(|| self.appended.load(Ordering::Acquire));
+        let read = Arc::new(AtomicU64::new(appended));
         members.insert(
             client,
             Member {

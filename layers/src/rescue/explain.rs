@@ -21,12 +21,14 @@ pub fn explain(error: BoxError) -> Error {
         Ok(own) => return conceal(*own),
         Err(other) => other,
     };
+    let mut stopped = false;
     let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
     while let Some(current) = cause {
-        if let Some(own) = current
-            .downcast_ref::<Error>()
-            .filter(|own| own.code() != Code::INTERNAL_SERVER_ERROR)
-        {
+        if let Some(own) = current.downcast_ref::<Error>() {
+            if own.code() == Code::INTERNAL_SERVER_ERROR {
+                // What stands behind it is not the client's business.
+                break;
+            }
             let own = own.retell();
             return own.with_source(error);
         }
@@ -37,10 +39,11 @@ pub fn explain(error: BoxError) -> Error {
             return Error::new(Code::OVERLOADED, "too much is going on; try again later").with_source(error);
         }
         // A buffer's service is asked for its own reason first.
-        if current.is::<Closed>() || (current.is::<ServiceError>() && current.source().is_none()) {
-            return Error::new(Code::OVERLOADED, "this part of the server has stopped").with_source(error);
-        }
+        stopped |= current.is::<Closed>() || current.is::<ServiceError>();
         cause = current.source();
+    }
+    if stopped {
+        return Error::new(Code::OVERLOADED, "this part of the server has stopped").with_source(error);
     }
     conceal(Error::internal(error))
 }

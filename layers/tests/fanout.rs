@@ -1,0 +1,469 @@
+//! When effects are performed, and when they are not.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+mod support;
+
+use std::{
+    future::{Ready, pending, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::oneshot, task::JoinHandle};
+use tower::{
+    BoxError, ServiceBuilder, ServiceExt,
+    retry::{Policy, RetryLayer},
+    util::BoxCloneSyncService,
+};
+use zocket_layers::{
+    ClientId, Code, Connection, Context, ContextLayer, Declared, Effect, Error, FanoutLayer, Hub, Limits,
+    LocalHub, Mailbox, Message, Next, RawPayload, Reply, ValidateLayer, Wire, handler_fn,
+    middleware::from_fn,
+};
+
+use self::support::{Said, notified, pull};
+
+type Cx = Context<()>;
+type Route = BoxCloneSyncService<Message, Reply, BoxError>;
+
+struct World {
+    hub: Arc<LocalHub>,
+    mailbox: Arc<Mailbox>,
+    connection: Connection,
+    declared: Declared,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::with_limits(Limits::default())
+    }
+
+    fn with_limits(limits: Limits) -> Self {
+        let (client, hub, declared) = (
+            ClientId::random(),
+            Arc::new(LocalHub::with_limits(&limits)),
+            Declared::default(),
+        );
+        let mailbox = hub.connect(client, &limits);
+        let connection = Connection::new(
+            client,
+            Wire::Base,
+            Arc::new(()),
+            hub.clone(),
+            declared.clone(),
+            Arc::new(limits),
+        );
+        Self {
+            hub,
+            mailbox,
+            connection,
+            declared,
+        }
+    }
+
+    fn passing(&self) -> FanoutLayer {
+        FanoutLayer::new(self.hub.clone())
+    }
+
+    fn atomic(&self) -> FanoutLayer {
+        self.passing().atomic()
+    }
+
+    fn message(&self) -> Message {
+        Message::new(self.connection.clone(), "route", RawPayload::absent())
+    }
+
+    fn has(&self, room: &str) -> bool {
+        self.hub.has(&self.connection.client_id(), room)
+    }
+}
+
+/// What stands inside of the fan-out.
+fn route<F, Fut>(handler: F) -> Route
+where
+    F: Fn(Cx) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let stack = ServiceBuilder::new()
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(handler));
+    BoxCloneSyncService::new(stack)
+}
+
+fn say(cx: &Cx, number: u64) {
+    cx.send(Said(number)).to([cx.client_id()]);
+}
+
+fn code(error: &BoxError) -> Code {
+    error.downcast_ref::<Error>().unwrap().code()
+}
+
+/// Tries thrice.
+#[derive(Clone)]
+struct Thrice(usize);
+
+impl Policy<Message, Reply, BoxError> for Thrice {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut Message, result: &mut Result<Reply, BoxError>) -> Option<Ready<()>> {
+        let again = result.is_err() && self.0 > 1;
+        self.0 = self.0.saturating_sub(1);
+        again.then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, message: &Message) -> Option<Message> {
+        Some(message.clone())
+    }
+}
+
+/// Says its number at each attempt, and succeeds with the third.
+fn third_time_lucky() -> Route {
+    let attempts = Arc::new(AtomicUsize::new(0));
+    route(move |cx| {
+        let attempt = attempts.fetch_add(1, Ordering::SeqCst) as u64 + 1;
+        async move {
+            say(&cx, attempt);
+            if attempt == 3 {
+                Ok(())
+            } else {
+                Err(Error::conflict("again"))
+            }
+        }
+    })
+}
+
+type Late = Arc<Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>>;
+
+/// Notes 1, and a task that says 2 when it is let; then ends as it is told.
+fn with_late_child(late: &Late, succeed: bool) -> Route {
+    let late = late.clone();
+    route(move |cx| {
+        let late = late.clone();
+        async move {
+            say(&cx, 1);
+            let (let_go, wait) = oneshot::channel();
+            let child = tokio::spawn(async move {
+                wait.await.unwrap();
+                say(&cx, 2);
+            });
+            *late.lock() = Some((let_go, child));
+            if succeed {
+                Ok(())
+            } else {
+                Err(Error::conflict("no"))
+            }
+        }
+    })
+}
+
+async fn let_late_child_speak(late: &Late) {
+    let (let_go, child) = late.lock().take().unwrap();
+    let_go.send(()).unwrap();
+    child.await.unwrap();
+}
+
+#[tokio::test]
+async fn passing_effects_are_performed_while_the_handler_still_runs_and_atomic_ones_are_not() {
+    let world = World::new();
+    for (layer, expected) in [(world.passing(), vec![1]), (world.atomic(), vec![])] {
+        let (mailbox, seen) = (world.mailbox.clone(), Arc::new(Mutex::new(Vec::new())));
+        let service = ServiceBuilder::new().layer(layer).service(route({
+            let seen = seen.clone();
+            move |cx| {
+                say(&cx, 1);
+                *seen.lock() = pull(&mailbox);
+                ready(Ok(()))
+            }
+        }));
+        let reply = service.oneshot(world.message()).await.unwrap();
+        assert!(reply.effects.is_empty());
+        assert_eq!(*seen.lock(), expected);
+    }
+    assert_eq!(pull(&world.mailbox), [1], "the atomic one's, at its end");
+}
+
+#[tokio::test]
+async fn without_a_fan_out_the_reply_says_what_would_have_happened() {
+    let world = World::new();
+    let service = route(async |cx: Cx| {
+        cx.rooms().join("a")?;
+        cx.rooms().leave("b");
+        Ok(())
+    });
+    let reply = service.oneshot(world.message()).await.unwrap();
+    assert_eq!(
+        reply.effects,
+        [Effect::Join("a".into()), Effect::Leave("b".into())]
+    );
+    assert!(!world.has("a"));
+}
+
+#[tokio::test]
+async fn a_failed_messages_effects_are_dropped_if_atomic_and_stand_if_not() {
+    let world = World::new();
+    for (layer, expected) in [(world.passing(), vec![1]), (world.atomic(), vec![])] {
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            say(&cx, 1);
+            Err(Error::conflict("no"))
+        }));
+        let error = service.oneshot(world.message()).await.unwrap_err();
+        assert_eq!((code(&error), pull(&world.mailbox)), (Code::CONFLICT, expected));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
+    let world = World::new();
+    let slow = route(async |cx: Cx| {
+        say(&cx, 1);
+        pending().await
+    });
+    let second = Duration::from_secs(1);
+    let outside = ServiceBuilder::new().timeout(second).layer(world.atomic());
+    let inside = ServiceBuilder::new().layer(world.atomic()).timeout(second);
+    assert!(
+        outside
+            .service(slow.clone())
+            .oneshot(world.message())
+            .await
+            .is_err()
+    );
+    assert!(
+        inside
+            .service(slow.clone())
+            .oneshot(world.message())
+            .await
+            .is_err()
+    );
+    assert!(pull(&world.mailbox).is_empty());
+    let passing = ServiceBuilder::new().timeout(second).layer(world.passing());
+    assert!(passing.service(slow).oneshot(world.message()).await.is_err());
+    assert_eq!(pull(&world.mailbox), [1]);
+}
+
+#[tokio::test]
+async fn a_retry_inside_of_an_atomic_fan_out_performs_only_the_winners_effects() {
+    let world = World::new();
+    let service = ServiceBuilder::new()
+        .layer(world.atomic())
+        .layer(RetryLayer::new(Thrice(3)))
+        .service(third_time_lucky());
+    service.oneshot(world.message()).await.unwrap();
+    assert_eq!(pull(&world.mailbox), [3]);
+}
+
+#[tokio::test]
+async fn a_retry_outside_of_the_fan_out_has_each_attempt_judged_by_itself() {
+    let world = World::new();
+    for (layer, expected) in [(world.passing(), vec![1, 2, 3]), (world.atomic(), vec![3])] {
+        let service = ServiceBuilder::new()
+            .layer(RetryLayer::new(Thrice(3)))
+            .layer(layer)
+            .service(third_time_lucky());
+        service.oneshot(world.message()).await.unwrap();
+        assert_eq!(pull(&world.mailbox), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_attempt_could_not_send_does_not_fail_the_winner() {
+    let world = World::new();
+    world.declared.extend(["other"]);
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let service = ServiceBuilder::new()
+        .layer(world.atomic())
+        .layer(RetryLayer::new(Thrice(3)))
+        .service(route(move |cx| {
+            let first = attempts.fetch_add(1, Ordering::SeqCst) == 0;
+            if first {
+                say(&cx, 1);
+            }
+            ready(if first {
+                Err(Error::conflict("again"))
+            } else {
+                Ok(())
+            })
+        }));
+    assert!(service.oneshot(world.message()).await.is_ok());
+}
+
+#[tokio::test]
+async fn code_around_the_rest_of_the_stack_counts_in_its_order() {
+    async fn around(message: Message<(), Cx>, next: Next<(), Cx>) -> Result<Reply, BoxError> {
+        let cx = message.context().clone();
+        say(&cx, 1);
+        let reply = next.run(message).await;
+        say(&cx, 3);
+        reply
+    }
+    let world = World::new();
+    for layer in [world.passing(), world.atomic()] {
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .layer(ValidateLayer::<()>::ignoring())
+            .layer(ContextLayer::<()>::new())
+            .layer(from_fn(around))
+            .service(handler_fn(async |cx: Cx| {
+                say(&cx, 2);
+                Ok(())
+            }));
+        service.oneshot(world.message()).await.unwrap();
+        assert_eq!(pull(&world.mailbox), [1, 2, 3]);
+    }
+}
+
+#[tokio::test]
+async fn a_layer_inside_of_an_atomic_fan_out_may_veto_effects() {
+    let world = World::new();
+    let service = ServiceBuilder::new()
+        .layer(world.atomic())
+        .map_response(|mut reply: Reply| {
+            reply.effects.retain(|effect| !matches!(effect, Effect::Join(_)));
+            reply
+        })
+        .service(route(async |cx: Cx| {
+            cx.rooms().join("a")?;
+            say(&cx, 1);
+            Ok(())
+        }));
+    service.oneshot(world.message()).await.unwrap();
+    assert_eq!((world.has("a"), pull(&world.mailbox)), (false, vec![1]));
+}
+
+#[tokio::test]
+async fn what_a_child_task_notes_after_success_is_performed() {
+    let world = World::new();
+    for layer in [world.passing(), world.atomic()] {
+        let late = Late::default();
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .service(with_late_child(&late, true));
+        service.oneshot(world.message()).await.unwrap();
+        assert_eq!(pull(&world.mailbox), [1]);
+        let_late_child_speak(&late).await;
+        notified(&world.mailbox).await;
+        assert_eq!(pull(&world.mailbox), [2]);
+    }
+}
+
+#[tokio::test]
+async fn what_a_child_task_notes_after_failure_is_dropped_if_atomic_and_performed_if_not() {
+    let world = World::new();
+    for (layer, expected) in [(world.passing(), vec![1, 2]), (world.atomic(), vec![])] {
+        let late = Late::default();
+        let service = ServiceBuilder::new()
+            .layer(layer)
+            .service(with_late_child(&late, false));
+        assert!(service.oneshot(world.message()).await.is_err());
+        let_late_child_speak(&late).await;
+        assert_eq!(pull(&world.mailbox), expected);
+    }
+}
+
+#[tokio::test]
+async fn an_event_that_no_router_declares_fails_the_message_at_its_end() {
+    let world = World::new();
+    world.declared.extend(["other"]);
+    for layer in [world.passing(), world.atomic()] {
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            say(&cx, 1);
+            Ok(())
+        }));
+        let error = service.oneshot(world.message()).await.unwrap_err();
+        assert_eq!(code(&error), Code::INTERNAL_SERVER_ERROR);
+        assert!(pull(&world.mailbox).is_empty());
+    }
+}
+
+#[tokio::test]
+async fn what_a_flush_has_reported_the_end_does_not_report_again() {
+    let world = World::new();
+    world.declared.extend(["other"]);
+    for layer in [world.passing(), world.atomic()] {
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            say(&cx, 1);
+            assert!(cx.flush().await.is_err());
+            cx.flush().await
+        }));
+        assert_eq!(
+            service
+                .oneshot(world.message())
+                .await
+                .err()
+                .map(|error| code(&error)),
+            None
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_the_hub_could_not_take_is_told_as_overloaded() {
+    let world = World::with_limits(Limits {
+        room_backlog: 0,
+        ..Limits::default()
+    });
+    for layer in [world.passing(), world.atomic()] {
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            cx.rooms().join("a")?;
+            cx.send(Said(1)).to_room("a");
+            cx.send(Said(2)).to_room("a");
+            Ok(())
+        }));
+        let error = service.oneshot(world.message()).await.unwrap_err();
+        assert_eq!(code(&error), Code::OVERLOADED);
+        assert_eq!(pull(&world.mailbox), [1]);
+    }
+}
+
+#[tokio::test]
+async fn joins_and_leaves_are_seen_at_once_in_both_modes() {
+    let world = World::new();
+    for layer in [world.passing(), world.atomic()] {
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            let rooms = cx.rooms();
+            rooms.join("a")?;
+            rooms.join("b")?;
+            rooms.leave("b");
+            assert!(rooms.has("a") && !rooms.has("b"));
+            assert_eq!(rooms.current(), ["a".into()]);
+            assert_eq!(rooms.members("a").await, [cx.client_id()]);
+            assert_eq!((rooms.size("a").await, rooms.size("b").await), (1, 0));
+            rooms.leave("a");
+            assert!(!rooms.has("a") && rooms.current().is_empty());
+            Ok(())
+        }));
+        service.oneshot(world.message()).await.unwrap();
+        assert!(!world.has("a"));
+    }
+}
+
+#[tokio::test]
+async fn the_limits_of_rooms_and_of_their_names_hold_in_both_modes() {
+    for atomic in [false, true] {
+        let world = World::with_limits(Limits {
+            rooms: 2,
+            room_name: 3,
+            ..Limits::default()
+        });
+        let layer = if atomic { world.atomic() } else { world.passing() };
+        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
+            let rooms = cx.rooms();
+            let refused = |room: &str| rooms.join(room).unwrap_err().code();
+            assert_eq!(refused("four"), Code::BAD_REQUEST);
+            rooms.join("a")?;
+            rooms.join("b")?;
+            rooms.join("b")?;
+            assert_eq!(refused("c"), Code::PRECONDITION_FAILED);
+            rooms.leave("a");
+            rooms.join("c")
+        }));
+        service.oneshot(world.message()).await.unwrap();
+        assert!(world.has("b") && world.has("c") && !world.has("a"));
+    }
+}

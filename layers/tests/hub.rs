@@ -1,0 +1,362 @@
+//! What the hub within one process promises, from outside.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+mod support;
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+use zocket_layers::{
+    ClientId, Close, Effect, Event, Hub, Limits, LocalHub, Mailbox, Target,
+    hub::{Delivery, Full},
+};
+
+use self::support::{Said, notified, number, pull};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn connect(hub: &LocalHub) -> (ClientId, Arc<Mailbox>) {
+    let client = ClientId::random();
+    (client, hub.connect(client, &Limits::default()))
+}
+
+fn emit(number: u64, to: Target) -> Effect {
+    let event = Event::json(&Said(number)).unwrap();
+    Effect::Emit { to, event }
+}
+
+fn rooms<const N: usize>(names: [&str; N]) -> Target {
+    Target::Rooms(names.map(Into::into).to_vec())
+}
+
+fn join(hub: &LocalHub, client: ClientId, room: &str) {
+    hub.perform(Some(&client), Effect::Join(room.into())).unwrap();
+}
+
+fn leave(hub: &LocalHub, client: ClientId, room: &str) {
+    hub.perform(Some(&client), Effect::Leave(room.into())).unwrap();
+}
+
+#[test]
+fn what_one_sender_sends_arrives_in_its_order_whichever_way_it_goes() {
+    let hub = LocalHub::new();
+    let ((ann, _), (bob, mailbox)) = (connect(&hub), connect(&hub));
+    join(&hub, bob, "a");
+    join(&hub, bob, "b");
+    let ways = [
+        rooms(["b"]),
+        Target::Clients(vec![bob]),
+        rooms(["a"]),
+        Target::Everyone,
+        rooms(["a", "b"]),
+        rooms(["a"]),
+    ];
+    for (number, to) in (0..).zip(ways.iter().cycle().take(60)) {
+        hub.perform(Some(&ann), emit(number, to.clone())).unwrap();
+    }
+    assert_eq!(pull(&mailbox), (0..60).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_member_of_several_of_the_rooms_gets_an_event_once() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    for room in ["a", "b", "c"] {
+        join(&hub, bob, room);
+    }
+    hub.perform(None, emit(1, rooms(["a", "b", "a", "elsewhere", "c"])))
+        .unwrap();
+    assert_eq!(pull(&mailbox), [1]);
+    assert!(pull(&mailbox).is_empty());
+}
+
+#[test]
+fn an_event_for_two_rooms_comes_once_even_if_one_of_them_is_left_meanwhile() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    join(&hub, bob, "a");
+    join(&hub, bob, "b");
+    hub.perform(None, emit(1, rooms(["a", "b"]))).unwrap();
+    leave(&hub, bob, "a");
+    hub.perform(None, emit(2, rooms(["a", "b"]))).unwrap();
+    assert_eq!(pull(&mailbox), [1, 2]);
+    assert!(pull(&mailbox).is_empty());
+}
+
+#[test]
+fn an_id_named_twice_gets_an_event_once() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    hub.perform(None, emit(1, Target::Clients(vec![bob, ClientId::random(), bob])))
+        .unwrap();
+    assert_eq!(pull(&mailbox), [1]);
+}
+
+#[test]
+fn what_was_sent_before_a_room_is_left_still_arrives_and_in_order() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    join(&hub, bob, "a");
+    hub.perform(None, emit(1, Target::Clients(vec![bob]))).unwrap();
+    hub.perform(None, emit(2, rooms(["a"]))).unwrap();
+    hub.perform(None, emit(3, Target::Clients(vec![bob]))).unwrap();
+    leave(&hub, bob, "a");
+    hub.perform(None, emit(4, rooms(["a"]))).unwrap();
+    hub.perform(None, emit(5, Target::Everyone)).unwrap();
+    assert_eq!(pull(&mailbox), [1, 2, 3, 5]);
+}
+
+#[test]
+fn who_joins_and_then_sends_reaches_itself_but_gets_nothing_from_before() {
+    let hub = LocalHub::new();
+    let ((ann, _), (bob, mailbox)) = (connect(&hub), connect(&hub));
+    join(&hub, ann, "a");
+    hub.perform(Some(&ann), emit(1, rooms(["a"]))).unwrap();
+    join(&hub, bob, "a");
+    hub.perform(Some(&bob), emit(2, rooms(["a"]))).unwrap();
+    assert_eq!(pull(&mailbox), [2]);
+}
+
+#[tokio::test]
+async fn unknown_rooms_and_clients_are_no_ops() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    leave(&hub, bob, "nowhere");
+    hub.perform(Some(&bob), emit(1, rooms(["nowhere"]))).unwrap();
+    hub.perform(Some(&bob), emit(2, rooms([]))).unwrap();
+    hub.perform(None, emit(3, Target::Clients(vec![ClientId::random()])))
+        .unwrap();
+    join(&hub, ClientId::random(), "a");
+    assert_eq!((pull(&mailbox), hub.room_count()), (vec![], 0));
+    assert_eq!((hub.size("a").await, hub.members("a").await), (0, vec![]));
+}
+
+#[test]
+fn a_sender_needs_no_membership() {
+    let hub = LocalHub::new();
+    let ((ann, own), (bob, mailbox)) = (connect(&hub), connect(&hub));
+    join(&hub, bob, "a");
+    hub.perform(Some(&ann), emit(1, rooms(["a"]))).unwrap();
+    assert_eq!((pull(&own), pull(&mailbox)), (vec![], vec![1]));
+}
+
+#[test]
+fn no_room_is_everyone() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    for name in ["", "*", "everyone"] {
+        hub.perform(None, emit(1, rooms([name]))).unwrap();
+    }
+    assert!(!hub.has(&bob, "everyone"));
+    assert!(pull(&mailbox).is_empty());
+}
+
+#[tokio::test]
+async fn disconnect_leaves_all_rooms_and_empty_rooms_vanish() {
+    let hub = LocalHub::new();
+    let ((ann, anns), (bob, bobs)) = (connect(&hub), connect(&hub));
+    for room in ["a", "b", "c"] {
+        join(&hub, ann, room);
+    }
+    join(&hub, bob, "a");
+    hub.disconnect(&anns);
+    assert_eq!((hub.client_count(), hub.room_count()), (1, 1));
+    assert_eq!(hub.members("a").await, [bob]);
+    join(&hub, ann, "late");
+    hub.perform(None, emit(1, Target::Everyone)).unwrap();
+    assert_eq!((hub.rooms(&ann).len(), pull(&anns)), (0, vec![]));
+    hub.disconnect(&bobs);
+    hub.disconnect(&bobs);
+    assert_eq!((hub.client_count(), hub.room_count()), (0, 0));
+}
+
+#[test]
+fn a_hub_that_goes_lets_its_mailboxes_go() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    join(&hub, bob, "a");
+    let mailbox = {
+        let weak = Arc::downgrade(&mailbox);
+        drop((mailbox, hub));
+        weak
+    };
+    assert!(mailbox.upgrade().is_none());
+}
+
+#[test]
+fn a_close_comes_with_what_was_sent_before_and_the_first_one_stands() {
+    let hub = LocalHub::new();
+    let (bob, mailbox) = connect(&hub);
+    hub.perform(Some(&bob), emit(1, Target::Clients(vec![bob])))
+        .unwrap();
+    hub.perform(Some(&bob), Effect::Close(Close::new(4000, "first")))
+        .unwrap();
+    hub.perform(Some(&bob), Effect::Close(Close::new(4001, "second")))
+        .unwrap();
+    let mut events = Vec::new();
+    assert_eq!(
+        mailbox.pull(&mut events),
+        Delivery::Close(Close::new(4000, "first"))
+    );
+    assert_eq!(events.iter().map(number).collect::<Vec<_>>(), [1]);
+}
+
+#[test]
+fn a_client_is_in_no_more_rooms_than_its_limit() {
+    let hub = LocalHub::new();
+    let client = ClientId::random();
+    let limits = Limits {
+        rooms: 2,
+        ..Limits::default()
+    };
+    let _mailbox = hub.connect(client, &limits);
+    join(&hub, client, "a");
+    join(&hub, client, "b");
+    join(&hub, client, "b");
+    let third = Effect::Join("c".into());
+    assert_eq!(
+        hub.perform(Some(&client), third.clone()),
+        Err(Full::Rooms { limit: 2 })
+    );
+    assert_eq!(hub.room_count(), 2);
+    leave(&hub, client, "a");
+    assert_eq!(hub.perform(Some(&client), third), Ok(()));
+}
+
+#[test]
+fn a_mailbox_that_nobody_reads_overflows() {
+    let hub = LocalHub::new();
+    let client = ClientId::random();
+    let limits = Limits {
+        outbound: 1_000,
+        ..Limits::default()
+    };
+    let mailbox = hub.connect(client, &limits);
+    for number in 0..100 {
+        hub.perform(None, emit(number, Target::Clients(vec![client])))
+            .unwrap();
+    }
+    let mut events = Vec::new();
+    assert_eq!(mailbox.pull(&mut events), Delivery::Overflowed);
+    assert!(events.is_empty());
+}
+
+#[test]
+fn a_room_with_a_full_backlog_refuses_until_it_is_read() {
+    let hub = LocalHub::with_limits(&Limits {
+        room_backlog: 1_000,
+        ..Limits::default()
+    });
+    let (bob, mailbox) = connect(&hub);
+    join(&hub, bob, "a");
+    let refused = (0..100).find(|number| hub.perform(None, emit(*number, rooms(["a"]))).is_err());
+    let refused = refused.unwrap();
+    assert_eq!(
+        hub.perform(None, emit(refused, rooms(["a"]))),
+        Err(Full::Backlog { limit: 1_000 })
+    );
+    assert_eq!(pull(&mailbox), (0..refused).collect::<Vec<_>>());
+    hub.perform(None, emit(refused, rooms(["a"]))).unwrap();
+    assert_eq!(pull(&mailbox), [refused]);
+}
+
+#[test]
+fn a_full_room_keeps_an_event_from_no_other() {
+    let hub = LocalHub::with_limits(&Limits {
+        room_backlog: 0,
+        ..Limits::default()
+    });
+    let ((stuck, _unread), (bob, mailbox)) = (connect(&hub), connect(&hub));
+    join(&hub, stuck, "a");
+    join(&hub, bob, "b");
+    hub.perform(None, emit(1, rooms(["a"]))).unwrap();
+    assert!(hub.perform(None, emit(2, rooms(["a", "b"]))).is_err());
+    assert_eq!(pull(&mailbox), [2]);
+}
+
+#[test]
+fn a_backlog_without_bounds_does_not_wrap_around() {
+    let hub = LocalHub::with_limits(&Limits {
+        room_backlog: usize::MAX,
+        ..Limits::default()
+    });
+    let (bob, mailbox) = connect(&hub);
+    join(&hub, bob, "a");
+    for number in 0..3 {
+        hub.perform(None, emit(number, rooms(["a"]))).unwrap();
+    }
+    assert_eq!(pull(&mailbox), [0, 1, 2]);
+}
+
+#[tokio::test]
+async fn ten_thousand_members_all_get_all_in_order() {
+    let hub = LocalHub::new();
+    let flusher = tokio::spawn(hub.background().unwrap());
+    let clients = (0..10_000).map(|_| connect(&hub)).collect::<Vec<_>>();
+    for (client, _) in &clients {
+        join(&hub, *client, "big");
+    }
+    for number in 0..20 {
+        hub.perform(None, emit(number, rooms(["big"]))).unwrap();
+    }
+    for (_, mailbox) in &clients {
+        let mut got = Vec::new();
+        while got.len() < 20 {
+            timeout(PATIENCE, notified(mailbox)).await.unwrap();
+            got.extend(pull(mailbox));
+        }
+        assert_eq!(got, (0..20).collect::<Vec<_>>());
+    }
+    for (_, mailbox) in &clients {
+        hub.disconnect(mailbox);
+    }
+    assert_eq!((hub.client_count(), hub.room_count()), (0, 0));
+    drop((hub, clients));
+    timeout(PATIENCE, flusher).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
+    let hub = LocalHub::with_limits(&Limits {
+        room_backlog: 10,
+        ..Limits::default()
+    });
+    let flusher = tokio::spawn(hub.background().unwrap());
+    let clients = (0..20).map(|_| connect(&hub)).collect::<Vec<_>>();
+    for (client, _) in &clients {
+        join(&hub, *client, "big");
+    }
+    hub.perform(None, emit(1, rooms(["big"]))).unwrap();
+    for (_, mailbox) in &clients {
+        timeout(PATIENCE, notified(mailbox)).await.unwrap();
+        let mut events = Vec::new();
+        assert_eq!(mailbox.pull(&mut events), Delivery::Open);
+        assert_eq!(events.len(), 1);
+    }
+    flusher.abort();
+}
+
+#[tokio::test]
+async fn a_member_of_a_large_room_that_never_reads_overflows_and_the_others_go_on() {
+    let hub = LocalHub::with_limits(&Limits {
+        room_backlog: 1_000,
+        ..Limits::default()
+    });
+    let flusher = tokio::spawn(hub.background().unwrap());
+    let (stuck, unread) = connect(&hub);
+    join(&hub, stuck, "big");
+    let clients = (0..20).map(|_| connect(&hub)).collect::<Vec<_>>();
+    for (client, _) in &clients {
+        join(&hub, *client, "big");
+    }
+    for number in 0..100 {
+        hub.perform(None, emit(number, rooms(["big"]))).unwrap();
+        for (_, mailbox) in &clients {
+            timeout(PATIENCE, notified(mailbox)).await.unwrap();
+            assert_eq!(pull(mailbox), [number]);
+        }
+    }
+    assert_eq!(unread.pull(&mut Vec::new()), Delivery::Overflowed);
+    flusher.abort();
+}

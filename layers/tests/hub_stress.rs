@@ -1,0 +1,210 @@
+//! The hub under senders, readers, joiners and leavers of many threads.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+mod support;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::timeout};
+use zocket_layers::{ClientId, Effect, Event, Hub, Limits, LocalHub, Target};
+
+use self::support::{Said, notified, pull};
+
+/// More than the flusher tells at a time.
+const MEMBERS: usize = 300;
+/// So few that senders tell them.
+const SMALL: usize = 8;
+const SENDERS: u64 = 4;
+const ROUNDS: u64 = 150;
+const BURST: u64 = 12;
+
+/// xorshift64
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+}
+
+#[derive(Default)]
+struct Progress {
+    received: AtomicUsize,
+    more: Notify,
+}
+
+/// Sends one event some way. Returns which of the stable members get it.
+fn send(
+    hub: &LocalHub,
+    from: ClientId,
+    number: u64,
+    random: &mut Random,
+    members: &[ClientId],
+) -> Vec<usize> {
+    let rooms = |names: &[&str]| Target::Rooms(names.iter().map(|name| (*name).into()).collect());
+    let (to, receivers) = match random.below(8) {
+        0 | 1 => (rooms(&["big"]), (0..MEMBERS).collect()),
+        2 => (rooms(&["small"]), (0..SMALL).collect()),
+        3 => (rooms(&["small", "big", "small"]), (0..MEMBERS).collect()),
+        4 => (Target::Everyone, (0..MEMBERS).collect()),
+        5 => (rooms(&["churn", "small"]), (0..SMALL).collect()),
+        _ => {
+            let one = random.below(MEMBERS as u64) as usize;
+            (Target::Clients(vec![members[one], members[one]]), vec![one])
+        }
+    };
+    let event = Event::json(&Said(number)).unwrap();
+    hub.perform(Some(&from), Effect::Emit { to, event }).unwrap();
+    receivers
+}
+
+/// Comes, joins, reads, leaves and goes, until it is over.
+async fn churn(hub: Arc<LocalHub>, seed: u64, over: Arc<AtomicBool>) {
+    let mut random = Random(seed);
+    while !over.load(Ordering::Relaxed) {
+        let client = ClientId::random();
+        let mailbox = hub.connect(client, &Limits::default());
+        let mut got = Vec::new();
+        // Joins that race with the disconnect.
+        let racing = tokio::spawn({
+            let hub = hub.clone();
+            async move {
+                for room in ["churn", "big", "late"] {
+                    hub.perform(Some(&client), Effect::Join(room.into())).unwrap();
+                    tokio::task::yield_now().await;
+                }
+            }
+        });
+        for _ in 0..random.below(20) {
+            let room = ["big", "small", "churn"][random.below(3) as usize];
+            let effect = if random.below(3) == 0 {
+                Effect::Leave(room.into())
+            } else {
+                Effect::Join(room.into())
+            };
+            hub.perform(Some(&client), effect).unwrap();
+            tokio::task::yield_now().await;
+            got.extend(pull(&mailbox));
+        }
+        hub.disconnect(&mailbox);
+        racing.await.unwrap();
+        assert!(hub.rooms(&client).is_empty());
+        for sender in 0..SENDERS {
+            let of_one = got.iter().filter(|number| *number % SENDERS == sender);
+            assert!(
+                of_one.is_sorted_by(|a, b| a < b),
+                "out of order, or twice: {got:?}"
+            );
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn those_who_stay_get_everything_once_in_each_senders_order_and_nothing_is_left() {
+    let hub = Arc::new(LocalHub::new());
+    let flusher = tokio::spawn(hub.background().unwrap());
+    let progress = Arc::new(Progress::default());
+
+    let mut mailboxes = Vec::new();
+    for i in 0..MEMBERS {
+        let client = ClientId::random();
+        mailboxes.push(hub.connect(client, &Limits::default()));
+        hub.perform(Some(&client), Effect::Join("big".into())).unwrap();
+        if i < SMALL {
+            hub.perform(Some(&client), Effect::Join("small".into())).unwrap();
+        }
+    }
+    let members = mailboxes
+        .iter()
+        .map(|mailbox| mailbox.client_id())
+        .collect::<Arc<[_]>>();
+    let got = (0..MEMBERS)
+        .map(|_| Arc::new(Mutex::new(Vec::new())))
+        .collect::<Vec<_>>();
+    let readers = mailboxes.iter().zip(&got).map(|(mailbox, got)| {
+        let (mailbox, got, progress) = (mailbox.clone(), got.clone(), progress.clone());
+        tokio::spawn(async move {
+            loop {
+                notified(&mailbox).await;
+                let pulled = pull(&mailbox);
+                let count = pulled.len();
+                got.lock().extend(pulled);
+                progress.received.fetch_add(count, Ordering::SeqCst);
+                progress.more.notify_one();
+            }
+        })
+    });
+    let readers = readers.collect::<Vec<_>>();
+    let over = Arc::new(AtomicBool::new(false));
+    let churners = (1..=3).map(|seed| tokio::spawn(churn(hub.clone(), seed * 7_919, over.clone())));
+    let churners = churners.collect::<Vec<_>>();
+
+    let mut expected = vec![vec![Vec::new(); SENDERS as usize]; MEMBERS];
+    let mut total = 0;
+    for round in 0..ROUNDS {
+        // A sender of its own thread each; numbers tell who it was.
+        let senders = (0..SENDERS).map(|sender| {
+            let (hub, members) = (hub.clone(), members.clone());
+            tokio::task::spawn_blocking(move || {
+                let mut random = Random((round + 1) * 104_729 + sender);
+                (0..BURST)
+                    .map(|i| {
+                        let number = (round * BURST + i) * SENDERS + sender;
+                        let from = members[sender as usize];
+                        (number, send(&hub, from, number, &mut random, &members))
+                    })
+                    .collect::<Vec<_>>()
+            })
+        });
+        for (sender, sent) in senders.collect::<Vec<_>>().into_iter().enumerate() {
+            for (number, receivers) in sent.await.unwrap() {
+                total += receivers.len();
+                for receiver in receivers {
+                    expected[receiver][sender].push(number);
+                }
+            }
+        }
+        // Nothing more is sent: who was not told now never will be.
+        let all = async {
+            while progress.received.load(Ordering::SeqCst) < total {
+                progress.more.notified().await;
+            }
+        };
+        let received = timeout(Duration::from_secs(10), all).await;
+        let missing = total.saturating_sub(progress.received.load(Ordering::SeqCst));
+        assert!(
+            received.is_ok(),
+            "round {round}: {missing} of {total} undelivered"
+        );
+    }
+
+    over.store(true, Ordering::Relaxed);
+    for churner in churners {
+        churner.await.unwrap();
+    }
+    for (got, expected) in got.iter().zip(&expected) {
+        let got = got.lock();
+        for (sender, expected) in (0..).zip(expected) {
+            let of_one = got.iter().copied().filter(|number| number % SENDERS == sender);
+            assert_eq!(&of_one.collect::<Vec<_>>(), expected);
+        }
+    }
+    assert_eq!((hub.client_count(), hub.room_count()), (MEMBERS, 2));
+    for mailbox in &mailboxes {
+        hub.disconnect(mailbox);
+    }
+    assert_eq!((hub.client_count(), hub.room_count()), (0, 0));
+    readers.iter().for_each(|reader| reader.abort());
+    flusher.abort();
+}
