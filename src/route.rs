@@ -1,6 +1,7 @@
 //! Routes: stacks of any type behind one type.
 
 use std::{
+    error::Error as StdError,
     fmt,
     future::{Future, poll_fn},
     pin::Pin,
@@ -101,7 +102,14 @@ where
 
 /// A code that no client can know of is a mistake of the server's.
 fn check_code(error: BoxError, codes: &[Code]) -> BoxError {
-    match error.downcast_ref::<Error>().map(Error::code) {
+    // A layer may have wrapped it: the client is told the cause all the same.
+    let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
+        (*cause).source()
+    });
+    match causes
+        .find_map(|cause| cause.downcast_ref::<Error>())
+        .map(Error::code)
+    {
         Some(code) if !code.is_protocol() && !codes.contains(&code) => Error::internal(format!(
             "the procedure refused with `{code}` ({error}), which it does not declare: add `.code(..)` to it"
         ))

@@ -34,6 +34,22 @@ pub struct Router<C> {
     context: PhantomData<fn(C)>,
 }
 
+/// What generated clients have beside the routes, and what would make a promise of them.
+const CLIENT_MEMBERS: [&str; 12] = [
+    "on",
+    "onOpen",
+    "onClose",
+    "onError",
+    "onStatus",
+    "close",
+    "reconnect",
+    "status",
+    "lastError",
+    "clientId",
+    "constructor",
+    "then",
+];
+
 /// Where something was declared.
 type Place = &'static Location<'static>;
 /// A layer for every route.
@@ -270,6 +286,23 @@ impl<C> Router<C> {
                 routes.insert(path, (entry, place));
             }
         }
+        // Clients nest routes as their names do: a name is a call, or holds others.
+        for (path, (_, place)) in &routes {
+            let first = path.split('.').next().unwrap_or(path);
+            if CLIENT_MEMBERS.contains(&first) {
+                problems.push(format!(
+                    "route `{path}` ({place}) would hide the member `{first}` that clients have"
+                ));
+            }
+            for (end, _) in path.match_indices('.') {
+                if let Some((_, prefix)) = routes.get(&path[..end]) {
+                    problems.push(format!(
+                        "route `{}` ({prefix}) is a prefix of route `{path}` ({place})",
+                        &path[..end]
+                    ));
+                }
+            }
+        }
         for (path, place) in nests {
             if let Some((_, route)) = routes.get(&path) {
                 problems.push(format!(
@@ -309,6 +342,19 @@ impl<C> Router<C> {
                 events.insert(declaration.event_type, declaration);
             }
         }
+        for (name, Declaration { place, .. }) in &events {
+            for (end, _) in name.match_indices('.') {
+                if let Some(prefix) = events.get(&name[..end]) {
+                    problems.push(format!(
+                        "outgoing `{}` ({}) is a prefix of outgoing `{name}` ({place})",
+                        &name[..end],
+                        prefix.place
+                    ));
+                }
+            }
+        }
+        // The maps have no order of their own.
+        problems.sort();
         if !problems.is_empty() {
             return Err(RouterError { problems });
         }
@@ -408,7 +454,13 @@ impl Service<Message> for RouterService {
 
     fn call(&mut self, message: Message) -> Self::Future {
         let Some(entry) = self.routes.get(&*message.parts().route) else {
-            let route: String = message.parts().route.chars().take(100).collect();
+            let route: String = message
+                .parts()
+                .route
+                .chars()
+                .take(100)
+                .flat_map(char::escape_debug)
+                .collect();
             return Refusable::refused(Error::new(Code::NOT_FOUND, format!("no route `{route}`")));
         };
         if entry.concurrent {

@@ -346,3 +346,24 @@ fn a_committed_contract_that_changed_fails_a_test_with_the_reasons() {
     );
     std::fs::remove_file(&file).unwrap();
 }
+
+#[test]
+fn names_that_a_client_could_not_have_are_refused_when_the_router_is_built() {
+    let zo = Zocket::builder().build();
+    let endpoint = || zo.message().handle(async |_: Context<()>| Ok(()));
+    let refused = |router| zo.try_serve(router).unwrap_err().to_string();
+    let hidden = refused(zo.router().nest("on", zo.router().incoming("fire", endpoint())));
+    assert!(
+        hidden.contains("route `on.fire`") && hidden.contains("would hide the member `on`"),
+        "{hidden}"
+    );
+    let prefix = refused(
+        zo.router()
+            .incoming("chat", endpoint())
+            .incoming("chat.post", endpoint()),
+    );
+    assert!(
+        prefix.contains("route `chat`") && prefix.contains("is a prefix of route `chat.post`"),
+        "{prefix}"
+    );
+}

@@ -1,16 +1,17 @@
 //! Serving over hyper-util, which has the time-outs that `axum::serve` has not.
 
-use std::{future::Future, io, net::SocketAddr, time::Duration};
+use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 
 use axum::Router;
+use hyper::server::conn::http1;
 use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
 use tokio::{
     net::{TcpListener, TcpSocket},
     signal::unix::{SignalKind, signal},
+    sync::watch,
     time::{sleep, timeout},
 };
 
@@ -37,12 +38,12 @@ pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
 
 /// Serves until `stop` resolves, then lets requests that are being answered come to their end.
 pub(crate) async fn serve(listener: TcpListener, pages: Router, stop: impl Future<Output = ()>) {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // hyper-util's `auto` waits without end for the first bytes, which tell it the version.
+    let mut builder = http1::Builder::new();
     builder
-        .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_READ_TIMEOUT);
-    let graceful = GracefulShutdown::new();
+    let (stopping, stopped) = watch::channel(());
     let mut stop = std::pin::pin!(stop);
     loop {
         let stream = tokio::select! {
@@ -60,16 +61,26 @@ pub(crate) async fn serve(listener: TcpListener, pages: Router, stop: impl Futur
         // Small messages are to leave at once.
         let _ = stream.set_nodelay(true);
         let connection = builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(pages.clone()));
-        let connection = graceful.watch(connection.into_owned());
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages.clone()))
+            .with_upgrades();
+        let mut stopped = stopped.clone();
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
+            let mut connection = pin!(connection);
+            let ended = tokio::select! {
+                ended = connection.as_mut() => ended,
+                _ = stopped.changed() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            if let Err(error) = ended {
                 tracing::debug!(%error, "HTTP connection ended");
             }
         });
     }
-    drop(listener);
-    let _ = timeout(Duration::from_secs(5), graceful.shutdown()).await;
+    drop((listener, stopped));
+    let _ = stopping.send(());
+    let _ = timeout(Duration::from_secs(5), stopping.closed()).await;
 }
 
 /// Resolves on Ctrl-C or SIGTERM.

@@ -10,10 +10,10 @@ pub struct Limits {
     /// (1009, since its id can't be read); a larger answer or event is refused with `PAYLOAD_TOO_LARGE`.
     /// Default: 1 MiB.
     pub message: usize,
-    /// Messages being handled at once, counting those of `.concurrent()` routes. Default: 64.
+    /// Messages being handled at once, counting those of `.concurrent()` routes; at least 1. Default: 64.
     pub in_flight: usize,
     /// Messages read and not yet begun. A full queue stops the reading, and TCP tells the client. Their bytes
-    /// are bounded too: with [`message`](Self::message) bytes waiting, nothing more is read. Default: 64.
+    /// are bounded too: with [`message`](Self::message) bytes waiting, nothing more is read. At least 1. Default: 64.
     pub queued: usize,
     /// Bytes waiting for a client that reads too slowly (each frame counted with 64 bytes of its own). Past it
     /// the connection is closed with 3002 `slow-reader`. At least one message fits, whatever this says.

@@ -98,6 +98,10 @@ where
     }
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
+        // While the task has its budget: reading from a peer that never stops sending would use it up.
+        if let Poll::Ready(Err(_)) = self.socket.poll_write(cx) {
+            return Poll::Ready(End::Gone);
+        }
         loop {
             let Self { socket, session, .. } = self;
             match session.poll_outgoing(cx, |frame| socket.send(frame)) {
@@ -105,7 +109,11 @@ where
                 Delivery::Close(close) => return Poll::Ready(End::ByUs(close)),
                 Delivery::Overflowed => return Poll::Ready(End::ByUs(SLOW_READER)),
             }
-            let begun = session.poll_begin(cx, |frame| socket.send(frame));
+            // The answers to what is begun have to be written first: begun as fast as it is read, one packet of
+            // small calls would be answered into memory, and its sender taken for a slow reader.
+            let room = self.limits.outbound.max(self.limits.message) / 2;
+            let hold = socket.weight() > room;
+            let begun = session.poll_begin(cx, hold, |frame| socket.send(frame));
             if begun.any {
                 // Whatever waits now has not waited before.
                 self.heartbeat.waits(false);
@@ -133,6 +141,9 @@ where
                     return Poll::Ready(End::ByUs(UNAVAILABLE));
                 }
                 _ => {}
+            }
+            if hold && self.socket.weight() <= room {
+                continue;
             }
             match self.heartbeat.poll(cx) {
                 Poll::Pending => return Poll::Pending,

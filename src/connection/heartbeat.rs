@@ -9,6 +9,9 @@ use std::{
 use tokio::time::{Instant, Sleep, sleep_until};
 use zocket_layers::Limits;
 
+/// Longer than any connection lives; `Duration::MAX` can't be added to an instant.
+const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
 /// The one timer of a connection: it asks a silent peer for a sign of life, and gives up one that stays silent,
 /// or a message that waits for readiness too long.
 pub(super) struct Heartbeat {
@@ -38,14 +41,15 @@ pub(super) enum Beat {
 impl Heartbeat {
     pub(super) fn new(limits: &Limits) -> Self {
         let heard = Instant::now();
+        let ping_after = limits.ping_after.min(EVER);
         Self {
-            ping_after: limits.ping_after,
-            pong_within: limits.pong_within,
-            stall: limits.stall,
+            ping_after,
+            pong_within: limits.pong_within.min(EVER),
+            stall: limits.stall.min(EVER),
             heard,
             asked: None,
             stalled: None,
-            timer: Box::pin(sleep_until(heard + limits.ping_after)),
+            timer: Box::pin(sleep_until(heard + ping_after)),
         }
     }
 

@@ -99,7 +99,7 @@ where
     /// Whether one more message may be queued.
     pub(super) fn has_room(&self) -> bool {
         let limits = self.connection.limits();
-        self.failed.is_none() && self.queue.len() < limits.queued && self.queued_bytes < limits.message
+        self.failed.is_none() && self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
     }
 
     /// What the client understands.
@@ -169,10 +169,15 @@ where
         delivery
     }
 
-    /// Begins to handle as many queued messages as their turns and the pipeline's readiness allow.
-    pub(super) fn poll_begin(&mut self, cx: &mut Task<'_>, mut send: impl FnMut(Bytes)) -> Begun {
+    /// Begins to handle as many queued messages as their turns and the pipeline's readiness allow; none while they
+    /// are on `hold`.
+    pub(super) fn poll_begin(&mut self, cx: &mut Task<'_>, hold: bool, mut send: impl FnMut(Bytes)) -> Begun {
         let mut begun = Begun::default();
         while !self.queue.is_empty() && self.may_begin() {
+            if hold {
+                begun.waits = true;
+                break;
+            }
             match self.pipeline.poll_ready(cx) {
                 Poll::Pending => {
                     begun.waits = true;
@@ -200,7 +205,8 @@ where
 
     fn may_begin(&mut self) -> bool {
         self.turns.retain(Turn::is_held);
-        self.turns.len() < self.concurrency && self.in_flight.len() < self.connection.limits().in_flight
+        self.turns.len() < self.concurrency
+            && self.in_flight.len() < self.connection.limits().in_flight.max(1)
     }
 
     /// The pipeline is done for good, as tower means it: who waits is told, and nothing more is begun.
@@ -233,7 +239,7 @@ where
         let mut stalled = None;
         poll_fn(|cx| {
             loop {
-                let begun = self.poll_begin(cx, drop);
+                let begun = self.poll_begin(cx, false, drop);
                 if begun.any || !begun.waits {
                     stalled = None;
                 }

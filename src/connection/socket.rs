@@ -21,7 +21,7 @@ use tokio_tungstenite::{
             CloseFrame, Role, WebSocketConfig,
             frame::{
                 Frame,
-                coding::{Data, OpCode},
+                coding::{CloseCode, Data, OpCode},
             },
         },
     },
@@ -44,6 +44,8 @@ pub(super) struct Socket {
     weight: usize,
     /// Bytes given to the library since its last flush.
     unflushed: usize,
+    /// What the library's answers to pings weigh that have not been flushed.
+    pongs: usize,
     ping: bool,
     dirty: bool,
 }
@@ -82,6 +84,7 @@ impl Socket {
             outbound: VecDeque::new(),
             weight: 0,
             unflushed: 0,
+            pongs: 0,
             ping: false,
             dirty: false,
         }
@@ -100,7 +103,7 @@ impl Socket {
 
     /// Bytes that wait to be written.
     pub(super) fn weight(&self) -> usize {
-        self.weight
+        self.weight + self.pongs
     }
 
     /// Writes what waits, as far as the peer takes it; ready when nothing waits any more.
@@ -121,6 +124,7 @@ impl Socket {
             }
             ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
             self.unflushed = 0;
+            self.pongs = 0;
             self.dirty = false;
         }
     }
@@ -156,7 +160,13 @@ impl Socket {
             Some(Ok(Message::Text(text))) => Ok(Received::Data(text.into())),
             Some(Ok(Message::Binary(bytes))) => Ok(Received::Data(bytes)),
             Some(Ok(Message::Close(_))) => Ok(Received::Closed),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Received::Control),
+            Some(Ok(Message::Ping(payload))) => {
+                // The library has put a pong into its buffer, which has no bound of its own.
+                self.pongs += payload.len() + FRAME_WEIGHT;
+                self.dirty = true;
+                Ok(Received::Control)
+            }
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(Received::Control),
             Some(Err(error)) => Err(Broken::of(&error)),
             None => Err(Broken::Gone),
         };
@@ -169,10 +179,13 @@ impl Socket {
             return;
         }
         let reason = cut(&close.reason, MAX_REASON).to_owned();
+        let code = CloseCode::from(close.code);
+        // RFC 6455, section 7.4: some codes are never sent.
+        let code = if code.is_allowed() { code } else { CloseCode::Error };
         if self
             .stream
             .close(Some(CloseFrame {
-                code: close.code.into(),
+                code,
                 reason: reason.into(),
             }))
             .await

@@ -7,14 +7,13 @@
     reason = "each test file uses what it needs"
 )]
 
+pub mod raw;
+
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo},
-    server::conn::auto,
-    service::TowerToHyperService,
-};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -43,6 +42,11 @@ impl Drop for Server {
 }
 
 pub async fn serve(service: UpgradeService) -> Server {
+    serve_by(service, http1::Builder::new()).await
+}
+
+/// Serves an app by an HTTP server of one's own making.
+pub async fn serve_by(service: UpgradeService, http: http1::Builder) -> Server {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     let accepting = tokio::spawn(async move {
@@ -50,10 +54,11 @@ pub async fn serve(service: UpgradeService) -> Server {
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
-            let service = TowerToHyperService::new(service.clone());
+            let (service, http) = (TowerToHyperService::new(service.clone()), http.clone());
             tokio::spawn(async move {
-                let _ = auto::Builder::new(TokioExecutor::new())
-                    .serve_connection_with_upgrades(TokioIo::new(stream), service)
+                let _ = http
+                    .serve_connection(TokioIo::new(stream), service)
+                    .with_upgrades()
                     .await;
             });
         }

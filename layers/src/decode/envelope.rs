@@ -33,7 +33,12 @@ pub(super) fn read(frame: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
     }
     let members = match serde_json::from_slice::<Members<'_>>(frame) {
         Ok(members) => members,
-        Err(error) => return (None, Err(refuse(format!("expected a JSON object: {error}")))),
+        Err(error) => {
+            return (
+                read_id_alone(frame),
+                Err(refuse(format!("expected a JSON object: {error}"))),
+            );
+        }
     };
     let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(slice(frame, id.get()))) {
         None => None,
@@ -69,6 +74,17 @@ pub(super) fn read(frame: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
         RawPayload::json(slice(frame, payload.get()).into_bytes())
     });
     (rpc_id, Ok(Envelope { route, payload }))
+}
+
+/// The id of an object that is JSON, but has another member twice.
+fn read_id_alone(frame: &Bytes) -> Option<RpcId> {
+    #[derive(Deserialize)]
+    struct Id<'a> {
+        #[serde(borrow, rename = "rpcId")]
+        rpc_id: Option<&'a RawValue>,
+    }
+    let id: Id<'_> = serde_json::from_slice(frame).ok()?;
+    RpcId::from_json(slice(frame, id.rpc_id?.get())).ok()?
 }
 
 /// A part of the frame, sharing its bytes.

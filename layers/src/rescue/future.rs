@@ -68,7 +68,9 @@ where
         };
         let (route, client) = this.about;
         metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
-        tracing::info!(%route, %client, %error, "message refused");
+        // The client's own words: quoted, and no more of them than of use.
+        let route: String = route.chars().take(100).collect();
+        tracing::info!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))
     }
 }

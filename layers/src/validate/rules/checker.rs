@@ -8,7 +8,7 @@ use std::{
 
 use schemars::generate::SchemaSettings;
 
-use super::{constraint, schema::Graph, shape};
+use super::{constraint, plain, schema::Graph, shape};
 use crate::Issue;
 
 /// What can be the input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one
@@ -116,6 +116,7 @@ impl<T: Input> Checker<T> {
     /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
     /// that garde found where they are.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
+        plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
         let Ok(input) = serde_json::from_slice::<T>(json) else {
             return Err(shape::issues::<T>(self.graph(), json));
         };

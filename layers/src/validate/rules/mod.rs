@@ -12,6 +12,7 @@ mod checker;
 mod constraint;
 mod leaf;
 mod number;
+mod plain;
 mod say;
 mod schema;
 mod shape;

@@ -27,10 +27,19 @@ pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Iss
 
 fn no_json(json: &[u8], error: &serde_json::Error) -> Issue {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let mut path = match serde_path_to_error::deserialize::<_, Value>(&mut deserializer) {
+    let path = match serde_path_to_error::deserialize::<_, Value>(&mut deserializer) {
         Ok(_) => Vec::new(),
         Err(error) => error.path().iter().filter_map(segment).collect(),
     };
+    unreadable(path, error)
+}
+
+/// The issue of bytes that are not even looked into.
+pub(super) fn no_plain(error: &serde_json::Error) -> Issue {
+    unreadable(Vec::new(), error)
+}
+
+fn unreadable(mut path: Vec<Segment>, error: &serde_json::Error) -> Issue {
     let text = sentence(error);
     if text.contains("recursion limit") {
         // The member that is too deep, not the hundred steps into it.
