@@ -123,7 +123,7 @@ where
     /// or declared as two types.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
         let contract = router.contract().hash();
-        let (router, outgoing) = router.build()?;
+        let (router, outgoing) = router.build_for(&self.core.hub)?;
         self.core.declared.extend(outgoing);
         let pipeline = RescueLayer::new().layer(self.layers.layer(router));
         Ok(UpgradeService::new(
@@ -236,7 +236,8 @@ impl<L> Builder<(), L> {
 }
 
 impl<C, L> Builder<C, L> {
-    /// Runs when the socket is up and nothing was read yet. Its error, or a panic, closes the connection.
+    /// Runs when the socket is up, before any message is handled. Its error, or a panic, closes the connection, and
+    /// what the client has sent by then is not handled.
     #[must_use]
     pub fn on_open<F, Fut>(mut self, f: F) -> Self
     where

@@ -143,6 +143,11 @@ impl<C> Router<C> {
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
         let place = Location::caller();
         self.check_path("nest", prefix, place);
+        if !router.is_of(&self.hub) {
+            self.problems.push(format!(
+                "nest `{prefix}` ({place}) takes a router of another app, whose clients its effects would go to"
+            ));
+        }
         let router = router.apply_layers();
         let within = |path: String| {
             if path.is_empty() {
@@ -265,6 +270,23 @@ impl<C> Router<C> {
         self.build().map(|(service, _)| service)
     }
 
+    /// Whether its effects go to this hub.
+    fn is_of(&self, hub: &Arc<dyn Hub>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.hub), Arc::as_ptr(hub))
+    }
+
+    /// [`build`](Self::build) for the app that has this hub.
+    pub(crate) fn build_for(
+        mut self,
+        hub: &Arc<dyn Hub>,
+    ) -> Result<(RouterService, Vec<&'static str>), RouterError> {
+        if !self.is_of(hub) {
+            let problem = "it was made by another app, whose clients its effects would go to";
+            self.problems.push(problem.to_owned());
+        }
+        self.build()
+    }
+
     /// Checks the contract.
     pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
         let Self {
@@ -295,7 +317,9 @@ impl<C> Router<C> {
                 ));
             }
             for (end, _) in path.match_indices('.') {
-                if let Some((_, prefix)) = routes.get(&path[..end]) {
+                // Told below, of the nest.
+                let is_nest = nests.iter().any(|(nest, _)| *nest == path[..end]);
+                if let Some((_, prefix)) = routes.get(&path[..end]).filter(|_| !is_nest) {
                     problems.push(format!(
                         "route `{}` ({prefix}) is a prefix of route `{path}` ({place})",
                         &path[..end]

@@ -5,6 +5,7 @@ use std::{mem, panic::AssertUnwindSafe, sync::Arc};
 use futures_util::FutureExt;
 use zocket_layers::{Connection, Context, Mailbox};
 
+use super::open::Stay;
 use crate::app::Core;
 
 /// From a successful `on_connect` on, exactly one `on_disconnect` is owed. [`depart`](Self::depart) runs it; if
@@ -16,6 +17,7 @@ struct Owed<C> {
     connection: Connection,
     context: Context<C>,
     mailbox: Arc<Mailbox>,
+    stay: Arc<Stay>,
 }
 
 impl<C: Send + Sync + 'static> Departure<C> {
@@ -25,13 +27,19 @@ impl<C: Send + Sync + 'static> Departure<C> {
         context: Context<C>,
         mailbox: Arc<Mailbox>,
     ) -> Self {
-        core.open.enter(mailbox.clone());
+        let stay = core.open.enter(mailbox.clone());
         Self(Some(Owed {
             core,
             connection,
             context,
             mailbox,
+            stay,
         }))
+    }
+
+    /// What keeps the connection counted; none after the departure.
+    pub(super) fn stay(&self) -> Option<Arc<Stay>> {
+        self.0.as_ref().map(|owed| owed.stay.clone())
     }
 
     /// Runs `on_disconnect`, then takes the client out of its rooms and out of the hub.
@@ -49,6 +57,7 @@ impl<C> Owed<C> {
             connection,
             context,
             mailbox,
+            stay,
         } = self;
         let client = connection.client_id();
         connection.close();
@@ -59,7 +68,7 @@ impl<C> Owed<C> {
             }
         }
         core.hub.disconnect(&mailbox);
-        core.open.exit(&client);
+        drop(stay);
     }
 }
 

@@ -15,7 +15,7 @@ use zocket_layers::{Close, Error, Frame, Limits, hub::Delivery};
 
 use super::{
     heartbeat::{Beat, Heartbeat},
-    session::Session,
+    session::{Begun, Session},
     socket::{Broken, Received, Socket},
 };
 use crate::on_connect::BoxFuture;
@@ -30,7 +30,7 @@ use crate::on_connect::BoxFuture;
 pub(super) struct Driver<S: Service<Frame>> {
     socket: Socket,
     session: Session<S>,
-    /// `on_open`, until it has ended. Nothing is read before.
+    /// `on_open`, until it has ended. What is read before waits in the queue.
     opening: Option<BoxFuture<Result<(), Error>>>,
     heartbeat: Heartbeat,
     limits: Arc<Limits>,
@@ -66,8 +66,9 @@ where
         }
     }
 
-    /// Drives the connection to its end, and the handlers that are still running to theirs.
-    pub(super) async fn run(mut self) {
+    /// Drives the connection to its end, and the handlers that are still running to theirs; then comes `departure`,
+    /// which does not wait for a peer that takes its time to say goodbye.
+    pub(super) async fn run(mut self, departure: impl Future<Output = ()>) {
         let end = poll_fn(|cx| self.poll(cx)).await;
         self.session.hang_up();
         let Self {
@@ -89,10 +90,13 @@ where
             drop(socket);
         };
         let finish = async {
-            if let Some(opening) = opening {
-                let _ = AssertUnwindSafe(opening).catch_unwind().await;
+            if let Some(opening) = opening
+                && !matches!(AssertUnwindSafe(opening).catch_unwind().await, Ok(Ok(())))
+            {
+                session.forget();
             }
             session.finish().await;
+            departure.await;
         };
         join(goodbye, finish).await;
     }
@@ -109,20 +113,29 @@ where
                 Delivery::Close(close) => return Poll::Ready(End::ByUs(close)),
                 Delivery::Overflowed => return Poll::Ready(End::ByUs(SLOW_READER)),
             }
+            if let Err(end) = self.poll_opening(cx) {
+                let Self { socket, session, .. } = self;
+                // What on_open sent before it failed goes out first; what was read meanwhile is not handled.
+                session.poll_outgoing(cx, |frame| socket.send(frame));
+                session.forget();
+                return Poll::Ready(end);
+            }
+            let Self { socket, session, .. } = self;
             // The answers to what is begun have to be written first: begun as fast as it is read, one packet of
             // small calls would be answered into memory, and its sender taken for a slow reader.
             let room = self.limits.outbound.max(self.limits.message) / 2;
             let hold = socket.weight() > room;
-            let begun = session.poll_begin(cx, hold, |frame| socket.send(frame));
+            let begun = if self.opening.is_none() {
+                session.poll_begin(cx, hold, |frame| socket.send(frame))
+            } else {
+                Begun::default()
+            };
             if begun.any {
                 // Whatever waits now has not waited before.
                 self.heartbeat.waits(false);
             }
             self.heartbeat.waits(begun.waits);
 
-            if let Err(end) = self.poll_opening(cx) {
-                return Poll::Ready(end);
-            }
             let read = match self.poll_read(cx) {
                 Ok(read) => read,
                 Err(end) => return Poll::Ready(end),
@@ -178,7 +191,7 @@ where
     /// Reads what is there, as far as the queue has room. Returns whether there was a message.
     fn poll_read(&mut self, cx: &mut Task<'_>) -> Result<bool, End> {
         let mut read = false;
-        while self.opening.is_none() && self.session.has_room() {
+        while self.session.has_room() {
             let Poll::Ready(received) = self.socket.poll_read(cx) else {
                 return Ok(read);
             };

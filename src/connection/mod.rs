@@ -53,6 +53,8 @@ where
             contract,
         } = self;
         let client = connection.client_id();
+        // Counted until the goodbye has been said, too.
+        let _stay = departure.stay();
         match upgrade.await {
             Ok(upgraded) => {
                 tracing::debug!(%client, "connection open");
@@ -62,17 +64,22 @@ where
                 if session.wire() == Wire::Extended {
                     socket.send(welcome(client, &contract, &core.limits));
                 }
-                let driving = Driver::new(socket, session, opening, core.limits.clone()).run();
+                let driving =
+                    Driver::new(socket, session, opening, core.limits.clone()).run(departure.depart());
                 // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
                 if AssertUnwindSafe(Box::pin(driving)).catch_unwind().await.is_err() {
                     tracing::error!(%client, "the connection's driver panicked");
                 }
             }
             Err(error) => {
-                tracing::debug!(%client, %error, "the client was gone before the handshake was answered")
+                if error.is_user() {
+                    tracing::error!(%client, %error, "the HTTP server does not upgrade: hyper needs `with_upgrades`");
+                } else {
+                    tracing::debug!(%client, %error, "the client was gone before the handshake was answered");
+                }
+                departure.depart().await;
             }
         }
-        departure.depart().await;
         tracing::debug!(%client, "connection ended");
     }
 }

@@ -26,16 +26,21 @@ const GOING_AWAY: Close = Close {
 };
 
 impl Open {
-    pub(super) fn enter(&self, mailbox: Arc<Mailbox>) {
+    /// Counts a connection, until the last clone of what is returned is dropped.
+    pub(super) fn enter(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> Arc<Stay> {
         let client = mailbox.client_id();
         self.mailboxes.lock().insert(client, mailbox.clone());
         // Whoever came in between is not missed by `shutdown`.
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
         }
+        Arc::new(Stay {
+            open: self.clone(),
+            client,
+        })
     }
 
-    pub(super) fn exit(&self, client: &ClientId) {
+    fn exit(&self, client: &ClientId) {
         let mut mailboxes = self.mailboxes.lock();
         mailboxes.remove(client);
         if mailboxes.is_empty() {
@@ -70,5 +75,18 @@ impl Open {
             }
             emptied.await;
         }
+    }
+}
+
+/// One connection's place among those that there are.
+#[derive(Debug)]
+pub(crate) struct Stay {
+    open: Arc<Open>,
+    client: ClientId,
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.open.exit(&self.client);
     }
 }

@@ -226,6 +226,12 @@ where
         self.failed.is_some() && self.in_flight.is_empty()
     }
 
+    /// Lets what was read and not yet begun go unhandled.
+    pub(super) fn forget(&mut self) {
+        self.queue.clear();
+        self.queued_bytes = 0;
+    }
+
     /// Nothing can be sent any more.
     pub(super) fn hang_up(&self) {
         self.connection.close();

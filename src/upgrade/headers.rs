@@ -46,9 +46,14 @@ impl<H: Input> HeaderRules<H> {
                 given.insert(name.into_owned(), Value::String(value.into_owned()));
             }
         }
-        if !issues.is_empty() {
-            return Err(issues);
+        let checked = self.checker.check(Value::Object(given).to_string().as_bytes());
+        if issues.is_empty() {
+            return checked;
         }
-        self.checker.check(Value::Object(given).to_string().as_bytes())
+        // What was left out for its encoding is no longer looked at; what else is wrong is told with it.
+        let unread: Vec<_> = issues.iter().map(|issue| issue.path[0].clone()).collect();
+        let others = checked.err().into_iter().flatten();
+        issues.extend(others.filter(|issue| issue.path.first().is_none_or(|name| !unread.contains(name))));
+        Err(issues)
     }
 }

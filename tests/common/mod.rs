@@ -12,7 +12,10 @@ pub mod raw;
 use std::{fmt, net::SocketAddr, time::Duration};
 
 use futures_util::{SinkExt, StreamExt};
-use hyper::server::conn::http1;
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::{
@@ -24,7 +27,7 @@ use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{self, Message, client::IntoClientRequest, http},
 };
-use zocket::UpgradeService;
+use tower::{BoxError, Service};
 
 /// No test waits longer for anything.
 pub const PATIENCE: Duration = Duration::from_secs(20);
@@ -32,6 +35,8 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 /// Serves an app on a free port of loopback until it is dropped.
 pub struct Server {
     pub addr: SocketAddr,
+    /// Where clients connect to.
+    pub path: &'static str,
     accepting: AbortHandle,
 }
 
@@ -41,20 +46,31 @@ impl Drop for Server {
     }
 }
 
-pub async fn serve(service: UpgradeService) -> Server {
+/// Serves an app's `UpgradeService`, or whatever stands around it.
+pub async fn serve<S, B>(service: S) -> Server
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
     serve_by(service, http1::Builder::new()).await
 }
 
 /// Serves an app by an HTTP server of one's own making.
-pub async fn serve_by(service: UpgradeService, http: http1::Builder) -> Server {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let addr = listener.local_addr().unwrap();
-    let accepting = tokio::spawn(async move {
+pub async fn serve_by<S, B>(service: S, builder: http1::Builder) -> Server
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    listen(move |listener| async move {
         loop {
             let Ok((stream, _)) = listener.accept().await else {
                 continue;
             };
-            let (service, http) = (TowerToHyperService::new(service.clone()), http.clone());
+            let (service, http) = (TowerToHyperService::new(service.clone()), builder.clone());
             tokio::spawn(async move {
                 let _ = http
                     .serve_connection(TokioIo::new(stream), service)
@@ -62,9 +78,21 @@ pub async fn serve_by(service: UpgradeService, http: http1::Builder) -> Server {
                     .await;
             });
         }
-    });
+    })
+    .await
+}
+
+/// Runs an HTTP server on a free port.
+pub async fn listen<Fut>(run: impl FnOnce(TcpListener) -> Fut) -> Server
+where
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let accepting = tokio::spawn(run(listener));
     Server {
         addr,
+        path: "/",
         accepting: accepting.abort_handle(),
     }
 }
@@ -79,7 +107,7 @@ pub struct Client {
 
 impl Server {
     pub fn url(&self, query: &str) -> String {
-        format!("ws://{}/?{query}", self.addr)
+        format!("ws://{}{}?{query}", self.addr, self.path)
     }
 
     /// Connects with these query parameters.

@@ -50,14 +50,20 @@ where
                 return Poll::Ready(Err(error.into()));
             }
         };
+        let winner = reply.outbox.take();
+        let winner = winner.as_ref().unwrap_or(outbox);
+        // An event that can't be sent is known of before anything is performed: its message has failed.
+        if let Some(failure) = winner.take_failure().or_else(|| outbox.take_failure()) {
+            winner.drop_held(client);
+            outbox.drop_held(client);
+            return Poll::Ready(Err(failure.into()));
+        }
         for effect in reply.effects.drain(..) {
             if let Err(full) = hub.perform(Some(&client), effect) {
                 outbox.fail(full.into());
             }
         }
         // What was noted after the handler had answered, and from now on.
-        let winner = reply.outbox.take();
-        let winner = winner.as_ref().unwrap_or(outbox);
         winner.pass_up_to(outbox, client, hub);
         match winner.take_failure().or_else(|| outbox.take_failure()) {
             Some(failure) => Poll::Ready(Err(failure.into())),

@@ -235,8 +235,13 @@ impl Mailbox {
             inbox.direct.push_back(entry);
         });
         inbox.direct.make_contiguous().sort_by_key(|entry| entry.number);
+        let unread = !inbox.direct.is_empty();
         drop(inbox);
         subscription.room.exit(&self.client);
+        if unread {
+            // The flusher finds it among the members no more.
+            self.notify();
+        }
     }
 
     pub(super) fn has(&self, room: &str) -> bool {
