@@ -4,9 +4,11 @@
 //! JSON, compared with an older one, and (later) what clients are generated from.
 
 mod assert;
+mod asyncapi;
 mod diff;
 mod gaps;
 mod gather;
+mod names;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +18,7 @@ use sha1::{Digest, Sha1};
 
 #[doc(hidden)]
 pub use self::assert::assert_contract_file;
+pub use self::asyncapi::Info;
 pub use self::diff::{Change, Compatibility, Diff};
 pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 
@@ -113,6 +116,14 @@ impl Contract {
         strip_docs(&mut value);
         let digest = Sha1::digest(value.to_string());
         digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The contract as an AsyncAPI 3.0 document, in the schemas that are its default (JSON Schema draft 07).
+    ///
+    /// It is written from the app's side, as AsyncAPI wants it: what clients send, the app receives.
+    #[must_use]
+    pub fn asyncapi(&self, info: &Info) -> Value {
+        asyncapi::document(self, info)
     }
 
     /// What changed since `old`, and what that means for clients of `old`.

@@ -1,0 +1,254 @@
+//! The contract as an AsyncAPI document.
+
+use serde_json::{Map, Value, json};
+use zocket_layers::Code;
+
+use super::{Contract, IncomingContract, names::Names};
+
+/// What an AsyncAPI document says of the app beside its contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Info {
+    /// The app's name.
+    pub title: String,
+    /// The version of its interface.
+    pub version: String,
+    /// What it is for, in CommonMark.
+    pub description: Option<String>,
+    /// Where it is served, as host and path: `chat.example.org/ws`.
+    pub address: Option<String>,
+}
+
+impl Info {
+    /// A title and a version, without a description and an address.
+    pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            version: version.into(),
+            description: None,
+            address: None,
+        }
+    }
+}
+
+const CHANNEL: &str = "#/channels/socket";
+
+pub(super) fn document(contract: &Contract, info: &Info) -> Value {
+    let names = Names::new(&contract.types, &["Error", "RpcId"]);
+    let draft = Draft07 { names: &names };
+    let mut messages = Map::new();
+    let mut operations = Map::new();
+
+    for (path, incoming) in &contract.incoming {
+        let answer = format!("{path}.answer");
+        let refusal = format!("{path}.refusal");
+        messages.insert(path.clone(), draft.call(path, incoming));
+        messages.insert(answer.clone(), draft.answer(path, incoming));
+        messages.insert(refusal.clone(), refused(path, incoming));
+        operations.insert(
+            format!("receive.{path}"),
+            json!({
+                "action": "receive",
+                "channel": { "$ref": CHANNEL },
+                "messages": [message_ref(path)],
+                "reply": { "channel": { "$ref": CHANNEL }, "messages": [message_ref(&answer), message_ref(&refusal)] },
+            }),
+        );
+    }
+    for (name, outgoing) in &contract.outgoing {
+        let key = format!("{name}.event");
+        let payload = draft.schema(&outgoing.payload);
+        let frame = frame(name, [("payload", payload, true)]);
+        messages.insert(
+            key.clone(),
+            json!({ "name": name, "contentType": "application/json", "payload": frame }),
+        );
+        operations.insert(
+            format!("send.{name}"),
+            json!({ "action": "send", "channel": { "$ref": CHANNEL }, "messages": [message_ref(&key)] }),
+        );
+    }
+
+    let mut schemas: Map<String, Value> = names
+        .types(&contract.types)
+        .into_iter()
+        .map(|(name, schema)| (name.to_owned(), draft.schema(schema)))
+        .collect();
+    schemas.insert("RpcId".to_owned(), json!({ "type": ["string", "number"], "description": "What an answer is recognised by: at most 128 bytes, or a number." }));
+    schemas.insert("Error".to_owned(), error_schema());
+
+    let mut about = json!({ "title": info.title, "version": info.version });
+    if let Some(description) = &info.description {
+        about["description"] = json!(description);
+    }
+    let mut document = json!({
+        "asyncapi": "3.0.0",
+        "info": about,
+        "defaultContentType": "application/json",
+        "channels": {
+            "socket": {
+                "description": "One WebSocket. The connect headers are header fields or query parameters.",
+                "messages": messages,
+                "bindings": { "ws": { "method": "GET", "query": draft.schema(&resolve(contract, &contract.headers)), "bindingVersion": "0.1.0" } },
+            },
+        },
+        "operations": operations,
+        "components": { "schemas": schemas },
+    });
+    if let Some(address) = &info.address {
+        let (host, path) = address.split_once('/').unwrap_or((address, ""));
+        document["servers"] = json!({ "app": { "host": host, "protocol": "ws" } });
+        document["channels"]["socket"]["address"] = json!(format!("/{path}"));
+    }
+    document
+}
+
+/// A binding wants an object schema, not a reference to one.
+fn resolve(contract: &Contract, schema: &Value) -> Value {
+    schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|reference| {
+            contract
+                .types
+                .input
+                .get(reference.strip_prefix("#/types/input/")?)
+        })
+        .unwrap_or(schema)
+        .clone()
+}
+
+fn message_ref(key: &str) -> Value {
+    json!({ "$ref": format!("{CHANNEL}/messages/{key}") })
+}
+
+/// The schema of a frame of this type, with further members: name, schema, and whether it is always there.
+fn frame<const N: usize>(frame_type: &str, members: [(&str, Value, bool); N]) -> Value {
+    let mut properties = Map::from_iter([(
+        "type".to_owned(),
+        json!({ "type": "string", "const": frame_type }),
+    )]);
+    let mut required = vec!["type"];
+    for (name, schema, always) in members {
+        properties.insert(name.to_owned(), schema);
+        if always {
+            required.push(name);
+        }
+    }
+    json!({ "type": "object", "properties": properties, "required": required })
+}
+
+fn rpc_id() -> Value {
+    json!({ "$ref": "#/components/schemas/RpcId" })
+}
+
+fn correlated(name: &str, doc: Option<&String>, payload: Value) -> Value {
+    let mut message = json!({
+        "name": name,
+        "contentType": "application/json",
+        "correlationId": { "location": "$message.payload#/rpcId" },
+        "payload": payload,
+    });
+    if let Some(doc) = doc {
+        message["summary"] = json!(doc);
+    }
+    message
+}
+
+fn refused(path: &str, incoming: &IncomingContract) -> Value {
+    let codes: Vec<_> = Code::PROTOCOL
+        .iter()
+        .map(|code| code.as_str())
+        .chain(incoming.errors.iter().map(String::as_str))
+        .collect();
+    let error = json!({
+        "allOf": [
+            { "$ref": "#/components/schemas/Error" },
+            { "type": "object", "properties": { "code": { "enum": codes } } },
+        ],
+    });
+    correlated(
+        &format!("{path}.refusal"),
+        None,
+        frame("__rpc_err", [("rpcId", rpc_id(), true), ("error", error, true)]),
+    )
+}
+
+fn error_schema() -> Value {
+    json!({
+        "type": "object",
+        "required": ["code", "message"],
+        "properties": {
+            "code": { "type": "string" },
+            "message": { "type": "string" },
+            "retryAfterMs": { "type": "integer", "minimum": 0 },
+            "issues": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["path", "code", "message"],
+                    "properties": {
+                        "path": { "type": "array", "items": { "type": ["string", "integer"] } },
+                        "code": { "type": "string" },
+                        "message": { "type": "string" },
+                        "params": { "type": "object" },
+                    },
+                },
+            },
+        },
+    })
+}
+
+/// Writes the contract's schemas in draft 07.
+struct Draft07<'a> {
+    names: &'a Names,
+}
+
+impl Draft07<'_> {
+    fn call(&self, path: &str, incoming: &IncomingContract) -> Value {
+        let id = ("rpcId", rpc_id(), false);
+        let payload = match &incoming.input {
+            Some(input) => frame(path, [("payload", self.schema(input), true), id]),
+            None => frame(path, [id]),
+        };
+        correlated(path, incoming.doc.as_ref(), payload)
+    }
+
+    fn answer(&self, path: &str, incoming: &IncomingContract) -> Value {
+        let id = ("rpcId", rpc_id(), true);
+        let payload = match &incoming.output {
+            Some(output) => frame("__rpc_res", [("payload", self.schema(output), true), id]),
+            None => frame("__rpc_res", [id]),
+        };
+        correlated(&format!("{path}.answer"), None, payload)
+    }
+
+    /// References lead to the components; beside one, draft 07 looks at nothing else. Tuples are `items`.
+    fn schema(&self, schema: &Value) -> Value {
+        match schema {
+            Value::Object(members) => {
+                let mut written: Map<String, Value> = members
+                    .iter()
+                    .map(|(keyword, value)| (keyword.clone(), self.schema(value)))
+                    .collect();
+                if let Some(items) = written.remove("prefixItems") {
+                    written.insert("items".to_owned(), items);
+                }
+                let reference = match members.get("$ref").and_then(Value::as_str) {
+                    Some(reference) => self.names.of(reference),
+                    None => None,
+                };
+                if let Some(name) = reference {
+                    let reference = json!({ "$ref": format!("#/components/schemas/{name}") });
+                    written.remove("$ref");
+                    if written.is_empty() {
+                        return reference;
+                    }
+                    return json!({ "allOf": [reference, written] });
+                }
+                Value::Object(written)
+            }
+            Value::Array(items) => items.iter().map(|item| self.schema(item)).collect(),
+            other => other.clone(),
+        }
+    }
+}

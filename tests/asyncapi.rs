@@ -1,0 +1,147 @@
+//! AsyncAPI from the contract. What AsyncAPI's own parser has to say to it is checked in `tests/clients`: this file
+//! writes what it checks, into Cargo's folder for that.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use zocket::{ClientId, Code, Context, Contract, Outgoing, Zocket, contract::Info};
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(length(chars, min = 1, max = 40))]
+    name: String,
+}
+
+/// A line of chat.
+#[derive(Serialize, Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+struct Line {
+    #[garde(length(chars, min = 1, max = 500))]
+    text: String,
+    #[serde(default)]
+    tags: BTreeMap<String, u8>,
+    place: (f64, f64),
+    kind: Kind,
+    answers: Vec<Self>,
+    next: Option<Box<Self>>,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+enum Kind {
+    Plain,
+    /// Said by another.
+    Quote {
+        of: ClientId,
+    },
+    Linked(Link),
+}
+
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Link {
+    url: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Said {
+    line: Line,
+}
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "chat.message";
+}
+
+fn contract() -> Contract {
+    let zo = Zocket::builder()
+        .on_connect(async |_: Headers, _: ClientId| Ok(()))
+        .build();
+    let message = zo.message();
+    let post = message.clone().doc("Says something.").code(Code::app("TOO_LATE"));
+    zo.router()
+        .outgoing::<Said>()
+        .incoming(
+            "chat.post",
+            post.input::<Line>()
+                .handle(async |_: Context<()>, line: Line| Ok(line)),
+        )
+        .incoming("chat.clear", message.handle(async |_: Context<()>| Ok(())))
+        .contract()
+}
+
+fn document() -> Value {
+    let info = Info {
+        description: Some("A chat.".into()),
+        address: Some("chat.example.org/ws".into()),
+        ..Info::new("Chat", "1.0.0")
+    };
+    contract().asyncapi(&info)
+}
+
+#[test]
+fn the_document_is_written_for_the_parser_to_check() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    fs::write(folder.join("asyncapi.json"), document().to_string()).unwrap();
+}
+
+#[test]
+fn what_clients_send_the_app_receives_and_answers() {
+    let document = document();
+    assert_eq!(
+        document["operations"]["receive.chat.post"],
+        json!({
+            "action": "receive",
+            "channel": { "$ref": "#/channels/socket" },
+            "messages": [{ "$ref": "#/channels/socket/messages/chat.post" }],
+            "reply": {
+                "channel": { "$ref": "#/channels/socket" },
+                "messages": [
+                    { "$ref": "#/channels/socket/messages/chat.post.answer" },
+                    { "$ref": "#/channels/socket/messages/chat.post.refusal" },
+                ],
+            },
+        })
+    );
+    assert_eq!(document["operations"]["send.chat.message"]["action"], "send");
+    let messages = &document["channels"]["socket"]["messages"];
+    assert_eq!(messages["chat.post"]["summary"], "Says something.");
+    assert_eq!(
+        messages["chat.post"]["payload"]["properties"]["payload"],
+        json!({ "$ref": "#/components/schemas/LineInput" })
+    );
+    assert_eq!(
+        messages["chat.clear.answer"]["payload"]["required"],
+        json!(["type", "rpcId"])
+    );
+    let codes = &messages["chat.post.refusal"]["payload"]["properties"]["error"]["allOf"][1]["properties"]["code"]
+        ["enum"];
+    assert!(codes.as_array().unwrap().contains(&json!("TOO_LATE")));
+}
+
+#[test]
+fn schemas_are_of_draft_07_with_the_constraints_in_them() {
+    let document = document();
+    let line = &document["components"]["schemas"]["LineInput"];
+    assert_eq!(line["properties"]["text"]["maxLength"], 500);
+    assert!(line["properties"]["place"]["items"].is_array(), "{line}");
+    let text = document.to_string();
+    assert!(
+        !text.contains("prefixItems") && !text.contains("#/types/"),
+        "{text}"
+    );
+    // Beside a reference, draft 07 looks at nothing.
+    let linked = &document["components"]["schemas"]["Kind"]["oneOf"][2];
+    assert_eq!(
+        linked["allOf"][0],
+        json!({ "$ref": "#/components/schemas/Link" }),
+        "{linked}"
+    );
+    let headers = &document["channels"]["socket"]["bindings"]["ws"]["query"];
+    assert_eq!(headers["properties"]["name"]["minLength"], 1);
+    assert_eq!(document["servers"]["app"]["host"], "chat.example.org");
+    assert_eq!(document["channels"]["socket"]["address"], "/ws");
+}
