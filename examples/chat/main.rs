@@ -1,5 +1,5 @@
 //! A chat with rooms: `cargo run --release --example chat`, then open <http://127.0.0.1:3000> in two windows.
-//! `ADDR=0.0.0.0:8080` listens elsewhere.
+//! `ADDR=0.0.0.0:8080` listens elsewhere. `-- --export DIR` writes what clients need into a folder, and exits.
 
 mod rooms;
 mod server;
@@ -9,6 +9,7 @@ use std::{env, error::Error, time::Duration};
 use axum::{Router, response::Html, routing::get};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing_subscriber::EnvFilter;
+use zocket::contract::Info;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -20,6 +21,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let zo = rooms::app();
+    match env::args().skip(1).collect::<Vec<_>>().as_slice() {
+        [] => {}
+        [flag, folder] if flag == "--export" => {
+            let info = Info::new("Zocket chat", env!("CARGO_PKG_VERSION"));
+            return Ok(rooms::router(&zo).contract().export_all(folder, &info)?);
+        }
+        other => return Err(format!("expected nothing or `--export DIR`, got `{}`", other.join(" ")).into()),
+    }
     let pages = Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))
         .route_service("/ws", zo.serve(rooms::router(&zo)))

@@ -6,9 +6,11 @@
 mod assert;
 mod asyncapi;
 mod diff;
+mod export;
 mod gaps;
 mod gather;
 mod names;
+mod typescript;
 
 use std::collections::BTreeMap;
 

@@ -1,0 +1,58 @@
+//! Writing what clients need into files.
+
+use std::{fs, io, path::Path};
+
+use super::{Contract, Info, typescript};
+
+impl Contract {
+    /// The types and the client for TypeScript, in one file without dependencies.
+    #[must_use]
+    pub fn typescript(&self) -> String {
+        typescript::typescript(self)
+    }
+
+    /// Writes [`typescript`](Self::typescript) to a file, if it is not there already: so that a watching build is not
+    /// woken for nothing. Returns whether it was written.
+    ///
+    /// # Errors
+    /// Those of the file system; the message names the file.
+    pub fn export(&self, path: impl AsRef<Path>) -> io::Result<bool> {
+        write(path.as_ref(), &self.typescript())
+    }
+
+    /// Writes everything that clients may need into a folder, which is made if it is missing: `zocket.ts`,
+    /// `zocket-react.tsx`, `zocket.js`, `zocket.d.ts`, `contract.json`, `asyncapi.json`. What is there already is not
+    /// written again.
+    ///
+    /// # Errors
+    /// Those of the file system; the message names the file.
+    pub fn export_all(&self, folder: impl AsRef<Path>, info: &Info) -> io::Result<()> {
+        let folder = folder.as_ref();
+        fs::create_dir_all(folder).map_err(|error| name(error, folder))?;
+        let asyncapi = serde_json::to_string_pretty(&self.asyncapi(info))? + "\n";
+        let files = [
+            ("zocket.ts", self.typescript()),
+            ("zocket-react.tsx", typescript::REACT.to_owned()),
+            ("zocket.js", typescript::javascript(self)),
+            ("zocket.d.ts", typescript::javascript_declarations(self)),
+            ("contract.json", self.to_json()),
+            ("asyncapi.json", asyncapi),
+        ];
+        for (file, text) in files {
+            write(&folder.join(file), &text)?;
+        }
+        Ok(())
+    }
+}
+
+fn write(path: &Path, text: &str) -> io::Result<bool> {
+    if fs::read_to_string(path).is_ok_and(|there| there == text) {
+        return Ok(false);
+    }
+    fs::write(path, text).map_err(|error| name(error, path))?;
+    Ok(true)
+}
+
+fn name(error: io::Error, path: &Path) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}

@@ -1,0 +1,142 @@
+//! The contract as TypeScript: the types, then the client's runtime, in one file without dependencies.
+
+mod surface;
+mod types;
+
+use std::fmt::Write;
+
+use self::{surface::Surface, types::Writer};
+use super::{Contract, names::Names};
+
+/// The client's runtime, which follows the types as it is.
+const RUNTIME: &str = include_str!("runtime.ts");
+/// The same without types: what TypeScript's compiler makes of it.
+const RUNTIME_JS: &str = include_str!("runtime.js");
+/// Its declarations: what TypeScript's compiler makes of it.
+const RUNTIME_DTS: &str = include_str!("runtime.d.ts");
+/// Hooks for React.
+pub(super) const REACT: &str = include_str!("react.tsx");
+
+/// What the runtime declares or uses, so that no type of the app's may be called so.
+const RESERVED: &[&str] = &[
+    "AbortSignalLike",
+    "Array",
+    "AsyncIterable",
+    "AsyncIterator",
+    "Boolean",
+    "Call",
+    "CallArguments",
+    "CallOptions",
+    "CallResult",
+    "Client",
+    "ClientBase",
+    "ClientCode",
+    "Clock",
+    "Closed",
+    "Contract",
+    "Error",
+    "ErrorCode",
+    "ErrorDetails",
+    "EventSource",
+    "EventTargetLike",
+    "Headers",
+    "HeadersOption",
+    "HeadersSource",
+    "InputOf",
+    "Iterable",
+    "Listener",
+    "Map",
+    "Number",
+    "Object",
+    "Options",
+    "OptionsBase",
+    "OutputOf",
+    "Partial",
+    "PayloadIssue",
+    "PayloadOf",
+    "Promise",
+    "PromiseLike",
+    "ProtocolCode",
+    "Readonly",
+    "Record",
+    "Set",
+    "SocketEvent",
+    "Status",
+    "String",
+    "Symbol",
+    "TextEncoder",
+    "URL",
+    "Unsubscribe",
+    "Validate",
+    "WebSocket",
+    "WebSocketConstructor",
+    "WebSocketLike",
+    "ZocketError",
+    "ZocketErrorConstructor",
+];
+
+/// `zocket.ts`.
+pub(super) fn typescript(contract: &Contract) -> String {
+    let mut text = banner(contract);
+    text.push_str(&declarations(contract));
+    text.push_str(&constants(contract, ": Contract"));
+    text.push('\n');
+    text.push_str(RUNTIME);
+    text
+}
+
+/// `zocket.js`.
+pub(super) fn javascript(contract: &Contract) -> String {
+    let mut text = banner(contract);
+    text.push_str(&constants(contract, ""));
+    text.push('\n');
+    text.push_str(RUNTIME_JS);
+    text
+}
+
+/// `zocket.d.ts`.
+pub(super) fn javascript_declarations(contract: &Contract) -> String {
+    let mut text = banner(contract);
+    text.push_str(&declarations(contract));
+    text.push_str(RUNTIME_DTS);
+    text
+}
+
+fn banner(contract: &Contract) -> String {
+    format!(
+        "// Made by zocket from the server's contract {}. Changes are lost when it is made again.\n\n",
+        contract.hash()
+    )
+}
+
+/// The app's types and its client.
+fn declarations(contract: &Contract) -> String {
+    let names = Names::new(&contract.types, RESERVED);
+    let writer = Writer { names: &names };
+    let mut text = writer.declarations(&contract.types);
+    let headers = writer.type_of(&contract.headers, "");
+    let _ = writeln!(
+        text,
+        "/** What a client says of itself when it connects. */\nexport type Headers = {headers};\n"
+    );
+    text.push_str(&Surface::of(contract).interface(contract, &writer));
+    text
+}
+
+/// What the runtime reads.
+fn constants(contract: &Contract, annotation: &str) -> String {
+    let incoming: String = contract
+        .incoming
+        .iter()
+        .map(|(path, incoming)| format!("\n    {}: {},", types::property(path), incoming.input.is_some()))
+        .collect();
+    let outgoing: String = contract
+        .outgoing
+        .keys()
+        .map(|name| format!("\n    {},", types::literal(name)))
+        .collect();
+    let (version, hash) = (env!("CARGO_PKG_VERSION"), contract.hash());
+    format!(
+        "const CONTRACT{annotation} = {{\n  version: \"{version}\",\n  hash: \"{hash}\",\n  incoming: {{{incoming}\n  }},\n  outgoing: [{outgoing}\n  ],\n}};\n"
+    )
+}

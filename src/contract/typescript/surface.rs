@@ -1,0 +1,133 @@
+//! The client's members: nested as the routes' names are.
+
+use std::{collections::BTreeMap, fmt::Write};
+
+use serde_json::Value;
+
+use super::types::{Writer, comment, doc, literal, property};
+use crate::contract::{Contract, IncomingContract};
+
+/// A level of the client: what is called there, and the levels below.
+#[derive(Debug, Default)]
+pub(super) struct Surface<'a> {
+    /// Full names, by their last segment.
+    calls: BTreeMap<&'a str, &'a str>,
+    events: BTreeMap<&'a str, &'a str>,
+    below: BTreeMap<&'a str, Self>,
+}
+
+impl<'a> Surface<'a> {
+    pub(super) fn of(contract: &'a Contract) -> Self {
+        let mut surface = Self::default();
+        for path in contract.incoming.keys() {
+            let (level, last) = surface.level(path);
+            level.calls.insert(last, path);
+        }
+        for name in contract.outgoing.keys() {
+            let (level, last) = surface.level(name);
+            level.events.insert(last, name);
+        }
+        surface
+    }
+
+    fn level(&mut self, path: &'a str) -> (&mut Self, &'a str) {
+        match path.split_once('.') {
+            Some((first, rest)) => self.below.entry(first).or_default().level(rest),
+            None => (self, path),
+        }
+    }
+
+    /// `interface Client`.
+    pub(super) fn interface(&self, contract: &Contract, writer: &Writer<'_>) -> String {
+        let mut text =
+            "/** The server, as a client sees it. */\nexport interface Client extends ClientBase {\n"
+                .to_owned();
+        self.write_calls(contract, writer, "  ", &mut text);
+        text.push_str(
+            "  /** What the server sends: call with a listener, or iterate. */\n  readonly on: {\n",
+        );
+        self.write_events(contract, writer, "    ", &mut text);
+        text.push_str("  };\n}\n\n");
+        text
+    }
+
+    fn write_calls(&self, contract: &Contract, writer: &Writer<'_>, indent: &str, text: &mut String) {
+        for (name, path) in &self.calls {
+            let Some(incoming) = contract.incoming.get(*path) else {
+                continue;
+            };
+            text.push_str(&comment(incoming.doc.as_deref().unwrap_or_default(), indent));
+            let _ = writeln!(
+                text,
+                "{indent}readonly {}: {};",
+                property(name),
+                call(incoming, writer, indent)
+            );
+        }
+        for (name, below) in self
+            .below
+            .iter()
+            .filter(|(_, below)| below.has(|level| !level.calls.is_empty()))
+        {
+            let _ = writeln!(text, "{indent}readonly {}: {{", property(name));
+            below.write_calls(contract, writer, &format!("{indent}  "), text);
+            let _ = writeln!(text, "{indent}}};");
+        }
+    }
+
+    fn write_events(&self, contract: &Contract, writer: &Writer<'_>, indent: &str, text: &mut String) {
+        for (name, event) in &self.events {
+            let Some(outgoing) = contract.outgoing.get(*event) else {
+                continue;
+            };
+            text.push_str(&doc(named(contract, &outgoing.payload), indent));
+            let payload = writer.type_of(&outgoing.payload, indent);
+            let _ = writeln!(
+                text,
+                "{indent}readonly {}: EventSource<{payload}>;",
+                property(name)
+            );
+        }
+        for (name, below) in self
+            .below
+            .iter()
+            .filter(|(_, below)| below.has(|level| !level.events.is_empty()))
+        {
+            let _ = writeln!(text, "{indent}readonly {}: {{", property(name));
+            below.write_events(contract, writer, &format!("{indent}  "), text);
+            let _ = writeln!(text, "{indent}}};");
+        }
+    }
+
+    fn has(&self, is_there: fn(&Self) -> bool) -> bool {
+        is_there(self) || self.below.values().any(|below| below.has(is_there))
+    }
+}
+
+/// `Call<Input, Output, "CODE">`
+fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> String {
+    let side = |schema: &Option<Value>| {
+        schema
+            .as_ref()
+            .map_or_else(|| "void".to_owned(), |schema| writer.type_of(schema, indent))
+    };
+    let codes: Vec<_> = incoming.errors.iter().map(|code| literal(code)).collect();
+    let codes = if codes.is_empty() {
+        String::new()
+    } else {
+        format!(", {}", codes.join(" | "))
+    };
+    format!(
+        "Call<{}, {}{codes}>",
+        side(&incoming.input),
+        side(&incoming.output)
+    )
+}
+
+/// What a reference to an output type leads to.
+fn named<'a>(contract: &'a Contract, schema: &'a Value) -> &'a Value {
+    let reference = schema.get("$ref").and_then(Value::as_str);
+    let name = reference.and_then(|reference| reference.strip_prefix("#/types/output/"));
+    name.and_then(|name| contract.types.output.get(name))
+        .unwrap_or(schema)
+}

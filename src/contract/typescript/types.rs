@@ -1,0 +1,310 @@
+//! Schemas as TypeScript types.
+
+use std::{collections::BTreeSet, fmt::Write};
+
+use serde_json::{Map, Value};
+
+use crate::contract::{Types, names::Names};
+
+type Object = Map<String, Value>;
+
+/// Writes schemas as type expressions.
+#[derive(Debug)]
+pub(super) struct Writer<'a> {
+    pub(super) names: &'a Names,
+}
+
+impl Writer<'_> {
+    /// Every named type, declared once, in the order of the names.
+    pub(super) fn declarations(&self, types: &Types) -> String {
+        let mut text = String::new();
+        for (name, schema) in self.names.types(types) {
+            text.push_str(&doc(schema, ""));
+            let body = self.type_of(schema, "");
+            // An interface reads better in an editor; anything but a plain object needs an alias.
+            if body.starts_with('{') && body.ends_with('}') && is_plain_object(schema) {
+                let _ = writeln!(text, "export interface {name} {body}\n");
+            } else {
+                let _ = writeln!(text, "export type {name} = {body};\n");
+            }
+        }
+        text
+    }
+
+    /// A schema as a type expression, whose further lines are indented by `indent`.
+    pub(super) fn type_of(&self, schema: &Value, indent: &str) -> String {
+        match schema {
+            Value::Bool(false) => "never".to_owned(),
+            Value::Object(schema) if !schema.is_empty() => self.object(schema, indent),
+            _ => "unknown".to_owned(),
+        }
+    }
+
+    fn object(&self, schema: &Object, indent: &str) -> String {
+        // What a schema says in several keywords holds all at once.
+        let mut parts = Vec::new();
+        if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
+            parts.push(self.names.of(reference).unwrap_or("unknown").to_owned());
+        }
+        if let Some(constants) = constants(schema) {
+            parts.push(union(constants.iter().map(|value| constant(value)).collect()));
+        } else if let Some(base) = self.base(schema, indent) {
+            parts.push(base);
+        }
+        for keyword in ["oneOf", "anyOf"] {
+            if let Some(variants) = schema.get(keyword).and_then(Value::as_array) {
+                parts.push(union(
+                    variants
+                        .iter()
+                        .map(|variant| self.type_of(variant, indent))
+                        .collect(),
+                ));
+            }
+        }
+        for part in schema
+            .get("allOf")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+        {
+            parts.push(self.type_of(part, indent));
+        }
+        match parts.len() {
+            0 => "unknown".to_owned(),
+            1 => parts.remove(0),
+            _ => parts
+                .iter()
+                .map(|part| in_parentheses(part, '|'))
+                .collect::<Vec<_>>()
+                .join(" & "),
+        }
+    }
+
+    /// The type by `type`, with members and items.
+    fn base(&self, schema: &Object, indent: &str) -> Option<String> {
+        let kinds: Vec<&str> = match schema.get("type") {
+            Some(Value::String(kind)) => vec![kind],
+            Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+            _ if schema.contains_key("properties") || schema.contains_key("additionalProperties") => {
+                vec!["object"]
+            }
+            _ if schema.contains_key("items") || schema.contains_key("prefixItems") => vec!["array"],
+            _ => return None,
+        };
+        let has_variants = ["oneOf", "anyOf", "$ref"]
+            .iter()
+            .any(|keyword| schema.contains_key(*keyword));
+        let kinds: Vec<_> = kinds
+            .into_iter()
+            .map(|kind| match kind {
+                "string" => "string".to_owned(),
+                "number" | "integer" => "number".to_owned(),
+                "boolean" => "boolean".to_owned(),
+                "null" => "null".to_owned(),
+                "array" => self.array(schema, indent),
+                // Beside variants that say more, an object without members says nothing.
+                "object" if has_variants && !schema.contains_key("properties") => String::new(),
+                "object" => self.members(schema, indent),
+                _ => "unknown".to_owned(),
+            })
+            .filter(|kind| !kind.is_empty())
+            .collect();
+        (!kinds.is_empty()).then(|| union(kinds))
+    }
+
+    fn array(&self, schema: &Object, indent: &str) -> String {
+        if let Some(items) = schema.get("prefixItems").and_then(Value::as_array) {
+            let least = schema.get("minItems").and_then(Value::as_u64).unwrap_or(0);
+            let item = |(position, item): (usize, &Value)| {
+                let optional = if (position as u64) < least { "" } else { "?" };
+                let item = self.type_of(item, indent);
+                if optional.is_empty() {
+                    item
+                } else {
+                    format!("{}{optional}", in_parentheses(&item, '|'))
+                }
+            };
+            return format!(
+                "[{}]",
+                items.iter().enumerate().map(item).collect::<Vec<_>>().join(", ")
+            );
+        }
+        let item = schema
+            .get("items")
+            .map_or_else(|| "unknown".to_owned(), |item| self.type_of(item, indent));
+        let bound = |name: &str| schema.get(name).and_then(Value::as_u64);
+        match (bound("minItems"), bound("maxItems")) {
+            // A short array of fixed length is a tuple: `[f64; 2]`.
+            (Some(least), Some(most)) if least == most && (1..=16).contains(&least) => {
+                format!("[{}]", vec![item; usize::try_from(least).unwrap_or(0)].join(", "))
+            }
+            _ => format!("{}[]", in_parentheses(&item, ' ')),
+        }
+    }
+
+    fn members(&self, schema: &Object, indent: &str) -> String {
+        let inner = format!("{indent}  ");
+        let required = |name: &str| {
+            schema
+                .get("required")
+                .and_then(Value::as_array)
+                .is_some_and(|names| names.iter().any(|other| other == name))
+        };
+        let mut text = String::new();
+        for (name, member) in schema
+            .get("properties")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            text.push_str(&doc(member, &inner));
+            let optional = if required(name) { "" } else { "?" };
+            let _ = writeln!(
+                text,
+                "{inner}{}{optional}: {};",
+                property(name),
+                self.type_of(member, &inner)
+            );
+        }
+        let rest = match (
+            schema.get("additionalProperties"),
+            schema.get("patternProperties"),
+        ) {
+            (_, Some(Value::Object(patterns))) => Some(union(
+                patterns
+                    .values()
+                    .map(|schema| self.type_of(schema, &inner))
+                    .collect(),
+            )),
+            (Some(rest), _) if *rest != Value::Bool(false) => Some(self.type_of(rest, &inner)),
+            _ => None,
+        };
+        match (rest, text.is_empty()) {
+            (Some(rest), true) => format!("Record<string, {rest}>"),
+            // A map beside members: no type of TypeScript's says "all the others", so the others may be anything.
+            (Some(_), false) => format!("{{\n{text}{inner}[key: string]: unknown;\n{indent}}}"),
+            (None, true) if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
+                "Record<string, never>".to_owned()
+            }
+            (None, true) => "Record<string, unknown>".to_owned(),
+            (None, false) => format!("{{\n{text}{indent}}}"),
+        }
+    }
+}
+
+fn constants(schema: &Object) -> Option<Vec<&Value>> {
+    match (schema.get("const"), schema.get("enum")) {
+        (Some(value), _) => Some(vec![value]),
+        (None, Some(Value::Array(values))) => Some(values.iter().collect()),
+        _ => None,
+    }
+}
+
+fn constant(value: &Value) -> String {
+    match value {
+        Value::Array(_) | Value::Object(_) => "unknown".to_owned(),
+        // JSON text is TypeScript, but for two line separators that older parsers do not take in a string.
+        value => value
+            .to_string()
+            .replace('\u{2028}', "\\u2028")
+            .replace('\u{2029}', "\\u2029"),
+    }
+}
+
+/// A text as TypeScript has it.
+pub(super) fn literal(text: &str) -> String {
+    constant(&Value::from(text))
+}
+
+fn union(mut variants: Vec<String>) -> String {
+    let mut seen = BTreeSet::new();
+    variants.retain(|variant| seen.insert(variant.clone()));
+    match variants.len() {
+        0 => "never".to_owned(),
+        1 => variants.remove(0),
+        _ if variants.iter().any(|variant| variant == "unknown") => "unknown".to_owned(),
+        _ => variants
+            .iter()
+            .map(|variant| in_parentheses(variant, '&'))
+            .collect::<Vec<_>>()
+            .join(" | "),
+    }
+}
+
+/// Puts a type in parentheses that has such an operator at its top level (or, for a space, any).
+fn in_parentheses(part: &str, operator: char) -> String {
+    let mut depth = 0_usize;
+    let mut quoted = false;
+    let mut escaped = false;
+    for letter in part.chars() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            _ if quoted => {}
+            '{' | '[' | '(' | '<' => depth += 1,
+            '}' | ']' | ')' | '>' => depth = depth.saturating_sub(1),
+            _ if depth == 0
+                && (letter == operator || operator == ' ' && (letter == '|' || letter == '&')) =>
+            {
+                return format!("({part})");
+            }
+            _ => {}
+        }
+    }
+    part.to_owned()
+}
+
+fn is_plain_object(schema: &Value) -> bool {
+    ["oneOf", "anyOf", "allOf", "$ref"]
+        .iter()
+        .all(|keyword| schema.get(keyword).is_none())
+        && schema.get("type").is_none_or(|kind| kind == "object")
+}
+
+/// A member's name, quoted where it is no identifier.
+pub(super) fn property(name: &str) -> String {
+    let plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '$')
+        && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$')
+        // An object literal would set the prototype.
+        && name != "__proto__";
+    if plain { name.to_owned() } else { literal(name) }
+}
+
+/// What people are told of a schema, as a comment.
+pub(super) fn doc(schema: &Value, indent: &str) -> String {
+    let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::to_owned);
+    let mut lines: Vec<String> = text("description")
+        .iter()
+        .flat_map(|text| text.lines())
+        .map(str::to_owned)
+        .collect();
+    if matches!(
+        schema.get("format").and_then(Value::as_str),
+        Some("int64" | "uint64" | "int128" | "uint128")
+    ) {
+        lines.push("A 64-bit integer: beyond 2^53 - 1, JSON.parse rounds it.".to_owned());
+    }
+    if let Some(default) = schema.get("default") {
+        lines.push(format!("@default {default}"));
+    }
+    if schema.get("deprecated") == Some(&Value::Bool(true)) {
+        lines.push("@deprecated".to_owned());
+    }
+    comment(&lines.join("\n"), indent)
+}
+
+/// A doc comment; nothing for no text.
+pub(super) fn comment(text: &str, indent: &str) -> String {
+    let text = text.trim().replace("*/", "*\\/");
+    match text.lines().count() {
+        0 => String::new(),
+        1 => format!("{indent}/** {text} */\n"),
+        _ => {
+            let lines = text
+                .lines()
+                .map(|line| format!("{indent} * {line}").trim_end().to_owned() + "\n");
+            format!("{indent}/**\n{}{indent} */\n", lines.collect::<String>())
+        }
+    }
+}

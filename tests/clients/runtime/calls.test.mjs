@@ -1,0 +1,374 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { describe, test } from "node:test";
+import { client as connecting, consoleOf, load, opened, outcome, settled, unhandledRejections } from "./support.mjs";
+
+const zocket = await load();
+const { ZocketError, isZocketError } = zocket;
+
+describe("a call", () => {
+  test("sends its route, its payload and an id, and is fulfilled with the answer", async () => {
+    const { client, socket } = await opened(zocket);
+    const posted = client.chat.post({ text: "hi" });
+    assert.deepEqual(socket.sent, [{ type: "chat.post", payload: { text: "hi" }, rpcId: 1 }]);
+    socket.answer({ id: "m1" });
+    assert.deepEqual(await posted, { id: "m1" });
+  });
+
+  test("of a route without input sends no payload and takes the options first", async () => {
+    const { client, socket, clock } = await opened(zocket);
+    const asked = outcome(client.whoami({ timeout: 5 }));
+    assert.deepEqual(socket.sent, [{ type: "whoami", rpcId: 1 }]);
+    await clock.advance(5);
+    assert.equal(asked.error.code, "TIMEOUT");
+  });
+
+  test("of a route without output is fulfilled when the server has taken it", async () => {
+    const { client, socket } = await opened(zocket);
+    const told = client.chat.typing({});
+    assert.equal(socket.sent[0].rpcId, 1);
+    socket.receive({ type: "__rpc_res", rpcId: 1 });
+    assert.equal(await told, undefined);
+  });
+
+  test("sends the input as it was when it was called", async () => {
+    const { client, socket } = await connecting(zocket);
+    const input = { text: "before" };
+    client.chat.post(input);
+    input.text = "after";
+    socket.welcome();
+    assert.equal(socket.sent[0].payload.text, "before");
+  });
+
+  test("never uses an id twice, over connections", async () => {
+    const it = await opened(zocket);
+    it.client.whoami();
+    it.socket.end(1006);
+    await it.clock.advance(500);
+    it.socket.welcome();
+    it.client.whoami();
+    assert.equal(it.socket.sent[0].rpcId, 2);
+  });
+
+  test("is rejected with the server's refusal, whole", async () => {
+    const { client, socket } = await opened(zocket);
+    const posted = client.chat.post({ text: "" });
+    const issues = [{ path: ["text"], code: "min_length", message: "at least 1 character, got 0", params: { min: 1 } }];
+    socket.receive({ type: "__rpc_err", rpcId: 1, error: { code: "TOO_MANY_REQUESTS", message: "slow down", issues, retryAfterMs: 40 } });
+    const error = await posted.catch((error) => error);
+    assert.ok(error instanceof ZocketError && error instanceof Error);
+    assert.equal(error.name, "ZocketError");
+    assert.equal(error.message, "slow down");
+    assert.deepEqual(
+      [error.code, error.issues, error.retryAfterMs, error.sent, error.route],
+      ["TOO_MANY_REQUESTS", issues, 40, undefined, "chat.post"],
+    );
+  });
+
+  test("times out after 10 seconds, or what the options or the call itself say", async () => {
+    for (const [options, callOptions, ms] of [[{}, {}, 10_000], [{ timeout: 50 }, {}, 50], [{ timeout: 50 }, { timeout: 7 }, 7]]) {
+      const { client, clock } = await opened(zocket, options);
+      const asked = outcome(client.whoami(callOptions));
+      await clock.advance(ms - 1);
+      assert.equal(asked.state, "pending");
+      await clock.advance(1);
+      assert.equal(asked.error.code, "TIMEOUT");
+      assert.equal(asked.error.sent, "unknown");
+    }
+  });
+
+  test("with an infinite time-out waits on", async () => {
+    const { client, clock } = await opened(zocket);
+    const asked = outcome(client.whoami({ timeout: Infinity }));
+    await clock.advance(1e9);
+    assert.equal(asked.state, "pending");
+  });
+
+  test("that was given up ignores its late answer", async () => {
+    const { client, clock, socket } = await opened(zocket);
+    const asked = outcome(client.whoami({ timeout: 1 }));
+    await clock.advance(1);
+    socket.answer({}, 1);
+    await settled();
+    assert.equal(asked.error.code, "TIMEOUT");
+  });
+
+  test("whose input is no JSON is rejected and not sent", async () => {
+    const { client, socket } = await opened(zocket);
+    const asked = await client.chat.post({ text: 1n }).catch((error) => error);
+    assert.equal(asked.code, "BAD_REQUEST");
+    assert.ok(asked.cause instanceof TypeError);
+    assert.equal(socket.sent.length, 0);
+  });
+
+  test("larger than the server takes is rejected, by its bytes, and does not cost the connection", async () => {
+    const { client, socket } = await opened(zocket);
+    // 1,024 bytes are taken; the frame around the text has 49.
+    assert.equal((await client.chat.post({ text: "é".repeat(500) }).catch((error) => error)).code, "PAYLOAD_TOO_LARGE");
+    client.chat.post({ text: "e".repeat(900) });
+    assert.equal(socket.sent.length, 1);
+  });
+
+  test("leaves no timer and no listener behind", async () => {
+    const { client, clock, socket } = await opened(zocket);
+    await clock.advance(5000);
+    const { signal } = new AbortController();
+    let listeners = 0;
+    const counted = {
+      get aborted() { return signal.aborted; },
+      addEventListener: () => ++listeners,
+      removeEventListener: () => --listeners,
+    };
+    const asked = client.whoami({ signal: counted });
+    assert.equal(listeners, 1);
+    socket.answer({});
+    await asked;
+    assert.equal(listeners, 0);
+    assert.equal(clock.timers.size, 0);
+  });
+});
+
+describe("an AbortSignal", () => {
+  test("that is aborted already rejects with its reason, and nothing is sent", async () => {
+    const { client, socket } = await opened(zocket);
+    const reason = new Error("changed my mind");
+    await assert.rejects(client.whoami({ signal: AbortSignal.abort(reason) }), reason);
+    assert.equal(socket.sent.length, 0);
+  });
+
+  test("rejects a call that waits, which is not sent then", async () => {
+    const { client, socket } = await connecting(zocket);
+    const controller = new AbortController();
+    const asked = client.whoami({ signal: controller.signal });
+    controller.abort();
+    await assert.rejects(asked, { name: "AbortError" });
+    socket.welcome();
+    assert.equal(socket.sent.length, 0);
+  });
+
+  test("rejects a call that was sent, whose answer is then ignored", async () => {
+    const { client, socket } = await opened(zocket);
+    const controller = new AbortController();
+    const asked = client.chat.post({ text: "a" }, { signal: controller.signal });
+    controller.abort("enough");
+    assert.equal(await asked.catch((reason) => reason), "enough");
+    socket.answer({});
+  });
+
+  test("rejects safe calls as well", async () => {
+    const { client } = await opened(zocket);
+    await assert.rejects(client.whoami.safe({ signal: AbortSignal.abort(new Error("x")) }), { message: "x" });
+  });
+});
+
+describe("calls before the connection is open", () => {
+  test("wait for the welcome, not just for the socket, and go out in order", async () => {
+    const { client, socket } = await connecting(zocket);
+    client.chat.post({ text: "1" });
+    client.chat.post({ text: "2" });
+    socket.readyState = 1;
+    socket.dispatchEvent(new Event("open"));
+    client.chat.post({ text: "3" });
+    assert.equal(socket.sent.length, 0);
+    socket.welcome();
+    assert.deepEqual(socket.sent.map(({ payload }) => payload.text), ["1", "2", "3"]);
+  });
+
+  test("time out by their own clock, certainly unsent, and are not sent later", async () => {
+    const { client, clock, socket } = await connecting(zocket);
+    const asked = outcome(client.whoami({ timeout: 100 }));
+    await clock.advance(100);
+    assert.deepEqual([asked.error.code, asked.error.sent], ["TIMEOUT", "no"]);
+    socket.welcome();
+    assert.equal(socket.sent.length, 0);
+  });
+
+  test("are refused beyond the queue's bound", async () => {
+    const { client } = await connecting(zocket, { maxQueued: 1 });
+    const first = outcome(client.whoami());
+    const error = await client.whoami().catch((error) => error);
+    assert.deepEqual([error.code, error.sent], ["OVERLOADED", "no"]);
+    assert.equal(first.state, "pending");
+  });
+
+  test("go out behind those that onOpen's listeners make", async () => {
+    const { client, socket } = await connecting(zocket);
+    client.chat.post({ text: "needs a room" });
+    client.onOpen(() => void client.whoami());
+    socket.welcome();
+    assert.deepEqual(socket.sent.map(({ type }) => type), ["whoami", "chat.post"]);
+  });
+
+  test("outlive failed attempts", async () => {
+    const it = await connecting(zocket);
+    const asked = outcome(it.client.whoami());
+    it.socket.end(1006);
+    await it.clock.advance(500);
+    assert.equal(asked.state, "pending");
+    it.socket.welcome();
+    assert.equal(it.socket.sent[0].type, "whoami");
+  });
+});
+
+describe("calls that the connection's end finds pending", () => {
+  test("are rejected at once where they were sent, as unknown", async () => {
+    const { client, socket } = await opened(zocket);
+    const asked = outcome(client.chat.post({ text: "a" }));
+    socket.end(1006);
+    await settled();
+    assert.deepEqual([asked.error.code, asked.error.sent], ["DISCONNECTED", "unknown"]);
+    assert.match(asked.error.message, /^chat\.post: the connection ended: 1006$/);
+  });
+
+  test("wait for the next connection where they were not", async () => {
+    const it = await opened(zocket);
+    it.socket.readyState = 2; // Closing: the socket would swallow it.
+    const asked = outcome(it.client.chat.post({ text: "a" }));
+    it.socket.end(1006);
+    await it.clock.advance(500);
+    assert.equal(asked.state, "pending");
+    it.socket.welcome();
+    it.socket.answer({ id: "m" });
+    await settled();
+    assert.deepEqual(asked.value, { id: "m" });
+  });
+
+  test("are all rejected by close(), and tell which were sent", async () => {
+    const it = await opened(zocket);
+    const sent = outcome(it.client.whoami());
+    it.socket.readyState = 2;
+    const unsent = outcome(it.client.whoami());
+    it.client.close();
+    await settled();
+    assert.deepEqual([sent.error.code, sent.error.sent], ["DISCONNECTED", "unknown"]);
+    assert.deepEqual([unsent.error.code, unsent.error.sent], ["DISCONNECTED", "no"]);
+  });
+
+  test("are all rejected by a final close", async () => {
+    const it = await opened(zocket);
+    it.socket.readyState = 2;
+    const unsent = outcome(it.client.whoami());
+    it.socket.end(3500, "banned");
+    await settled();
+    assert.deepEqual([unsent.error.code, unsent.error.sent], ["DISCONNECTED", "no"]);
+  });
+});
+
+test("a call of a closed client is rejected as CLOSED", async () => {
+  const { client } = await opened(zocket);
+  client.close();
+  const error = await client.whoami().catch((error) => error);
+  assert.deepEqual([error.code, error.sent], ["CLOSED", "no"]);
+});
+
+describe("unhandled rejections", () => {
+  test("do not come from forgotten calls that the connection, the time or a signal ended", async (t) => {
+    const seen = unhandledRejections(t);
+    const it = await opened(zocket, { maxQueued: 1 });
+    const controller = new AbortController();
+    it.client.chat.typing({});
+    it.client.chat.typing({}, { timeout: 1 });
+    it.client.chat.typing({}, { signal: controller.signal });
+    it.client.chat.typing.safe({}, { signal: controller.signal });
+    controller.abort();
+    await it.clock.advance(1);
+    it.socket.readyState = 2;
+    it.client.chat.typing({});
+    it.client.chat.typing({});
+    it.socket.end(1006);
+    it.client.close();
+    it.client.chat.typing({});
+    await settled();
+    await settled();
+    assert.deepEqual(seen, []);
+  });
+
+  test("do come from a forgotten call that the server refused: nothing fails in silence", () => {
+    // In a process of its own, for the test runner takes an unhandled rejection for a failed test.
+    const support = new URL("./support.mjs", import.meta.url).href;
+    const script = `
+      import { load, opened } from ${JSON.stringify(support)};
+      const { client, socket } = await opened(await load());
+      client.chat.typing({});
+      socket.receive({ type: "__rpc_err", rpcId: 1, error: { code: "FORBIDDEN", message: "no" } });`;
+    const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" });
+    assert.notEqual(status, 0);
+    assert.match(stderr, /ZocketError: no[^]*FORBIDDEN/);
+  });
+
+  test("do not come from headers that fail", async (t) => {
+    const seen = unhandledRejections(t);
+    const { client } = await connecting(zocket, { headers: () => Promise.reject(new Error("no token")) });
+    assert.match(client.lastError.message, /no token/);
+    assert.deepEqual(seen, []);
+    client.close();
+  });
+});
+
+describe("errors as values", () => {
+  test("safe gives data or the error", async () => {
+    const { client, socket } = await opened(zocket);
+    const first = client.chat.post.safe({ text: "a" });
+    socket.answer({ id: "m" });
+    assert.deepEqual(await first, { ok: true, data: { id: "m" }, error: undefined });
+    const second = client.chat.post.safe({ text: "a" });
+    socket.receive({ type: "__rpc_err", rpcId: 2, error: { code: "ROOM_FULL", message: "full" } });
+    const result = await second;
+    assert.equal(result.ok, false);
+    assert.equal(result.error.code, "ROOM_FULL");
+  });
+
+  test("isZocketError knows whose error it is", async () => {
+    const { client } = await opened(zocket);
+    const error = new ZocketError("ROOM_FULL", "full", { route: "chat.post" });
+    assert.equal(isZocketError(error), true);
+    assert.equal(isZocketError(client.chat.post, error), true);
+    assert.equal(isZocketError(client.whoami, error), false);
+    assert.equal(isZocketError(new Error("other")), false);
+    assert.equal(isZocketError(client.chat.post, undefined), false);
+  });
+});
+
+describe("the option validate", () => {
+  const issues = [{ path: ["text"], code: "custom", message: "no" }];
+  const validate = (route, direction) => (`${route} ${direction}` in refused ? issues : undefined);
+  let refused = {};
+
+  test("keeps an input with issues from being sent", async () => {
+    refused = { "chat.post input": true };
+    const { client, socket } = await opened(zocket, { dev: true, validate });
+    const error = await client.chat.post({ text: "" }).catch((error) => error);
+    assert.deepEqual([error.code, error.issues], ["BAD_REQUEST", issues]);
+    assert.equal(socket.sent.length, 0);
+  });
+
+  test("tells onError of outputs and events with issues, and delivers them", async () => {
+    refused = { "whoami output": true, "chat.message event": true };
+    const { client, socket } = await opened(zocket, { dev: true, validate });
+    const told = [];
+    client.onError((error) => told.push([error.code, error.route]));
+    const heard = [];
+    client.on.chat.message((message) => heard.push(message));
+    const asked = client.whoami();
+    socket.answer({ odd: true });
+    assert.deepEqual(await asked, { odd: true });
+    socket.receive({ type: "chat.message", payload: 7 });
+    assert.deepEqual(heard, [7]);
+    assert.deepEqual(told, [["INVALID_PAYLOAD", "whoami"], ["INVALID_PAYLOAD", "chat.message"]]);
+  });
+
+  test("is not asked in production", async () => {
+    refused = { "chat.post input": true };
+    const { client, socket } = await opened(zocket, { dev: false, validate });
+    client.chat.post({ text: "" });
+    assert.equal(socket.sent.length, 1);
+  });
+
+  test("disturbs nothing when it throws", async (t) => {
+    const reported = consoleOf(t, "error");
+    const { client, socket } = await opened(zocket, { dev: true, validate: () => { throw new Error("broken"); } });
+    client.chat.post({ text: "a" });
+    assert.equal(socket.sent.length, 1);
+    assert.equal(reported.length, 1);
+  });
+});

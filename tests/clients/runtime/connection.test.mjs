@@ -1,0 +1,364 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { FakeClock, client as connecting, consoleOf, fakeWebSocket, load, opened, replace, settled } from "./support.mjs";
+
+const zocket = await load();
+
+/** A page: the events that wake a client. */
+function page(t) {
+  const window = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) replace(t, globalThis, name, window[name].bind(window));
+  const document = replace(t, globalThis, "document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
+  return { window, document };
+}
+
+describe("connecting", () => {
+  test("offers the subprotocol, and sends headers and version as query parameters", async () => {
+    const { socket } = await connecting(zocket, { headers: { name: "Ann & Bob", role: undefined } });
+    assert.deepEqual(socket.protocols, ["zocket.v1.json"]);
+    assert.deepEqual([...socket.url.searchParams], [["name", "Ann & Bob"], ["x-zocket-version", "0.1.0"]]);
+  });
+
+  test("maps http to ws, keeps the query, drops the fragment", async () => {
+    for (const [given, expected] of [
+      ["http://a/ws?room=1#x", "ws://a/ws?room=1&name=n&x-zocket-version=0.1.0"],
+      ["https://a/ws", "wss://a/ws?name=n&x-zocket-version=0.1.0"],
+      [new URL("wss://a:8/ws"), "wss://a:8/ws?name=n&x-zocket-version=0.1.0"],
+    ]) {
+      const WebSocket = fakeWebSocket();
+      const client = zocket.createClient(given, { headers: { name: "n" }, WebSocket, clock: new FakeClock() });
+      await settled();
+      assert.equal(WebSocket.last.url.href, expected);
+      client.close();
+    }
+  });
+
+  test("takes a relative URL in a page", async (t) => {
+    replace(t, globalThis, "location", { href: "https://app.example/chat/?q#f", hostname: "app.example" });
+    const WebSocket = fakeWebSocket();
+    zocket.createClient("/ws", { headers: { name: "n" }, WebSocket, clock: new FakeClock() });
+    await settled();
+    assert.equal(WebSocket.last.url.origin + WebSocket.last.url.pathname, "wss://app.example/ws");
+  });
+
+  test("throws at once what can never work", (t) => {
+    replace(t, globalThis, "WebSocket", undefined);
+    assert.throws(() => zocket.createClient("/ws", { headers: { name: "n" } }), TypeError);
+    assert.throws(() => zocket.createClient("ws://a", { headers: { name: "n" } }), /options\.WebSocket/);
+  });
+
+  test("is open when the welcome has come, and tells so", async () => {
+    const { client, socket } = await connecting(zocket);
+    const seen = [];
+    client.onStatus((status) => seen.push(status));
+    client.onOpen((open) => seen.push(open));
+    assert.equal(client.status, "connecting");
+    socket.readyState = 1;
+    socket.dispatchEvent(new Event("open"));
+    assert.equal(client.status, "connecting");
+    socket.welcome({ clientId: "me" });
+    assert.equal(client.status, "open");
+    assert.equal(client.clientId, "me");
+    assert.deepEqual(seen, ["open", { clientId: "me" }]);
+  });
+
+  test("asks for the headers at each attempt, and waits for them", async () => {
+    let asked = 0;
+    const it = await connecting(zocket, { headers: async () => ({ name: `token ${++asked}` }) });
+    it.socket.end(1006);
+    await it.clock.advance(500);
+    assert.deepEqual(it.WebSocket.all.map(({ url }) => url.searchParams.get("name")), ["token 1", "token 2"]);
+  });
+
+  test("is tried again where the headers can't be had", async () => {
+    let asked = 0;
+    const it = await connecting(zocket, { headers: () => { if (!asked++) throw new Error("no token"); return { name: "n" }; } });
+    assert.equal(it.WebSocket.all.length, 0);
+    assert.equal(it.client.lastError.cause.message, "no token");
+    await it.clock.advance(500);
+    assert.equal(it.WebSocket.all.length, 1);
+  });
+
+  test("has a time limit, which covers the headers and the welcome", async () => {
+    const hanging = await connecting(zocket, { headers: () => new Promise(() => {}), connectTimeout: 100 });
+    await hanging.clock.advance(100);
+    assert.equal(hanging.client.lastError.code, "TIMEOUT");
+
+    const it = await connecting(zocket, { connectTimeout: 100 });
+    const told = [];
+    it.client.onError(({ code }) => told.push(code));
+    it.socket.readyState = 1;
+    await it.clock.advance(100);
+    assert.deepEqual(told, ["TIMEOUT"]);
+    assert.ok(it.socket.closedWith);
+    await it.clock.advance(500);
+    assert.equal(it.WebSocket.all.length, 2);
+  });
+
+  test("waits for reconnect() where the options say so", async () => {
+    const it = await connecting(zocket, { autoConnect: false });
+    assert.equal(it.WebSocket.all.length, 0);
+    assert.equal(it.client.status, "connecting");
+    it.client.whoami();
+    it.client.reconnect();
+    await settled();
+    it.socket.welcome();
+    assert.equal(it.socket.sent.length, 1);
+  });
+
+  test("keeps what the WebSocket tells of its failure", async () => {
+    const { client, socket } = await connecting(zocket);
+    socket.dispatchEvent(Object.assign(new Event("error"), { message: "Unexpected server response: 401" }));
+    socket.end(1006);
+    assert.match(client.lastError.message, /1006 Unexpected server response: 401/);
+  });
+});
+
+describe("the contract's hash", () => {
+  test("is compared in development, and warned of once", async (t) => {
+    const warned = consoleOf(t, "warn");
+    const it = await connecting(zocket, { dev: true });
+    it.socket.welcome({ contract: "other" });
+    it.socket.end(1006);
+    await it.clock.advance(500);
+    it.socket.welcome({ contract: "other" });
+    assert.equal(warned.length, 1);
+    assert.match(warned[0][0], /other.*9f2c64/);
+  });
+
+  test("is not warned of where it is the same, or in production", async (t) => {
+    const warned = consoleOf(t, "warn");
+    (await connecting(zocket, { dev: true })).socket.welcome();
+    (await connecting(zocket, { dev: false })).socket.welcome({ contract: "other" });
+    replace(t, process.env, "NODE_ENV", "production");
+    (await connecting(zocket, { dev: undefined })).socket.welcome({ contract: "other" });
+    assert.deepEqual(warned, []);
+    replace(t, globalThis, "location", { href: "http://localhost/", hostname: "localhost" });
+    (await connecting(zocket, { dev: undefined })).socket.welcome({ contract: "other" });
+    assert.equal(warned.length, 1);
+  });
+});
+
+describe("coming back", () => {
+  /** Fails `times` attempts; gives what each waited. */
+  async function waits(it, times) {
+    const seen = [];
+    for (let n = 0; n < times; n++) {
+      it.socket.end(1006);
+      const [timer] = it.clock.timers.values();
+      seen.push(timer.ms);
+      await it.clock.advance(timer.ms);
+    }
+    return seen;
+  }
+
+  test("waits from the floor up to a ceiling that doubles, up to the cap", async () => {
+    const low = await connecting(zocket);
+    assert.deepEqual(await waits(low, 8), [500, 500, 500, 500, 500, 500, 500, 500]);
+    const high = await connecting(zocket);
+    high.clock.nextRandom = 1;
+    assert.deepEqual(await waits(high, 8), [1000, 2000, 4000, 8000, 16000, 30000, 30000, 30000]);
+    const own = await connecting(zocket, { backoff: { floor: 10, cap: 30 } });
+    own.clock.nextRandom = 0.5;
+    assert.deepEqual(await waits(own, 3), [15, 20, 20]);
+  });
+
+  test("does not begin anew with a connection that only opened", async () => {
+    const it = await connecting(zocket);
+    it.clock.nextRandom = 1;
+    await waits(it, 2);
+    it.socket.welcome();
+    await it.clock.advance(4999);
+    assert.deepEqual(await waits(it, 1), [4000]);
+  });
+
+  test("begins anew after a connection that lived five seconds", async () => {
+    const it = await connecting(zocket);
+    it.clock.nextRandom = 1;
+    await waits(it, 3);
+    it.socket.welcome();
+    await it.clock.advance(5000);
+    assert.deepEqual(await waits(it, 1), [1000]);
+  });
+
+  test("begins anew after a connection that answered", async () => {
+    const it = await connecting(zocket);
+    it.clock.nextRandom = 1;
+    await waits(it, 3);
+    it.socket.welcome();
+    it.client.whoami();
+    it.socket.answer({});
+    assert.deepEqual(await waits(it, 1), [1000]);
+  });
+
+  test("is spread out further after a server that goes away or restarts", async () => {
+    for (const code of [1001, 1012]) {
+      const it = await opened(zocket);
+      await it.clock.advance(5000);
+      it.clock.nextRandom = 1;
+      it.socket.end(code, "going-away");
+      assert.equal([...it.clock.timers.values()][0].ms, 4000);
+    }
+  });
+
+  for (const [code, reason] of [
+    [1000, ""], [1001, "going-away"], [1002, "protocol-error"], [1005, ""], [1006, ""], [1007, "invalid-utf-8"],
+    [1009, "message-too-large"], [1011, "unavailable"], [1012, ""], [1013, ""], [3001, "stalled"], [3499, ""], [4000, "mine"],
+    [1008, "OVERLOADED"], [1008, "TOO_MANY_REQUESTS"],
+  ]) {
+    test(`happens after ${code} ${reason}`, async () => {
+      const it = await opened(zocket);
+      const closed = [];
+      it.client.onClose((close) => closed.push(close));
+      it.socket.end(code, reason);
+      assert.equal(it.client.status, "reconnecting");
+      assert.deepEqual(closed, [{ code, reason, final: false }]);
+      await it.clock.advance(500);
+      it.socket.welcome();
+      assert.equal(it.client.status, "open");
+      assert.equal(it.client.lastError, undefined);
+    });
+  }
+
+  for (const [code, reason] of [[3500, "banned"], [3999, ""], [1008, "UNAUTHORIZED"], [1008, "ROOM_GONE"], [1008, ""]]) {
+    test(`does not happen after ${code} ${reason}`, async () => {
+      const it = await opened(zocket);
+      await it.clock.advance(5000);
+      const closed = [];
+      it.client.onClose((close) => closed.push(close));
+      it.socket.end(code, reason);
+      assert.equal(it.client.status, "closed");
+      assert.deepEqual(closed, [{ code, reason, final: true }]);
+      assert.equal(it.clock.timers.size, 0);
+      assert.match(it.client.lastError.message, new RegExp(`${code}`));
+    });
+  }
+
+  test("can be called off or for by a listener of onClose", async () => {
+    const kicked = await opened(zocket);
+    kicked.client.onClose(({ code }) => code === 4001 && kicked.client.close());
+    kicked.socket.end(4001);
+    assert.equal(kicked.client.status, "closed");
+    const revived = await opened(zocket);
+    revived.client.onClose(({ final }) => final && revived.client.reconnect());
+    revived.socket.end(1008, "UNAUTHORIZED");
+    await settled();
+    assert.equal(revived.client.status, "connecting");
+    assert.equal(revived.WebSocket.all.length, 2);
+  });
+});
+
+describe("close()", () => {
+  test("closes by 1000, tells, and leaves nothing to run", async () => {
+    const it = await opened(zocket);
+    const seen = [];
+    it.client.onStatus((status) => seen.push(status));
+    it.client.onClose((close) => seen.push(close));
+    it.client.close();
+    it.client.close();
+    assert.deepEqual(it.socket.closedWith, { code: 1000 });
+    assert.deepEqual(seen, ["closed", { code: 1000, reason: "", final: true }]);
+    assert.equal(it.clock.timers.size, 0);
+    it.socket.end(1000);
+    assert.equal(it.client.status, "closed");
+  });
+
+  test("calls off an attempt, even while its headers are awaited", async () => {
+    let give;
+    const it = await connecting(zocket, { headers: () => new Promise((resolve) => (give = resolve)) });
+    it.client.close();
+    give({ name: "n" });
+    await settled();
+    assert.equal(it.WebSocket.all.length, 0);
+    assert.equal(it.clock.timers.size, 0);
+  });
+
+  test("calls off the wait for the next attempt", async () => {
+    const it = await opened(zocket);
+    it.socket.end(1006);
+    it.client.close();
+    await it.clock.advance(60_000);
+    assert.equal(it.WebSocket.all.length, 1);
+  });
+});
+
+describe("reconnect()", () => {
+  test("takes the place of the wait", async () => {
+    const it = await opened(zocket);
+    it.socket.end(1006);
+    it.client.reconnect();
+    await settled();
+    assert.equal(it.WebSocket.all.length, 2);
+    await it.clock.advance(9000);
+    assert.equal(it.WebSocket.all.length, 2);
+  });
+
+  test("takes the place of an open connection, of which nothing is heard any more", async () => {
+    const it = await opened(zocket);
+    const old = it.socket;
+    const heard = [];
+    it.client.on.chat.message((message) => heard.push(message));
+    it.client.onClose(({ reason }) => heard.push(reason));
+    const asked = it.client.whoami().catch(({ code }) => code);
+    it.client.reconnect();
+    assert.equal(await asked, "DISCONNECTED");
+    assert.equal(it.client.status, "reconnecting");
+    await settled();
+    old.receive({ type: "chat.message", payload: "old" });
+    old.receive({ type: "__welcome", payload: { clientId: "old" } });
+    old.end(1006);
+    assert.deepEqual(heard, ["reconnect"]);
+    assert.equal(it.client.status, "reconnecting");
+    it.socket.welcome({ clientId: "new" });
+    old.end(3500);
+    assert.equal(it.client.clientId, "new");
+    assert.equal(it.client.status, "open");
+  });
+
+  test("opens a closed client again", async () => {
+    const it = await opened(zocket);
+    it.client.close();
+    it.client.reconnect();
+    assert.equal(it.client.status, "connecting");
+    await settled();
+    it.socket.welcome();
+    assert.equal(it.client.status, "open");
+  });
+});
+
+describe("a page", () => {
+  for (const wake of ["online", "pageshow", "visibilitychange"]) {
+    test(`that tells ${wake} wakes the client at once`, async (t) => {
+      const { window, document } = page(t);
+      const it = await opened(zocket);
+      it.socket.end(1006);
+      (wake === "visibilitychange" ? document : window).dispatchEvent(new Event(wake));
+      await settled();
+      assert.equal(it.WebSocket.all.length, 2);
+      it.client.close();
+    });
+  }
+
+  test("that becomes hidden does not", async (t) => {
+    const { document } = page(t);
+    const it = await opened(zocket);
+    it.socket.end(1006);
+    document.visibilityState = "hidden";
+    document.dispatchEvent(new Event("visibilitychange"));
+    await settled();
+    assert.equal(it.WebSocket.all.length, 1);
+    it.client.close();
+  });
+
+  test("does not disturb a connection, an attempt or a closed client", async (t) => {
+    const { window } = page(t);
+    const it = await connecting(zocket);
+    window.dispatchEvent(new Event("online"));
+    it.socket.welcome();
+    window.dispatchEvent(new Event("online"));
+    it.client.close();
+    window.dispatchEvent(new Event("online"));
+    await settled();
+    assert.equal(it.WebSocket.all.length, 1);
+  });
+});

@@ -1,0 +1,132 @@
+// A clock that is moved by hand, and a WebSocket that the test plays the server of.
+
+/** Lets everything run that waits for nothing but its turn. */
+export const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+export class FakeClock {
+  now = 0;
+  waits = [];
+  timers = new Map();
+  nextRandom = 0;
+  #lastId = 0;
+  setTimeout(run, ms) {
+    this.timers.set(++this.#lastId, { run, at: this.now + ms, ms });
+    return this.#lastId;
+  }
+  clearTimeout(id) {
+    this.timers.delete(id);
+  }
+  random() {
+    return this.nextRandom;
+  }
+  /** Moves on, and runs what falls due, in order. */
+  async advance(ms) {
+    const end = this.now + ms;
+    for (;;) {
+      const due = [...this.timers].filter(([, { at }]) => at <= end).sort(([, a], [, b]) => a.at - b.at)[0];
+      if (!due) break;
+      const [id, { at, run }] = due;
+      this.now = at;
+      this.timers.delete(id);
+      run();
+      await settled();
+    }
+    this.now = end;
+    await settled();
+  }
+}
+
+/** A class of WebSockets that keeps its instances. */
+export function fakeWebSocket() {
+  return class FakeWebSocket extends EventTarget {
+    static all = [];
+    static get last() {
+      return this.all.at(-1);
+    }
+    readyState = 0;
+    sent = [];
+    closedWith = undefined;
+    constructor(url, protocols) {
+      super();
+      this.url = new URL(url);
+      this.protocols = protocols;
+      FakeWebSocket.all.push(this);
+    }
+    send(text) {
+      this.sent.push(JSON.parse(text));
+    }
+    close(code) {
+      this.closedWith ??= { code };
+      this.readyState = 2;
+    }
+    // The server's side:
+    receive(frame) {
+      this.receiveText(JSON.stringify(frame));
+    }
+    receiveText(data) {
+      this.dispatchEvent(Object.assign(new Event("message"), { data }));
+    }
+    welcome({ clientId = "c1", contract = "9f2c64", limits = { message: 1024 } } = {}) {
+      this.readyState = 1;
+      this.dispatchEvent(new Event("open"));
+      this.receive({ type: "__welcome", payload: { clientId, contract, limits } });
+    }
+    answer(payload, rpcId = this.sent.at(-1).rpcId) {
+      this.receive({ type: "__rpc_res", payload, rpcId });
+    }
+    end(code, reason = "") {
+      this.readyState = 3;
+      this.dispatchEvent(Object.assign(new Event("close"), { code, reason }));
+    }
+  };
+}
+
+/** A client on a fake clock and a fake WebSocket; `opened` gives one whose connection is open. */
+export async function client(zocket, options = {}) {
+  const clock = new FakeClock();
+  const WebSocket = fakeWebSocket();
+  const made = zocket.createClient("ws://server/ws", { headers: { name: "Ann" }, dev: false, clock, WebSocket, ...options });
+  await settled();
+  return { client: made, clock, WebSocket, get socket() { return WebSocket.last; } };
+}
+
+export async function opened(zocket, options) {
+  const it = await client(zocket, options);
+  it.socket.welcome();
+  await settled();
+  return it;
+}
+
+/** What a promise came to, without waiting for it to. */
+export function outcome(promise) {
+  const seen = { state: "pending" };
+  promise.then(
+    (value) => Object.assign(seen, { state: "fulfilled", value }),
+    (error) => Object.assign(seen, { state: "rejected", error }),
+  );
+  return seen;
+}
+
+/** Replaces a member for one test. */
+export function replace(t, object, name, value) {
+  const had = Object.getOwnPropertyDescriptor(object, name);
+  Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: true });
+  t.after(() => (had ? Object.defineProperty(object, name, had) : delete object[name]));
+  return value;
+}
+
+/** Collects what goes to `console[method]`. */
+export function consoleOf(t, method) {
+  const lines = [];
+  replace(t, console, method, (...what) => lines.push(what));
+  return lines;
+}
+
+/** Collects unhandled rejections, which would end the process. */
+export function unhandledRejections(t) {
+  const seen = [];
+  const listener = (error) => seen.push(error);
+  process.on("unhandledRejection", listener);
+  t.after(() => process.off("unhandledRejection", listener));
+  return seen;
+}

@@ -1,0 +1,191 @@
+import "./dom";
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { StrictMode, act, useEffect, version } from "react";
+import type { ReactNode } from "react";
+import { createRoot } from "react-dom/client";
+import { renderToString } from "react-dom/server";
+import { createClient } from "zocket-fixture";
+import type { Options } from "zocket-fixture";
+import { ZocketProvider, useCall, useClient, useConnection, useEvent } from "zocket-fixture-react";
+import { FakeClock, fakeWebSocket, settled } from "./fakes.mjs";
+
+declare const REACT: string;
+
+function setUp() {
+  const WebSocket = fakeWebSocket();
+  const clock = new FakeClock();
+  const options: Options = { headers: { name: "Ann" }, WebSocket, clock, dev: false };
+  return { WebSocket, clock, options };
+}
+
+async function render(node: ReactNode) {
+  const container = document.createElement("div");
+  const root = createRoot(container);
+  const show = (next: ReactNode) => act(async () => (root.render(next), settled()));
+  await show(node);
+  return {
+    show,
+    get text() { return container.textContent; },
+    unmount: () => act(async () => (root.unmount(), settled())),
+  };
+}
+
+const say = (socket: any, text: string) =>
+  act(async () => socket.receive({ type: "chat.message", payload: { text, from: "Bob" } }));
+
+describe(`with ${REACT}`, () => {
+  test("is that React", () => assert.equal(version.startsWith("18."), REACT === "React 18"));
+
+  for (const [mode, Mode] of [["StrictMode", StrictMode], ["no StrictMode", ({ children }: { children: ReactNode }) => children]] as const) {
+    describe(`in ${mode}`, () => {
+      test("the provider makes one connection, and closes it when it is unmounted", async () => {
+        const { WebSocket, options } = setUp();
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}>x</ZocketProvider></Mode>);
+        assert.equal(WebSocket.all.length, 1);
+        WebSocket.last.welcome();
+        await view.unmount();
+        assert.deepEqual(WebSocket.last.closedWith, { code: 1000 });
+        assert.equal(WebSocket.all.length, 1);
+      });
+
+      test("the provider leaves a client that it was given open", async () => {
+        const { WebSocket, options } = setUp();
+        const client = createClient("ws://a/ws", options);
+        const view = await render(<Mode><ZocketProvider client={client}>x</ZocketProvider></Mode>);
+        WebSocket.last.welcome();
+        await view.unmount();
+        assert.equal(client.status, "open");
+        client.close();
+      });
+
+      test("another URL is another client", async () => {
+        const { WebSocket, options } = setUp();
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options} /></Mode>);
+        await view.show(<Mode><ZocketProvider url="ws://b/ws" options={options} /></Mode>);
+        assert.deepEqual(WebSocket.all.map((socket: any) => socket.url.host), ["a", "b"]);
+        assert.ok(WebSocket.all[0].closedWith);
+        await view.unmount();
+      });
+
+      test("headers of a later render count from the next attempt on", async () => {
+        const { WebSocket, clock, options } = setUp();
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options} /></Mode>);
+        await view.show(<Mode><ZocketProvider url="ws://a/ws" options={{ ...options, headers: { name: "Bob" } }} /></Mode>);
+        assert.equal(WebSocket.all.length, 1);
+        await act(async () => WebSocket.last.end(1006));
+        await act(() => clock.advance(500));
+        assert.equal(WebSocket.last.url.searchParams.get("name"), "Bob");
+        await view.unmount();
+      });
+
+      test("what children call in their effects is sent and answered", async () => {
+        const { WebSocket, options } = setUp();
+        const failed: unknown[] = [];
+        function Child() {
+          const client = useClient();
+          useEffect(() => void client.whoami().catch((error) => failed.push(error)), [client]);
+          return null;
+        }
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Child /></ZocketProvider></Mode>);
+        WebSocket.last.welcome();
+        assert.ok(WebSocket.last.sent.length >= 1);
+        assert.deepEqual(failed, []);
+        await view.unmount();
+      });
+
+      test("useConnection follows the connection", async () => {
+        const { WebSocket, clock, options } = setUp();
+        function Shown() {
+          const { status, clientId, lastError } = useConnection();
+          return <>{[status, clientId, lastError?.code].join(" ")}</>;
+        }
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
+        assert.equal(view.text, "connecting  ");
+        await act(async () => WebSocket.last.welcome());
+        assert.equal(view.text, "open c1 ");
+        await act(async () => WebSocket.last.end(1006));
+        assert.equal(view.text, "reconnecting c1 DISCONNECTED");
+        await act(() => clock.advance(500 + 10_000));
+        assert.equal(view.text, "reconnecting c1 TIMEOUT");
+        await view.unmount();
+      });
+
+      test("useEvent calls the handler of the last render once, and none after unmounting", async () => {
+        const { WebSocket, options } = setUp();
+        const client = createClient("ws://a/ws", options);
+        await settled();
+        WebSocket.last.welcome();
+        const heard: string[] = [];
+        let subscribed = 0;
+        const source = Object.assign((listener: any) => (subscribed++, client.on.chat.message(listener)), client.on.chat.message);
+        const Heard = ({ by }: { by: string }) => (useEvent(source, ({ text }) => void heard.push(`${by} ${text}`)), null);
+        const show = (by: string) => <Mode><Heard by={by} /></Mode>;
+        const view = await render(show("first"));
+        await say(WebSocket.last, "1");
+        const before = subscribed;
+        await view.show(show("second"));
+        await say(WebSocket.last, "2");
+        assert.equal(subscribed, before);
+        await view.unmount();
+        await say(WebSocket.last, "3");
+        assert.deepEqual(heard, ["first 1", "second 2"]);
+        client.close();
+      });
+
+      test("useCall shows what is pending, answered and refused, and forgets it", async () => {
+        const { WebSocket, options } = setUp();
+        const client = createClient("ws://a/ws", options);
+        await settled();
+        WebSocket.last.welcome();
+        let post!: ReturnType<typeof usePost>;
+        const usePost = () => useCall(client.chat.post);
+        const Form = () => ((post = usePost()), (<>{[post.pending, post.data?.id, post.error?.code].join(" ")}</>));
+        const view = await render(<Mode><Form /></Mode>);
+        const { call, reset } = post;
+        assert.equal(view.text, "false  ");
+        await act(async () => void call({ text: "a" }));
+        assert.equal(view.text, "true  ");
+        await act(async () => WebSocket.last.answer({ id: "m1" }));
+        assert.equal(view.text, "false m1 ");
+
+        await act(async () => void call({ text: "b" }));
+        await act(async () => WebSocket.last.receive({ type: "__rpc_err", rpcId: 2, error: { code: "ROOM_FULL", message: "" } }));
+        assert.equal(view.text, "false m1 ROOM_FULL");
+
+        // Of two, the later one counts, whichever is answered first.
+        await act(async () => (void call({ text: "c" }), void call({ text: "d" })));
+        await act(async () => WebSocket.last.answer({ id: "m4" }, 4));
+        await act(async () => WebSocket.last.answer({ id: "m3" }, 3));
+        assert.equal(view.text, "false m4 ");
+
+        const controller = new AbortController();
+        await act(async () => void call({ text: "e" }, { signal: controller.signal }));
+        await act(async () => controller.abort());
+        assert.equal(view.text, "false m4 ");
+
+        await act(async () => reset());
+        assert.equal(view.text, "false  ");
+        assert.equal(post.call, call);
+        assert.equal(post.reset, reset);
+
+        await act(async () => void call({ text: "f" }));
+        await view.unmount();
+        await act(async () => WebSocket.last.answer({ id: "m6" }));
+        client.close();
+      });
+    });
+  }
+
+  test("a server renders without connecting", () => {
+    const { WebSocket, options } = setUp();
+    const Shown = () => <>{useConnection().status}</>;
+    assert.equal(renderToString(<ZocketProvider url="/ws" options={options}><Shown /></ZocketProvider>), "connecting");
+    assert.equal(WebSocket.all.length, 0);
+  });
+
+  test("useClient without a provider says what is missing", () => {
+    const Child = () => (useClient(), null);
+    assert.throws(() => renderToString(<Child />), /needs a <ZocketProvider>/);
+  });
+});

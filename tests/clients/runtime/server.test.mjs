@@ -1,0 +1,159 @@
+// Against WebSockets: a server that the test plays by means of `ws`, and the chat example.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import WebSocket, { WebSocketServer } from "ws";
+import { load, settled } from "./support.mjs";
+
+const zocket = await load();
+
+/** Becomes true, or the test's own time limit strikes. */
+const status = (client, wanted) =>
+  new Promise((resolve) => {
+    if (client.status === wanted) return resolve();
+    const off = client.onStatus((now) => now === wanted && (off(), resolve()));
+  });
+
+async function serve(t, { port = 0, answer = () => ({}), welcome = true } = {}) {
+  const server = new WebSocketServer({ port, handleProtocols: (offered) => offered.has("zocket.v1.json") && "zocket.v1.json" });
+  await once(server, "listening");
+  server.on("connection", (socket) => {
+    if (welcome) socket.send(JSON.stringify({ type: "__welcome", payload: { clientId: "c", contract: "9f2c64", limits: { message: 1e6 } } }));
+    socket.on("message", (text) => {
+      const { type, payload, rpcId } = JSON.parse(text);
+      socket.send(JSON.stringify({ rpcId, type: "__rpc_res", ...answer(type, payload, socket) }));
+    });
+  });
+  const close = () => {
+    for (const socket of server.clients) socket.terminate();
+    return new Promise((resolve) => server.close(resolve));
+  };
+  t.after(close);
+  return { server, close, port: server.address().port };
+}
+
+const create = (t, port, options) => {
+  const client = zocket.createClient(`http://127.0.0.1:${port}/ws`, {
+    headers: { name: "Ann" }, WebSocket, dev: false, backoff: { floor: 1, cap: 10 }, ...options,
+  });
+  t.after(() => client.close());
+  return client;
+};
+
+describe("over a WebSocket", { timeout: 20_000 }, () => {
+  test("a call is answered, and an event heard", async (t) => {
+    const { port } = await serve(t, {
+      answer: (_, payload, socket) => {
+        socket.send(JSON.stringify({ type: "chat.message", payload: { text: payload.text, from: "Ann" } }));
+        return { payload: { id: "m1" } };
+      },
+    });
+    const client = create(t, port);
+    const heard = client.on.chat.message[Symbol.asyncIterator]();
+    assert.deepEqual(await client.chat.post({ text: "hi" }), { id: "m1" });
+    assert.deepEqual((await heard.next()).value, { text: "hi", from: "Ann" });
+  });
+
+  test("the client comes back when the server does", async (t) => {
+    const first = await serve(t);
+    const client = create(t, first.port);
+    await status(client, "open");
+    await first.close();
+    await status(client, "reconnecting");
+    const asked = client.whoami();
+    await serve(t, { port: first.port, answer: () => ({ payload: { name: "Ann" } }) });
+    assert.deepEqual(await asked, { name: "Ann" });
+  });
+
+  test("a refused handshake is told, and tried again", async (t) => {
+    const server = new WebSocketServer({ port: 0, verifyClient: (_, answer) => answer(false, 401) });
+    await once(server, "listening");
+    t.after(() => server.close());
+    const client = create(t, server.address().port);
+    const [first] = await new Promise((resolve) => {
+      const told = [];
+      client.onError((error) => told.push(error) === 2 && resolve(told));
+    });
+    assert.equal(first.code, "DISCONNECTED");
+    assert.match(first.message, /401/);
+  });
+
+  test("a server that never welcomes is given up", async (t) => {
+    const { port } = await serve(t, { welcome: false });
+    const client = create(t, port, { connectTimeout: 50 });
+    const error = await new Promise((resolve) => client.onError(resolve));
+    assert.equal(error.code, "TIMEOUT");
+  });
+
+  test("closing while the socket is being opened disturbs nothing", async (t) => {
+    const { port, server } = await serve(t);
+    const client = create(t, port);
+    await settled();
+    client.close();
+    client.reconnect();
+    await status(client, "open");
+    assert.equal(client.status, "open");
+    client.close();
+    await Promise.all([...server.clients].map((socket) => once(socket, "close")));
+  });
+});
+
+describe("against the chat example, by the client that it exports", { timeout: 20_000 }, () => {
+  const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
+  let chat, server, url;
+
+  before(async () => {
+    const folder = mkdtempSync(join(tmpdir(), "zocket-chat-"));
+    execFileSync(binary, ["--export", folder]);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
+    server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+    for await (const line of createInterface({ input: server.stderr })) {
+      url = /chat on http:(\S+)/.exec(line)?.[1];
+      if (url) break;
+    }
+    server.stderr.resume();
+  });
+  after(() => server.kill());
+
+  const connect = (t, name) => {
+    const client = chat.createClient(`ws:${url}/ws`, { headers: { name }, WebSocket, dev: false });
+    t.after(() => client.close());
+    return client;
+  };
+
+  test("two clients chat, and the welcome names the contract that the client was made from", async (t) => {
+    const [ann, bob] = [connect(t, "Ann"), connect(t, "Bob")];
+    await ann.chat.join({ roomId: "lobby" });
+    assert.equal((await bob.chat.join({ roomId: "lobby" })).members, 2);
+    const heard = ann.on.chat.message[Symbol.asyncIterator]();
+    const { id } = await bob.chat.post({ roomId: "lobby", text: "hi" });
+    const { value } = await heard.next();
+    assert.deepEqual([value.id, value.text, value.from], [id, "hi", "Bob"]);
+    assert.equal(await bob.chat.typing({ roomId: "lobby", isTyping: true }), undefined);
+    assert.equal((await ann.whoami()).clientId, ann.clientId);
+  });
+
+  test("refusals carry their code and their issues", async (t) => {
+    const ann = connect(t, "Ann");
+    const { error } = await ann.chat.post.safe({ roomId: "", text: 7 });
+    assert.equal(error.code, "BAD_REQUEST");
+    assert.deepEqual(error.issues.map(({ path }) => path.join(".")).sort(), ["roomId", "text"]);
+    assert.equal((await ann.admin.announce.safe({ text: "x" })).error.code, "FORBIDDEN");
+  });
+
+  test("thousands of calls a second go through one connection", async (t) => {
+    const ann = connect(t, "Ann");
+    await ann.whoami();
+    const calls = 5000;
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: calls }, () => ann.whoami()));
+    t.diagnostic(`${Math.round(calls / ((performance.now() - begun) / 1000))} calls a second, pipelined`);
+  });
+});
