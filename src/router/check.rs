@@ -1,0 +1,177 @@
+//! In what a router may contradict itself.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use zocket_layers::Hub;
+
+use super::{
+    Declaration, Incoming, Place, Router,
+    service::{Entry, RouterService},
+};
+
+/// What generated clients have beside the routes, and what would make a promise of them.
+const CLIENT_MEMBERS: [&str; 12] = [
+    "on",
+    "onOpen",
+    "onClose",
+    "onError",
+    "onStatus",
+    "close",
+    "reconnect",
+    "status",
+    "lastError",
+    "clientId",
+    "constructor",
+    "then",
+];
+
+impl<C> Router<C> {
+    /// Whether its effects go to this hub.
+    pub(super) fn is_of(&self, hub: &Arc<dyn Hub>) -> bool {
+        std::ptr::addr_eq(Arc::as_ptr(&self.hub), Arc::as_ptr(hub))
+    }
+
+    /// [`build`](Self::build) for the app that has this hub.
+    pub(crate) fn build_for(
+        mut self,
+        hub: &Arc<dyn Hub>,
+    ) -> Result<(RouterService, Vec<&'static str>), RouterError> {
+        if !self.is_of(hub) {
+            let problem = "it was made by another app, whose clients its effects would go to";
+            self.problems.push(problem.to_owned());
+        }
+        self.build()
+    }
+
+    /// Checks the contract.
+    pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
+        let Self {
+            incoming,
+            outgoing,
+            nests,
+            mut problems,
+            ..
+        } = self.apply_layers();
+
+        let mut routes = HashMap::<String, (Entry, Place)>::with_capacity(incoming.len());
+        for Incoming {
+            path, place, entry, ..
+        } in incoming
+        {
+            if let Some((_, first)) = routes.get(&path) {
+                problems.push(format!("route `{path}` is declared twice: {first} and {place}"));
+            } else {
+                routes.insert(path, (entry, place));
+            }
+        }
+        // Clients nest routes as their names do: a name is a call, or holds others.
+        for (path, (_, place)) in &routes {
+            let first = path.split('.').next().unwrap_or(path);
+            if CLIENT_MEMBERS.contains(&first) {
+                problems.push(format!(
+                    "route `{path}` ({place}) would hide the member `{first}` that clients have"
+                ));
+            }
+            for (end, _) in path.match_indices('.') {
+                // Told below, of the nest.
+                let is_nest = nests.iter().any(|(nest, _)| *nest == path[..end]);
+                if let Some((_, prefix)) = routes.get(&path[..end]).filter(|_| !is_nest) {
+                    problems.push(format!(
+                        "route `{}` ({prefix}) is a prefix of route `{path}` ({place})",
+                        &path[..end]
+                    ));
+                }
+            }
+        }
+        for (path, place) in nests {
+            if let Some((_, route)) = routes.get(&path) {
+                problems.push(format!(
+                    "`{path}` is a route ({route}) and the prefix of a nest ({place})"
+                ));
+            }
+        }
+        let mut events = HashMap::<&str, Declaration>::with_capacity(outgoing.len());
+        for declaration in outgoing {
+            let Declaration {
+                event_type,
+                prefix,
+                place,
+                ..
+            } = &declaration;
+            if !prefix.is_empty()
+                && event_type
+                    .strip_prefix(prefix)
+                    .is_none_or(|rest| !rest.starts_with('.'))
+            {
+                problems.push(format!(
+                    "outgoing `{event_type}` ({place}) is not under the prefix `{prefix}` that its router is nested at"
+                ));
+            }
+            if let Some(first) = events.get(declaration.event_type) {
+                if first.rust_type != declaration.rust_type {
+                    problems.push(format!(
+                        "outgoing `{}` is declared as two types: `{}` ({}) and `{}` ({})",
+                        declaration.event_type,
+                        first.rust_type.0,
+                        first.place,
+                        declaration.rust_type.0,
+                        declaration.place
+                    ));
+                }
+            } else {
+                events.insert(declaration.event_type, declaration);
+            }
+        }
+        for (name, Declaration { place, .. }) in &events {
+            for (end, _) in name.match_indices('.') {
+                if let Some(prefix) = events.get(&name[..end]) {
+                    problems.push(format!(
+                        "outgoing `{}` ({}) is a prefix of outgoing `{name}` ({place})",
+                        &name[..end],
+                        prefix.place
+                    ));
+                }
+            }
+        }
+        // The maps have no order of their own.
+        problems.sort();
+        if !problems.is_empty() {
+            return Err(RouterError { problems });
+        }
+        let routes = routes
+            .into_iter()
+            .map(|(path, (entry, _))| (path, entry))
+            .collect();
+        Ok((
+            RouterService {
+                routes: Arc::new(routes),
+            },
+            events.into_keys().collect(),
+        ))
+    }
+}
+
+/// A router that contradicts itself. It displays every problem, with the places in the source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterError {
+    problems: Vec<String>,
+}
+
+impl RouterError {
+    /// Each problem in a sentence of its own.
+    #[must_use]
+    pub fn problems(&self) -> &[String] {
+        &self.problems
+    }
+}
+
+impl fmt::Display for RouterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the router contradicts itself")?;
+        self.problems
+            .iter()
+            .try_for_each(|problem| write!(f, "\n- {problem}"))
+    }
+}
+
+impl std::error::Error for RouterError {}

@@ -1,0 +1,75 @@
+//! The contract of a router.
+
+use super::{Incoming, Router};
+use crate::contract::{Contract, Direction, Gatherer, IncomingContract, OutgoingContract};
+
+impl<C> Router<C> {
+    /// What the app receives and sends, with this router as its root: the types of its handlers, as data.
+    #[must_use]
+    pub fn contract(&self) -> Contract {
+        let mut gatherer = Gatherer::default();
+        let headers = gatherer.add("headers", Direction::Input, self.headers);
+        let incoming: Vec<_> = self
+            .incoming
+            .iter()
+            .map(|Incoming { path, traits, .. }| {
+                let input = traits
+                    .input
+                    .map(|schema| gatherer.add(path, Direction::Input, schema));
+                let output = traits
+                    .output
+                    .map(|schema| gatherer.add(path, Direction::Output, schema));
+                (path, traits, input, output)
+            })
+            .collect();
+        let outgoing: Vec<_> = self
+            .outgoing
+            .iter()
+            .map(|event| {
+                (
+                    event.event_type,
+                    gatherer.add(event.event_type, Direction::Output, event.schema),
+                )
+            })
+            .collect();
+
+        let (mut schemas, types) = gatherer.finish();
+        let headers = schemas.take(headers);
+        let incoming = incoming.into_iter().map(|(path, traits, input, output)| {
+            let mut errors: Vec<_> = traits.codes.iter().map(|code| code.as_str().to_owned()).collect();
+            errors.sort_unstable();
+            errors.dedup();
+            let doc = traits.doc.clone();
+            let input = input.map(|input| schemas.take(input));
+            let output = output.map(|output| schemas.take(output));
+            (
+                path.clone(),
+                IncomingContract {
+                    doc,
+                    input,
+                    output,
+                    errors,
+                },
+            )
+        });
+        let incoming = incoming.collect();
+        let outgoing = outgoing
+            .into_iter()
+            .map(|(name, payload)| {
+                (
+                    name.to_owned(),
+                    OutgoingContract {
+                        payload: schemas.take(payload),
+                    },
+                )
+            })
+            .collect();
+        Contract {
+            zocket: Contract::FORMAT,
+            headers,
+            incoming,
+            outgoing,
+            types,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The router: an app's contract, and the way of a message to its procedure.
+
+mod check;
+mod contract;
+mod service;
+
+use std::{
+    any::{TypeId, type_name},
+    fmt,
+    marker::PhantomData,
+    panic::Location,
+    sync::Arc,
+};
+
+use schemars::SchemaGenerator;
+use tower::{BoxError, Layer, Service};
+use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply};
+
+use self::service::Entry;
+pub use self::{check::RouterError, service::RouterService};
+use crate::{Endpoint, contract::SchemaOf, procedure::Traits, route::Route};
+
+/// What an app receives and sends, nested by module. Made by [`Zocket::router`](crate::Zocket::router), served by
+/// [`Zocket::serve`](crate::Zocket::serve), which refuses one that contradicts itself.
+pub struct Router<C> {
+    hub: Arc<dyn Hub>,
+    headers: SchemaOf,
+    incoming: Vec<Incoming>,
+    outgoing: Vec<Declaration>,
+    nests: Vec<(String, Place)>,
+    layers: Vec<Wrap>,
+    problems: Vec<String>,
+    context: PhantomData<fn(C)>,
+}
+
+/// Where something was declared.
+type Place = &'static Location<'static>;
+/// A layer for every route.
+type Wrap = Box<dyn Fn(Route) -> Route + Send + Sync>;
+
+struct Incoming {
+    path: String,
+    place: Place,
+    entry: Entry,
+    traits: Traits,
+}
+
+struct Declaration {
+    event_type: &'static str,
+    rust_type: (&'static str, TypeId),
+    place: Place,
+    schema: SchemaOf,
+    /// Of the nests that it came through.
+    prefix: String,
+}
+
+impl<C> Router<C> {
+    pub(crate) fn new(hub: Arc<dyn Hub>, headers: SchemaOf) -> Self {
+        Self {
+            hub,
+            headers,
+            incoming: Vec::new(),
+            outgoing: Vec::new(),
+            nests: Vec::new(),
+            layers: Vec::new(),
+            problems: Vec::new(),
+            context: PhantomData,
+        }
+    }
+
+    /// Declares a message that the app sends. What is not declared can't be sent.
+    #[must_use]
+    #[track_caller]
+    pub fn outgoing<O: Outgoing + 'static>(mut self) -> Self {
+        let place = Location::caller();
+        self.check_path("outgoing", O::TYPE, place);
+        let rust_type = (type_name::<O>(), TypeId::of::<O>());
+        self.outgoing.push(Declaration {
+            event_type: O::TYPE,
+            rust_type,
+            place,
+            schema: SchemaGenerator::subschema_for::<O>,
+            prefix: String::new(),
+        });
+        self
+    }
+
+    /// Declares a message that the app receives, by its dotted path, and what handles it.
+    #[must_use]
+    #[track_caller]
+    pub fn incoming<S>(mut self, path: &str, endpoint: Endpoint<C, S>) -> Self
+    where
+        S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let place = Location::caller();
+        self.check_path("route", path, place);
+        let Endpoint { service, traits, .. } = endpoint;
+        let fanout = FanoutLayer::new(self.hub.clone());
+        let fanout = if traits.atomic { fanout.atomic() } else { fanout };
+        let route = Route::with_codes(fanout.layer(service), traits.codes.clone());
+        let entry = Entry {
+            route,
+            concurrent: traits.concurrent,
+        };
+        self.incoming.push(Incoming {
+            path: path.to_owned(),
+            place,
+            entry,
+            traits,
+        });
+        self
+    }
+
+    /// Takes in a module's router: its routes under `prefix`, its outgoing messages, whose full names must begin
+    /// with `prefix`, and its layers around its own routes.
+    #[must_use]
+    #[track_caller]
+    pub fn nest(mut self, prefix: &str, router: Self) -> Self {
+        let place = Location::caller();
+        self.check_path("nest", prefix, place);
+        if !router.is_of(&self.hub) {
+            self.problems.push(format!(
+                "nest `{prefix}` ({place}) takes a router of another app, whose clients its effects would go to"
+            ));
+        }
+        let router = router.apply_layers();
+        let within = |path: String| {
+            if path.is_empty() {
+                prefix.to_owned()
+            } else {
+                format!("{prefix}.{path}")
+            }
+        };
+        self.incoming
+            .extend(router.incoming.into_iter().map(|incoming| Incoming {
+                path: within(incoming.path),
+                ..incoming
+            }));
+        self.outgoing
+            .extend(router.outgoing.into_iter().map(|declaration| Declaration {
+                prefix: within(declaration.prefix),
+                ..declaration
+            }));
+        self.nests.push((prefix.to_owned(), place));
+        self.nests.extend(
+            router
+                .nests
+                .into_iter()
+                .map(|(path, place)| (within(path), place)),
+        );
+        self.problems.extend(router.problems);
+        self
+    }
+
+    /// Puts a tower layer around each route of this router, outside of its fan-out. Its requests are raw
+    /// [`Message`]s, its responses [`Reply`]s. Of several, the first is the outermost.
+    #[must_use]
+    pub fn layer<L>(mut self, layer: L) -> Self
+    where
+        L: Layer<Route> + Send + Sync + 'static,
+        L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        <L::Service as Service<Message>>::Error: Into<BoxError>,
+        <L::Service as Service<Message>>::Future: Send,
+    {
+        self.layers
+            .push(Box::new(move |route| Route::new(layer.layer(route))));
+        self
+    }
+
+    /// The router as a tower service of its own, for a stack made by hand; an app's is made by
+    /// [`Zocket::serve`](crate::Zocket::serve).
+    ///
+    /// # Errors
+    /// Everything in which the router contradicts itself.
+    pub fn into_service(self) -> Result<RouterService, RouterError> {
+        self.build().map(|(service, _)| service)
+    }
+
+    fn apply_layers(mut self) -> Self {
+        // The last written is the innermost.
+        for layer in std::mem::take(&mut self.layers).into_iter().rev() {
+            for incoming in &mut self.incoming {
+                incoming.entry.route = layer(incoming.entry.route.clone());
+            }
+        }
+        self
+    }
+
+    fn check_path(&mut self, what: &str, path: &str, place: Place) {
+        if path.split('.').any(str::is_empty) {
+            self.problems
+                .push(format!("{what} `{path}` ({place}) has an empty segment"));
+        }
+        if path.starts_with("__") {
+            self.problems.push(format!(
+                "{what} `{path}` ({place}) begins with `__`, which is the protocol's own"
+            ));
+        }
+    }
+}
+
+impl<C> fmt::Debug for Router<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let incoming = self
+            .incoming
+            .iter()
+            .map(|incoming| &incoming.path)
+            .collect::<Vec<_>>();
+        let outgoing = self
+            .outgoing
+            .iter()
+            .map(|declaration| declaration.event_type)
+            .collect::<Vec<_>>();
+        f.debug_struct("Router")
+            .field("incoming", &incoming)
+            .field("outgoing", &outgoing)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,61 @@
+//! The way of a message to its route.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::Arc,
+    task::{Context as Task, Poll},
+};
+
+use tower::{BoxError, Service};
+use zocket_layers::{Code, Error, Message, Refusable, Reply};
+
+use crate::route::{Route, RouteFuture};
+
+/// A route, and how it is called.
+#[derive(Clone)]
+pub(super) struct Entry {
+    pub(super) route: Route,
+    pub(super) concurrent: bool,
+}
+
+/// Finds the route of each message. It is always ready: a route's readiness is awaited in the route's future.
+#[derive(Clone)]
+pub struct RouterService {
+    pub(super) routes: Arc<HashMap<String, Entry>>,
+}
+
+impl Service<Message> for RouterService {
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = Refusable<RouteFuture>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        let Some(entry) = self.routes.get(&*message.parts().route) else {
+            let route: String = message
+                .parts()
+                .route
+                .chars()
+                .take(100)
+                .flat_map(char::escape_debug)
+                .collect();
+            return Refusable::refused(Error::new(Code::NOT_FOUND, format!("no route `{route}`")));
+        };
+        if entry.concurrent {
+            message.parts().turn.give_up();
+        }
+        Refusable::inner(entry.route.run(message))
+    }
+}
+
+impl fmt::Debug for RouterService {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RouterService")
+            .field("routes", &self.routes.len())
+            .finish()
+    }
+}
