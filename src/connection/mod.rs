@@ -64,8 +64,9 @@ where
                 if session.wire() == Wire::Extended {
                     socket.send(welcome(client, &contract, &core.limits));
                 }
-                let driving =
-                    Driver::new(socket, session, opening, core.limits.clone()).run(departure.depart());
+                // Boxed: an idle connection need not carry what happens at its end.
+                let driving = Driver::new(socket, session, opening, core.limits.clone())
+                    .run(Box::pin(departure.depart()));
                 // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
                 if AssertUnwindSafe(Box::pin(driving)).catch_unwind().await.is_err() {
                     tracing::error!(%client, "the connection's driver panicked");
