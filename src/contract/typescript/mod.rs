@@ -19,6 +19,14 @@ pub(super) const REACT: &str = include_str!("react.tsx");
 
 /// What the runtime declares or uses, so that no type of the app's may be called so.
 const RESERVED: &[&str] = &[
+    "CONTRACT",
+    "Calls",
+    "IteratorResult",
+    "Json",
+    "Listeners",
+    "Parameters",
+    "PendingCall",
+    "Pick",
     "AbortSignalLike",
     "Array",
     "AsyncIterable",

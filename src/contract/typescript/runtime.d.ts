@@ -1,4 +1,4 @@
-/** Whether the client has a connection: `reconnecting` is said once there was one, `closed` when it will not try again. */
+/** Whether the client has a connection: `reconnecting` once there was one, `closed` when it will not try again. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
 /** Called with each value. What it throws is reported and disturbs no other listener. */
 export type Listener<Value> = (value: Value) => void;

@@ -440,7 +440,7 @@ export function createClient(url, ...[given]) {
                 target.removeEventListener(type, wake);
         }
     }
-    // ---------------------------------------------------------------------------------------------------------- receiving
+    // -------------------------------------------------------------------------------------------------------- receiving
     function receive(data) {
         // Heartbeats note here that something came.
         let frame;
@@ -512,7 +512,7 @@ export function createClient(url, ...[given]) {
         if (error)
             tell(error);
     }
-    // --------------------------------------------------------------------------------------------------------- the surface
+    // ------------------------------------------------------------------------------------------------------- the surface
     /** Ends on purpose what is there, and says how. */
     function leave(next, reason, final) {
         const wasOpen = status === "open";

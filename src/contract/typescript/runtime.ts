@@ -29,7 +29,7 @@ interface EventTargetLike {
 // Types
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Whether the client has a connection: `reconnecting` is said once there was one, `closed` when it will not try again. */
+/** Whether the client has a connection: `reconnecting` once there was one, `closed` when it will not try again. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
 
 /** Called with each value. What it throws is reported and disturbs no other listener. */
@@ -752,7 +752,7 @@ export function createClient(
     }
   }
 
-  // ---------------------------------------------------------------------------------------------------------- receiving
+  // -------------------------------------------------------------------------------------------------------- receiving
 
   function receive(data: unknown): void {
     // Heartbeats note here that something came.
@@ -821,7 +821,7 @@ export function createClient(
     if (error) tell(error);
   }
 
-  // --------------------------------------------------------------------------------------------------------- the surface
+  // ------------------------------------------------------------------------------------------------------- the surface
 
   /** Ends on purpose what is there, and says how. */
   function leave(next: () => void, reason: string, final: boolean): void {

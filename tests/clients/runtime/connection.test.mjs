@@ -273,6 +273,20 @@ describe("close()", () => {
     assert.equal(it.clock.timers.size, 0);
   });
 
+  test("tells onClose of no connection that never was", async () => {
+    const { client } = await connecting(zocket);
+    client.onClose(() => assert.fail("nothing was open"));
+    client.close();
+  });
+
+  test("in a listener of onStatus keeps onOpen from being told", async () => {
+    const { client, socket } = await connecting(zocket);
+    client.onStatus((status) => status === "open" && client.close());
+    client.onOpen(() => assert.fail("it is closed"));
+    socket.welcome();
+    assert.equal(client.status, "closed");
+  });
+
   test("calls off the wait for the next attempt", async () => {
     const it = await opened(zocket);
     it.socket.end(1006);
@@ -348,6 +362,22 @@ describe("a page", () => {
     await settled();
     assert.equal(it.WebSocket.all.length, 1);
     it.client.close();
+  });
+
+  test("is left without listeners by a client that is closed, and has them again when it is reopened", async (t) => {
+    const { document } = page(t);
+    let listeners = 0;
+    for (const target of [globalThis, document]) {
+      replace(t, target, "addEventListener", () => ++listeners);
+      replace(t, target, "removeEventListener", () => --listeners);
+    }
+    const { client } = await connecting(zocket);
+    assert.equal(listeners, 3);
+    client.close();
+    assert.equal(listeners, 0);
+    client.reconnect();
+    assert.equal(listeners, 3);
+    client.close();
   });
 
   test("does not disturb a connection, an attempt or a closed client", async (t) => {
