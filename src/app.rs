@@ -72,7 +72,8 @@ impl<C, L> Zocket<C, L> {
         Router::new(self.core.hub.clone(), self.core.lifecycle.headers)
     }
 
-    /// Sends from outside of handlers.
+    /// Sends from outside of handlers. Before the first [`serve`](Self::serve) has said what the app sends,
+    /// everything goes.
     #[must_use]
     pub fn emitter(&self) -> Emitter {
         Emitter::new(
@@ -111,8 +112,12 @@ where
     /// # Panics
     /// If the router contradicts itself; [`try_serve`](Self::try_serve) returns the reasons instead.
     #[must_use]
+    #[track_caller]
     pub fn serve(&self, router: Router<C>) -> UpgradeService {
-        self.try_serve(router).unwrap_or_else(|error| panic!("{error}"))
+        match self.try_serve(router) {
+            Ok(service) => service,
+            Err(error) => panic!("{error}"),
+        }
     }
 
     /// [`serve`](Self::serve) for whoever wants to handle the error.
@@ -178,11 +183,15 @@ impl<L> Builder<(), L> {
     /// parts as its third argument. It runs before the handshake is answered, with the validated connect headers;
     /// its error refuses the upgrade. Without it, the context is `()`.
     ///
+    /// The values of connect headers are strings on the wire: `H` has `String`s, enums of unit variants, or fields
+    /// that serde reads from a string. A `u8` would refuse every client.
+    ///
     /// For its every success, `on_disconnect` runs exactly once.
     ///
     /// # Panics
     /// If `on_open` or `on_disconnect` was set before: they take the context that this makes.
     #[must_use]
+    #[track_caller]
     pub fn on_connect<F, M>(self, f: F) -> Builder<F::Context, L>
     where
         F: OnConnect<M>,
@@ -196,6 +205,7 @@ impl<L> Builder<(), L> {
     /// # Panics
     /// If `on_open` or `on_disconnect` was set before: they take the context that this makes.
     #[must_use]
+    #[track_caller]
     pub fn on_connect_with<S, F, M>(self, state: S, f: F) -> Builder<F::Context, L>
     where
         S: Clone + Send + Sync + 'static,
@@ -207,6 +217,7 @@ impl<L> Builder<(), L> {
         )
     }
 
+    #[track_caller]
     fn connecting<C>(self, connect: Connect<C>, headers: SchemaOf) -> Builder<C, L> {
         assert!(
             self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),

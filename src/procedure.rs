@@ -81,6 +81,9 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
 
     /// Adds a tower layer around all that is added later. It is inside of fan-out: its requests are
     /// [`Message`]s with the input and the [`Context`], its responses [`Reply`](crate::Reply)s.
+    ///
+    /// The layer's service must be `Clone`, as each message gets one: tower's `RateLimit` is not, and goes behind its
+    /// `Buffer`.
     #[must_use]
     pub fn layer<T>(self, layer: T) -> Procedure<C0, C, I, Stack<T, L>> {
         self.map(layer)
@@ -143,6 +146,10 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     }
 
     /// Ends with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its second argument.
+    ///
+    /// An async closure that captures will not do. What handlers share belongs into the context's value, where
+    /// [`on_connect_with`](crate::Builder::on_connect_with) puts it; or the closure clones it:
+    /// `move |cx| { let pool = pool.clone(); async move { .. } }`.
     pub fn handle<H, M>(self, handler: H) -> Endpoint<C0, ValidateService<ContextService<L::Service, C0>, I>>
     where
         H: Handler<C, I, M>,
@@ -197,7 +204,8 @@ impl<C0, C, I, L> fmt::Debug for Procedure<C0, C, I, L> {
 /// A procedure with its handler: a tower service of [`Message`]s, for [`Router::incoming`](crate::Router::incoming).
 ///
 /// It can be called by `oneshot` too, without a socket and without a hub: then effects wait in
-/// [`Reply::effects`](crate::Reply::effects).
+/// [`Reply::effects`](crate::Reply::effects). What only a router knows is not checked there: whether an event, or an
+/// app's code, is declared. Errors are as the layers make them (tower's `Elapsed`, say), since rescue is outside.
 pub struct Endpoint<C0, S> {
     pub(crate) service: S,
     pub(crate) traits: Traits,

@@ -26,7 +26,8 @@ use crate::{Context, Error, Message, Reply, outbox::Outbox};
     label = "not a handler for `Context<{C}>` and `{I}`",
     note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, {I}) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
     note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
-    note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type"
+    note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type",
+    note = "where both fit, its future is not `Send`: something like an `Rc` or a lock's guard is held across an `.await`"
 )]
 pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
     /// What it answers with.
