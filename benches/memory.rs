@@ -67,7 +67,6 @@ async fn serve() -> Result<()> {
 
 async fn measure() -> Result<()> {
     let count: usize = env::args()
-        .skip(1)
         .find_map(|argument| argument.parse().ok())
         .unwrap_or(5_000);
     let mut server = Command::new(env::current_exe()?)

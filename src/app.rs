@@ -83,7 +83,8 @@ impl<C, L> Zocket<C, L> {
         )
     }
 
-    /// How many connections there are, counted from a successful `on_connect` to the end of `on_disconnect`.
+    /// How many connections there are, counted from a successful `on_connect` until `on_disconnect` has ended and the
+    /// peer has been said goodbye.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.core.open.len()

@@ -21,13 +21,19 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let zo = rooms::app();
-    match env::args().skip(1).collect::<Vec<_>>().as_slice() {
-        [] => {}
-        [flag, folder] if flag == "--export" => {
+    match env::args().collect::<Vec<_>>().as_slice() {
+        [] | [_] => {}
+        [_, flag, folder] if flag == "--export" => {
             let info = Info::new("Zocket chat", env!("CARGO_PKG_VERSION"));
             return Ok(rooms::router(&zo).contract().export_all(folder, &info)?);
         }
-        other => return Err(format!("expected nothing or `--export DIR`, got `{}`", other.join(" ")).into()),
+        [_, given @ ..] => {
+            return Err(format!(
+                "expected no arguments or `--export DIR`, got `{}`",
+                given.join(" ")
+            )
+            .into());
+        }
     }
     let pages = Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))
