@@ -4,6 +4,7 @@
 //!   a [`Procedure`], [`Zocket::router`] a [`Router`], [`Zocket::serve`] makes an [`UpgradeService`]: a
 //!   `tower::Service` of HTTP requests for axum, hyper, and tower-http's layers.
 //! - Handlers take a [`Context`]: the client's id, its [`Rooms`], ways to send, and the app's own value.
+//! - With the feature `client`, `zocket::client` calls such servers, for services, bots and tests.
 //! - [`layers`] is the pipeline, stage by stage, for stacks made by hand.
 //!
 //! ```
@@ -55,6 +56,8 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+#[cfg(feature = "client")]
+pub mod client;
 pub mod contract;
 
 mod app;

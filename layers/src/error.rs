@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use serde::{Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use tower::BoxError;
 
 /// Why a message was refused, as its sender is told.
@@ -246,7 +246,7 @@ impl Serialize for Error {
 ///
 /// On the wire: `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got 0","params":{"min":1}}`;
 /// `params` is absent where the code has none.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
     /// Where, in the names of the wire, from the payload's root; empty for the payload itself.
     pub path: Vec<Segment>,
@@ -255,7 +255,7 @@ pub struct Issue {
     /// What, for people.
     pub message: String,
     /// The numbers and names that the code speaks of.
-    #[serde(skip_serializing_if = "serde_json::Map::is_empty")]
+    #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
@@ -296,7 +296,7 @@ impl fmt::Display for Issue {
 }
 
 /// One step of the way to a value inside a payload.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Segment {
     /// The name of an object's member.

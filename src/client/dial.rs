@@ -1,0 +1,177 @@
+//! One attempt to connect.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
+use serde::Deserialize;
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{
+    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    tungstenite::{
+        self, Message,
+        client::IntoClientRequest,
+        error::{ProtocolError, UrlError},
+        handshake::client::Request,
+        protocol::WebSocketConfig,
+    },
+};
+use zocket_layers::Issue;
+
+use super::{
+    BuildError, Outage, Refusal, Welcome,
+    config::Config,
+    headers::Headers,
+    wire::{self, Incoming},
+};
+
+/// The WebSocket below.
+pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// Connects, up to and with the welcome.
+pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
+    let attempt = Box::pin(async {
+        let headers = config.headers.get().await?;
+        let request = request(config, headers)?;
+        let limits = WebSocketConfig::default()
+            .max_message_size(Some(config.max_message))
+            .max_frame_size(Some(config.max_message));
+        let (mut stream, _) = connect_async_with_config(request, Some(limits), true)
+            .await
+            .map_err(why)?;
+        let welcome = welcome(&mut stream).await?;
+        Ok((stream, welcome))
+    });
+    timeout(config.connect_timeout, attempt)
+        .await
+        .unwrap_or(Err(Outage::Timeout))
+}
+
+fn request(config: &Config, headers: Headers) -> Result<Request, Outage> {
+    let mut url = config.url.clone();
+    if !headers.query.is_empty() {
+        url.query_pairs_mut().extend_pairs(headers.query);
+    }
+    let url_error = |error: tungstenite::Error| BuildError::Url(error.to_string());
+    let mut request = url.as_str().into_client_request().map_err(url_error)?;
+    let fields = request.headers_mut();
+    fields.extend(headers.fields);
+    fields.insert(
+        "sec-websocket-protocol",
+        HeaderValue::from_static("zocket.v1.json"),
+    );
+    fields.insert(
+        "x-zocket-version",
+        HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
+    );
+    Ok(request)
+}
+
+async fn welcome(stream: &mut Stream) -> Result<Welcome, Outage> {
+    loop {
+        let frame = match read(stream.next().await)? {
+            Received::Data(frame) => frame,
+            Received::Control => continue,
+        };
+        return match wire::read(&frame) {
+            Ok(Some(Incoming::Welcome(welcome))) => Ok(welcome),
+            _ => Err(Outage::Incompatible("its first message is no welcome".to_owned())),
+        };
+    }
+}
+
+/// What came in.
+pub(super) enum Received {
+    /// A message.
+    Data(Bytes),
+    /// A ping or a pong.
+    Control,
+}
+
+/// What the library's stream yields, or why nothing more comes.
+pub(super) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<Received, Outage> {
+    match next {
+        Some(Ok(Message::Text(text))) => Ok(Received::Data(text.into())),
+        Some(Ok(Message::Binary(bytes))) => Ok(Received::Data(bytes)),
+        Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(Received::Control),
+        Some(Ok(Message::Close(Some(close)))) => Err(Outage::Closed {
+            code: close.code.into(),
+            reason: close.reason.to_string(),
+        }),
+        Some(Ok(Message::Close(None))) => Err(Outage::Closed {
+            code: 1005,
+            reason: String::new(),
+        }),
+        Some(Err(error)) => Err(Outage::Broken(Arc::new(error))),
+        None => Err(Outage::Broken(Arc::new(tungstenite::Error::ConnectionClosed))),
+    }
+}
+
+/// Why there was no handshake.
+fn why(error: tungstenite::Error) -> Outage {
+    use tungstenite::Error::{Http, Protocol, Url};
+    match error {
+        Http(response) => refused(&response),
+        Protocol(error @ ProtocolError::SecWebSocketSubProtocolError(_)) => {
+            Outage::Incompatible(error.to_string())
+        }
+        Url(UrlError::UnableToConnect(what)) => {
+            Outage::Broken(Arc::new(Url(UrlError::UnableToConnect(what))))
+        }
+        Url(error) => Outage::Build(BuildError::Url(error.to_string())),
+        error => Outage::Broken(Arc::new(error)),
+    }
+}
+
+/// What the server answers instead of a handshake.
+fn refused(response: &Response<Option<Vec<u8>>>) -> Outage {
+    #[derive(Deserialize)]
+    struct Body {
+        error: String,
+        code: Option<String>,
+        #[serde(default)]
+        details: Vec<Issue>,
+    }
+    let status = response.status();
+    let body = response.body().as_deref().unwrap_or_default();
+    let mut refusal = match serde_json::from_slice::<Body>(body) {
+        Ok(body) => Refusal {
+            issues: body.details,
+            ..Refusal::new(
+                body.code.unwrap_or_else(|| code(status.as_u16()).to_owned()),
+                body.error,
+            )
+        },
+        Err(_) if body.is_empty() => Refusal::new(code(status.as_u16()), status.to_string()),
+        Err(_) => Refusal::new(code(status.as_u16()), String::from_utf8_lossy(body)),
+    };
+    refusal.retry_after = retry_after(response.headers());
+    Outage::Refused {
+        status: status.as_u16(),
+        refusal: Box::new(refusal),
+    }
+}
+
+/// The code that a status stands for.
+fn code(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHORIZED",
+        403 => "FORBIDDEN",
+        404 => "NOT_FOUND",
+        408 | 504 => "TIMEOUT",
+        409 => "CONFLICT",
+        412 => "PRECONDITION_FAILED",
+        413 => "PAYLOAD_TOO_LARGE",
+        429 => "TOO_MANY_REQUESTS",
+        503 => "OVERLOADED",
+        500.. => "INTERNAL_SERVER_ERROR",
+        _ => "BAD_REQUEST",
+    }
+}
+
+/// `Retry-After` in seconds, a day at most. Dates are not read.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds.min(24 * 60 * 60)))
+}

@@ -1,0 +1,230 @@
+//! What a program holds of a client.
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot, watch},
+    time::timeout,
+};
+use zocket_layers::{ClientId, Outgoing};
+
+use super::{
+    Builder, CallError, CallOptions, Events, Outage, Sent, Status, Unanswered, Welcome,
+    call::Request,
+    config::Config,
+    driver::{Driver, Orders},
+    inbox::Listeners,
+    wire,
+};
+
+/// A client of a Zocket server. Cheap to clone: the clones share one connection, which is closed when the last of
+/// them is dropped. See the [module](super) for how it behaves.
+#[derive(Clone)]
+pub struct Client(Arc<Inner>);
+
+struct Inner {
+    queue: mpsc::Sender<Request>,
+    turns: Semaphore,
+    orders: watch::Sender<Orders>,
+    status: watch::Receiver<Status>,
+    listeners: Listeners,
+    next_id: AtomicU64,
+    options: CallOptions,
+    event_buffer: usize,
+}
+
+impl Client {
+    /// Begins a client of the server at this URL, `ws://…`, or `wss://…` with the feature `client-rustls`.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+
+    /// Starts the task that holds the connection.
+    pub(super) fn spawn(config: Config, builder: &Builder) -> Self {
+        let (queue, requests) = mpsc::channel(builder.max_calls);
+        let (orders, ordered) = watch::channel(Orders::default());
+        let (telling, status) = watch::channel(Status::Connecting { attempts: 0 });
+        let listeners = Listeners::default();
+        tokio::spawn(Driver::new(config, requests, ordered, telling, listeners.clone()).run());
+        Self(Arc::new(Inner {
+            queue,
+            turns: Semaphore::new(builder.max_calls),
+            orders,
+            status,
+            listeners,
+            next_id: AtomicU64::new(1),
+            options: builder.call,
+            event_buffer: builder.event_buffer,
+        }))
+    }
+
+    /// Calls a route and waits for its answer, for [`Builder::call_timeout`]. `()` takes a procedure that answers
+    /// nothing. While there is no connection, the call waits for one. Dropping the future gives the call up; one that
+    /// was not sent by then never is.
+    ///
+    /// ```no_run
+    /// # use zocket::client::{CallError, Client};
+    /// # #[derive(serde::Serialize)] struct Post { text: String }
+    /// # #[derive(serde::Deserialize)] struct Posted { id: u64 }
+    /// # async fn example(client: Client) -> Result<(), CallError> {
+    /// let posted: Posted = client.call("chat.post", &Post { text: "hi".into() }).await?;
+    /// # drop(posted.id); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// [`CallError`] has them all.
+    pub async fn call<O: DeserializeOwned>(
+        &self,
+        route: &str,
+        input: &(impl Serialize + ?Sized),
+    ) -> Result<O, CallError> {
+        self.call_with(route, input, self.0.options).await
+    }
+
+    /// Like [`call`](Self::call), with a time-out and a way of waiting of its own.
+    ///
+    /// # Errors
+    /// [`CallError`] has them all.
+    pub async fn call_with<O: DeserializeOwned>(
+        &self,
+        route: &str,
+        input: &(impl Serialize + ?Sized),
+        options: CallOptions,
+    ) -> Result<O, CallError> {
+        let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
+        let answer = self.request(frame, Some(id), options).await?;
+        serde_json::from_slice(&answer).map_err(CallError::Decode)
+    }
+
+    /// Sends a message that asks for no answer. Returns when it was given to the connection; its failure on the
+    /// server comes by [`errors`](Self::errors).
+    ///
+    /// # Errors
+    /// [`CallError`], but for a refusal and an answer that can't be decoded. The connection may end before the
+    /// message has arrived, without anybody being told.
+    pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
+        let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
+        self.request(frame, None, self.0.options).await.map(drop)
+    }
+
+    async fn request(
+        &self,
+        frame: String,
+        id: Option<u64>,
+        options: CallOptions,
+    ) -> Result<Bytes, CallError> {
+        if self.0.orders.borrow().close {
+            return Err(CallError::Closed);
+        }
+        let answered = async {
+            if !options.wait && !self.0.status.borrow().is_open() {
+                let closed = self.0.status.borrow().is_closed();
+                return Err(if closed {
+                    CallError::Closed
+                } else {
+                    CallError::Disconnected { sent: Sent::No }
+                });
+            }
+            let _turn = self.0.turns.acquire().await.map_err(|_| CallError::Closed)?;
+            let (reply, answer) = oneshot::channel();
+            let request = Request { frame, id, reply };
+            self.0.queue.send(request).await.map_err(|_| CallError::Closed)?;
+            answer.await.unwrap_or(Err(CallError::Closed))
+        };
+        timeout(options.timeout, answered)
+            .await
+            .unwrap_or(Err(CallError::Timeout))
+    }
+
+    /// The events of one type, from now on, over all connections to come.
+    #[must_use = "dropping it unsubscribes"]
+    pub fn on<T: Outgoing + DeserializeOwned>(&self) -> Events<T> {
+        Events::new(T::TYPE, self.0.event_buffer, &self.0.listeners)
+    }
+
+    /// The failures of messages that asked for no answer: see [`send`](Self::send).
+    #[must_use = "dropping it unsubscribes"]
+    pub fn errors(&self) -> Events<Unanswered> {
+        Events::new(wire::ERROR, self.0.event_buffer, &self.0.listeners)
+    }
+
+    /// How it stands.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.status.borrow().clone()
+    }
+
+    /// How it stands, and a way to wait for changes. A watch: who looks late sees the last status alone.
+    #[must_use]
+    pub fn statuses(&self) -> watch::Receiver<Status> {
+        self.0.status.clone()
+    }
+
+    /// Waits until there is a connection.
+    ///
+    /// # Errors
+    /// Why there will be none.
+    pub async fn ready(&self) -> Result<Welcome, Outage> {
+        let mut statuses = self.statuses();
+        let decided = statuses
+            .wait_for(|status| status.is_open() || status.is_closed())
+            .await;
+        match decided.as_deref() {
+            Ok(Status::Open(welcome)) => Ok(welcome.clone()),
+            Ok(Status::Closed(outage)) => Err(outage.clone()),
+            _ => Err(Outage::Asked),
+        }
+    }
+
+    fn welcome(&self) -> Option<Welcome> {
+        match &*self.0.status.borrow() {
+            Status::Open(welcome) => Some(welcome.clone()),
+            _ => None,
+        }
+    }
+
+    /// Who this client is to the server; none without a connection. Another one after each reconnection.
+    #[must_use]
+    pub fn client_id(&self) -> Option<ClientId> {
+        self.welcome().map(|welcome| welcome.client_id)
+    }
+
+    /// The hash of the server's contract, to be compared with [`Contract::hash`](crate::Contract::hash) of the
+    /// contract that this client was written for; none without a connection.
+    #[must_use]
+    pub fn contract(&self) -> Option<String> {
+        self.welcome().map(|welcome| welcome.contract)
+    }
+
+    /// Gives up the present connection, or the wait for the next one, and connects at once, with new headers. Calls
+    /// that are queued or unanswered fail with [`CallError::Disconnected`]. Without effect on a client that is closed.
+    pub fn reconnect(&self) {
+        self.0.orders.send_modify(|orders| orders.reconnects += 1);
+    }
+
+    /// Closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
+    /// fail with [`CallError::Closed`], streams end. Returns when the server has answered the close, or after 5 s.
+    pub async fn close(&self) {
+        self.0.orders.send_modify(|orders| orders.close = true);
+        // An error means that the task is gone, with its runtime.
+        drop(self.statuses().wait_for(Status::is_closed).await);
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("status", &*self.0.status.borrow())
+            .field("streams", &self.0.listeners.len())
+            .finish_non_exhaustive()
+    }
+}

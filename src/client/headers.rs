@@ -1,0 +1,136 @@
+//! What a client says of itself when it connects.
+
+use std::{future::Future, pin::Pin};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde::Serialize;
+use serde_json::Value;
+use tower::BoxError;
+
+use super::{BuildError, Outage};
+
+/// Connect headers, as they go out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Headers {
+    /// What fits into a field of the request.
+    pub(super) fields: HeaderMap,
+    /// What does not: the server looks into the URL's query, too.
+    pub(super) query: Vec<(String, String)>,
+}
+
+type Fresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Headers, Outage>> + Send>> + Send + Sync>;
+
+/// Where the headers of an attempt come from.
+pub(super) enum Source {
+    Fixed(Headers),
+    Fresh(Fresh),
+}
+
+impl Source {
+    pub(super) fn fresh<F, Fut, H>(make: F) -> Self
+    where
+        F: Fn() -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<H, BoxError>> + Send + 'static,
+        H: Serialize,
+    {
+        Self::Fresh(Box::new(move || {
+            let made = make();
+            Box::pin(async move {
+                let headers = made.await.map_err(|error| Outage::Headers(error.into()))?;
+                Ok(Headers::of(&headers)?)
+            })
+        }))
+    }
+
+    /// The headers of one attempt.
+    pub(super) async fn get(&self) -> Result<Headers, Outage> {
+        match self {
+            Self::Fixed(headers) => Ok(headers.clone()),
+            Self::Fresh(make) => make().await,
+        }
+    }
+}
+
+/// The handshake's own.
+const RESERVED: [&str; 7] = [
+    "host",
+    "connection",
+    "upgrade",
+    "content-length",
+    "transfer-encoding",
+    "te",
+    "trailer",
+];
+
+impl Headers {
+    /// Takes an object of strings apart. Members that are null are left out.
+    pub(super) fn of(headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
+        let value = serde_json::to_value(headers).map_err(|error| BuildError::Headers(error.to_string()))?;
+        let members = match value {
+            Value::Object(members) => members,
+            Value::Null => return Ok(Self::default()),
+            _ => return Err(BuildError::Headers("expected an object of strings".to_owned())),
+        };
+        let mut taken = Self::default();
+        for (name, value) in members {
+            match value {
+                Value::Null => {}
+                Value::String(value) => taken.add(name, value)?,
+                _ => return Err(BuildError::Headers(format!("`{name}`: expected a string"))),
+            }
+        }
+        Ok(taken)
+    }
+
+    fn add(&mut self, name: String, value: String) -> Result<(), BuildError> {
+        let lower = name.to_ascii_lowercase();
+        if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
+            return Err(BuildError::Headers(format!("`{name}` is the handshake's own")));
+        }
+        // A field loses the whitespace around its value, and can't have control characters in it.
+        let field = (value.trim() == value).then(|| {
+            (
+                HeaderName::try_from(&name),
+                HeaderValue::from_bytes(value.as_bytes()),
+            )
+        });
+        match field {
+            Some((Ok(name), Ok(value))) => drop(self.fields.insert(name, value)),
+            _ => self.query.push((name, value)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_no_field_can_carry_goes_into_the_query() {
+        let headers = Headers::of(&json!({
+            "name": "Zoë", "lines": "a\nb", "space": " x", "a name": "y", "absent": null,
+        }))
+        .unwrap();
+        assert_eq!(headers.fields.len(), 1);
+        assert_eq!(headers.fields["name"].as_bytes(), "Zoë".as_bytes());
+        let mut names: Vec<_> = headers.query.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["a name", "lines", "space"]);
+    }
+
+    #[test]
+    fn only_objects_of_strings_are_headers() {
+        assert_eq!(Headers::of(&()), Ok(Headers::default()));
+        for bad in [
+            json!(1),
+            json!({ "n": 1 }),
+            json!({ "Host": "a" }),
+            json!({ "sec-websocket-key": "a" }),
+        ] {
+            assert!(Headers::of(&bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! Why there is no connection, and whether there can be one again.
+
+use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+
+use super::{BuildError, Refusal};
+
+/// Why there is no connection. Cheap to clone.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub enum Outage {
+    /// The server answered the handshake with something other than 101.
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The answer's body. Where it names no code, the code that the status stands for.
+        refusal: Box<Refusal>,
+    },
+    /// The server closed the connection.
+    Closed {
+        /// The close code; 1005 where the server gave none.
+        code: u16,
+        /// The close reason, a short word for programs.
+        reason: String,
+    },
+    /// The socket could not be opened, or broke; or what came through it was no WebSocket.
+    Broken(Arc<dyn Error + Send + Sync>),
+    /// [`Builder::headers_with`](super::Builder::headers_with) failed.
+    Headers(Arc<dyn Error + Send + Sync>),
+    /// Headers, handshake and welcome together took longer than
+    /// [`Builder::connect_timeout`](super::Builder::connect_timeout).
+    Timeout,
+    /// No sign of life, a ping notwithstanding.
+    Silent,
+    /// The server does not speak `zocket.v1.json`. The sentence says how that showed.
+    Incompatible(String),
+    /// There is nothing to connect to, or nothing to connect with.
+    Build(BuildError),
+    /// This side wanted it: [`Client::close`](super::Client::close), the last handle dropped, or
+    /// [`Client::reconnect`](super::Client::reconnect).
+    Asked,
+}
+
+impl Outage {
+    /// Whether the client gives up. `come_back` are the app's close codes that do not mean that.
+    pub(super) fn is_final(&self, come_back: &[RangeInclusive<u16>]) -> bool {
+        match self {
+            Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),
+            Self::Closed { code, .. } => match code {
+                1002 | 1007 | 1008 | 1009 | 3500..=3999 => true,
+                4000..=4999 => !come_back.iter().any(|codes| codes.contains(code)),
+                _ => false,
+            },
+            Self::Incompatible(_) | Self::Build(_) => true,
+            Self::Broken(_) | Self::Headers(_) | Self::Timeout | Self::Silent | Self::Asked => false,
+        }
+    }
+
+    /// When the server wants to see the client again.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused { refusal, .. } => refusal.retry_after,
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Outage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused { status, refusal } => write!(f, "the server refuses ({status}): {refusal}"),
+            Self::Closed { code, reason } => write!(f, "the server closed the connection: {code} {reason}"),
+            Self::Broken(error) => write!(f, "the connection broke: {error}"),
+            Self::Headers(error) => write!(f, "no headers: {error}"),
+            Self::Timeout => f.write_str("connecting took too long"),
+            Self::Silent => f.write_str("the server has gone silent"),
+            Self::Incompatible(what) => write!(f, "the server does not speak zocket.v1.json: {what}"),
+            Self::Build(error) => error.fmt(f),
+            Self::Asked => f.write_str("closed by this side"),
+        }
+    }
+}
+
+impl Error for Outage {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Broken(error) | Self::Headers(error) => Some(&**error),
+            Self::Build(error) => Some(error),
+            Self::Refused { refusal, .. } => Some(&**refusal),
+            _ => None,
+        }
+    }
+}
+
+impl From<BuildError> for Outage {
+    fn from(error: BuildError) -> Self {
+        Self::Build(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn closed(code: u16) -> Outage {
+        Outage::Closed {
+            code,
+            reason: String::new(),
+        }
+    }
+
+    fn refused(status: u16) -> Outage {
+        Outage::Refused {
+            status,
+            refusal: Box::new(Refusal::new("X", "")),
+        }
+    }
+
+    #[test]
+    fn each_close_code_says_whether_to_come_back() {
+        for code in [1002, 1007, 1008, 1009, 3500, 3999, 4000, 4999] {
+            assert!(closed(code).is_final(&[]), "{code}");
+        }
+        for code in [1000, 1001, 1005, 1011, 1012, 1013, 3000, 3001, 3499] {
+            assert!(!closed(code).is_final(&[]), "{code}");
+        }
+        assert!(!closed(4001).is_final(&[4000..=4001]));
+        assert!(closed(4002).is_final(&[4000..=4001]));
+        assert!(closed(3500).is_final(&[3500..=3500]));
+    }
+
+    #[test]
+    fn each_status_says_whether_to_come_back() {
+        for status in [200, 302, 400, 401, 403, 404, 426] {
+            assert!(refused(status).is_final(&[]), "{status}");
+        }
+        for status in [408, 429, 500, 502, 503, 504] {
+            assert!(!refused(status).is_final(&[]), "{status}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What the server says when it refuses.
+
+use std::{fmt, time::Duration};
+
+use serde::Deserialize;
+use zocket_layers::{Code, Issue};
+
+/// Why the server refused a call, or the connection.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(from = "Wire")]
+#[non_exhaustive]
+pub struct Refusal {
+    /// What, for programs: one of [`Code`]'s, or the app's own.
+    pub code: String,
+    /// What, for people.
+    pub message: String,
+    /// Every issue of the payload or of the headers, for `BAD_REQUEST`.
+    pub issues: Vec<Issue>,
+    /// When it is worth trying again, for `TOO_MANY_REQUESTS`; in whole milliseconds.
+    pub retry_after: Option<Duration>,
+}
+
+/// A refusal as it stands on the wire.
+#[derive(Deserialize)]
+struct Wire {
+    code: String,
+    #[serde(default)]
+    message: String,
+    #[serde(default)]
+    issues: Vec<Issue>,
+    #[serde(default, rename = "retryAfterMs")]
+    retry_after_ms: Option<u64>,
+}
+
+impl From<Wire> for Refusal {
+    fn from(wire: Wire) -> Self {
+        Self {
+            code: wire.code,
+            message: wire.message,
+            issues: wire.issues,
+            retry_after: wire.retry_after_ms.map(Duration::from_millis),
+        }
+    }
+}
+
+impl Refusal {
+    /// One with a code and a sentence alone.
+    pub(super) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            message: message.into(),
+            issues: Vec::new(),
+            retry_after: None,
+        }
+    }
+
+    /// Whether it has this code: `refusal.is(Code::CONFLICT)`.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.code == code.as_str()
+    }
+}
+
+/// `CONFLICT: the name is taken`.
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Refusal {}
+
+/// The failure of a message that asked for no answer: [`Client::send`](super::Client::send). See
+/// [`Client::errors`](super::Client::errors).
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[non_exhaustive]
+pub struct Unanswered {
+    /// The message's route, unless the server could not read it.
+    #[serde(default, rename = "type")]
+    pub route: Option<String>,
+    /// Why.
+    #[serde(flatten)]
+    pub refusal: Refusal,
+}

@@ -1,0 +1,147 @@
+//! An open connection: calls go out, answers and events come in.
+
+use std::{
+    collections::HashMap,
+    task::{Context as Task, Poll},
+};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio_tungstenite::tungstenite::Message;
+
+use super::{
+    CallError, Outage, Sent, Welcome,
+    call::{Reply, Request},
+    config::Config,
+    dial::{Received, Stream},
+    heartbeat::{Beat, Heartbeat},
+    inbox::Listeners,
+    socket::Socket,
+    wire::{self, Incoming},
+};
+
+/// An open connection.
+pub(super) struct Session {
+    socket: Socket,
+    heartbeat: Heartbeat,
+    /// Bytes that the server takes of one message.
+    limit: usize,
+    unanswered: HashMap<u64, Reply>,
+    /// At so many, those that nobody waits for any more are thrown out.
+    crowd: usize,
+}
+
+/// The least crowd.
+const FEW: usize = 64;
+
+impl Session {
+    pub(super) fn new(stream: Stream, welcome: &Welcome, config: &Config) -> Self {
+        Self {
+            socket: Socket::new(stream),
+            heartbeat: Heartbeat::new(config.ping_after, config.pong_within),
+            limit: welcome.max_message(),
+            unanswered: HashMap::new(),
+            crowd: FEW,
+        }
+    }
+
+    /// Sends what is queued, and answers the calls and tells the listeners of what comes in. Ready when the
+    /// connection has ended. May be dropped and polled anew at any time.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Task<'_>,
+        queue: &mut mpsc::Receiver<Request>,
+        listeners: &Listeners,
+    ) -> Poll<Outage> {
+        loop {
+            let mut took = false;
+            while self.socket.has_room(cx) {
+                let Poll::Ready(Some(request)) = queue.poll_recv(cx) else {
+                    break;
+                };
+                took = true;
+                self.begin(request);
+            }
+            match self.heartbeat.poll(cx) {
+                Poll::Ready(Beat::GiveUp) => return Poll::Ready(Outage::Silent),
+                Poll::Ready(Beat::Ping) => {
+                    self.socket.ping(cx);
+                    continue;
+                }
+                Poll::Pending => {}
+            }
+            let flushed = self.socket.flush(cx);
+            match self.socket.poll_read(cx) {
+                Poll::Ready(Ok(received)) => {
+                    self.heartbeat.heard();
+                    if let Received::Data(frame) = received {
+                        self.receive(&frame, listeners);
+                    }
+                }
+                Poll::Ready(Err(outage)) => return Poll::Ready(outage),
+                // What was just flushed has made room.
+                Poll::Pending if took && flushed => {}
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    fn begin(&mut self, Request { frame, id, reply }: Request) {
+        if reply.is_closed() {
+            return;
+        }
+        if frame.len() > self.limit {
+            let (bytes, limit) = (frame.len(), self.limit);
+            return answer(reply, Err(CallError::TooLarge { bytes, limit }));
+        }
+        self.socket.send(Message::text(frame));
+        match id {
+            Some(id) => {
+                if self.unanswered.len() >= self.crowd {
+                    self.unanswered.retain(|_, reply| !reply.is_closed());
+                    self.crowd = FEW.max(self.unanswered.len() * 2);
+                }
+                self.unanswered.insert(id, reply);
+            }
+            None => answer(reply, Ok(Bytes::new())),
+        }
+    }
+
+    fn receive(&mut self, frame: &Bytes, listeners: &Listeners) {
+        match wire::read(frame) {
+            Ok(Some(Incoming::Answer(id, result))) => {
+                if let Some(reply) = self.unanswered.remove(&id) {
+                    answer(reply, result.map_err(CallError::Refused));
+                }
+            }
+            Ok(Some(Incoming::Event(event_type, payload))) => listeners.tell(&event_type, &payload),
+            Ok(Some(Incoming::Welcome(_)) | None) => {}
+            Err(error) => tracing::warn!(%error, "the server sent something unreadable"),
+        }
+    }
+
+    /// Tells the callers that the connection is gone. `asked` when the client's owner closed it for good.
+    pub(super) fn reject(&mut self, queue: &mut mpsc::Receiver<Request>, asked: bool) {
+        let why = |sent| match asked {
+            true => CallError::Closed,
+            false => CallError::Disconnected { sent },
+        };
+        for (_, reply) in self.unanswered.drain() {
+            answer(reply, Err(why(Sent::Unknown)));
+        }
+        for _ in 0..queue.len() {
+            if let Ok(request) = queue.try_recv() {
+                answer(request.reply, Err(why(Sent::No)));
+            }
+        }
+    }
+
+    pub(super) fn into_socket(self) -> Socket {
+        self.socket
+    }
+}
+
+/// Answers a call. Its caller may have given it up.
+pub(super) fn answer(reply: Reply, result: Result<Bytes, CallError>) {
+    drop(reply.send(result));
+}

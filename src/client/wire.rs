@@ -1,0 +1,126 @@
+//! Frames, as they are written and read.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{Refusal, Welcome};
+
+/// The type under which failures of messages without an answer come.
+pub(super) const ERROR: &str = "__error";
+
+/// A message as it goes out.
+pub(super) fn write(
+    route: &str,
+    payload: &(impl Serialize + ?Sized),
+    id: Option<u64>,
+) -> Result<String, serde_json::Error> {
+    #[derive(Serialize)]
+    struct Frame<'a, P: ?Sized> {
+        r#type: &'a str,
+        payload: &'a P,
+        #[serde(rename = "rpcId", skip_serializing_if = "Option::is_none")]
+        id: Option<u64>,
+    }
+    serde_json::to_string(&Frame {
+        r#type: route,
+        payload,
+        id,
+    })
+}
+
+/// A frame that came in.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Welcome(Welcome),
+    /// How a call ended.
+    Answer(u64, Result<Bytes, Refusal>),
+    /// An event's type and payload.
+    Event(String, Bytes),
+}
+
+#[derive(Deserialize)]
+struct Frame<'a> {
+    #[serde(borrow)]
+    r#type: Cow<'a, str>,
+    #[serde(borrow, default)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, default, rename = "rpcId")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+/// Reads a frame. None for one that a client ignores: of the protocol, and unknown; the answer to no call.
+pub(super) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error> {
+    let frame: Frame<'_> = serde_json::from_slice(bytes)?;
+    let payload = match frame.payload {
+        Some(payload) => bytes.slice_ref(payload.get().as_bytes()),
+        None => Bytes::from_static(b"null"),
+    };
+    let id = || frame.id.and_then(|id| id.get().parse::<u64>().ok());
+    Ok(match &*frame.r#type {
+        "__welcome" => Some(Incoming::Welcome(serde_json::from_slice(&payload)?)),
+        "__rpc_res" => id().map(|id| Incoming::Answer(id, Ok(payload))),
+        "__rpc_err" => id().map(|id| Incoming::Answer(id, Err(refusal(frame.error)))),
+        other if other == ERROR || !other.starts_with("__") => {
+            Some(Incoming::Event(frame.r#type.into_owned(), payload))
+        }
+        _ => None,
+    })
+}
+
+/// A refusal that can't be read is one all the same.
+fn refusal(error: Option<&RawValue>) -> Refusal {
+    let read = error.map(|error| serde_json::from_str(error.get()));
+    match read {
+        Some(Ok(refusal)) => refusal,
+        _ => Refusal::new("PARSE_ERROR", "the server's refusal can't be read"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_written_as_the_protocol_says() {
+        assert_eq!(
+            write("a.b", &(1, "x"), Some(7)).unwrap(),
+            r#"{"type":"a.b","payload":[1,"x"],"rpcId":7}"#
+        );
+        assert_eq!(write("a", &(), None).unwrap(), r#"{"type":"a","payload":null}"#);
+    }
+
+    #[test]
+    fn frames_are_read_and_strangers_ignored() {
+        let read = |json: &'static str| read(&Bytes::from_static(json.as_bytes()));
+        assert!(matches!(
+            read(r#"{"type":"__rpc_res","rpcId":1}"#),
+            Ok(Some(Incoming::Answer(1, Ok(payload)))) if payload == "null"
+        ));
+        assert!(matches!(
+            read(r#"{"type":"__rpc_err","rpcId":1,"error":{"code":"X","message":"y","retryAfterMs":5}}"#),
+            Ok(Some(Incoming::Answer(1, Err(refusal))))
+                if refusal.code == "X" && refusal.retry_after.map(|wait| wait.as_millis()) == Some(5)
+        ));
+        assert!(matches!(
+            read(r#"{"type":"__rpc_err","rpcId":1}"#),
+            Ok(Some(Incoming::Answer(1, Err(refusal)))) if refusal.code == "PARSE_ERROR"
+        ));
+        for ignored in [
+            r#"{"type":"__rpc_res","rpcId":"1"}"#,
+            r#"{"type":"__rpc_res"}"#,
+            r#"{"type":"__later","payload":1}"#,
+        ] {
+            assert!(matches!(read(ignored), Ok(None)), "{ignored}");
+        }
+        assert!(read("{").is_err());
+        assert!(matches!(
+            read(r#"{"type":"a","payload":{"b":1},"more":2}"#),
+            Ok(Some(Incoming::Event(event_type, payload))) if event_type == "a" && payload == r#"{"b":1}"#
+        ));
+    }
+}
