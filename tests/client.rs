@@ -714,9 +714,9 @@ async fn the_close_code_says_whether_to_come_back() {
         (1011, false),
         (3002, false),
         (4100, false),
-        (1002, true),
+        (1002, false),
+        (1009, false),
         (1008, true),
-        (1009, true),
         (3500, true),
         (4000, true),
     ] {

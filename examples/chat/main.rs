@@ -35,9 +35,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
             .into());
         }
     }
+    let router = rooms::router(&zo);
     let pages = Router::new()
         .route("/", get(async || Html(include_str!("page.html"))))
-        .route_service("/ws", zo.serve(rooms::router(&zo)))
+        .route_service("/zocket.js", router.contract().client_files())
+        .route_service("/ws", zo.serve(router))
         // The path alone: a query may hold secrets.
         .layer(
             TraceLayer::new_for_http()

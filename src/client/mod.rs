@@ -36,8 +36,8 @@
 //!
 //! | outage | then |
 //! |---|---|
-//! | the socket breaks, a time-out, silence; close codes 1000, 1001, 1005, 1011 to 1015, 3000 to 3499, and others not named here | it comes back |
-//! | close codes 1002, 1007, 1008, 1009, 3500 to 3999 | final |
+//! | the socket breaks, a time-out, silence; every close code not named here, 1000 and 1009 among them | it comes back |
+//! | close codes 3500 to 3999; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
 //! | close codes 4000 to 4999, the app's: it meant to throw this client out | final, unless [`Builder::come_back_on`] says otherwise |
 //! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | it comes back |
 //! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`Refusal`] |

@@ -2,6 +2,8 @@
 
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use zocket_layers::Code;
+
 use super::{BuildError, Refusal};
 
 /// Why there is no connection. Cheap to clone.
@@ -40,13 +42,22 @@ pub enum Outage {
     Asked,
 }
 
+/// Why `on_open` may refuse for now: another connection may do.
+const PASSING: [&str; 4] = [
+    Code::OVERLOADED.as_str(),
+    Code::TIMEOUT.as_str(),
+    Code::TOO_MANY_REQUESTS.as_str(),
+    Code::INTERNAL_SERVER_ERROR.as_str(),
+];
+
 impl Outage {
     /// Whether the client gives up. `come_back` are the app's close codes that do not mean that.
     pub(super) fn is_final(&self, come_back: &[RangeInclusive<u16>]) -> bool {
         match self {
             Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),
-            Self::Closed { code, .. } => match code {
-                1002 | 1007 | 1008 | 1009 | 3500..=3999 => true,
+            Self::Closed { code, reason } => match code {
+                1008 => !PASSING.contains(&reason.as_str()),
+                3500..=3999 => true,
                 4000..=4999 => !come_back.iter().any(|codes| codes.contains(code)),
                 _ => false,
             },
@@ -117,12 +128,19 @@ mod tests {
 
     #[test]
     fn each_close_code_says_whether_to_come_back() {
-        for code in [1002, 1007, 1008, 1009, 3500, 3999, 4000, 4999] {
+        for code in [1008, 3500, 3999, 4000, 4999] {
             assert!(closed(code).is_final(&[]), "{code}");
         }
-        for code in [1000, 1001, 1005, 1011, 1012, 1013, 3000, 3001, 3499] {
+        for code in [
+            1000, 1001, 1002, 1005, 1007, 1009, 1011, 1012, 1013, 3000, 3001, 3499,
+        ] {
             assert!(!closed(code).is_final(&[]), "{code}");
         }
+        let full = Outage::Closed {
+            code: 1008,
+            reason: "OVERLOADED".to_owned(),
+        };
+        assert!(!full.is_final(&[]));
         assert!(!closed(4001).is_final(&[4000..=4001]));
         assert!(closed(4002).is_final(&[4000..=4001]));
         assert!(closed(3500).is_final(&[3500..=3500]));

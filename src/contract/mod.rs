@@ -5,6 +5,7 @@
 
 mod assert;
 mod asyncapi;
+mod client_files;
 mod diff;
 mod export;
 mod gaps;
@@ -21,6 +22,7 @@ use sha1::{Digest, Sha1};
 #[doc(hidden)]
 pub use self::assert::assert_contract_file;
 pub use self::asyncapi::Info;
+pub use self::client_files::ClientFiles;
 pub use self::diff::{Change, Compatibility, Diff};
 pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 
@@ -116,8 +118,7 @@ impl Contract {
     pub fn hash(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
         strip_docs(&mut value);
-        let digest = Sha1::digest(value.to_string());
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        fingerprint(&value.to_string())
     }
 
     /// The contract as an AsyncAPI 3.0 document, in the schemas that are its default (JSON Schema draft 07).
@@ -133,6 +134,12 @@ impl Contract {
     pub fn diff(&self, old: &Self) -> Diff {
         diff::diff(old, self)
     }
+}
+
+/// 16 hexadecimal digits that stand for a text.
+fn fingerprint(text: &str) -> String {
+    let digest = Sha1::digest(text);
+    digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Takes out of schemas what only people read. A member of that name whose value is no text is a property.

@@ -10,7 +10,7 @@ use super::{
 };
 
 /// What generated clients have beside the routes, and what would make a promise of them.
-const CLIENT_MEMBERS: [&str; 12] = [
+const CLIENT_MEMBERS: [&str; 13] = [
     "on",
     "onOpen",
     "onClose",
@@ -20,6 +20,7 @@ const CLIENT_MEMBERS: [&str; 12] = [
     "reconnect",
     "status",
     "lastError",
+    "retryAt",
     "clientId",
     "constructor",
     "then",

@@ -117,6 +117,8 @@ export interface ClientBase {
     readonly status: Status;
     /** Why there is no connection; `undefined` while there is one. */
     readonly lastError: ZocketError | undefined;
+    /** When the client will try again, as `Date.now()` counts; `undefined` while it does not wait for that. */
+    readonly retryAt: number | undefined;
     /** The id that the server gave the present connection, or the last one. */
     readonly clientId: string | undefined;
     /**
@@ -126,7 +128,10 @@ export interface ClientBase {
     onOpen(listener: Listener<{
         readonly clientId: string;
     }>): Unsubscribe;
-    /** Called when a connection ended. A listener may `close()` the client, or `reconnect()` one that is final. */
+    /**
+     * Called when a connection ended. A listener may `close()` the client, or `reconnect()` one that is final: so one says
+     * after which of the app's own codes, 4000 to 4999, to come back.
+     */
     onClose(listener: Listener<Closed>): Unsubscribe;
     /** Called when a connection can't be made, and when something fails that no call hears of. */
     onError(listener: Listener<ZocketError>): Unsubscribe;

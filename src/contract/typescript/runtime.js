@@ -240,14 +240,15 @@ const realClock = {
     random: () => Math.random(),
 };
 /**
- * Whether a close means "do not come back": 3500 to 3999, and 1008, by which `on_open` refuses, unless for a reason that
- * passes. Any other is a break. So is a 1000 that was not asked for, which mobile browsers give to a page that goes into
- * the background, and so are 1002, 1007 and 1009: they end this connection, and the next may do.
+ * Whether a close means "do not come back": 3500 to 3999, the app's own 4000 to 4999, and 1008, by which `on_open`
+ * refuses, unless for a reason that passes. Any other is a break. So is a 1000 that was not asked for, which mobile
+ * browsers give to a page that goes into the background, and so are 1002, 1007 and 1009: they end this connection, and
+ * the next may do.
  */
 function isFinalClose(code, reason) {
     if (code === 1008)
         return !/^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/.test(reason);
-    return code >= 3500 && code < 4000;
+    return code >= 3500 && code < 5000;
 }
 function isDevelopment() {
     if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname))
@@ -300,6 +301,7 @@ export function createClient(url, ...[given]) {
     const events = new Map(contract.outgoing.map((route) => [route, new Listeners()]));
     let status = "connecting";
     let lastError;
+    let retryAt;
     let clientId;
     let hasWarned = false;
     /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
@@ -334,9 +336,10 @@ export function createClient(url, ...[given]) {
         clock.clearTimeout(timer);
         timer = clock.setTimeout(run, ms);
     }
-    /** Lets go of the present connection or attempt. */
+    /** Lets go of the present connection or attempt, and of the wait for the next. */
     function drop(code) {
         clock.clearTimeout(timer);
+        retryAt = undefined;
         const socket = current?.socket;
         current = undefined;
         socket?.close(code);
@@ -407,7 +410,9 @@ export function createClient(url, ...[given]) {
             if (close.code === 1001 || close.code === 1012)
                 failures = Math.max(failures, 2);
             const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-            schedule(connect, floor + clock.random() * (ceiling - floor));
+            const wait = floor + clock.random() * (ceiling - floor);
+            retryAt = Date.now() + wait;
+            schedule(connect, wait);
         }
         calls.disconnected(isFinal, message);
         // Here everything is in order: listeners may do with the client what they like.
@@ -535,6 +540,9 @@ export function createClient(url, ...[given]) {
         },
         get lastError() {
             return lastError;
+        },
+        get retryAt() {
+            return retryAt;
         },
         get clientId() {
             return clientId;

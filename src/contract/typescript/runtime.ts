@@ -176,6 +176,8 @@ export interface ClientBase {
   readonly status: Status;
   /** Why there is no connection; `undefined` while there is one. */
   readonly lastError: ZocketError | undefined;
+  /** When the client will try again, as `Date.now()` counts; `undefined` while it does not wait for that. */
+  readonly retryAt: number | undefined;
   /** The id that the server gave the present connection, or the last one. */
   readonly clientId: string | undefined;
   /**
@@ -183,7 +185,10 @@ export interface ClientBase {
    * its rooms again, comes before them.
    */
   onOpen(listener: Listener<{ readonly clientId: string }>): Unsubscribe;
-  /** Called when a connection ended. A listener may `close()` the client, or `reconnect()` one that is final. */
+  /**
+   * Called when a connection ended. A listener may `close()` the client, or `reconnect()` one that is final: so one says
+   * after which of the app's own codes, 4000 to 4999, to come back.
+   */
   onClose(listener: Listener<Closed>): Unsubscribe;
   /** Called when a connection can't be made, and when something fails that no call hears of. */
   onError(listener: Listener<ZocketError>): Unsubscribe;
@@ -550,13 +555,14 @@ const realClock: Clock = {
 };
 
 /**
- * Whether a close means "do not come back": 3500 to 3999, and 1008, by which `on_open` refuses, unless for a reason that
- * passes. Any other is a break. So is a 1000 that was not asked for, which mobile browsers give to a page that goes into
- * the background, and so are 1002, 1007 and 1009: they end this connection, and the next may do.
+ * Whether a close means "do not come back": 3500 to 3999, the app's own 4000 to 4999, and 1008, by which `on_open`
+ * refuses, unless for a reason that passes. Any other is a break. So is a 1000 that was not asked for, which mobile
+ * browsers give to a page that goes into the background, and so are 1002, 1007 and 1009: they end this connection, and
+ * the next may do.
  */
 function isFinalClose(code: number, reason: string): boolean {
   if (code === 1008) return !/^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/.test(reason);
-  return code >= 3500 && code < 4000;
+  return code >= 3500 && code < 5000;
 }
 
 function isDevelopment(): boolean {
@@ -618,6 +624,7 @@ export function createClient(
 
   let status: Status = "connecting";
   let lastError: ZocketError | undefined;
+  let retryAt: number | undefined;
   let clientId: string | undefined;
   let hasWarned = false;
   /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
@@ -653,9 +660,10 @@ export function createClient(
     timer = clock.setTimeout(run, ms);
   }
 
-  /** Lets go of the present connection or attempt. */
+  /** Lets go of the present connection or attempt, and of the wait for the next. */
   function drop(code?: number): void {
     clock.clearTimeout(timer);
+    retryAt = undefined;
     const socket = current?.socket;
     current = undefined;
     socket?.close(code);
@@ -725,7 +733,9 @@ export function createClient(
       // A server that goes away or restarts loses all its clients at once: spread their return over more time.
       if (close.code === 1001 || close.code === 1012) failures = Math.max(failures, 2);
       const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-      schedule(connect, floor + clock.random() * (ceiling - floor));
+      const wait = floor + clock.random() * (ceiling - floor);
+      retryAt = Date.now() + wait;
+      schedule(connect, wait);
     }
     calls.disconnected(isFinal, message);
     // Here everything is in order: listeners may do with the client what they like.
@@ -846,6 +856,9 @@ export function createClient(
     },
     get lastError() {
       return lastError;
+    },
+    get retryAt() {
+      return retryAt;
     },
     get clientId() {
       return clientId;

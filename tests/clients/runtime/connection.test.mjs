@@ -191,6 +191,21 @@ describe("coming back", () => {
     assert.deepEqual(await waits(it, 1), [1000]);
   });
 
+  test("is known beforehand: retryAt", async () => {
+    const it = await opened(zocket);
+    assert.equal(it.client.retryAt, undefined);
+    it.clock.nextRandom = 1;
+    const before = Date.now();
+    it.socket.end(1006);
+    assert.ok(it.client.retryAt >= before + 1000 && it.client.retryAt <= Date.now() + 1000);
+    await it.clock.advance(1000);
+    assert.equal(it.client.retryAt, undefined);
+    it.socket.welcome();
+    it.socket.end(1006);
+    it.client.close();
+    assert.equal(it.client.retryAt, undefined);
+  });
+
   test("is spread out further after a server that goes away or restarts", async () => {
     for (const code of [1001, 1012]) {
       const it = await opened(zocket);
@@ -203,7 +218,7 @@ describe("coming back", () => {
 
   for (const [code, reason] of [
     [1000, ""], [1001, "going-away"], [1002, "protocol-error"], [1005, ""], [1006, ""], [1007, "invalid-utf-8"],
-    [1009, "message-too-large"], [1011, "unavailable"], [1012, ""], [1013, ""], [3001, "stalled"], [3499, ""], [4000, "mine"],
+    [1009, "message-too-large"], [1011, "unavailable"], [1012, ""], [1013, ""], [3001, "stalled"], [3499, ""],
     [1008, "OVERLOADED"], [1008, "TOO_MANY_REQUESTS"],
   ]) {
     test(`happens after ${code} ${reason}`, async () => {
@@ -220,7 +235,7 @@ describe("coming back", () => {
     });
   }
 
-  for (const [code, reason] of [[3500, "banned"], [3999, ""], [1008, "UNAUTHORIZED"], [1008, "ROOM_GONE"], [1008, ""]]) {
+  for (const [code, reason] of [[3500, "banned"], [3999, ""], [4000, "mine"], [4999, ""], [1008, "UNAUTHORIZED"], [1008, "ROOM_GONE"], [1008, ""]]) {
     test(`does not happen after ${code} ${reason}`, async () => {
       const it = await opened(zocket);
       await it.clock.advance(5000);
@@ -236,12 +251,12 @@ describe("coming back", () => {
 
   test("can be called off or for by a listener of onClose", async () => {
     const kicked = await opened(zocket);
-    kicked.client.onClose(({ code }) => code === 4001 && kicked.client.close());
-    kicked.socket.end(4001);
+    kicked.client.onClose(({ code }) => code === 3001 && kicked.client.close());
+    kicked.socket.end(3001);
     assert.equal(kicked.client.status, "closed");
     const revived = await opened(zocket);
-    revived.client.onClose(({ final }) => final && revived.client.reconnect());
-    revived.socket.end(1008, "UNAUTHORIZED");
+    revived.client.onClose(({ code }) => code === 4001 && revived.client.reconnect());
+    revived.socket.end(4001, "moved");
     await settled();
     assert.equal(revived.client.status, "connecting");
     assert.equal(revived.WebSocket.all.length, 2);

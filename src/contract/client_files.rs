@@ -1,0 +1,147 @@
+//! Serving the client to pages that have no build step.
+
+use std::{
+    convert::Infallible,
+    fmt,
+    future::{Ready, ready},
+    task::{Context as Task, Poll},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use tower::Service;
+
+use super::{Contract, fingerprint, typescript};
+use crate::upgrade::Body;
+
+/// `zocket.js` and `zocket.d.ts` of a contract as a tower service of HTTP requests, for pages that have no build step:
+/// they say `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]; cheap to clone.
+///
+/// It looks at the last segment of the path alone: what ends in `/zocket.js` is answered with the client, what ends in
+/// `/zocket.d.ts` with its types, anything else with 404. GET and HEAD are known, others get 405. Browsers ask each
+/// time whether their copy is current (`Cache-Control: no-cache`, with an `ETag`), and are told 304 if it is: after a
+/// release no page has an old client.
+///
+/// ```
+/// # let zo = zocket::Zocket::builder().build();
+/// # let router = zo.router();
+/// let files = router.contract().client_files();
+/// let app = axum::Router::<()>::new()
+///     .route_service("/zocket.js", files.clone())
+///     .route_service("/zocket.d.ts", files)
+///     .route_service("/ws", zo.serve(router));
+/// # drop(app);
+/// ```
+#[derive(Clone)]
+pub struct ClientFiles {
+    javascript: File,
+    declarations: File,
+}
+
+#[derive(Clone)]
+struct File {
+    text: Bytes,
+    content_type: HeaderValue,
+    etag: HeaderValue,
+}
+
+impl Contract {
+    /// The client for plain pages, as a service: see [`ClientFiles`].
+    #[must_use]
+    pub fn client_files(&self) -> ClientFiles {
+        ClientFiles {
+            javascript: File::new(typescript::javascript(self), "text/javascript; charset=utf-8"),
+            // So that an editor and a browser show it, instead of taking it for a film.
+            declarations: File::new(
+                typescript::javascript_declarations(self),
+                "text/plain; charset=utf-8",
+            ),
+        }
+    }
+}
+
+impl File {
+    fn new(text: String, content_type: &'static str) -> Self {
+        let etag = format!("\"{}\"", fingerprint(&text));
+        Self {
+            text: text.into(),
+            content_type: HeaderValue::from_static(content_type),
+            etag: HeaderValue::try_from(etag).expect("hexadecimal digits in quotes are a field's value"),
+        }
+    }
+
+    fn answer(&self, method: &Method, asked: &HeaderMap) -> Response<Body> {
+        let mut response = Response::new(Body::default());
+        let headers = response.headers_mut();
+        headers.insert(header::ETAG, self.etag.clone());
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        if self.is_known(asked) {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            return response;
+        }
+        headers.insert(header::CONTENT_TYPE, self.content_type.clone());
+        headers.insert(
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        );
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.text.len()));
+        if method != Method::HEAD {
+            *response.body_mut() = Full::new(self.text.clone());
+        }
+        response
+    }
+
+    /// RFC 9110, section 13.1.2: `If-None-Match` is a list, compared weakly.
+    fn is_known(&self, asked: &HeaderMap) -> bool {
+        asked
+            .get_all(header::IF_NONE_MATCH)
+            .iter()
+            .filter_map(|field| field.to_str().ok())
+            .flat_map(|field| field.split(','))
+            .map(|tag| tag.trim().trim_start_matches("W/"))
+            .any(|tag| tag == "*" || tag.as_bytes() == self.etag.as_bytes())
+    }
+}
+
+impl<B> Service<Request<B>> for ClientFiles {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let file = match request.uri().path().rsplit('/').next() {
+            Some("zocket.js") => Some(&self.javascript),
+            Some("zocket.d.ts") => Some(&self.declarations),
+            _ => None,
+        };
+        let response = match (file, request.method()) {
+            (None, _) => status(StatusCode::NOT_FOUND),
+            (Some(file), method @ (&Method::GET | &Method::HEAD)) => file.answer(method, request.headers()),
+            (Some(_), _) => {
+                let mut response = status(StatusCode::METHOD_NOT_ALLOWED);
+                response
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+                response
+            }
+        };
+        ready(Ok(response))
+    }
+}
+
+fn status(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = status;
+    response
+}
+
+impl fmt::Debug for ClientFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ClientFiles")
+    }
+}
