@@ -384,28 +384,6 @@ fn the_truth_is_written_for_the_compiler_to_check() {
     assert!(checks.lines().count() > 100);
 }
 
-#[test]
-fn five_hundred_routes_are_written_for_the_figures() {
-    let zo = Zocket::builder().build();
-    let router = (0..500).fold(zo.router(), |router, route| {
-        let endpoint = zo
-            .message()
-            .input::<Flat>()
-            .handle(async |_: Context<()>, _: Flat| {
-                Ok(Page {
-                    items: vec![1_u8],
-                    total: 1,
-                })
-            });
-        router.incoming(&format!("module{}.route{route}", route % 20), endpoint)
-    });
-    let contract = router.contract();
-    assert_eq!(contract.incoming.len(), 500);
-    contract
-        .export_all(folder("large"), &Info::new("Large", "1.0.0"))
-        .unwrap();
-}
-
 fn small() -> Contract {
     let zo = Zocket::builder().build();
     let message = zo.message();

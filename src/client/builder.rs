@@ -32,6 +32,8 @@ pub struct Builder {
     pong_within: Duration,
     max_message: usize,
     come_back: Vec<RangeInclusive<u16>>,
+    #[cfg(feature = "client-rustls")]
+    tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
 impl Builder {
@@ -52,6 +54,8 @@ impl Builder {
             pong_within: Duration::from_secs(20),
             max_message: 16 << 20,
             come_back: Vec::new(),
+            #[cfg(feature = "client-rustls")]
+            tls: None,
         }
     }
 
@@ -154,6 +158,14 @@ impl Builder {
         self
     }
 
+    /// How `wss://` is to be trusted: for servers whose certificates the operating system does not know, and for
+    /// clients that have certificates of their own. Default: the operating system's roots.
+    #[cfg(feature = "client-rustls")]
+    pub fn tls(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
     /// Connects, and fails where the first attempt does: for programs that rather end than wait. From then on the
     /// connection comes back by itself.
     ///
@@ -179,7 +191,7 @@ impl Builder {
     /// does. Streams made before the next `await` miss nothing; [`Client::ready`] waits for the connection.
     ///
     /// # Errors
-    /// [`BuildError::Url`].
+    /// [`BuildError::Url`]; for `wss://` [`BuildError::Tls`].
     ///
     /// # Panics
     /// Outside of a tokio runtime.
@@ -197,6 +209,11 @@ impl Builder {
             ));
         }
         url.set_fragment(None);
+        #[cfg(feature = "client-rustls")]
+        let tls = match (url.scheme(), self.tls.take()) {
+            ("wss", None) => Some(super::tls::of_the_system()?),
+            (_, given) => given,
+        };
         let headers = std::mem::replace(&mut self.headers, Source::Fixed(Headers::default()));
         let config = Config {
             url,
@@ -208,6 +225,8 @@ impl Builder {
             pong_within: self.pong_within,
             max_message: self.max_message,
             come_back: std::mem::take(&mut self.come_back),
+            #[cfg(feature = "client-rustls")]
+            tls,
         };
         Ok(Client::spawn(config, &self))
     }

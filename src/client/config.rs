@@ -18,6 +18,9 @@ pub(super) struct Config {
     /// Bytes of a message that comes in.
     pub(super) max_message: usize,
     pub(super) come_back: Vec<RangeInclusive<u16>>,
+    /// Of `wss://` alone.
+    #[cfg(feature = "client-rustls")]
+    pub(super) tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
 /// How long a close may take: what waits to be written, the Close frame and the server's answer to it.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
 use serde::Deserialize;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async_with_config,
+    MaybeTlsStream, WebSocketStream,
     tungstenite::{
         self, Message,
         client::IntoClientRequest,
@@ -37,15 +37,31 @@ pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
         let limits = WebSocketConfig::default()
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
-        let (mut stream, _) = connect_async_with_config(request, Some(limits), true)
-            .await
-            .map_err(why)?;
+        let mut stream = open(request, limits, config).await.map_err(why)?;
         let welcome = welcome(&mut stream).await?;
         Ok((stream, welcome))
     });
     timeout(config.connect_timeout, attempt)
         .await
         .unwrap_or(Err(Outage::Timeout))
+}
+
+#[cfg(feature = "client-rustls")]
+async fn open(
+    request: Request,
+    limits: WebSocketConfig,
+    config: &Config,
+) -> Result<Stream, tungstenite::Error> {
+    use tokio_tungstenite::{Connector, connect_async_tls_with_config};
+    let tls = config.tls.clone().map(Connector::Rustls);
+    let (stream, _) = connect_async_tls_with_config(request, Some(limits), true, tls).await?;
+    Ok(stream)
+}
+
+#[cfg(not(feature = "client-rustls"))]
+async fn open(request: Request, limits: WebSocketConfig, _: &Config) -> Result<Stream, tungstenite::Error> {
+    let (stream, _) = tokio_tungstenite::connect_async_with_config(request, Some(limits), true).await?;
+    Ok(stream)
 }
 
 fn request(config: &Config, headers: Headers) -> Result<Request, Outage> {

@@ -91,6 +91,8 @@ pub enum BuildError {
     Url(String),
     /// The headers are no object of strings, or have a name that the handshake needs. The sentence says which.
     Headers(String),
+    /// The operating system has no roots to trust servers by. The sentence says what was found instead.
+    Tls(String),
 }
 
 impl fmt::Display for BuildError {
@@ -98,6 +100,7 @@ impl fmt::Display for BuildError {
         match self {
             Self::Url(what) => write!(f, "unusable URL: {what}"),
             Self::Headers(what) => write!(f, "unusable headers: {what}"),
+            Self::Tls(what) => write!(f, "no way to trust a server: {what}"),
         }
     }
 }

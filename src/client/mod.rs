@@ -73,6 +73,8 @@ mod refusal;
 mod session;
 mod socket;
 mod status;
+#[cfg(feature = "client-rustls")]
+mod tls;
 mod wire;
 
 pub use self::{

@@ -1,0 +1,69 @@
+// The figures of the generated client, which no test depends on:
+//   cargo bench --bench contract && cargo build --release --example chat && node tests/clients/figures.mjs
+// How long the TypeScript compiler takes over a contract of 500 routes and 500 events, with a program that uses them all;
+// and how many calls per second one client in Node makes to the chat, a server in another process.
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import WebSocket from "ws";
+
+const at = (path) => fileURLToPath(new URL(`../../${path}`, import.meta.url));
+const large = at("target/large");
+if (!existsSync(large)) throw new Error("first: cargo bench --bench contract");
+
+const routes = [...Array(500).keys()];
+const program = (body) => `import { createClient } from "./zocket";
+const client = createClient("/ws", { headers: { name: "" } });
+${body}`;
+const input = `{ roomId: "a", at: 1, tags: [], kind: { type: "text", text: "" } }`;
+const files = {
+  "one.ts": program(`client.module0.route0(${input}).then((output) => output.at);`),
+  "all.ts": program(routes.map((route) => `client.module${route % 20}.route${route}(${input}).then((output) => output.tags);
+client.on.module${route % 20}.event${route}((event) => event.kind.type === "text" && event.kind.text);`).join("\n")),
+};
+for (const [name, text] of Object.entries(files)) writeFileSync(`${large}/${name}`, text);
+const lines = readFileSync(`${large}/zocket.ts`, "utf8").split("\n").length;
+console.log(`zocket.ts: ${lines} lines`);
+
+const compilerOptions = { noEmit: true, strict: true, target: "es2022", lib: ["es2022", "dom"], types: [], module: "esnext", moduleResolution: "bundler" };
+for (const compiler of ["ts58", "typescript"]) {
+  for (const file of Object.keys(files)) {
+    writeFileSync(`${large}/tsconfig.json`, JSON.stringify({ compilerOptions, files: [file] }));
+    const seconds = [1, 2, 3].map(() => {
+      const begun = performance.now();
+      execFileSync(process.execPath, [at(`tests/clients/node_modules/${compiler}/bin/tsc`), "-p", large], { stdio: "inherit" });
+      return (performance.now() - begun) / 1000;
+    });
+    console.log(`${compiler} ${file}: ${Math.min(...seconds).toFixed(2)} s`);
+  }
+}
+
+const folder = at("target/chat-client");
+const chat = at("target/release/examples/chat");
+execFileSync(chat, ["--export", folder]);
+writeFileSync(`${folder}/package.json`, '{ "type": "module" }');
+const server = spawn(chat, { env: { ...process.env, ADDR: "127.0.0.1:0" }, stdio: ["ignore", "ignore", "pipe"] });
+try {
+  let url;
+  for await (const line of createInterface({ input: server.stderr })) if ((url = /chat on (http:\S+)/.exec(line)?.[1])) break;
+  const { createClient } = await import(pathToFileURL(`${folder}/zocket.js`));
+  const client = createClient(`${url}/ws`, { headers: { name: "Ann" }, WebSocket, dev: false });
+  await client.whoami();
+  for (const inFlight of [1, 16, 100]) {
+    const total = 20_000;
+    const work = async (calls) => {
+      for (let call = 0; call < calls; call++) await client.whoami();
+    };
+    await Promise.all(Array.from({ length: inFlight }, () => work(2_000 / inFlight)));
+    const cpu = process.cpuUsage();
+    const begun = performance.now();
+    await Promise.all(Array.from({ length: inFlight }, () => work(total / inFlight)));
+    const seconds = (performance.now() - begun) / 1000;
+    const { user, system } = process.cpuUsage(cpu);
+    console.log(`${inFlight} in flight: ${Math.round(total / seconds)} calls/s, ${((user + system) / total).toFixed(1)} µs of the client's CPU each`);
+  }
+  client.close();
+} finally {
+  server.kill();
+}
