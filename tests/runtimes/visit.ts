@@ -1,0 +1,27 @@
+// What a program does with the client, in whatever runs it: `visit.ts URL`, with the client as it was generated, beside it
+// as `zocket.ts`. Says what it did, line by line; on `back`, that the connection came back.
+import { createClient, isZocketError } from "./zocket.ts";
+
+const arguments_: string[] = (globalThis as any).Deno?.args ?? (globalThis as any).process.argv.slice(2);
+const client = createClient(arguments_[0] as string, { headers: { name: "Ann" }, backoff: { floor: 20, cap: 50 } });
+const say = (text: string) => console.log(text);
+
+const { clientId, name } = await client.whoami();
+say(`is ${name}: ${clientId === client.clientId}`);
+
+await client.chat.join({ roomId: "lobby" });
+const heard = client.on.chat.message[Symbol.asyncIterator]();
+const first = heard.next();
+const { id } = await client.chat.post({ roomId: "lobby", text: "hi" });
+const { value } = await first;
+say(`heard ${value?.text}: ${value?.id === id}`);
+
+const { error } = await client.chat.post.safe({ roomId: "lobby", text: "" });
+say(`refused: ${isZocketError(client.chat.post, error) && error.code} ${error?.issues[0]?.path.join(".")}`);
+
+const back = new Promise<void>((resolve) => client.onOpen(() => resolve()));
+client.onClose(({ final }) => say(`lost, ${final ? "for good" : "for now"}`));
+say("ready");
+await back;
+say(`back: ${(await client.whoami()).name}`);
+client.close();
