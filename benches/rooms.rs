@@ -49,7 +49,7 @@ fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
 fn to_room() -> Effect {
     let event = Event::json(&Said("hello")).expect("it is JSON");
     Effect::Emit {
-        to: Target::Rooms(vec!["room".into()]),
+        to: Target::room("room"),
         event,
     }
 }

@@ -41,7 +41,7 @@ pub(crate) struct Core<C> {
     pub(crate) limits: Arc<Limits>,
     pub(crate) concurrency: usize,
     pub(crate) lifecycle: Lifecycle<C>,
-    pub(crate) open: Arc<Open>,
+    pub(crate) open: Arc<Open<C>>,
     background: Once,
 }
 
@@ -88,6 +88,14 @@ impl<C, L> Zocket<C, L> {
     #[must_use]
     pub fn connections(&self) -> usize {
         self.core.open.len()
+    }
+
+    /// The context of each connection that there is, as [`connections`](Self::connections) counts them, in no order:
+    /// to look at what `on_connect` made, at their rooms, to send to them or to close them. What is done by way of
+    /// them is done at once.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context<C>> {
+        self.core.open.contexts()
     }
 
     /// Lets no one in any more (503), closes every connection with 1001 `going-away`, and waits until each has

@@ -586,9 +586,9 @@ async fn a_procedure_by_itself_says_what_it_would_have_done() {
         reply.effects,
         [
             Effect::Join("attic".into()),
-            emit(Target::Rooms(vec!["attic".into(), "cellar".into()]), "one"),
-            emit(Target::Clients(vec![ann]), "two"),
-            emit(Target::Everyone, "three"),
+            emit(Target::rooms(["attic", "cellar"]), "one"),
+            emit(Target::clients(vec![ann]), "two"),
+            emit(Target::everyone(), "three"),
             Effect::Leave("attic".into()),
             Effect::Close(Close::new(4000, "bye")),
         ]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use crate::{ClientId, Event};
+use crate::{Event, Target};
 
 /// Something that a message does beyond being answered.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,18 +20,24 @@ pub enum Effect {
     },
     /// The client's connection is closed, after what was sent before.
     Close(Close),
+    /// Something is done to other clients.
+    Manage {
+        /// To whom.
+        clients: Target,
+        /// What.
+        action: Action,
+    },
 }
 
-/// Whom an event is for. Whoever is named twice, or is in several of the rooms, gets it once; unknown rooms and
-/// clients are no-ops.
+/// What is done to clients on their behalf.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Target {
-    /// These clients.
-    Clients(Vec<ClientId>),
-    /// The members of these rooms.
-    Rooms(Vec<Arc<str>>),
-    /// Every connected client.
-    Everyone,
+pub enum Action {
+    /// They enter a room.
+    Join(Arc<str>),
+    /// They leave a room.
+    Leave(Arc<str>),
+    /// Their connections are closed, after what was sent before.
+    Disconnect(Close),
 }
 
 /// How a connection is closed: a status code of RFC 6455, section 7.4, and a short machine-readable word.

@@ -1,8 +1,10 @@
 //! Sending to clients, to rooms, to everyone.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
-use crate::{ClientId, Declared, Effect, Error, Event, Hub, Limits, Outgoing, Target};
+use crate::{
+    Action, ClientId, Close, Declared, Effect, Error, Event, Except, Hub, Limits, Outgoing, Target, hub::Full,
+};
 
 /// Sends from outside of a message: from a timer, a queue's consumer, an HTTP handler. Cheap to clone.
 #[derive(Clone)]
@@ -24,15 +26,17 @@ impl Emitter {
 
     /// Encodes an event; what is called on the result says who gets it.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<&Self> {
-        Sending {
-            by: self,
-            event: self.encode(&event),
-        }
+        Sending::new(self, self.encode(&event))
+    }
+
+    /// Clients to do something to, or to list: `emitter.clients(Target::room("lobby")).disconnect(4001, "closing")`.
+    pub fn clients(&self, clients: impl Into<Target>) -> Clients<&Self> {
+        Clients::new(self, self, clients.into())
     }
 
     /// The clients in a room, in no order. An unknown room has none.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
-        self.hub.members(room).await
+        self.hub.clients(&Target::room(room)).await
     }
 
     /// How many clients are in a room. An unknown room has none.
@@ -67,34 +71,124 @@ impl fmt::Debug for Emitter {
 #[must_use = "nobody gets it until you say who: `.to(ids)`, `.to_room(room)`, `.to_rooms(rooms)`, `.broadcast()`"]
 #[derive(Debug)]
 pub struct Sending<B> {
-    pub(crate) by: B,
-    pub(crate) event: Result<Event, Error>,
+    by: B,
+    event: Result<Event, Error>,
+    except: Option<Arc<Except>>,
 }
 
 impl<B: SendBy> Sending<B> {
+    pub(crate) fn new(by: B, event: Result<Event, Error>) -> Self {
+        Self {
+            by,
+            event,
+            except: None,
+        }
+    }
+
+    /// But for these clients, whatever the receivers: `cx.send(e).except([cx.client_id()]).to_room("lobby")`.
+    pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
+        Except::of(&mut self.except).clients.extend(clients);
+        self
+    }
+
+    /// But for whoever is in one of these rooms when it is sent. (Of what is sent while someone enters or leaves such
+    /// a room, either may hold.)
+    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+        let rooms = rooms.into_iter().map(Into::into);
+        Except::of(&mut self.except).rooms.extend(rooms);
+        self
+    }
+
     /// To these clients. An id named twice gets it once, an unknown one is a no-op.
     pub fn to(self, clients: impl IntoIterator<Item = ClientId>) -> B::Output {
-        self.go(Target::Clients(clients.into_iter().collect()))
+        self.go(Target::clients(clients))
     }
 
     /// To the members of a room, which the sender need not be.
     pub fn to_room(self, room: impl Into<Arc<str>>) -> B::Output {
-        self.go(Target::Rooms(vec![room.into()]))
+        self.go(Target::room(room))
     }
 
     /// To the members of these rooms; who is in several of them gets it once.
     pub fn to_rooms<R: Into<Arc<str>>>(self, rooms: impl IntoIterator<Item = R>) -> B::Output {
-        self.go(Target::Rooms(rooms.into_iter().map(Into::into).collect()))
+        self.go(Target::rooms(rooms))
     }
 
     /// To every connected client.
     pub fn broadcast(self) -> B::Output {
-        self.go(Target::Everyone)
+        self.go(Target::everyone())
     }
 
-    fn go(self, to: Target) -> B::Output {
+    fn go(self, mut to: Target) -> B::Output {
+        to.except = self.except;
         self.by
             .send_by(self.event.map(|event| Effect::Emit { to, event }))
+    }
+}
+
+/// Clients to do something to: let them into a room or out of one, or disconnect them; or, by an [`Emitter`], to be
+/// listed. Made by [`Context::clients`](crate::Context::clients) and [`Emitter::clients`].
+///
+/// Unlike sending, this costs the caller something for each of them.
+#[must_use = "nothing is done to them until you say what: `.join(room)`, `.leave(room)`, `.disconnect(code, reason)`"]
+#[derive(Debug)]
+pub struct Clients<B> {
+    by: B,
+    /// Bytes that a room's name may have.
+    room_name: usize,
+    clients: Target,
+}
+
+impl<B: SendBy> Clients<B> {
+    pub(crate) fn new(by: B, emitter: &Emitter, clients: Target) -> Self {
+        Self {
+            by,
+            room_name: emitter.limits.room_name,
+            clients,
+        }
+    }
+
+    /// But for these.
+    pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
+        self.clients = self.clients.except(clients);
+        self
+    }
+
+    /// But for whoever is in one of these rooms.
+    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+        self.clients = self.clients.except_rooms(rooms);
+        self
+    }
+
+    /// Lets them enter a room. Refused for a name that is too long (BAD_REQUEST); and where one of them is in as many
+    /// rooms as it may be (PRECONDITION_FAILED), though the others enter.
+    pub fn join(self, room: impl Into<Arc<str>>) -> B::Output {
+        let room = room.into();
+        let named = Full::check_room_name(&room, self.room_name);
+        self.manage(named.map(|()| Action::Join(room)).map_err(Into::into))
+    }
+
+    /// Has them leave a room.
+    pub fn leave(self, room: impl Into<Arc<str>>) -> B::Output {
+        self.manage(Ok(Action::Leave(room.into())))
+    }
+
+    /// Closes their connections, after what was sent before. Codes 4000 to 4999 are the app's own, and our clients
+    /// take them for final; 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
+    pub fn disconnect(self, code: u16, reason: impl Into<Cow<'static, str>>) -> B::Output {
+        self.manage(Ok(Action::Disconnect(Close::new(code, reason))))
+    }
+
+    fn manage(self, action: Result<Action, Error>) -> B::Output {
+        let Self { by, clients, .. } = self;
+        by.send_by(action.map(|action| Effect::Manage { clients, action }))
+    }
+}
+
+impl Clients<&Emitter> {
+    /// Who they are, in no order.
+    pub async fn ids(self) -> Vec<ClientId> {
+        self.by.hub.clients(&self.clients).await
     }
 }
 

@@ -76,6 +76,7 @@ mod payload;
 mod refusal;
 mod reply;
 mod rpc_id;
+mod target;
 mod turn;
 
 pub use self::{
@@ -83,8 +84,8 @@ pub use self::{
     connection::{Connection, Wire},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
     decode::{DecodeLayer, Frame},
-    effect::{Close, Effect, Target},
-    emitter::{Emitter, SendBy, Sending},
+    effect::{Action, Close, Effect},
+    emitter::{Clients, Emitter, SendBy, Sending},
     error::{Code, Error, Issue, Segment},
     event::{Declared, Event, Outgoing},
     fanout::FanoutLayer,
@@ -98,6 +99,7 @@ pub use self::{
     reply::{Outcome, Reply},
     rescue::RescueLayer,
     rpc_id::{InvalidRpcId, RpcId},
+    target::{Audience, Except, Target},
     turn::Turn,
     validate::{Checker, Input, ValidateLayer, ValidateService},
 };

@@ -14,7 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
-use zocket_layers::{ClientId, Effect, Event, Hub, Limits, LocalHub, Target};
+use zocket_layers::{Action, ClientId, Effect, Event, Hub, Limits, LocalHub, Target};
 
 use self::support::{Said, notified, pull};
 
@@ -52,16 +52,34 @@ fn send(
     random: &mut Random,
     members: &[ClientId],
 ) -> Vec<usize> {
-    let rooms = |names: &[&str]| Target::Rooms(names.iter().map(|name| (*name).into()).collect());
-    let (to, receivers) = match random.below(8) {
+    let rooms = |names: &[&str]| Target::rooms(names.iter().copied());
+    // Someone enters or leaves another room meanwhile, with whatever it has not read.
+    let restless = &members[random.below(MEMBERS as u64) as usize];
+    let aside = match random.below(2) {
+        0 => Effect::Join("aside".into()),
+        _ => Effect::Leave("aside".into()),
+    };
+    hub.perform(Some(restless), aside).unwrap();
+    let (to, receivers) = match random.below(11) {
         0 | 1 => (rooms(&["big"]), (0..MEMBERS).collect()),
         2 => (rooms(&["small"]), (0..SMALL).collect()),
         3 => (rooms(&["small", "big", "small"]), (0..MEMBERS).collect()),
-        4 => (Target::Everyone, (0..MEMBERS).collect()),
+        4 => (Target::everyone(), (0..MEMBERS).collect()),
         5 => (rooms(&["churn", "small"]), (0..SMALL).collect()),
+        6 => (
+            rooms(&["big", "churn"]).except_rooms(["small", "nowhere"]),
+            (SMALL..MEMBERS).collect(),
+        ),
+        7 => (
+            Target::everyone()
+                .except_rooms(["small"])
+                .except([members[SMALL]]),
+            (SMALL + 1..MEMBERS).collect(),
+        ),
+        8 => (Target::room("big").except([members[0]]), (1..MEMBERS).collect()),
         _ => {
             let one = random.below(MEMBERS as u64) as usize;
-            (Target::Clients(vec![members[one], members[one]]), vec![one])
+            (Target::clients(vec![members[one], members[one]]), vec![one])
         }
     };
     let event = Event::json(&Said(number)).unwrap();
@@ -200,6 +218,11 @@ async fn those_who_stay_get_everything_once_in_each_senders_order_and_nothing_is
             assert_eq!(&of_one.collect::<Vec<_>>(), expected);
         }
     }
+    let clear = Effect::Manage {
+        clients: Target::room("aside"),
+        action: Action::Leave("aside".into()),
+    };
+    hub.perform(None, clear).unwrap();
     assert_eq!((hub.client_count(), hub.room_count()), (MEMBERS, 2));
     for mailbox in &mailboxes {
         hub.disconnect(mailbox);

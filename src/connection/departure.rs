@@ -17,7 +17,7 @@ struct Owed<C> {
     connection: Connection,
     context: Context<C>,
     mailbox: Arc<Mailbox>,
-    stay: Arc<Stay>,
+    stay: Arc<Stay<C>>,
 }
 
 impl<C: Send + Sync + 'static> Departure<C> {
@@ -27,7 +27,7 @@ impl<C: Send + Sync + 'static> Departure<C> {
         context: Context<C>,
         mailbox: Arc<Mailbox>,
     ) -> Self {
-        let stay = core.open.enter(mailbox.clone());
+        let stay = core.open.enter(mailbox.clone(), context.clone());
         Self(Some(Owed {
             core,
             connection,
@@ -38,7 +38,7 @@ impl<C: Send + Sync + 'static> Departure<C> {
     }
 
     /// What keeps the connection counted; none after the departure.
-    pub(super) fn stay(&self) -> Option<Arc<Stay>> {
+    pub(super) fn stay(&self) -> Option<Arc<Stay<C>>> {
         self.0.as_ref().map(|owed| owed.stay.clone())
     }
 

@@ -10,14 +10,29 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use zocket_layers::{ClientId, Close, Mailbox};
+use zocket_layers::{ClientId, Close, Context, Mailbox};
 
 /// The connections that there are, each from its `on_connect` to the end of its `on_disconnect`.
-#[derive(Debug, Default)]
-pub(crate) struct Open {
-    mailboxes: Mutex<HashMap<ClientId, Arc<Mailbox>>>,
+pub(crate) struct Open<C> {
+    connections: Mutex<HashMap<ClientId, Here<C>>>,
     is_shut_down: AtomicBool,
     emptied: Notify,
+}
+
+/// One that there is.
+struct Here<C> {
+    mailbox: Arc<Mailbox>,
+    context: Context<C>,
+}
+
+impl<C> Default for Open<C> {
+    fn default() -> Self {
+        Self {
+            connections: Mutex::default(),
+            is_shut_down: AtomicBool::default(),
+            emptied: Notify::default(),
+        }
+    }
 }
 
 const GOING_AWAY: Close = Close {
@@ -25,11 +40,15 @@ const GOING_AWAY: Close = Close {
     reason: std::borrow::Cow::Borrowed("going-away"),
 };
 
-impl Open {
+impl<C> Open<C> {
     /// Counts a connection, until the last clone of what is returned is dropped.
-    pub(super) fn enter(self: &Arc<Self>, mailbox: Arc<Mailbox>) -> Arc<Stay> {
+    pub(super) fn enter(self: &Arc<Self>, mailbox: Arc<Mailbox>, context: Context<C>) -> Arc<Stay<C>> {
         let client = mailbox.client_id();
-        self.mailboxes.lock().insert(client, mailbox.clone());
+        let here = Here {
+            mailbox: mailbox.clone(),
+            context,
+        };
+        self.connections.lock().insert(client, here);
         // Whoever came in between is not missed by `shutdown`.
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
@@ -41,16 +60,27 @@ impl Open {
     }
 
     fn exit(&self, client: &ClientId) {
-        let mut mailboxes = self.mailboxes.lock();
-        mailboxes.remove(client);
-        if mailboxes.is_empty() {
-            drop(mailboxes);
+        let mut connections = self.connections.lock();
+        let gone = connections.remove(client);
+        let is_empty = connections.is_empty();
+        drop(connections);
+        // The app's value may be the last of its kind, and do what it likes when it is dropped.
+        drop(gone);
+        if is_empty {
             self.emptied.notify_waiters();
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.mailboxes.lock().len()
+        self.connections.lock().len()
+    }
+
+    pub(crate) fn contexts(&self) -> Vec<Context<C>> {
+        self.connections
+            .lock()
+            .values()
+            .map(|here| here.context.clone())
+            .collect()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {
@@ -60,8 +90,8 @@ impl Open {
     /// Lets no one in any more, and asks everyone to go.
     pub(crate) fn shutdown(&self) {
         self.is_shut_down.store(true, Ordering::SeqCst);
-        for mailbox in self.mailboxes.lock().values() {
-            mailbox.close(GOING_AWAY);
+        for here in self.connections.lock().values() {
+            here.mailbox.close(GOING_AWAY);
         }
     }
 
@@ -79,13 +109,12 @@ impl Open {
 }
 
 /// One connection's place among those that there are.
-#[derive(Debug)]
-pub(crate) struct Stay {
-    open: Arc<Open>,
+pub(crate) struct Stay<C> {
+    open: Arc<Open<C>>,
     client: ClientId,
 }
 
-impl Drop for Stay {
+impl<C> Drop for Stay<C> {
     fn drop(&mut self) {
         self.open.exit(&self.client);
     }

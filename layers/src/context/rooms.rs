@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
-use crate::{ClientId, Connection, Effect, Error, hub::Full, outbox::Outbox};
+use crate::{ClientId, Connection, Effect, Error, Target, hub::Full, outbox::Outbox};
 
 /// The rooms of the client whose message this is. What is joined and left here is seen here at once, and takes
-/// effect in order with what is sent.
+/// effect in order with what is sent. (What is done to clients by [`Context::clients`](crate::Context::clients) is
+/// seen here when it has been done.)
 #[derive(Debug, Clone, Copy)]
 pub struct Rooms<'a> {
     pub(super) connection: &'a Connection,
@@ -19,7 +20,7 @@ impl Rooms<'_> {
     pub fn join(&self, room: impl Into<Arc<str>>) -> Result<(), Error> {
         let room = room.into();
         let limits = self.connection.limits();
-        Full::check_room_name(&room, limits)?;
+        Full::check_room_name(&room, limits.room_name)?;
         // Where effects wait, the hub can't be asked yet.
         if self.outbox.is_holding() && !self.has(&room) && self.current().len() >= limits.rooms {
             return Err(Full::Rooms { limit: limits.rooms }.into());
@@ -66,7 +67,7 @@ impl Rooms<'_> {
 
     /// The clients in any room, in no order. An unknown room has none.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
-        let mut members = self.connection.hub().members(room).await;
+        let mut members = self.connection.hub().clients(&Target::room(room)).await;
         let client = self.connection.client_id();
         // What waits here is seen here.
         if self.outbox.is_holding() {

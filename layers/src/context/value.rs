@@ -1,15 +1,15 @@
 use std::{borrow::Cow, fmt, future::Future, ops::Deref, sync::Arc};
 
 use crate::{
-    ClientId, Close, Connection, Effect, Emitter, Error, Outgoing, Parts, Rooms, Scope, SendBy, Sending,
-    outbox::Outbox,
+    ClientId, Clients, Close, Connection, Effect, Emitter, Error, Outgoing, Parts, Rooms, Scope, SendBy,
+    Sending, Target, outbox::Outbox,
 };
 
 /// What a handler or a middleware knows beside its input: the client, its rooms, ways to send, and by `Deref`
 /// the app's own value `C`. Cheap to clone; a clone may go into a task of its own.
 ///
 /// Its own methods are [`client_id`](Self::client_id), [`rooms`](Self::rooms), [`send`](Self::send),
-/// [`emitter`](Self::emitter), [`flush`](Self::flush), [`close`](Self::close) and [`closed`](Self::closed).
+/// [`clients`](Self::clients), [`emitter`](Self::emitter), [`flush`](Self::flush), [`close`](Self::close) and [`closed`](Self::closed).
 /// Methods of `C` with these names are reached by `(*cx).send()`; fields are not hidden by methods.
 /// [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
 pub struct Context<C = ()> {
@@ -63,13 +63,19 @@ impl<C> Context<C> {
     /// first: INTERNAL_SERVER_ERROR where no router declares it or it can't be encoded, PAYLOAD_TOO_LARGE,
     /// OVERLOADED where the hub could not take it.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<ByMessage<'_>> {
-        let event = self.connection.emitter().encode(&event);
-        Sending {
-            by: ByMessage {
-                client_id: self.client_id(),
-                outbox: &self.outbox,
-            },
-            event,
+        Sending::new(self.by_message(), self.connection.emitter().encode(&event))
+    }
+
+    /// Other clients, to do something to: `cx.clients(Target::room("lobby")).except([cx.client_id()]).leave("lobby")`.
+    /// What can't be done makes the message fail at its end, as with [`send`](Self::send).
+    pub fn clients(&self, clients: impl Into<Target>) -> Clients<ByMessage<'_>> {
+        Clients::new(self.by_message(), self.connection.emitter(), clients.into())
+    }
+
+    fn by_message(&self) -> ByMessage<'_> {
+        ByMessage {
+            client_id: self.client_id(),
+            outbox: &self.outbox,
         }
     }
 

@@ -3,10 +3,7 @@
 use std::{
     collections::HashSet,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use dashmap::DashMap;
@@ -15,17 +12,17 @@ use futures_util::{FutureExt, future::BoxFuture};
 use super::{
     Full, Hub, Mailbox,
     flusher::Flusher,
-    log::{Entry, Group},
+    log::{Clock, Entry, Group},
     room::Room,
 };
-use crate::{ClientId, Effect, Event, Limits, Target};
+use crate::{Action, Audience, ClientId, Effect, Event, Limits, Target};
 
 /// The hub within one process. Sending to a room appends to what the room sends; its members read that at their
 /// own pace, without a lock, so that neither the sender nor another room waits for them.
 ///
 /// [`Hub::background`] must run for events to reach rooms of more than a few members in time; an app sees to that.
 pub struct LocalHub {
-    clock: Arc<AtomicU64>,
+    clock: Arc<Clock>,
     clients: DashMap<ClientId, Arc<Mailbox>>,
     rooms: DashMap<Arc<str>, Arc<Room>>,
     everyone: Arc<Room>,
@@ -90,27 +87,27 @@ impl LocalHub {
     }
 
     fn emit(&self, from: Option<&ClientId>, to: &Target, event: &Event) -> Result<(), Full> {
-        match to {
-            Target::Clients(ids) => {
-                let mut told = HashSet::new();
-                for id in ids {
-                    // One receiver needs no set to be told once.
-                    if (ids.len() == 1 || told.insert(id))
-                        && let Some(mailbox) = self.mailbox(id)
-                    {
+        match &to.audience {
+            Audience::Clients(ids) => {
+                if let ([id], None) = (ids.as_slice(), &to.except) {
+                    if let Some(mailbox) = self.mailbox(id) {
+                        mailbox.push(event);
+                    }
+                } else {
+                    for mailbox in self.meant(to) {
                         mailbox.push(event);
                     }
                 }
                 return Ok(());
             }
-            Target::Everyone => self.send(&self.everyone, None, None, event)?,
-            Target::Rooms(names) => match names.as_slice() {
+            Audience::Everyone => self.send(&self.everyone, to, None, event)?,
+            Audience::Rooms(names) => match names.as_slice() {
                 [name] => {
                     if let Some(room) = self.room(name) {
-                        self.send(&room, None, None, event)?;
+                        self.send(&room, to, None, event)?;
                     }
                 }
-                names => self.send_to_several(names, event)?,
+                names => self.send_to_several(names, to, event)?,
             },
         }
         // The sender's own connection reads it before the answer, even if the flusher is not so far yet.
@@ -120,18 +117,54 @@ impl LocalHub {
         Ok(())
     }
 
-    fn send_to_several(&self, names: &[Arc<str>], event: &Event) -> Result<(), Full> {
+    fn send_to_several(&self, names: &[Arc<str>], to: &Target, event: &Event) -> Result<(), Full> {
         let names = names.iter().collect::<HashSet<_>>();
         let group = Arc::new(Group::default());
-        let number = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
+        let number = self.clock.tick();
         let sent = names
             .into_iter()
             .filter_map(|name| self.room(name))
-            .map(|room| self.send(&room, Some(number), Some(&group), event))
+            .map(|room| self.send(&room, to, Some((number, &group)), event))
             // A room that is full keeps it from no other.
             .fold(Ok(()), Result::and);
         group.complete.store(true, Ordering::Release);
         sent
+    }
+
+    /// The clients that are meant, each once.
+    fn meant(&self, target: &Target) -> Vec<Arc<Mailbox>> {
+        let mut seen = HashSet::new();
+        let mut meant: Vec<_> = match &target.audience {
+            Audience::Clients(ids) => ids
+                .iter()
+                .filter(|id| seen.insert(**id))
+                .filter_map(|id| self.mailbox(id))
+                .collect(),
+            Audience::Rooms(names) => names
+                .iter()
+                .filter_map(|name| self.room(name))
+                .flat_map(|room| room.members())
+                .filter(|mailbox| seen.insert(mailbox.client_id()))
+                .collect(),
+            Audience::Everyone => self.everyone.members(),
+        };
+        if let Some(except) = &target.except {
+            meant.retain(|mailbox| !except.covers(&mailbox.client_id(), |room| mailbox.has(room)));
+        }
+        meant
+    }
+
+    fn manage(&self, clients: &Target, action: &Action) -> Result<(), Full> {
+        let mut done = Ok(());
+        for mailbox in self.meant(clients) {
+            match action {
+                // One that is full keeps no other out.
+                Action::Join(room) => done = done.and(self.join(&mailbox, room)),
+                Action::Leave(room) => self.leave(&mailbox, room),
+                Action::Disconnect(close) => mailbox.close(close.clone()),
+            }
+        }
+        done
     }
 
     fn room(&self, name: &str) -> Option<Arc<Room>> {
@@ -141,14 +174,21 @@ impl LocalHub {
     fn send(
         &self,
         room: &Arc<Room>,
-        number: Option<u64>,
-        group: Option<&Arc<Group>>,
+        to: &Target,
+        group: Option<(u64, &Arc<Group>)>,
         event: &Event,
     ) -> Result<(), Full> {
-        let many = room.send(event.weight() as u64, self.backlog, || Entry {
-            number: number.unwrap_or_else(|| self.clock.fetch_add(1, Ordering::AcqRel) + 1),
-            group: group.cloned(),
-            event: event.clone(),
+        let many = room.send(event.weight() as u64, self.backlog, || {
+            let number = group.map_or_else(|| self.clock.tick(), |(number, _)| number);
+            if to.except.as_ref().is_some_and(|except| !except.rooms.is_empty()) {
+                self.clock.note_selective(number);
+            }
+            Entry {
+                number,
+                group: group.map(|(_, group)| group.clone()),
+                except: to.except.clone(),
+                event: event.clone(),
+            }
         })?;
         if many {
             self.flusher.schedule(room);
@@ -200,6 +240,7 @@ impl Hub for LocalHub {
                 }
                 return Ok(());
             }
+            Effect::Manage { clients, action } => return self.manage(&clients, &action),
         };
         self.emit(from, &to, &event)
     }
@@ -215,8 +256,9 @@ impl Hub for LocalHub {
             .unwrap_or_default()
     }
 
-    fn members<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Vec<ClientId>> {
-        std::future::ready(self.room(room).map(|room| room.members()).unwrap_or_default()).boxed()
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Vec<ClientId>> {
+        let clients = self.meant(of).iter().map(|mailbox| mailbox.client_id()).collect();
+        std::future::ready(clients).boxed()
     }
 
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize> {

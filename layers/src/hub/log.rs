@@ -1,10 +1,43 @@
 //! What a room sends: appended once, read by each member at its own pace, without a lock.
 
-use std::sync::{Arc, OnceLock, atomic::AtomicBool};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
 
 use parking_lot::Mutex;
 
-use crate::Event;
+use crate::{Event, Except};
+
+/// What the numbers of everything that a hub sends are taken from.
+#[derive(Debug, Default)]
+pub(super) struct Clock {
+    last: AtomicU64,
+    /// The last number of something that those in some rooms do not take.
+    last_selective: AtomicU64,
+}
+
+impl Clock {
+    /// The next number. Taken under the lock of the log that the entry goes to.
+    pub(super) fn tick(&self) -> u64 {
+        self.last.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// The last number that was taken.
+    pub(super) fn now(&self) -> u64 {
+        self.last.load(Ordering::SeqCst)
+    }
+
+    /// Says that what has this number depends on the rooms that its receivers are in. Before it is appended.
+    pub(super) fn note_selective(&self, number: u64) {
+        self.last_selective.fetch_max(number, Ordering::AcqRel);
+    }
+
+    /// Whether, of what came after a number, anything may depend on the rooms that its receivers are in.
+    pub(super) fn is_selective_after(&self, number: u64) -> bool {
+        self.last_selective.load(Ordering::Acquire) > number
+    }
+}
 
 /// One event, at its place in the order of the hub.
 #[derive(Debug, Clone)]
@@ -13,6 +46,8 @@ pub(super) struct Entry {
     pub(super) number: u64,
     /// Shared by the entries of one event that went to several rooms.
     pub(super) group: Option<Arc<Group>>,
+    /// Who does not take it.
+    pub(super) except: Option<Arc<Except>>,
     pub(super) event: Event,
 }
 

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 
 use super::{
     Full,
-    log::{Entry, Group, Place},
+    log::{Clock, Entry, Group, Place},
     room::Room,
 };
 use crate::{ClientId, Close, Event, Limits};
@@ -25,8 +25,7 @@ use crate::{ClientId, Close, Event, Limits};
 /// One reader takes them, with [`poll_notified`](Self::poll_notified) and [`pull`](Self::pull).
 pub struct Mailbox {
     client: ClientId,
-    /// Numbers everything that the hub sends.
-    clock: Arc<AtomicU64>,
+    clock: Arc<Clock>,
     max_rooms: usize,
     max_direct: usize,
     notified: AtomicBool,
@@ -41,6 +40,8 @@ struct Inbox {
     direct_weight: usize,
     everyone: Option<Subscription>,
     rooms: IndexMap<Arc<str>, Subscription>,
+    /// Up to which number everything was read.
+    pulled: u64,
     /// Groups of which an entry was read, by its number, as long as another one may come.
     seen: HashMap<u64, Arc<Group>>,
     close: Option<Close>,
@@ -72,7 +73,7 @@ pub enum Delivery {
 }
 
 impl Mailbox {
-    pub(super) fn new(client: ClientId, clock: Arc<AtomicU64>, limits: &Limits) -> Self {
+    pub(super) fn new(client: ClientId, clock: Arc<Clock>, limits: &Limits) -> Self {
         Self {
             client,
             clock,
@@ -113,7 +114,7 @@ impl Mailbox {
         // Swapped, not stored: what was appended by whoever found it notified is seen below.
         self.notified.swap(false, Ordering::SeqCst);
         let mut inbox = self.inbox.lock();
-        inbox.pull(&self.clock, events);
+        inbox.pull(self.client, &self.clock, events);
         if inbox.overflowed {
             return Delivery::Overflowed;
         }
@@ -173,10 +174,10 @@ impl Mailbox {
             return self.overflow();
         }
         inbox.direct_weight += event.weight();
-        let number = self.clock.fetch_add(1, Ordering::AcqRel) + 1;
         inbox.direct.push_back(Entry {
-            number,
+            number: self.clock.tick(),
             group: None,
+            except: None,
             event: event.clone(),
         });
         drop(inbox);
@@ -220,6 +221,7 @@ impl Mailbox {
         if inbox.muted {
             subscription.mute();
         }
+        inbox.settle(self.client, &self.clock);
         inbox.rooms.insert(name.clone(), subscription);
         Ok(())
     }
@@ -227,14 +229,12 @@ impl Mailbox {
     /// Ends to read a room; what it sent before is still delivered. Called under the lock of the room's name.
     pub(super) fn exit(&self, name: &str) {
         let mut inbox = self.inbox.lock();
+        inbox.settle(self.client, &self.clock);
         let Some(mut subscription) = inbox.rooms.swap_remove(name) else {
             return;
         };
-        subscription.read_until(u64::MAX, |entry| {
-            inbox.direct_weight += entry.event.weight();
-            inbox.direct.push_back(entry);
-        });
-        inbox.direct.make_contiguous().sort_by_key(|entry| entry.number);
+        inbox.keep_unread(&mut subscription);
+        inbox.sort_direct();
         let unread = !inbox.direct.is_empty();
         drop(inbox);
         subscription.room.exit(&self.client);
@@ -277,13 +277,56 @@ impl fmt::Debug for Mailbox {
 }
 
 impl Inbox {
-    fn pull(&mut self, clock: &AtomicU64, events: &mut Vec<Event>) {
+    /// Decides about what is unread and depends on the rooms that the client is in, before it enters or leaves one.
+    fn settle(&mut self, client: ClientId, clock: &Clock) {
+        if !clock.is_selective_after(self.pulled) {
+            return;
+        }
+        let mut everyone = self.everyone.take();
+        let mut rooms = mem::take(&mut self.rooms);
+        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
+            self.keep_unread(subscription);
+        }
+        (self.everyone, self.rooms) = (everyone, rooms);
+        self.sort_direct();
+        let Self {
+            direct,
+            direct_weight,
+            rooms,
+            ..
+        } = self;
+        direct.retain_mut(|entry| {
+            let is_out = entry
+                .except
+                .take()
+                .is_some_and(|except| except.covers(&client, |room| rooms.contains_key(room)));
+            if is_out {
+                *direct_weight -= entry.event.weight();
+            }
+            !is_out
+        });
+    }
+
+    /// Takes over what stands unread in a room's log.
+    fn keep_unread(&mut self, subscription: &mut Subscription) {
+        subscription.read_until(u64::MAX, |entry| {
+            self.direct_weight += entry.event.weight();
+            self.direct.push_back(entry);
+        });
+    }
+
+    fn sort_direct(&mut self) {
+        self.direct.make_contiguous().sort_by_key(|entry| entry.number);
+    }
+
+    fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
         let Self {
             direct,
             direct_weight,
             everyone,
             rooms,
             seen,
+            pulled,
             ..
         } = self;
         // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
@@ -296,7 +339,7 @@ impl Inbox {
             .collect();
         // Whatever has a number up to this one and came before it from the same sender is visible now; of what
         // has a larger number that can't be said, so it waits.
-        let until = clock.load(Ordering::SeqCst);
+        let until = clock.now();
 
         let mut entries = Vec::new();
         while direct.front().is_some_and(|entry| entry.number <= until) {
@@ -308,7 +351,12 @@ impl Inbox {
         for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
             subscription.read_until(until, |entry| entries.push(entry));
         }
+        *pulled = until;
         entries.sort_by_key(|entry| entry.number);
+        entries.retain(|Entry { except, .. }| match except {
+            Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),
+            None => true,
+        });
         // Of several entries of one event, one.
         entries.retain(|Entry { number, group, .. }| match group {
             Some(group) => seen.insert(*number, group.clone()).is_none(),

@@ -30,7 +30,7 @@ pub use self::{
     local::LocalHub,
     mailbox::{Delivery, Mailbox},
 };
-use crate::{ClientId, Code, Effect, Error, Limits};
+use crate::{ClientId, Code, Effect, Error, Limits, Target};
 
 /// Who is where, and the way to them. [`LocalHub`] is the one within this process; an engine between nodes, or a
 /// wrapper that inspects and vetoes, stands behind the same trait, and no handler can tell.
@@ -45,8 +45,8 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     fn disconnect(&self, mailbox: &Mailbox);
 
     /// Performs an effect, `from` a client or the server's own code. It takes what it is given, and delivers in
-    /// its own time: the cost does not grow with the number of receivers. `Join`, `Leave` and `Close` are about
-    /// the client; from nobody they are no-ops.
+    /// its own time: the cost of sending does not grow with the number of receivers (that of `Manage` does). `Join`,
+    /// `Leave` and `Close` are about the client; from nobody they are no-ops.
     ///
     /// # Errors
     /// [`Full`] when a limit keeps it from taking the effect.
@@ -58,8 +58,8 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// The rooms of a client, in no order.
     fn rooms(&self, client: &ClientId) -> Vec<Arc<str>>;
 
-    /// The clients in a room, in no order.
-    fn members<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Vec<ClientId>>;
+    /// The clients that are meant, in no order.
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Vec<ClientId>>;
 
     /// How many clients are in a room.
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize>;
@@ -97,8 +97,8 @@ pub enum Full {
 
 impl Full {
     /// Checks the length of a room's name.
-    pub(crate) fn check_room_name(room: &str, limits: &Limits) -> Result<(), Self> {
-        let (limit, got) = (limits.room_name, room.len());
+    pub(crate) fn check_room_name(room: &str, limit: usize) -> Result<(), Self> {
+        let got = room.len();
         if got > limit {
             Err(Self::RoomName { limit, got })
         } else {

@@ -169,8 +169,12 @@ impl Room {
         members.is_empty()
     }
 
-    pub(super) fn members(&self) -> Vec<ClientId> {
-        self.members.lock().keys().copied().collect()
+    pub(super) fn members(&self) -> Vec<Arc<Mailbox>> {
+        self.members
+            .lock()
+            .values()
+            .map(|member| member.mailbox.clone())
+            .collect()
     }
 
     pub(super) fn size(&self) -> usize {

@@ -27,6 +27,7 @@ pub(crate) fn pull(mailbox: &Mailbox) -> Vec<u64> {
 }
 
 /// Waits for a notification.
+#[allow(dead_code, reason = "not every test file waits")]
 pub(crate) async fn notified(mailbox: &Mailbox) {
     poll_fn(|cx| mailbox.poll_notified(cx)).await;
 }

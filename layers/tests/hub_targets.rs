@@ -1,0 +1,187 @@
+//! Whom the hub leaves out, and what it does to clients on their behalf.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+mod support;
+
+use std::sync::Arc;
+
+use zocket_layers::{
+    Action, ClientId, Close, Effect, Event, Hub, Limits, LocalHub, Mailbox, Target,
+    hub::{Delivery, Full},
+};
+
+use self::support::{Said, pull};
+
+/// Clients of a hub, each in the rooms named with it.
+struct World<const N: usize> {
+    hub: LocalHub,
+    ids: [ClientId; N],
+    mailboxes: [Arc<Mailbox>; N],
+}
+
+impl<const N: usize> World<N> {
+    fn new(rooms: [&[&str]; N]) -> Self {
+        let hub = LocalHub::new();
+        let ids = rooms.map(|_| ClientId::random());
+        let mailboxes = ids.map(|id| hub.connect(id, &Limits::default()));
+        let world = Self { hub, ids, mailboxes };
+        for (id, rooms) in ids.into_iter().zip(rooms) {
+            for room in rooms {
+                world.act(id, Effect::Join((*room).into()));
+            }
+        }
+        world
+    }
+
+    fn act(&self, id: ClientId, effect: Effect) {
+        self.hub.perform(Some(&id), effect).unwrap();
+    }
+
+    fn emit(&self, number: u64, to: Target) {
+        let event = Event::json(&Said(number)).unwrap();
+        self.hub.perform(None, Effect::Emit { to, event }).unwrap();
+    }
+
+    fn manage(&self, clients: Target, action: Action) -> Result<(), Full> {
+        self.hub.perform(None, Effect::Manage { clients, action })
+    }
+
+    /// What each has got since it was last asked.
+    fn got(&self) -> [Vec<u64>; N] {
+        std::array::from_fn(|client| pull(&self.mailboxes[client]))
+    }
+
+    fn is_in(&self, room: &str) -> [bool; N] {
+        self.ids.map(|id| self.hub.has(&id, room))
+    }
+}
+
+#[test]
+fn some_clients_are_left_out_of_whatever_audience() {
+    let world = World::new([&["a", "b"], &["a"], &["b"]]);
+    let out = || [world.ids[0], ClientId::random()];
+    world.emit(1, Target::room("a").except(out()));
+    world.emit(2, Target::rooms(["a", "b"]).except(out()));
+    world.emit(3, Target::everyone().except(out()));
+    world.emit(4, Target::clients(world.ids).except(out()));
+    assert_eq!(world.got(), [vec![], vec![1, 2, 3, 4], vec![2, 3, 4]]);
+}
+
+#[test]
+fn members_of_some_rooms_are_left_out_of_whatever_audience() {
+    let world = World::new([&["a", "mute"], &["a", "b"], &["b", "quiet"]]);
+    let out = || ["mute", "quiet", "nowhere"];
+    world.emit(1, Target::room("a").except_rooms(out()));
+    world.emit(2, Target::rooms(["a", "b"]).except_rooms(out()));
+    world.emit(3, Target::everyone().except_rooms(out()));
+    world.emit(4, Target::clients(world.ids).except_rooms(out()));
+    assert_eq!(world.got(), [vec![], vec![1, 2, 3, 4], vec![]]);
+}
+
+#[test]
+fn the_rooms_that_count_are_those_of_the_moment_of_sending() {
+    let world = World::new([&["a", "mute"], &["a"]]);
+    let [leaves, enters] = world.ids;
+    world.emit(1, Target::room("a").except_rooms(["mute"]));
+    world.act(leaves, Effect::Leave("mute".into()));
+    world.act(enters, Effect::Join("mute".into()));
+    world.emit(2, Target::room("a").except_rooms(["mute"]));
+    world.emit(3, Target::room("a"));
+    assert_eq!(world.got(), [vec![2, 3], vec![1, 3]]);
+}
+
+#[test]
+fn the_rooms_of_the_moment_count_even_when_the_audience_is_left() {
+    let world = World::new([&["a", "mute"], &["a"]]);
+    let [leaves, goes] = world.ids;
+    world.emit(1, Target::room("a").except_rooms(["mute"]));
+    world.act(leaves, Effect::Leave("a".into()));
+    world.act(leaves, Effect::Leave("mute".into()));
+    world.act(goes, Effect::Leave("a".into()));
+    world.act(goes, Effect::Join("mute".into()));
+    assert_eq!(world.got(), [vec![], vec![1]]);
+}
+
+#[test]
+fn what_was_decided_early_still_comes_in_order_and_once() {
+    let world = World::new([&["a", "b"]]);
+    let [ann] = world.ids;
+    world.emit(1, Target::room("b"));
+    world.emit(2, Target::rooms(["a", "b"]).except_rooms(["mute"]));
+    world.emit(3, Target::clients([ann]));
+    world.act(ann, Effect::Join("mute".into()));
+    world.emit(4, Target::room("a"));
+    world.act(ann, Effect::Leave("b".into()));
+    world.emit(5, Target::everyone().except_rooms(["mute"]));
+    world.emit(6, Target::everyone());
+    assert_eq!(world.got(), [vec![1, 2, 3, 4, 6]]);
+    assert!(world.got()[0].is_empty());
+}
+
+#[tokio::test]
+async fn an_audience_can_be_listed() {
+    let world = World::new([&["a", "b"], &["a"], &[]]);
+    let [ann, bob, cy] = world.ids;
+    let list = async |target: Target| {
+        let mut ids = world.hub.clients(&target).await;
+        ids.sort_by_key(|id| world.ids.iter().position(|other| other == id));
+        ids
+    };
+    assert_eq!(list(Target::everyone()).await, [ann, bob, cy]);
+    assert_eq!(list(Target::rooms(["a", "b", "nowhere"])).await, [ann, bob]);
+    assert_eq!(list(Target::everyone().except_rooms(["b"])).await, [bob, cy]);
+    assert_eq!(list(Target::room("a").except([bob])).await, [ann]);
+    assert_eq!(list(Target::clients([cy, ClientId::random(), cy])).await, [cy]);
+}
+
+#[test]
+fn clients_are_let_into_rooms_and_out_of_them() {
+    let world = World::new([&["a"], &["a"], &[]]);
+    let [ann, ..] = world.ids;
+    let others = || Target::everyone().except([ann]);
+    world.manage(others(), Action::Join("b".into())).unwrap();
+    assert_eq!(world.is_in("b"), [false, true, true]);
+    world.emit(1, Target::room("b"));
+    world
+        .manage(Target::rooms(["a", "b"]), Action::Leave("a".into()))
+        .unwrap();
+    assert_eq!(world.is_in("a"), [false, false, false]);
+    world.emit(2, Target::room("a"));
+    assert_eq!(world.got(), [vec![], vec![1], vec![1]]);
+}
+
+#[test]
+fn one_who_is_in_as_many_rooms_as_it_may_be_keeps_no_other_out() {
+    let hub = LocalHub::new();
+    let limits = Limits {
+        rooms: 1,
+        ..Limits::default()
+    };
+    let [full, free] = [ClientId::random(), ClientId::random()];
+    let mailboxes = [full, free].map(|id| hub.connect(id, &limits));
+    hub.perform(Some(&full), Effect::Join("a".into())).unwrap();
+    let everyone = Effect::Manage {
+        clients: Target::clients([full, free]),
+        action: Action::Join("b".into()),
+    };
+    assert_eq!(hub.perform(None, everyone), Err(Full::Rooms { limit: 1 }));
+    assert!(!hub.has(&full, "b") && hub.has(&free, "b"));
+    drop(mailboxes);
+}
+
+#[test]
+fn clients_are_disconnected_after_what_was_sent_before() {
+    let world = World::new([&["a"], &["a"], &[]]);
+    world.emit(1, Target::room("a"));
+    let close = Close::new(4001, "closing");
+    let [_, bob, _] = world.ids;
+    let members = Target::room("a").except([bob]);
+    world.manage(members, Action::Disconnect(close.clone())).unwrap();
+    let mut events = Vec::new();
+    assert_eq!(world.mailboxes[0].pull(&mut events), Delivery::Close(close));
+    assert_eq!(events.len(), 1);
+    for other in &world.mailboxes[1..] {
+        assert_eq!(other.pull(&mut events), Delivery::Open);
+    }
+}
