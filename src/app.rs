@@ -13,7 +13,8 @@ use tower::{
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
-    Context, Declared, DecodeLayer, Emitter, Error, Hub, Limits, LocalHub, Message, Reply, RescueLayer,
+    Connection, Context, Declared, DecodeLayer, Emitter, Error, Hub, Limits, LocalHub, Message, Reply,
+    RescueLayer,
 };
 
 use crate::{
@@ -81,6 +82,16 @@ impl<C, L> Zocket<C, L> {
             self.core.declared.clone(),
             self.core.limits.clone(),
         )
+    }
+
+    /// A connection without a socket, of a client that nobody else knows: for trying one procedure in a test. It has the
+    /// app's limits, and what [`serve`](Self::serve) declared, so that an event nobody declared is refused as it will be.
+    #[must_use]
+    pub fn detached(&self, context: C) -> Connection
+    where
+        C: Send + Sync + 'static,
+    {
+        Connection::detached_from(context, self.core.declared.clone(), self.core.limits.clone())
     }
 
     /// How many connections there are, counted from a successful `on_connect` until `on_disconnect` has ended and the

@@ -60,6 +60,9 @@ struct Readme;
 pub mod client;
 pub mod contract;
 
+#[cfg(feature = "testing")]
+pub mod testing;
+
 mod app;
 mod connection;
 mod on_connect;

@@ -2,16 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-mod common;
-
-use common::{Server, serve, until};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use zocket::{ClientId, Code, Context, Error, Limits, Outgoing, Target, Zocket};
+use zocket::{
+    ClientId, Code, Context, Error, Limits, Outgoing, Target, Zocket,
+    client::CallError,
+    testing::{TestApp, TestClient},
+};
 
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 struct Said(String);
 
 impl Outgoing for Said {
@@ -39,7 +40,7 @@ fn app() -> Zocket<Name> {
         .build()
 }
 
-async fn start(zo: &Zocket<Name>) -> Server {
+fn start(zo: &Zocket<Name>) -> TestApp {
     let message = zo.message();
     let others = |cx: &Context<Name>| Target::room("lobby").except([cx.client_id()]);
     let tell = async |cx: Context<Name>, Room(room): Room| {
@@ -77,35 +78,51 @@ async fn start(zo: &Zocket<Name>) -> Server {
         .incoming("invite", message.clone().input::<Room>().handle(invite))
         .incoming("evict", message.clone().input::<Room>().handle(evict))
         .incoming("kick", message.clone().handle(kick))
+        .incoming("nothing", message.clone().handle(async |_: Context<Name>| Ok(())))
         .incoming("tryToKick", message.atomic().handle(try_to_kick));
-    serve(zo.serve(router)).await
+    TestApp::new(zo.serve(router))
+}
+
+/// Connects a client, and waits until it is in the lobby.
+async fn connect(app: &TestApp, name: &str) -> TestClient {
+    let mut client = app.connect(&json!({ "name": name })).await.unwrap();
+    client.call::<()>("nothing", &()).await.unwrap();
+    client
+}
+
+/// Under a paused clock, until nobody has anything to do.
+async fn at_rest() {
+    tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+}
+
+async fn code(call: impl Future<Output = Result<(), CallError>>) -> String {
+    call.await.unwrap_err().refusal().unwrap().code.clone()
 }
 
 #[tokio::test]
 async fn a_handler_leaves_out_the_sender_and_the_members_of_a_room() {
     let zo = app();
-    let server = start(&zo).await;
-    let (mut ann, mut bob) = (server.connect("name=Ann").await, server.connect("name=Bob").await);
-    ann.call("invite", json!("quiet")).await.unwrap();
-    ann.call("tell", json!("quiet")).await.unwrap();
-    assert_eq!(ann.event("said").await, "not quiet");
+    let app = start(&zo);
+    let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
+    ann.call::<()>("invite", "quiet").await.unwrap();
+    ann.call::<()>("tell", "quiet").await.unwrap();
+    assert_eq!(ann.expect::<Said>().await.0, "not quiet");
     ann.expect_nothing().await;
-    assert_eq!(bob.event("said").await, "others");
+    assert_eq!(bob.expect::<Said>().await.0, "others");
     bob.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn a_handler_lets_others_into_a_room_and_out_of_it() {
     let zo = app();
-    let server = start(&zo).await;
-    let mut ann = server.connect("name=Ann").await;
-    let _bob = server.connect("name=Bob").await;
-    until(|| zo.connections() == 2).await;
-    let mut cy = server.connect("name=Cy").await;
-    cy.call("invite", json!("den")).await.unwrap();
+    let app = start(&zo);
+    let mut ann = connect(&app, "Ann").await;
+    let _bob = connect(&app, "Bob").await;
+    let mut cy = connect(&app, "Cy").await;
+    cy.call::<()>("invite", "den").await.unwrap();
     assert_eq!(zo.emitter().size("den").await, 2);
-    ann.call("invite", json!("safe")).await.unwrap();
-    ann.call("evict", json!("den")).await.unwrap();
+    ann.call::<()>("invite", "safe").await.unwrap();
+    ann.call::<()>("evict", "den").await.unwrap();
     // Bob is safe, Ann was not in that room.
     assert_eq!(zo.emitter().size("den").await, 1);
 }
@@ -113,49 +130,46 @@ async fn a_handler_lets_others_into_a_room_and_out_of_it() {
 #[tokio::test]
 async fn what_can_t_be_done_to_others_fails_the_message() {
     let zo = app();
-    let server = start(&zo).await;
-    let mut ann = server.connect("name=Ann").await;
-    let _bob = server.connect("name=Bob").await;
-    until(|| zo.connections() == 2).await;
+    let app = start(&zo);
+    let mut ann = connect(&app, "Ann").await;
+    let _bob = connect(&app, "Bob").await;
     for room in ["b", "c"] {
-        ann.call("invite", json!(room)).await.unwrap();
+        ann.call::<()>("invite", room).await.unwrap();
     }
-    let refusal = ann.call("invite", json!("d")).await.unwrap_err();
-    assert_eq!(refusal.code(), "PRECONDITION_FAILED");
-    let refusal = ann.call("invite", json!("x".repeat(1_000))).await.unwrap_err();
-    assert_eq!(refusal.code(), "BAD_REQUEST");
+    assert_eq!(code(ann.call::<()>("invite", "d")).await, "PRECONDITION_FAILED");
+    assert_eq!(
+        code(ann.call::<()>("invite", &"x".repeat(1_000))).await,
+        "BAD_REQUEST"
+    );
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_handler_disconnects_others_after_what_it_has_sent() {
     let zo = app();
-    let server = start(&zo).await;
-    let (mut ann, mut bob) = (server.connect("name=Ann").await, server.connect("name=Bob").await);
-    ann.call("whatever", json!(null)).await.unwrap_err();
-    ann.call("kick", json!(null)).await.unwrap();
-    assert_eq!(bob.event("said").await, "bye");
+    let app = start(&zo);
+    let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
+    ann.call::<()>("kick", &()).await.unwrap();
+    assert_eq!(bob.expect::<Said>().await.0, "bye");
     assert_eq!(bob.closed().await, (4001, "kicked".to_owned()));
-    assert_eq!(ann.event("said").await, "bye");
-    until(|| zo.connections() == 1).await;
+    assert_eq!(ann.expect::<Said>().await.0, "bye");
+    at_rest().await;
+    assert_eq!(zo.connections(), 1);
 }
 
 #[tokio::test]
 async fn a_failed_atomic_message_disconnects_nobody() {
     let zo = app();
-    let server = start(&zo).await;
-    let (mut ann, mut bob) = (server.connect("name=Ann").await, server.connect("name=Bob").await);
-    bob.call("whatever", json!(null)).await.unwrap_err();
-    let refusal = ann.call("tryToKick", json!(null)).await.unwrap_err();
-    assert_eq!(refusal.code(), "FORBIDDEN");
+    let app = start(&zo);
+    let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
+    assert_eq!(code(ann.call::<()>("tryToKick", &())).await, "FORBIDDEN");
     bob.expect_nothing().await;
 }
 
 #[tokio::test]
 async fn the_emitter_does_it_all_from_outside() {
     let zo = app();
-    let server = start(&zo).await;
-    let (mut ann, mut bob) = (server.connect("name=Ann").await, server.connect("name=Bob").await);
-    until(|| zo.contexts().iter().all(|cx| cx.rooms().has("lobby")) && zo.connections() == 2).await;
+    let app = start(&zo);
+    let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
     let of = |name: &str| {
         let contexts = zo.contexts();
         contexts.iter().find(|cx| cx.name == name).unwrap().client_id()
@@ -176,8 +190,8 @@ async fn the_emitter_does_it_all_from_outside() {
     let plain = Said("plain".to_owned());
     emitter.send(plain).except_rooms(["vip"]).broadcast().unwrap();
     emitter.send(Said("vip".to_owned())).to_room("vip").unwrap();
-    assert_eq!(bob.event("said").await, "plain");
-    assert_eq!(ann.event("said").await, "vip");
+    assert_eq!(bob.expect::<Said>().await.0, "plain");
+    assert_eq!(ann.expect::<Said>().await.0, "vip");
     let refusal = emitter.clients(ann_id).join("x".repeat(1_000)).unwrap_err();
     assert_eq!(refusal.code(), Code::BAD_REQUEST);
     emitter.clients(Target::everyone()).leave("vip").unwrap();
@@ -190,13 +204,11 @@ async fn the_emitter_does_it_all_from_outside() {
     ann.expect_nothing().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn each_connection_can_be_looked_at_and_closed() {
     let zo = app();
-    let server = start(&zo).await;
-    let (mut ann, mut bob) = (server.connect("name=Ann").await, server.connect("name=Bob").await);
-    bob.call("whatever", json!(null)).await.unwrap_err();
-    until(|| zo.connections() == 2).await;
+    let app = start(&zo);
+    let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
     for cx in zo.contexts() {
         if cx.name == "Ann" {
             cx.close(4000, "chosen");
@@ -206,7 +218,8 @@ async fn each_connection_can_be_looked_at_and_closed() {
         }
     }
     assert_eq!(ann.closed().await, (4000, "chosen".to_owned()));
-    assert_eq!(bob.event("said").await, "hello Bob");
+    assert_eq!(bob.expect::<Said>().await.0, "hello Bob");
     bob.close().await;
-    until(|| zo.contexts().is_empty()).await;
+    at_rest().await;
+    assert!(zo.contexts().is_empty());
 }

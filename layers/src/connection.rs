@@ -61,18 +61,20 @@ impl Connection {
     /// A connection without a socket, to a hub of its own: for trying a layer or a procedure by `oneshot`.
     #[must_use]
     pub fn detached<C: Send + Sync + 'static>(context: C) -> Self {
+        Self::detached_from(context, Declared::default(), Arc::default())
+    }
+
+    /// [`detached`](Self::detached) with what an app declares, and its limits.
+    #[must_use]
+    pub fn detached_from<C: Send + Sync + 'static>(
+        context: C,
+        declared: Declared,
+        limits: Arc<Limits>,
+    ) -> Self {
         let client_id = ClientId::random();
-        let limits = Arc::new(Limits::default());
-        let hub = Arc::new(LocalHub::new());
+        let hub = Arc::new(LocalHub::with_limits(&limits));
         hub.connect(client_id, &limits);
-        Self::new(
-            client_id,
-            Wire::Base,
-            Arc::new(context),
-            hub,
-            Declared::default(),
-            limits,
-        )
+        Self::new(client_id, Wire::Base, Arc::new(context), hub, declared, limits)
     }
 
     /// Whose connection this is.

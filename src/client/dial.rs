@@ -6,7 +6,11 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
 use serde::Deserialize;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
 use tokio_tungstenite::{
     MaybeTlsStream, WebSocketStream,
     tungstenite::{
@@ -17,6 +21,7 @@ use tokio_tungstenite::{
         protocol::WebSocketConfig,
     },
 };
+use url::Url;
 use zocket_layers::Issue;
 
 use super::{
@@ -33,7 +38,7 @@ pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
     let attempt = Box::pin(async {
         let headers = config.headers.get().await?;
-        let request = request(config, headers)?;
+        let request = request(config.url.clone(), headers)?;
         let limits = WebSocketConfig::default()
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
@@ -64,8 +69,8 @@ async fn open(request: Request, limits: WebSocketConfig, _: &Config) -> Result<S
     Ok(stream)
 }
 
-fn request(config: &Config, headers: Headers) -> Result<Request, Outage> {
-    let mut url = config.url.clone();
+/// The request for a handshake.
+pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage> {
     if !headers.query.is_empty() {
         url.query_pairs_mut().extend_pairs(headers.query);
     }
@@ -84,7 +89,11 @@ fn request(config: &Config, headers: Headers) -> Result<Request, Outage> {
     Ok(request)
 }
 
-async fn welcome(stream: &mut Stream) -> Result<Welcome, Outage> {
+/// Waits for the server's first message.
+pub(crate) async fn welcome<T>(stream: &mut WebSocketStream<T>) -> Result<Welcome, Outage>
+where
+    T: AsyncRead + AsyncWrite + Unpin,
+{
     loop {
         let frame = match read(stream.next().await)? {
             Received::Data(frame) => frame,
@@ -98,7 +107,7 @@ async fn welcome(stream: &mut Stream) -> Result<Welcome, Outage> {
 }
 
 /// What came in.
-pub(super) enum Received {
+pub(crate) enum Received {
     /// A message.
     Data(Bytes),
     /// A ping or a pong.
@@ -106,7 +115,7 @@ pub(super) enum Received {
 }
 
 /// What the library's stream yields, or why nothing more comes.
-pub(super) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<Received, Outage> {
+pub(crate) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<Received, Outage> {
     match next {
         Some(Ok(Message::Text(text))) => Ok(Received::Data(text.into())),
         Some(Ok(Message::Binary(bytes))) => Ok(Received::Data(bytes)),
@@ -125,7 +134,7 @@ pub(super) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<
 }
 
 /// Why there was no handshake.
-fn why(error: tungstenite::Error) -> Outage {
+pub(crate) fn why(error: tungstenite::Error) -> Outage {
     use tungstenite::Error::{Http, Protocol, Url};
     match error {
         Http(response) => refused(&response),

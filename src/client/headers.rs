@@ -11,23 +11,23 @@ use super::{BuildError, Outage};
 
 /// Connect headers, as they go out.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Headers {
+pub(crate) struct Headers {
     /// What fits into a field of the request.
-    pub(super) fields: HeaderMap,
+    pub(crate) fields: HeaderMap,
     /// What does not: the server looks into the URL's query, too.
-    pub(super) query: Vec<(String, String)>,
+    pub(crate) query: Vec<(String, String)>,
 }
 
 type Fresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Headers, Outage>> + Send>> + Send + Sync>;
 
 /// Where the headers of an attempt come from.
-pub(super) enum Source {
+pub(crate) enum Source {
     Fixed(Headers),
     Fresh(Fresh),
 }
 
 impl Source {
-    pub(super) fn fresh<F, Fut, H>(make: F) -> Self
+    pub(crate) fn fresh<F, Fut, H>(make: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, BoxError>> + Send + 'static,
@@ -43,7 +43,7 @@ impl Source {
     }
 
     /// The headers of one attempt.
-    pub(super) async fn get(&self) -> Result<Headers, Outage> {
+    pub(crate) async fn get(&self) -> Result<Headers, Outage> {
         match self {
             Self::Fixed(headers) => Ok(headers.clone()),
             Self::Fresh(make) => make().await,
@@ -64,7 +64,7 @@ const RESERVED: [&str; 7] = [
 
 impl Headers {
     /// Takes an object of strings apart. Members that are null are left out.
-    pub(super) fn of(headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
+    pub(crate) fn of(headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
         let value = serde_json::to_value(headers).map_err(|error| BuildError::Headers(error.to_string()))?;
         let members = match value {
             Value::Object(members) => members,

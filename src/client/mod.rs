@@ -60,12 +60,12 @@ mod backoff;
 mod builder;
 mod call;
 mod config;
-mod dial;
+pub(crate) mod dial;
 mod driver;
 mod error;
 mod events;
 mod handle;
-mod headers;
+pub(crate) mod headers;
 mod heartbeat;
 mod inbox;
 mod outage;
@@ -75,7 +75,7 @@ mod socket;
 mod status;
 #[cfg(feature = "client-rustls")]
 mod tls;
-mod wire;
+pub(crate) mod wire;
 
 pub use self::{
     builder::Builder,

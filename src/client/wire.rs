@@ -9,10 +9,10 @@ use serde_json::value::RawValue;
 use super::{Refusal, Welcome};
 
 /// The type under which failures of messages without an answer come.
-pub(super) const ERROR: &str = "__error";
+pub(crate) const ERROR: &str = "__error";
 
 /// A message as it goes out.
-pub(super) fn write(
+pub(crate) fn write(
     route: &str,
     payload: &(impl Serialize + ?Sized),
     id: Option<u64>,
@@ -33,7 +33,7 @@ pub(super) fn write(
 
 /// A frame that came in.
 #[derive(Debug)]
-pub(super) enum Incoming {
+pub(crate) enum Incoming {
     Welcome(Welcome),
     /// How a call ended.
     Answer(u64, Result<Bytes, Refusal>),
@@ -54,7 +54,7 @@ struct Frame<'a> {
 }
 
 /// Reads a frame. None for one that a client ignores: of the protocol, and unknown; the answer to no call.
-pub(super) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error> {
+pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error> {
     let frame: Frame<'_> = serde_json::from_slice(bytes)?;
     let payload = match frame.payload {
         Some(payload) => bytes.slice_ref(payload.get().as_bytes()),

@@ -37,7 +37,11 @@ pub(super) struct Session<S: Service<Frame>> {
     /// The pipeline has failed for good: this is what those are told who still ask.
     failed: Option<Error>,
     pulled: Vec<Event>,
+    /// Pings that are not answered yet.
+    pings: usize,
 }
+
+const PONG: Bytes = Bytes::from_static(br#"{"type":"__pong"}"#);
 
 /// How beginning went.
 #[derive(Debug, Clone, Copy, Default)]
@@ -89,6 +93,7 @@ where
             ids: HashSet::new(),
             failed: None,
             pulled: Vec::new(),
+            pings: 0,
         }
     }
 
@@ -107,13 +112,14 @@ where
         self.connection.wire()
     }
 
-    /// Queues what was read. A message whose id is queued or in flight already is not run, and a ping is answered at
-    /// once: the frame to send is returned.
+    /// Queues what was read. A message whose id is queued or in flight already is not run: the frame to send is
+    /// returned.
     pub(super) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
         let frame = Frame::new(self.connection.clone(), bytes);
         let extended = self.wire() == Wire::Extended;
         if extended && frame.route() == Some("__ping") {
-            return Some(Bytes::from_static(br#"{"type":"__pong"}"#));
+            self.pings += 1;
+            return None;
         }
         if let Some(rpc_id) = frame.rpc_id()
             && !self.ids.insert(rpc_id.clone())
@@ -156,8 +162,10 @@ where
         }
     }
 
+    /// A pong comes after everything that had been sent to this client when its ping was read, whether or not the
+    /// mailbox has been told of it: so it is a barrier.
     fn poll_events(&mut self, cx: &mut Task<'_>, send: &mut impl FnMut(Bytes)) -> Delivery {
-        if self.mailbox.poll_notified(cx).is_pending() {
+        if self.mailbox.poll_notified(cx).is_pending() && self.pings == 0 {
             return Delivery::Open;
         }
         let delivery = self.mailbox.pull(&mut self.pulled);
@@ -166,6 +174,9 @@ where
         }
         // A burst's buffer is given back.
         self.pulled.shrink_to(32);
+        for _ in 0..std::mem::take(&mut self.pings) {
+            send(PONG);
+        }
         delivery
     }
 

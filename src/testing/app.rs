@@ -1,0 +1,132 @@
+//! An app that is served in memory.
+
+use std::{fmt, sync::Arc};
+
+use http::{HeaderName, HeaderValue, Request, Response};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+};
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use parking_lot::Mutex;
+use serde::Serialize;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::client_async;
+use tower::{BoxError, Service};
+use url::Url;
+
+use super::{TestClient, line::Line};
+use crate::client::{
+    BuildError, Outage,
+    dial::{request, welcome, why},
+    headers::Headers,
+};
+
+/// Bytes that are on their way in each direction, at most: like the buffers of a socket.
+const IN_TRANSIT: usize = 64 << 10;
+
+/// An app that is served in memory: what `zo.serve(router)` made, or whatever stands around it. Cheap to clone; made
+/// inside of a tokio runtime. See the [module](super).
+#[derive(Clone)]
+pub struct TestApp {
+    serve: Arc<dyn Fn(DuplexStream) + Send + Sync>,
+}
+
+impl TestApp {
+    /// Serves a service of HTTP requests, by hyper, as it will be served.
+    pub fn new<S, B>(service: S) -> Self
+    where
+        S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+        B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+    {
+        let service = Mutex::new(service);
+        let serve = move |io: DuplexStream| {
+            let service = TowerToHyperService::new(service.lock().clone());
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
+            tokio::spawn(async move {
+                if let Err(error) = connection.with_upgrades().await {
+                    tracing::debug!(%error, "HTTP connection ended");
+                }
+            });
+        };
+        Self {
+            serve: Arc::new(serve),
+        }
+    }
+
+    /// Connects a client with these connect headers (an object of strings; `&()` for none).
+    ///
+    /// # Errors
+    /// [`Outage::Refused`], with the status and what `on_connect` or the validation said; [`Outage::Build`] for headers
+    /// that are no object of strings.
+    pub async fn connect(&self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
+        self.handshake().connect(headers).await
+    }
+
+    /// A handshake with more to it: another path, cookies, an origin.
+    pub fn handshake(&self) -> Handshake {
+        Handshake {
+            app: self.clone(),
+            path: "/".to_owned(),
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for TestApp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TestApp")
+    }
+}
+
+/// A handshake that is being prepared. Begun by [`TestApp::handshake`].
+#[must_use = "nobody is connected until `.connect(..)`"]
+#[derive(Debug, Clone)]
+pub struct Handshake {
+    app: TestApp,
+    path: String,
+    fields: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Handshake {
+    /// The path, and the query if there is one: `/ws?name=Ann`. Default: `/`.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// One more field of the request: `("cookie", "session=…")`, `("origin", "https://…")`.
+    ///
+    /// # Panics
+    /// Where it can be none.
+    #[track_caller]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            (Ok(name), Ok(value)) => self.fields.push((name, value)),
+            _ => panic!("no field of a request: {name:?}: {value:?}"),
+        }
+        self
+    }
+
+    /// Connects, with connect headers beside: see [`TestApp::connect`].
+    ///
+    /// # Errors
+    /// See [`TestApp::connect`].
+    pub async fn connect(self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
+        let url = Url::parse("ws://app.test")
+            .and_then(|base| base.join(&self.path))
+            .map_err(|error| BuildError::Url(error.to_string()))?;
+        let mut request = request(url, Headers::of(headers)?)?;
+        for (name, value) in self.fields {
+            request.headers_mut().append(name, value);
+        }
+        let (ours, theirs) = tokio::io::duplex(IN_TRANSIT);
+        (self.app.serve)(theirs);
+        let line = Line::new(ours);
+        let (mut stream, _) = client_async(request, line.clone()).await.map_err(why)?;
+        let welcome = welcome(&mut stream).await?;
+        Ok(TestClient::new(stream, line, welcome))
+    }
+}

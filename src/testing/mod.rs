@@ -1,0 +1,65 @@
+//! A whole app in memory, for tests: handshake, pipeline, rooms and all, without a port.
+//!
+//! ```
+//! use garde::Validate;
+//! use schemars::JsonSchema;
+//! use serde::{Deserialize, Serialize};
+//! use zocket::{ClientId, Code, Context, Error, Outgoing, Zocket, testing::TestApp};
+//!
+//! #[derive(Serialize, Deserialize, JsonSchema, Validate)]
+//! struct Headers { #[garde(length(chars, min = 1))] name: String }
+//! #[derive(Serialize, Deserialize, JsonSchema, Validate)]
+//! struct Post { #[garde(length(chars, min = 1))] text: String }
+//! #[derive(Serialize, Deserialize, JsonSchema)]
+//! struct Said { text: String, from: String }
+//! impl Outgoing for Said { const TYPE: &'static str = "chat.message"; }
+//!
+//! async fn post(cx: Context<Headers>, input: Post) -> Result<usize, Error> {
+//!     let length = input.text.len();
+//!     cx.send(Said { text: input.text, from: cx.name.clone() }).to_room("lobby");
+//!     Ok(length)
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let zo = Zocket::builder()
+//!     .on_connect(async |headers: Headers, _: ClientId| Ok(headers))
+//!     .on_open(async |cx: Context<Headers>| cx.rooms().join("lobby"))
+//!     .build();
+//! let post = zo.message().input::<Post>().handle(post);
+//! let app = TestApp::new(zo.serve(zo.router().outgoing::<Said>().incoming("chat.post", post)));
+//!
+//! let mut ann = app.connect(&Headers { name: "Ann".into() }).await?;
+//! let mut bob = app.connect(&Headers { name: "Bob".into() }).await?;
+//! let length: usize = ann.call("chat.post", &Post { text: "hi".into() }).await?;
+//! assert_eq!(length, 2);
+//! assert_eq!(bob.expect::<Said>().await.from, "Ann");
+//! bob.expect_nothing().await;
+//!
+//! let refusal = bob.call::<usize>("chat.post", &Post { text: String::new() }).await.unwrap_err();
+//! assert!(refusal.refusal().is_some_and(|refusal| refusal.is(Code::BAD_REQUEST)));
+//! # Ok(()) }
+//! ```
+//!
+//! # Time
+//!
+//! Nothing here waits for a socket of the operating system, so tokio's clock can be paused: under
+//! `#[tokio::test(start_paused = true)]` (feature `test-util` of tokio) an hour of silence takes no time, and a time-out
+//! comes when everything else has come to rest.
+//!
+//! # Bad connections
+//!
+//! [`TestClient::cut`] tears the connection, [`TestClient::freeze`] keeps it and lets nothing through.
+//!
+//! # Single procedures
+//!
+//! A procedure is a service: `endpoint.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without a
+//! connection, and `reply.effects` says what it would have done. See [`Zocket::detached`](crate::Zocket::detached).
+
+mod app;
+mod client;
+mod line;
+
+pub use self::{
+    app::{Handshake, TestApp},
+    client::{Pending, TestClient},
+};
