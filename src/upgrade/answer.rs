@@ -8,20 +8,24 @@ use zocket_layers::{Code, Error, Wire, rescue::explain};
 
 use super::{
     Body,
-    handshake::{EXTENDED_JSON, NoHandshake},
+    handshake::{Accept, EXTENDED_JSON, NoHandshake},
 };
 use crate::on_connect::Rejection;
 
-/// 101, with the `Sec-WebSocket-Accept` that answers the client's key, and the subprotocol that was negotiated.
-pub(super) fn switching_protocols(accept: &str, wire: Wire) -> Response<Body> {
+/// 101, with the `Sec-WebSocket-Accept` that answers the client's key; over HTTP/2 200. And the subprotocol that was
+/// negotiated.
+pub(super) fn accepted(accept: &Accept, wire: Wire) -> Response<Body> {
     let mut response = Response::new(Body::default());
-    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
-    let headers = response.headers_mut();
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    if let Ok(accept) = HeaderValue::from_str(accept) {
-        headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+    if let Accept::Switch(accept) = accept {
+        *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+        let headers = response.headers_mut();
+        headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
+        headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
+        if let Ok(accept) = HeaderValue::from_str(accept) {
+            headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
+        }
     }
+    let headers = response.headers_mut();
     if wire == Wire::Extended {
         headers.insert(
             header::SEC_WEBSOCKET_PROTOCOL,

@@ -1,4 +1,4 @@
-//! The opening handshake of RFC 6455, section 4.2.
+//! The opening handshake: of RFC 6455, section 4.2, over HTTP/1.1; of RFC 8441 over HTTP/2.
 
 use http::{
     HeaderMap, HeaderName, Method, Version,
@@ -21,8 +21,52 @@ pub(super) enum NoHandshake {
     Malformed(&'static str),
 }
 
-/// Checks a request to open a WebSocket. Returns the `Sec-WebSocket-Accept` that answers it.
-pub(super) fn check(request: &Parts) -> Result<String, NoHandshake> {
+/// How a request to open a WebSocket is answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Accept {
+    /// Over HTTP/1.1: 101, with this `Sec-WebSocket-Accept`.
+    Switch(String),
+    /// Over HTTP/2: 200.
+    Connect,
+}
+
+/// Checks a request to open a WebSocket.
+pub(super) fn check(request: &Parts) -> Result<Accept, NoHandshake> {
+    if request.version >= Version::HTTP_2 {
+        check_connect(request)
+    } else {
+        check_upgrade(request).map(Accept::Switch)
+    }
+}
+
+/// RFC 8441, section 5: an extended CONNECT whose protocol is `websocket`.
+fn check_connect(request: &Parts) -> Result<Accept, NoHandshake> {
+    const EXPECTED: &str =
+        "over HTTP/2 a WebSocket is opened by CONNECT with `:protocol` websocket (RFC 8441)";
+    if request.method != Method::CONNECT {
+        return Err(NoHandshake::Malformed(EXPECTED));
+    }
+    #[cfg(feature = "http2")]
+    if request
+        .extensions
+        .get::<hyper::ext::Protocol>()
+        .is_none_or(|protocol| protocol.as_str() != "websocket")
+    {
+        return Err(NoHandshake::Malformed(EXPECTED));
+    }
+    if cfg!(not(feature = "http2")) {
+        return Err(NoHandshake::Malformed(
+            "no WebSockets over HTTP/2 here: the server was built without zocket's feature `http2`",
+        ));
+    }
+    match request.headers.get(SEC_WEBSOCKET_VERSION) {
+        Some(version) if version != "13" => Err(NoHandshake::Version),
+        _ => Ok(Accept::Connect),
+    }
+}
+
+/// Returns the `Sec-WebSocket-Accept`.
+fn check_upgrade(request: &Parts) -> Result<String, NoHandshake> {
     if request.method != Method::GET {
         return Err(NoHandshake::Method);
     }
@@ -95,7 +139,7 @@ mod tests {
 
     use super::*;
 
-    fn check_with(change: impl FnOnce(&mut Parts)) -> Result<String, NoHandshake> {
+    fn check_with(change: impl FnOnce(&mut Parts)) -> Result<Accept, NoHandshake> {
         let request = Request::get("/ws")
             .header("host", "a")
             .header("connection", "keep-alive, Upgrade")
@@ -109,7 +153,8 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_6455_is_accepted() {
-        assert_eq!(check_with(|_| ()).as_deref(), Ok("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="));
+        let accept = Accept::Switch("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".to_owned());
+        assert_eq!(check_with(|_| ()), Ok(accept));
     }
 
     #[test]

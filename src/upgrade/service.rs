@@ -30,10 +30,12 @@ pub type Body = Full<Bytes>;
 /// An app as a tower service of HTTP requests, whatever their body: for axum's `route_service`, `nest_service` and
 /// `fallback_service`, for hyper, and inside of tower-http's layers. Cheap to clone.
 ///
-/// It answers 101 and goes on with the connection in a task of its own; or 405, 426, 400, what `on_connect`
+/// It answers 101 (200 over HTTP/2, with the feature `http2`) and goes on with the connection in a task of its own; or 405, 426, 400, what `on_connect`
 /// refused with, or 503 during shutdown, with a JSON body `{"error": …}` that says why.
 ///
-/// The HTTP server must let connections be upgraded: axum does, hyper by `serve_connection_with_upgrades`.
+/// The HTTP server must let connections be upgraded: axum does, hyper by `serve_connection_with_upgrades`. For WebSockets
+/// over HTTP/2 (RFC 8441), it must enable the CONNECT protocol, too: `http2().enable_connect_protocol()`, or axum's
+/// feature `http2`.
 #[derive(Clone)]
 pub struct UpgradeService(Arc<dyn Accept>);
 
@@ -132,7 +134,7 @@ where
             }
             .run(upgrade),
         );
-        Ok(answer::switching_protocols(&accept, wire))
+        Ok(answer::accepted(&accept, wire))
     }
 }
 
