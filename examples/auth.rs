@@ -1,0 +1,119 @@
+//! Who may come in, and for how long: a token among the connect headers, or a cookie from our own pages; a refresh
+//! over the open connection; the end of it when the token has run out. `cargo run --example auth`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+use std::{env, error::Error, time::Duration};
+
+use axum_extra::extract::CookieJar;
+use http::{header, request::Parts};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::{net::TcpListener, sync::watch, time::sleep};
+use zocket::{ClientId, Context, Error as Refusal, Zocket};
+
+/// Pages of this origin may connect by their cookie.
+const ORIGIN: &str = "http://127.0.0.1:3000";
+
+/// Browsers can't set a header on a WebSocket: then it is a parameter of the URL, by the same name.
+#[derive(Deserialize, JsonSchema, garde::Validate)]
+struct Headers {
+    #[garde(length(max = 200))]
+    token: Option<String>,
+}
+
+/// `name.expiry`, in seconds since 1970. A real one is signed, as a JWT is; that is not this example's matter.
+#[derive(Clone)]
+struct Token {
+    name: String,
+    expires: u64,
+}
+
+impl Token {
+    fn read(text: &str) -> Result<Self, Refusal> {
+        let invalid = || Refusal::unauthorized("no valid token");
+        let (name, expires) = text.rsplit_once('.').ok_or_else(invalid)?;
+        let (name, expires) = (name.to_owned(), expires.parse().map_err(|_| invalid())?);
+        let token = Self { name, expires };
+        match token.left() {
+            Some(_) => Ok(token),
+            None => Err(Refusal::unauthorized("the token has expired")),
+        }
+    }
+
+    fn left(&self) -> Option<Duration> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Duration::from_secs(self.expires).checked_sub(now)
+    }
+}
+
+struct User {
+    name: String,
+    token: watch::Sender<Token>,
+}
+
+async fn let_in(headers: Headers, _: ClientId, request: Parts) -> Result<User, Refusal> {
+    let given = headers.token.as_deref();
+    let token = given.map_or_else(|| by_cookie(&request), Token::read)?;
+    let name = token.name.clone();
+    Ok(User {
+        name,
+        token: watch::Sender::new(token),
+    })
+}
+
+/// A browser sends its cookies along whoever's page opens the WebSocket: so the page's origin decides, too.
+fn by_cookie(request: &Parts) -> Result<Token, Refusal> {
+    let origin = request.headers.get(header::ORIGIN);
+    if origin.is_none_or(|origin| origin != ORIGIN) {
+        return Err(Refusal::forbidden("not from this page"));
+    }
+    let cookies = CookieJar::from_headers(&request.headers);
+    let Some(token) = cookies.get("token") else {
+        return Err(Refusal::unauthorized("log in first"));
+    };
+    Token::read(token.value())
+}
+
+/// Closes the connection when its token has run out and no new one has come.
+async fn watch_over(cx: Context<User>) -> Result<(), Refusal> {
+    tokio::spawn(async move {
+        let mut tokens = cx.token.subscribe();
+        loop {
+            let left = tokens.borrow_and_update().left().unwrap_or_default();
+            tokio::select! {
+                () = sleep(left) => return cx.close(4401, "token-expired"),
+                _ = tokens.changed() => {}
+                () = cx.closed() => return,
+            }
+        }
+    });
+    Ok(())
+}
+
+/// The same person's newer token.
+async fn refresh(cx: Context<User>, newer: Headers) -> Result<(), Refusal> {
+    let token = Token::read(newer.token.as_deref().unwrap_or_default())?;
+    if token.name != cx.name {
+        return Err(Refusal::forbidden("someone else's token"));
+    }
+    cx.token.send_replace(token);
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let zo = Zocket::builder().on_connect(let_in).on_open(watch_over).build();
+    let whoami = zo.message().handle(async |cx: Context<User>| Ok(cx.name.clone()));
+    let router = zo
+        .router()
+        .incoming("auth.refresh", zo.message().input::<Headers>().handle(refresh))
+        .incoming("whoami", whoami);
+
+    let app = axum::Router::new().route_service("/", zo.serve(router));
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(addr).await?;
+    tracing::info!("listening on {}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! Inside of an axum app that has routes, state, cookies and tower-http layers of its own.
+//!
+//! `cargo run --example axum`: `POST /login/Ann` gives a cookie, `/ws` knows its owner by it, and `POST /orders/7` tells
+//! all sockets.
+
+use std::{collections::HashMap, env, error::Error, sync::Arc, time::Duration};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{StatusCode, request::Parts},
+    routing::{get, post},
+};
+use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
+use parking_lot::Mutex;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tower::ServiceBuilder;
+use tower_http::{ServiceBuilderExt, request_id::MakeRequestUuid, timeout::TimeoutLayer, trace::TraceLayer};
+use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Outgoing, Zocket};
+
+/// Someone has ordered something.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Ordered {
+    number: u32,
+}
+
+impl Outgoing for Ordered {
+    const TYPE: &'static str = "orders.new";
+}
+
+/// Who is behind a cookie.
+#[derive(Clone, Default)]
+struct Sessions(Arc<Mutex<HashMap<String, String>>>);
+
+impl Sessions {
+    fn begin(&self, name: String) -> String {
+        let session = ClientId::random().to_string();
+        self.0.lock().insert(session.clone(), name);
+        session
+    }
+
+    fn owner(&self, request: &Parts) -> Option<String> {
+        let cookies = CookieJar::from_headers(&request.headers);
+        self.0.lock().get(cookies.get("session")?.value()).cloned()
+    }
+}
+
+#[derive(Clone)]
+struct App {
+    sessions: Sessions,
+    emitter: Emitter,
+}
+
+async fn log_in(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    cookies: CookieJar,
+) -> (CookieJar, &'static str) {
+    let cookie = Cookie::build(("session", app.sessions.begin(name)));
+    let cookie = cookie.http_only(true).same_site(SameSite::Strict).path("/");
+    (cookies.add(cookie), "welcome")
+}
+
+/// A handler of HTTP that reaches every socket.
+async fn order(State(app): State<App>, Path(number): Path<u32>) -> StatusCode {
+    match app.emitter.send(Ordered { number }).broadcast() {
+        Ok(()) => StatusCode::CREATED,
+        Err(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let sessions = Sessions::default();
+    let zo = Zocket::builder()
+        .on_connect_with(
+            sessions.clone(),
+            async |sessions: Sessions, _: NoHeaders, _: ClientId, request: Parts| {
+                sessions
+                    .owner(&request)
+                    .ok_or(Refusal::unauthorized("log in first"))
+            },
+        )
+        .build();
+    let whoami = zo
+        .message()
+        .handle(async |cx: Context<String>| Ok(cx.to_string()));
+    let router = zo.router().outgoing::<Ordered>().incoming("whoami", whoami);
+
+    let layers = ServiceBuilder::new()
+        .set_x_request_id(MakeRequestUuid)
+        .layer(TraceLayer::new_for_http())
+        .propagate_x_request_id()
+        // Ends requests, the handshake among them; a connection that is open is none any more.
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            Duration::from_secs(10),
+        ));
+    let app = Router::new()
+        .route("/", get(async || "an app that was here before"))
+        .route("/login/{name}", post(log_in))
+        .route("/orders/{number}", post(order))
+        .with_state(App {
+            sessions,
+            emitter: zo.emitter(),
+        })
+        .route_service("/ws", zo.serve(router))
+        .layer(layers);
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = tokio::net::TcpListener::bind(&addr).await?;
+    tracing::info!("listening on {}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}

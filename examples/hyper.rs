@@ -1,0 +1,83 @@
+//! Without axum: hyper alone, with a time-out for slow handshakes and an orderly end.
+//!
+//! `cargo run --example hyper`, then any WebSocket client at `ws://127.0.0.1:3000`:
+//! `{"type":"shout","payload":"hello","rpcId":1}`.
+
+use std::{env, error::Error, pin::pin, time::Duration};
+
+use garde::Validate;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use schemars::JsonSchema;
+use serde::Deserialize;
+use tokio::{net::TcpListener, select, signal};
+use zocket::{ClientId, Context, NoHeaders, Zocket};
+
+/// Anything but nothing.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Text(#[garde(length(chars, min = 1))] String);
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt().init();
+    let zo = Zocket::builder()
+        .on_connect(async |_: NoHeaders, id: ClientId| Ok(id))
+        .on_open(async |cx: Context<ClientId>| {
+            tracing::info!(client = %*cx, "hello");
+            Ok(())
+        })
+        .on_disconnect(async |cx: Context<ClientId>| tracing::info!(client = %*cx, "goodbye"))
+        .build();
+    let shout = zo
+        .message()
+        .input::<Text>()
+        .handle(async |_: Context<ClientId>, Text(text): Text| Ok(text.to_uppercase()));
+    let service = zo.serve(zo.router().incoming("shout", shout));
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&addr).await?;
+    tracing::info!("listening on {}", listener.local_addr()?);
+
+    // HTTP/1 alone: to find out the version, it would wait for the first bytes without a time-out.
+    let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(10));
+    let requests = GracefulShutdown::new();
+    let mut stop = pin!(signal::ctrl_c());
+    loop {
+        let stream = select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    // Out of descriptors, most likely: they come back when connections end.
+                    tracing::warn!(%error, "can't accept");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            },
+            _ = &mut stop => break,
+        };
+        // Small messages are to leave at once.
+        stream.set_nodelay(true)?;
+        let service = TowerToHyperService::new(service.clone());
+        // Upgrades are what makes it a server of WebSockets.
+        let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
+        let connection = requests.watch(connection.into_owned());
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "HTTP connection ended");
+            }
+        });
+    }
+
+    // Nobody new; then everyone is told to go, and each on_disconnect has run before the process ends.
+    drop(listener);
+    requests.shutdown().await;
+    let left = zo.shutdown(Duration::from_secs(5)).await;
+    tracing::info!(left, "stopped");
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! An app and its tests: `cargo test --features testing --example testing`. (As a program it does nothing but say so.)
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket};
+
+#[derive(Serialize, Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(length(chars, min = 1))]
+    name: String,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema, Validate)]
+struct Bid {
+    #[garde(range(min = 1))]
+    amount: u32,
+}
+
+/// Someone has bid more than anyone before.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Leads {
+    name: String,
+    amount: u32,
+}
+
+impl Outgoing for Leads {
+    const TYPE: &'static str = "auction.leads";
+}
+
+struct Bidder {
+    name: String,
+    highest: std::sync::Arc<std::sync::atomic::AtomicU32>,
+}
+
+async fn bid(cx: Context<Bidder>, Bid { amount }: Bid) -> Result<(), Error> {
+    let before = cx.highest.fetch_max(amount, std::sync::atomic::Ordering::SeqCst);
+    if amount <= before {
+        return Err(Error::conflict(format!("{before} is bid already")));
+    }
+    cx.send(Leads {
+        name: cx.name.clone(),
+        amount,
+    })
+    .broadcast();
+    Ok(())
+}
+
+fn app() -> Zocket<Bidder> {
+    let highest = std::sync::Arc::default();
+    Zocket::builder()
+        .on_connect_with(
+            highest,
+            async |highest, Headers { name }: Headers, _: ClientId| Ok(Bidder { name, highest }),
+        )
+        .build()
+}
+
+fn router(zo: &Zocket<Bidder>) -> Router<Bidder> {
+    zo.router()
+        .outgoing::<Leads>()
+        .incoming("auction.bid", zo.message().input::<Bid>().handle(bid))
+}
+
+fn main() {
+    let zo = app();
+    drop(zo.serve(router(&zo)));
+    eprintln!("the tests are what is to be seen here: cargo test --features testing --example testing");
+}
+
+#[cfg(test)]
+mod tests {
+    use tower::ServiceExt;
+    use zocket::{Code, Message, RawPayload, testing::TestApp};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_higher_bid_is_told_to_everyone_and_a_lower_one_refused() {
+        let zo = app();
+        let app = TestApp::new(zo.serve(router(&zo)));
+        let mut ann = app.connect(&Headers { name: "Ann".into() }).await.unwrap();
+        let mut bob = app.connect(&Headers { name: "Bob".into() }).await.unwrap();
+
+        ann.call::<()>("auction.bid", &Bid { amount: 5 }).await.unwrap();
+        let leads = Leads {
+            name: "Ann".into(),
+            amount: 5,
+        };
+        assert_eq!(bob.expect::<Leads>().await, leads);
+
+        let error = bob
+            .call::<()>("auction.bid", &Bid { amount: 5 })
+            .await
+            .unwrap_err();
+        assert!(error.refusal().unwrap().is(Code::CONFLICT));
+        bob.expect_nothing().await;
+    }
+
+    #[tokio::test]
+    async fn a_bid_by_itself_says_what_it_would_send() {
+        let zo = app();
+        let bidder = Bidder {
+            name: "Ann".into(),
+            highest: Default::default(),
+        };
+        let payload = RawPayload::json(r#"{"amount":5}"#);
+        let message = Message::new(zo.detached(bidder), "auction.bid", payload);
+        let reply = zo
+            .message()
+            .input::<Bid>()
+            .handle(bid)
+            .oneshot(message)
+            .await
+            .unwrap();
+        assert_eq!(reply.effects.len(), 1);
+    }
+}

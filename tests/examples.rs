@@ -1,0 +1,257 @@
+//! The examples, run as programs, and used as their users would. `cargo build --examples --all-features` comes first.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use std::{
+    env, fs,
+    path::PathBuf,
+    process::Stdio,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::StreamExt;
+use http_body_util::Empty;
+use hyper::{Request, Response, StatusCode, body::Bytes, body::Incoming, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use rustls::{
+    ClientConfig, RootCertStore,
+    crypto::ring,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+    time::timeout,
+};
+use zocket::{
+    Code, Outgoing,
+    client::{CallError, Client, Outage},
+};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An example that runs, until it is dropped.
+struct Example {
+    child: Child,
+    addr: String,
+}
+
+fn program(name: &str) -> Command {
+    let mut path = env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    path.extend(["examples", name]);
+    assert!(
+        path.exists(),
+        "{} is missing: cargo build --examples --all-features",
+        path.display()
+    );
+    let mut command = Command::new(path);
+    command
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::null())
+        .kill_on_drop(true);
+    command
+}
+
+impl Example {
+    async fn start(name: &str) -> Self {
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let mut command = program(name);
+        command
+            .env("ADDR", "127.0.0.1:0")
+            .current_dir(folder)
+            .stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let listening = async {
+            loop {
+                let line = lines.next_line().await.unwrap().expect("it ended");
+                if let Some((_, addr)) = line.split_once("listening on ") {
+                    return addr.trim().to_owned();
+                }
+            }
+        };
+        let addr = timeout(PATIENCE, listening).await.expect("it does not listen");
+        // Whatever else it says has to go somewhere.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Self { child, addr }
+    }
+
+    async fn connect(&self, path: &str) -> Client {
+        Client::builder(format!("ws://{}{path}", self.addr))
+            .connect()
+            .await
+            .unwrap()
+    }
+
+    async fn request(&self, method: &str, path: &str) -> Response<Incoming> {
+        let stream = TcpStream::connect(&self.addr).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header("host", &self.addr)
+            .body(Empty::<Bytes>::new())
+            .unwrap();
+        sender.send_request(request).await.unwrap()
+    }
+}
+
+fn code(error: &CallError) -> &str {
+    &error.refusal().expect("a refusal").code
+}
+
+#[tokio::test]
+async fn hyper_serves_and_ends_in_order() {
+    let mut example = Example::start("hyper").await;
+    let client = example.connect("/").await;
+    assert_eq!(client.call::<String>("shout", "hello").await.unwrap(), "HELLO");
+    let refusal = client.call::<String>("shout", "").await.unwrap_err();
+    assert_eq!(code(&refusal), "BAD_REQUEST");
+    let pid = example.child.id().unwrap().to_string();
+    let interrupt = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
+    assert!(interrupt.success());
+    let left = timeout(PATIENCE, example.child.wait()).await.unwrap().unwrap();
+    assert!(left.success(), "{left}");
+}
+
+#[tokio::test]
+async fn axum_knows_its_users_by_a_cookie_and_tells_them_from_a_handler_of_http() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Ordered {
+        number: u32,
+    }
+    impl Outgoing for Ordered {
+        const TYPE: &'static str = "orders.new";
+    }
+    let example = Example::start("axum").await;
+    let url = format!("ws://{}/ws", example.addr);
+    let stranger = Client::builder(&url).connect().await.unwrap_err();
+    assert!(
+        matches!(stranger, Outage::Refused { status: 401, .. }),
+        "{stranger}"
+    );
+
+    let answer = example.request("POST", "/login/Ann").await;
+    assert!(answer.headers().contains_key("x-request-id"));
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let cookie = json!({ "cookie": cookie.split(';').next().unwrap() });
+    let client = Client::builder(&url)
+        .headers(&cookie)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(client.call::<String>("whoami", &()).await.unwrap(), "Ann");
+    let mut orders = client.on::<Ordered>();
+    assert_eq!(
+        example.request("POST", "/orders/7").await.status(),
+        StatusCode::CREATED
+    );
+    let order = timeout(PATIENCE, orders.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(order.number, 7);
+}
+
+#[tokio::test]
+async fn layers_runs_to_its_end() {
+    let output = program("layers").output().await.unwrap();
+    assert!(output.status.success());
+    let said = String::from_utf8(output.stdout).unwrap();
+    for part in [
+        "number=1",
+        r#"__rpc_res\",\"payload\":5"#,
+        "BAD_REQUEST",
+        "members=1",
+    ] {
+        assert!(said.contains(part), "{part} is not in {said}");
+    }
+}
+
+#[tokio::test]
+async fn tower_middleware_limits_each_route_in_its_way() {
+    let example = Example::start("tower_middleware").await;
+    let client = example.connect("/").await;
+    let work = async |route: &str, millis: u64| client.call::<u64>(route, &json!({ "millis": millis })).await;
+    assert_eq!(work("quick", 1).await.unwrap(), 1);
+    assert_eq!(code(&work("quick", 5_000).await.unwrap_err()), "TIMEOUT");
+    let both = futures_util::future::join(work("exclusive", 1_000), work("exclusive", 1_001)).await;
+    let refused: Vec<_> = [&both.0, &both.1]
+        .into_iter()
+        .filter_map(|result| result.as_ref().err())
+        .collect();
+    assert_eq!(refused.len(), 1);
+    assert_eq!(code(refused[0]), "OVERLOADED");
+    let ten = (0..10).map(|_| work("pooled", 10));
+    assert!(
+        futures_util::future::join_all(ten)
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
+    assert_eq!(code(&work("shop.buy", 1).await.unwrap_err()), "FORBIDDEN");
+}
+
+#[tokio::test]
+async fn auth_lets_in_by_token_or_cookie_and_ends_when_the_token_does() {
+    let example = Example::start("auth").await;
+    let url = format!("ws://{}/", example.addr);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+    let token = |name: &str, seconds: u64| format!("{name}.{}", now + seconds);
+    let connect =
+        async |headers: serde_json::Value| Client::builder(&url).headers(&headers).unwrap().connect().await;
+    let status = async |headers| match connect(headers).await {
+        Err(Outage::Refused { status, .. }) => status,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(status(json!({ "token": "nonsense" })).await, 401);
+    assert_eq!(status(json!({ "token": "Ann.1" })).await, 401);
+    let cookie = format!("token={}", token("Ann", 60));
+    assert_eq!(
+        status(json!({ "cookie": cookie, "origin": "http://evil.example" })).await,
+        403
+    );
+    assert_eq!(status(json!({ "origin": "http://127.0.0.1:3000" })).await, 401);
+
+    let ours = json!({ "cookie": cookie, "origin": "http://127.0.0.1:3000" });
+    let ann = connect(ours).await.unwrap();
+    assert_eq!(ann.call::<String>("whoami", &()).await.unwrap(), "Ann");
+
+    let bob = connect(json!({ "token": token("Bob", 2) })).await.unwrap();
+    let theirs = json!({ "token": token("Ann", 60) });
+    let refusal = bob.call::<()>("auth.refresh", &theirs).await.unwrap_err();
+    assert!(refusal.refusal().unwrap().is(Code::FORBIDDEN));
+    bob.call::<()>("auth.refresh", &json!({ "token": token("Bob", 3) }))
+        .await
+        .unwrap();
+    let outage = {
+        let mut statuses = bob.statuses();
+        let closed = statuses.wait_for(zocket::client::Status::is_closed);
+        timeout(PATIENCE, closed).await.unwrap().unwrap().clone()
+    };
+    assert!(format!("{outage:?}").contains("token-expired"), "{outage:?}");
+    assert!(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() >= now + 3);
+}
+
+#[tokio::test]
+async fn tls_serves_who_trusts_its_certificate() {
+    let example = Example::start("tls").await;
+    let pem = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tls/target/localhost.pem");
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(pem).unwrap()).unwrap();
+    let tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let url = format!("wss://localhost:{}", example.addr.rsplit_once(':').unwrap().1);
+    let client = Client::builder(url).tls(Arc::new(tls)).connect().await.unwrap();
+    assert_eq!(client.call::<String>("ping", &()).await.unwrap(), "pong");
+}
