@@ -86,6 +86,8 @@ export interface Connection {
   readonly status: Status;
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
+  /** When it will be tried again, as `Date.now()` counts. Whoever shows how long that is renders as time goes by. */
+  readonly retryAt: number | undefined;
 }
 
 /** How the connection is, kept up to date. */
@@ -98,11 +100,12 @@ export function useConnection(): Connection {
     },
     [client],
   );
-  // One by one: each is the same until it changes, which an object of the three would not be.
+  // One by one: each is the same until it changes, which an object of them would not be.
   return {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),
     clientId: useSyncExternalStore(subscribe, () => client.clientId, () => undefined),
+    retryAt: useSyncExternalStore(subscribe, () => client.retryAt, () => undefined),
   };
 }
 
