@@ -34,6 +34,8 @@ impl Open {
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
         }
+        metrics::counter!("zocket_connections_total").increment(1);
+        metrics::gauge!("zocket_connections").increment(1.0);
         Arc::new(Stay {
             open: self.clone(),
             client,
@@ -87,6 +89,7 @@ pub(crate) struct Stay {
 
 impl Drop for Stay {
     fn drop(&mut self) {
+        metrics::gauge!("zocket_connections").decrement(1.0);
         self.open.exit(&self.client);
     }
 }
