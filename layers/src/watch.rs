@@ -14,6 +14,11 @@ use crate::{Answer, Code, RawPayload, rescue::code_of};
 
 /// What looks on at one message, from `call` to its end.
 pub trait Watch {
+    /// The outcome of a message that was handled.
+    const OK: &'static str = "ok";
+    /// The outcome of a message that was given up by whoever waited for it, as a timeout outside gives up.
+    const DROPPED: &'static str = "dropped";
+
     /// Runs a step of the message: its `call`, one `poll`, or its drop.
     fn scope<R>(&self, step: impl FnOnce() -> R) -> R {
         step()
@@ -22,11 +27,6 @@ pub trait Watch {
     /// Sees the end, exactly once: `outcome` is [`OK`](Self::OK), the code that the client is told (a panic's is
     /// INTERNAL_SERVER_ERROR), or [`DROPPED`](Self::DROPPED); `answer` is there on success.
     fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
-
-    /// The outcome of a message that was handled.
-    const OK: &'static str = "ok";
-    /// The outcome of a message that was given up by whoever waited for it, as a timeout outside gives up.
-    const DROPPED: &'static str = "dropped";
 }
 
 /// The future of a stage that hands every message on and looks what becomes of it:
