@@ -3,19 +3,33 @@
 //! Each benchmark adds one stage around those before it, so that a stage's own cost is the difference between two
 //! neighbours: in nanoseconds, and in allocations, which do not depend on the machine.
 
-use std::{hint::black_box, sync::Arc};
+use std::{
+    hint::black_box,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context as Task, Poll},
+};
 
 use divan::{AllocProfiler, Bencher};
 use futures_util::FutureExt;
 use garde::Validate;
+use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
+use metrics_util::registry::{AtomicStorage, Registry};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tower::{BoxError, Layer, Service, ServiceBuilder, layer::util::Identity};
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder,
+    layer::{layer_fn, util::Identity},
+};
 use zocket::{
-    ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply, Zocket,
+    ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply,
+    RouterService, Zocket,
     layers::{
-        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub, RescueLayer, ValidateLayer, Wire,
-        handler_fn, middleware::with,
+        AuditLayer, Audited, AuthorizeLayer, ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub,
+        IdempotencyLayer, MetricsLayer, RescueLayer, TraceLayer, ValidateLayer, Wire, handler_fn,
+        idempotency::payload_member, middleware::with,
     },
 };
 
@@ -187,6 +201,138 @@ fn g_decode_and_encode(bencher: Bencher<'_, '_>) {
 /// The whole pipeline of an app: the stages above, and the router with its one box.
 #[divan::bench]
 fn h_router(bencher: Bencher<'_, '_>) {
+    around_the_router(bencher, Identity::new());
+}
+
+/// What a layer of the whole app adds to that. This one does nothing: a service that hands on.
+#[divan::bench]
+fn i_router_and_a_layer_that_does_nothing(bencher: Bencher<'_, '_>) {
+    around_the_router(bencher, layer_fn(Nothing));
+}
+
+/// Nobody listens to the spans.
+#[divan::bench]
+fn i_router_and_trace(bencher: Bencher<'_, '_>) {
+    around_the_router(bencher, TraceLayer::new());
+}
+
+/// A subscriber keeps the spans' fields, and writes them nowhere.
+#[divan::bench]
+fn i_router_and_trace_that_is_heard(bencher: Bencher<'_, '_>) {
+    let subscriber = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        around_the_router(bencher, TraceLayer::new());
+    });
+}
+
+/// No recorder is installed.
+#[divan::bench]
+fn i_router_and_metrics(bencher: Bencher<'_, '_>) {
+    around_the_router(bencher, MetricsLayer::new().routes(["chat.post"]));
+}
+
+/// A recorder counts.
+#[divan::bench]
+fn i_router_and_metrics_that_are_heard(bencher: Bencher<'_, '_>) {
+    let recorder = Counting(Registry::atomic());
+    metrics::with_local_recorder(&recorder, || {
+        around_the_router(bencher, MetricsLayer::new().routes(["chat.post"]));
+    });
+}
+
+#[divan::bench]
+fn i_router_and_authorize(bencher: Bencher<'_, '_>) {
+    let layer = AuthorizeLayer::new(|message: &Message| message.parts().rpc_id.is_some());
+    around_the_router(bencher, layer);
+}
+
+#[divan::bench]
+fn i_router_and_idempotency_without_a_key(bencher: Bencher<'_, '_>) {
+    around_the_router(bencher, IdempotencyLayer::new(payload_member("key")));
+}
+
+/// The answer is remembered; each message has a key of its own.
+#[divan::bench]
+fn i_router_and_idempotency_with_a_key(bencher: Bencher<'_, '_>) {
+    let number = AtomicU64::new(0);
+    let key = move |_: &Message| Some(number.fetch_add(1, Ordering::Relaxed).to_string());
+    around_the_router(bencher, IdempotencyLayer::new(key).max_count(1_000));
+}
+
+/// The handler is not run.
+#[divan::bench]
+fn i_router_and_idempotency_that_answers_again(bencher: Bencher<'_, '_>) {
+    let layer = IdempotencyLayer::new(|_| Some("key".to_owned())).scope(|_| String::new());
+    around_the_router(bencher, layer);
+}
+
+#[divan::bench]
+fn i_router_and_audit(bencher: Bencher<'_, '_>) {
+    around_the_router(
+        bencher,
+        AuditLayer::new(|audited: &Audited<'_>| {
+            black_box(audited);
+        }),
+    );
+}
+
+/// Hands on.
+#[derive(Clone)]
+struct Nothing<S>(S);
+
+impl<S: Service<Message>> Service<Message> for Nothing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Message) -> S::Future {
+        self.0.call(message)
+    }
+}
+
+/// A recorder of atomics, found by their keys. It keeps no samples of histograms: how to is the exporter's business.
+struct Counting(Registry<Key, AtomicStorage>);
+
+impl Recorder for Counting {
+    fn describe_counter(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_gauge(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn describe_histogram(&self, _: KeyName, _: Option<Unit>, _: SharedString) {}
+
+    fn register_counter(&self, key: &Key, _: &Metadata<'_>) -> Counter {
+        self.0
+            .get_or_create_counter(key, |counter| Counter::from_arc(counter.clone()))
+    }
+
+    fn register_gauge(&self, key: &Key, _: &Metadata<'_>) -> Gauge {
+        self.0
+            .get_or_create_gauge(key, |gauge| Gauge::from_arc(gauge.clone()))
+    }
+
+    fn register_histogram(&self, _: &Key, _: &Metadata<'_>) -> Histogram {
+        Histogram::from_arc(Arc::new(Sum::default()))
+    }
+}
+
+#[derive(Default)]
+struct Sum(AtomicU64);
+
+impl metrics::HistogramFn for Sum {
+    fn record(&self, value: f64) {
+        self.0.fetch_add(value as u64, Ordering::Relaxed);
+    }
+}
+
+fn around_the_router<L>(bencher: Bencher<'_, '_>, layer: L)
+where
+    L: Layer<RouterService>,
+    L::Service: Service<Message, Response = Reply, Error = BoxError> + Clone,
+{
     let connection = connection();
     let zo = Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(User { name: "Ann".into() }))
@@ -200,7 +346,7 @@ fn h_router(bencher: Bencher<'_, '_>) {
     let service = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
-        .layer(Identity::new())
+        .layer(layer)
         .service(router);
     call(bencher, service, || Frame::new(connection.clone(), FRAME));
 }

@@ -150,6 +150,7 @@ where
         let contract = router.contract().hash();
         let (router, outgoing) = router.build_for(&self.core.hub)?;
         self.core.declared.extend(outgoing);
+        self.core.declared.extend_routes(router.paths());
         let pipeline = RescueLayer::new().layer(self.layers.layer(router));
         Ok(UpgradeService::new(
             self.core.clone(),

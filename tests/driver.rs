@@ -302,3 +302,23 @@ async fn a_silent_peer_is_pinged_and_one_that_stays_silent_is_given_up() {
     assert!(!reading.is_finished());
     drop(silent);
 }
+
+#[tokio::test]
+async fn a_client_that_sends_nonsense_holds_no_permit_of_a_limit_that_all_share() {
+    let gates = Gates::default();
+    let zo = app(&gates).layer(GlobalConcurrencyLimitLayer::new(1)).build();
+    let router = zo.router().incoming(
+        "hello",
+        zo.message().handle(async |_: Context<Gates>| Ok("hello")),
+    );
+    let server = serve(zo.serve(router)).await;
+    let mut idle = server.connect("").await;
+    idle.send_text(r#"{"rpcId":"no type"}"#).await;
+    let refusal = idle.next().await;
+    assert_eq!(refusal["error"]["code"], Code::PARSE_ERROR.as_str());
+    // It says nothing more, and does not go.
+    let mut other = server.connect("").await;
+    let answer = other.call("hello", Value::Null).await.unwrap();
+    assert_eq!(answer, Some("hello".into()));
+    drop(idle);
+}

@@ -107,6 +107,12 @@ impl Connection {
         &self.0.emitter
     }
 
+    /// Whether a router of the app has this route.
+    #[must_use]
+    pub fn has_route(&self, route: &str) -> bool {
+        self.0.emitter.declared().has_route(route)
+    }
+
     /// What `on_connect` made, if it is a `C`.
     #[must_use]
     pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {

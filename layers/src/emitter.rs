@@ -54,6 +54,10 @@ impl Emitter {
         &self.limits
     }
 
+    pub(crate) fn declared(&self) -> &Declared {
+        &self.declared
+    }
+
     pub(crate) fn encode<O: Outgoing>(&self, event: &O) -> Result<Event, Error> {
         self.declared.encode(event, self.limits.message)
     }

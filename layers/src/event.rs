@@ -98,15 +98,31 @@ impl PartialEq for Event {
     }
 }
 
-/// Which outgoing messages the app's routers declare, and how large they may be. Until a router has been
-/// served, everything goes.
+/// Which messages the app's routers declare, and how large outgoing ones may be. Until a router has been
+/// served, everything may be sent.
 #[derive(Debug, Clone, Default)]
-pub struct Declared(Arc<RwLock<Option<HashSet<&'static str>>>>);
+pub struct Declared(Arc<RwLock<Names>>);
+
+#[derive(Debug, Default)]
+struct Names {
+    outgoing: Option<HashSet<&'static str>>,
+    routes: HashSet<String>,
+}
 
 impl Declared {
-    /// Adds the messages of one more router.
+    /// Adds the outgoing messages of one more router.
     pub fn extend(&self, types: impl IntoIterator<Item = &'static str>) {
-        self.0.write().get_or_insert_default().extend(types);
+        self.0.write().outgoing.get_or_insert_default().extend(types);
+    }
+
+    /// Adds the routes of one more router.
+    pub fn extend_routes<R: Into<String>>(&self, routes: impl IntoIterator<Item = R>) {
+        self.0.write().routes.extend(routes.into_iter().map(Into::into));
+    }
+
+    /// Whether a router has this route.
+    pub(crate) fn has_route(&self, route: &str) -> bool {
+        self.0.read().routes.contains(route)
     }
 
     /// Encodes a message that may be sent.
@@ -118,6 +134,7 @@ impl Declared {
         if self
             .0
             .read()
+            .outgoing
             .as_ref()
             .is_some_and(|declared| !declared.contains(O::TYPE))
         {

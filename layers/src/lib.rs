@@ -12,6 +12,16 @@
 //! | [`middleware`] | `Context<C>` | `Context<D>`, or a refusal |
 //! | [`handler_fn`] | `Context<D>`, `T` | [`Reply`] |
 //!
+//! Layers that an app may want beside them:
+//!
+//! | layer | what for |
+//! |---|---|
+//! | [`TraceLayer`] | a span for each message |
+//! | [`MetricsLayer`] | counts, latencies, sizes |
+//! | [`AuthorizeLayer`] | who may, by a predicate |
+//! | [`IdempotencyLayer`] | a message that is sent twice is handled once |
+//! | [`AuditLayer`], [`AuditHub`] | who did what |
+//!
 //! The whole stack by hand:
 //!
 //! ```
@@ -53,13 +63,18 @@
 //! # Ok(()) }
 //! ```
 
+pub mod audit;
+pub mod authorize;
 pub mod context;
 pub mod decode;
 pub mod fanout;
 pub mod hub;
+pub mod idempotency;
+pub mod metrics;
 pub mod middleware;
 pub mod normalize;
 pub mod rescue;
+pub mod trace;
 pub mod validate;
 
 mod client_id;
@@ -78,8 +93,11 @@ mod reply;
 mod rpc_id;
 mod target;
 mod turn;
+mod watch;
 
 pub use self::{
+    audit::{Audit, AuditHub, AuditLayer, Audited},
+    authorize::AuthorizeLayer,
     client_id::ClientId,
     connection::{Connection, Wire},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
@@ -91,15 +109,19 @@ pub use self::{
     fanout::FanoutLayer,
     handler::{Handler, HandlerFuture, HandlerService, handler_fn},
     hub::{Hub, LocalHub, Mailbox},
+    idempotency::IdempotencyLayer,
     limits::Limits,
     message::{Message, Parts, Scope},
+    metrics::MetricsLayer,
     middleware::Next,
     payload::{Codec, RawPayload},
     refusal::Refusable,
-    reply::{Outcome, Reply},
+    reply::{Answer, Outcome, Reply},
     rescue::RescueLayer,
     rpc_id::{InvalidRpcId, RpcId},
     target::{Audience, Except, Target},
+    trace::TraceLayer,
     turn::Turn,
     validate::{Checker, Input, ValidateLayer, ValidateService},
+    watch::{Watch, Watched},
 };

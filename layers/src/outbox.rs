@@ -4,7 +4,7 @@ use std::{fmt, mem, sync::Arc};
 
 use parking_lot::Mutex;
 
-use crate::{ClientId, Effect, Error, Hub, hub::Full};
+use crate::{ClientId, Effect, Error, Hub, audit::Auditor, hub::Full};
 
 /// Where one message notes its effects. It is in one of three states, and
 /// [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or *dropping*.
@@ -23,6 +23,8 @@ struct State {
     way: Way,
     /// What went wrong and no flush has reported yet.
     failure: Option<Error>,
+    /// Sees what the hub has taken.
+    auditor: Option<Arc<Auditor>>,
 }
 
 enum Way {
@@ -37,18 +39,22 @@ enum Way {
 impl Outbox {
     /// One in which effects wait.
     pub(crate) fn holding() -> Self {
-        Self::new(None, Way::Holding(Vec::new()), None)
+        Self::new(None, Way::Holding(Vec::new()), None, None)
     }
 
     /// One whose effects the hub performs at once.
     pub(crate) fn passing(hub: Arc<dyn Hub>) -> Self {
-        Self::new(None, Way::Passing(hub), None)
+        Self::new(None, Way::Passing(hub), None, None)
     }
 
-    fn new(parent: Option<Self>, way: Way, failure: Option<Error>) -> Self {
+    fn new(parent: Option<Self>, way: Way, failure: Option<Error>, auditor: Option<Arc<Auditor>>) -> Self {
         Self(Arc::new(Shared {
             parent,
-            state: Mutex::new(State { way, failure }),
+            state: Mutex::new(State {
+                way,
+                failure,
+                auditor,
+            }),
         }))
     }
 
@@ -64,8 +70,9 @@ impl Outbox {
             Way::Passing(hub) => (Way::Passing(hub.clone()), None),
             Way::Dropping => (Way::Dropping, None),
         };
+        let auditor = state.auditor.clone();
         drop(state);
-        Self::new(Some(self.clone()), way, failure)
+        Self::new(Some(self.clone()), way, failure, auditor)
     }
 
     /// Notes an effect. The hub's refusal is returned; whoever can't return it further [`fail`](Self::fail)s.
@@ -74,9 +81,9 @@ impl Outbox {
         match &mut state.way {
             Way::Holding(effects) => effects.push(effect),
             Way::Passing(hub) => {
-                let hub = hub.clone();
+                let (hub, auditor) = (hub.clone(), state.auditor.clone());
                 drop(state);
-                return hub.perform(Some(&from), effect);
+                return perform(&hub, auditor.as_deref(), from, effect);
             }
             Way::Dropping => {
                 tracing::warn!(client = %from, ?effect, "dropped: the message that noted it has failed")
@@ -89,6 +96,25 @@ impl Outbox {
     pub(crate) fn note_or_fail(&self, from: ClientId, effect: Effect) {
         if let Err(full) = self.note(from, effect) {
             self.fail(full.into());
+        }
+    }
+
+    /// Has the effects of this message seen by what `auditor` makes of the one that sees them so far.
+    pub(crate) fn audit(&self, auditor: impl FnOnce(Option<Arc<Auditor>>) -> Auditor) {
+        let mut state = self.0.state.lock();
+        state.auditor = Some(Arc::new(auditor(state.auditor.take())));
+    }
+
+    /// Performs effects that were taken from this outbox. What the hub can't take is its failure.
+    pub(crate) fn perform(&self, from: ClientId, hub: &Arc<dyn Hub>, effects: &mut Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        let auditor = self.0.state.lock().auditor.clone();
+        for effect in effects.drain(..) {
+            if let Err(full) = perform(hub, auditor.as_deref(), from, effect) {
+                self.fail(full.into());
+            }
         }
     }
 
@@ -106,10 +132,15 @@ impl Outbox {
     pub(crate) fn pass(&self, from: ClientId, hub: &Arc<dyn Hub>) {
         // Performed under the lock: what a child task notes meanwhile stays behind what was noted before.
         let mut state = self.0.state.lock();
-        if let Way::Holding(effects) = mem::replace(&mut state.way, Way::Passing(hub.clone())) {
+        let State {
+            way,
+            failure,
+            auditor,
+        } = &mut *state;
+        if let Way::Holding(effects) = mem::replace(way, Way::Passing(hub.clone())) {
             for effect in effects {
-                if let Err(full) = hub.perform(Some(&from), effect) {
-                    state.failure.get_or_insert_with(|| full.into());
+                if let Err(full) = perform(hub, auditor.as_deref(), from, effect) {
+                    failure.get_or_insert_with(|| full.into());
                 }
             }
         }
@@ -176,6 +207,21 @@ impl Outbox {
     pub(crate) fn is_holding(&self) -> bool {
         matches!(self.0.state.lock().way, Way::Holding(_))
     }
+}
+
+/// Has the hub perform an effect, and has it seen if the hub has taken it.
+fn perform(
+    hub: &Arc<dyn Hub>,
+    auditor: Option<&Auditor>,
+    from: ClientId,
+    effect: Effect,
+) -> Result<(), Full> {
+    let Some(auditor) = auditor else {
+        return hub.perform(Some(&from), effect);
+    };
+    hub.perform(Some(&from), effect.clone())?;
+    auditor.see(&effect);
+    Ok(())
 }
 
 /// What went wrong and was not reported by then has nobody left to report it to but the log.

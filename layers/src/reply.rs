@@ -4,7 +4,7 @@ use std::any::TypeId;
 
 use serde::Serialize;
 
-use crate::{Effect, Error, RawPayload, outbox::Outbox};
+use crate::{Code, Effect, Error, RawPayload, outbox::Outbox};
 
 /// Success: the answer, and what is to be done beyond it.
 #[derive(Debug)]
@@ -55,4 +55,39 @@ pub enum Outcome {
     Reply(Reply),
     /// It was refused.
     Refused(Error),
+}
+
+/// What a layer that looks on sees of an answer: inside of rescue a [`Reply`], outside an [`Outcome`].
+pub trait Answer {
+    /// The code of a refusal; none for success.
+    fn refusal(&self) -> Option<Code>;
+
+    /// What the handler answered; none for a refusal.
+    fn payload(&self) -> Option<&RawPayload>;
+}
+
+impl Answer for Reply {
+    fn refusal(&self) -> Option<Code> {
+        None
+    }
+
+    fn payload(&self) -> Option<&RawPayload> {
+        Some(&self.answer)
+    }
+}
+
+impl Answer for Outcome {
+    fn refusal(&self) -> Option<Code> {
+        match self {
+            Self::Reply(_) => None,
+            Self::Refused(error) => Some(error.code()),
+        }
+    }
+
+    fn payload(&self) -> Option<&RawPayload> {
+        match self {
+            Self::Reply(reply) => Some(&reply.answer),
+            Self::Refused(_) => None,
+        }
+    }
 }

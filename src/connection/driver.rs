@@ -159,7 +159,11 @@ where
                 continue;
             }
             match self.heartbeat.poll(cx) {
-                Poll::Pending => return Poll::Pending,
+                Poll::Pending => {
+                    self.socket.tell();
+                    self.session.tell();
+                    return Poll::Pending;
+                }
                 Poll::Ready(Beat::Ask) => self.socket.ping(),
                 Poll::Ready(Beat::Gone) => return Poll::Ready(End::Gone),
                 Poll::Ready(Beat::Stalled) => return Poll::Ready(End::ByUs(STALLED)),

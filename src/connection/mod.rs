@@ -6,6 +6,7 @@
 
 mod departure;
 mod driver;
+mod gauge;
 mod heartbeat;
 mod open;
 mod session;

@@ -53,6 +53,8 @@ impl<C> Open<C> {
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
         }
+        metrics::counter!("zocket_connections_total").increment(1);
+        metrics::gauge!("zocket_connections").increment(1.0);
         Arc::new(Stay {
             open: self.clone(),
             client,
@@ -116,6 +118,7 @@ pub(crate) struct Stay<C> {
 
 impl<C> Drop for Stay<C> {
     fn drop(&mut self) {
+        metrics::gauge!("zocket_connections").decrement(1.0);
         self.open.exit(&self.client);
     }
 }

@@ -20,6 +20,8 @@ use zocket_layers::{
     rescue::explain,
 };
 
+use super::gauge::Part;
+
 /// What outlives a socket: the messages read and not yet begun, those being handled, and the mailbox, which knows
 /// the rooms.
 pub(super) struct Session<S: Service<Frame>> {
@@ -39,6 +41,7 @@ pub(super) struct Session<S: Service<Frame>> {
     pulled: Vec<Event>,
     /// Pings that are not answered yet.
     pings: usize,
+    gauges: [Part; 2],
 }
 
 const PONG: Bytes = Bytes::from_static(br#"{"type":"__pong"}"#);
@@ -94,6 +97,7 @@ where
             failed: None,
             pulled: Vec::new(),
             pings: 0,
+            gauges: [Part::queued(), Part::in_flight()],
         }
     }
 
@@ -232,6 +236,13 @@ where
         self.failed = Some(error);
     }
 
+    /// Tells the gauges how long its queues are.
+    pub(super) fn tell(&mut self) {
+        let [queued, in_flight] = &mut self.gauges;
+        queued.tell(self.queue.len());
+        in_flight.tell(self.in_flight.len());
+    }
+
     /// Whether the pipeline has failed, and everyone has been told.
     pub(super) fn is_finished(&self) -> bool {
         self.failed.is_some() && self.in_flight.is_empty()
@@ -265,6 +276,7 @@ where
                     Poll::Ready(None) if self.queue.is_empty() => return Poll::Ready(()),
                     _ if begun.any => {}
                     _ if begun.waits => {
+                        self.tell();
                         let stalled = stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
                         ready!(stalled.as_mut().poll(cx));
                         tracing::warn!(client = %self.client_id(), count = self.queue.len(), "messages given up: no readiness");
@@ -273,6 +285,7 @@ where
                     _ => {
                         // A concurrent route's turn is given up by way of the mailbox's waker.
                         let _ = self.mailbox.poll_notified(cx);
+                        self.tell();
                         return Poll::Pending;
                     }
                 }

@@ -28,6 +28,8 @@ use tokio_tungstenite::{
 };
 use zocket_layers::{Close, Limits};
 
+use super::gauge::Part;
+
 /// So many bytes are encoded before they are written; the library keeps a buffer of this size once it was needed.
 const WRITE_AT_ONCE: usize = 64 << 10;
 /// The library allocates it for every connection.
@@ -48,6 +50,7 @@ pub(super) struct Socket {
     pongs: usize,
     ping: bool,
     dirty: bool,
+    gauge: Part,
 }
 
 /// What came in.
@@ -87,6 +90,7 @@ impl Socket {
             pongs: 0,
             ping: false,
             dirty: false,
+            gauge: Part::outbound(),
         }
     }
 
@@ -104,6 +108,11 @@ impl Socket {
     /// Bytes that wait to be written.
     pub(super) fn weight(&self) -> usize {
         self.weight + self.pongs
+    }
+
+    /// Tells the gauge how much waits.
+    pub(super) fn tell(&mut self) {
+        self.gauge.tell(self.weight());
     }
 
     /// Writes what waits, as far as the peer takes it; ready when nothing waits any more.

@@ -25,6 +25,13 @@ pub struct RouterService {
     pub(super) routes: Arc<HashMap<String, Entry>>,
 }
 
+impl RouterService {
+    /// The routes' full paths.
+    pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.routes.keys().map(String::as_str)
+    }
+}
+
 impl Service<Message> for RouterService {
     type Response = Reply;
     type Error = BoxError;

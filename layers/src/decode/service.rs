@@ -10,7 +10,8 @@ use super::{
 use crate::{Message, Outcome, Wire};
 
 /// The service of [`DecodeLayer`](super::DecodeLayer). It answers with the frame to send back, if an answer is
-/// wanted.
+/// wanted. A frame that it answers by itself leaves nothing behind: a permit that was taken for it goes back, by a
+/// fresh clone of the rest of the stack.
 #[derive(Debug, Clone)]
 pub struct DecodeService<S> {
     inner: S,
@@ -23,7 +24,7 @@ impl<S> DecodeService<S> {
     }
 }
 
-impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S> {
+impl<S: Service<Message, Response = Outcome> + Clone> Service<Frame> for DecodeService<S> {
     type Response = Option<Bytes>;
     type Error = S::Error;
     type Future = DecodeFuture<S::Future>;
@@ -41,6 +42,8 @@ impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S
                 DecodeFuture::inner(self.inner.call(message), to, limit)
             }
             Err((connection, rpc_id, error)) => {
+                // Or an idle connection that has sent nonsense would hold a permit of a limit that all share.
+                self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");

@@ -58,11 +58,7 @@ where
             outbox.drop_held(client);
             return Poll::Ready(Err(failure.into()));
         }
-        for effect in reply.effects.drain(..) {
-            if let Err(full) = hub.perform(Some(&client), effect) {
-                outbox.fail(full.into());
-            }
-        }
+        winner.perform(client, hub, &mut reply.effects);
         // What was noted after the handler had answered, and from now on.
         winner.pass_up_to(outbox, client, hub);
         match winner.take_failure().or_else(|| outbox.take_failure()) {

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, atomic::Ordering},
 };
 
-use dashmap::DashMap;
+use dashmap::{DashMap, Entry as Name};
 use futures_util::{FutureExt, future::BoxFuture};
 
 use super::{
@@ -69,21 +69,33 @@ impl LocalHub {
 
     fn join(&self, mailbox: &Arc<Mailbox>, name: &Arc<str>) -> Result<(), Full> {
         // The name stays locked until the member is in: a room is not removed with someone at its door.
-        let room = self.rooms.entry(name.clone()).or_default();
+        let room = match self.rooms.entry(name.clone()) {
+            Name::Occupied(room) => room.into_ref(),
+            Name::Vacant(name) => {
+                metrics::gauge!("zocket_rooms").increment(1.0);
+                name.insert(Arc::default())
+            }
+        };
         let entered = mailbox.enter(name, &room);
         let empty = room.size() == 0;
         drop(room);
         if empty {
-            self.rooms.remove_if(name, |_, room| room.size() == 0);
+            self.remove_if(name, |room| room.size() == 0);
         }
         entered
     }
 
     fn leave(&self, mailbox: &Mailbox, name: &str) {
-        self.rooms.remove_if(name, |_, room| {
+        self.remove_if(name, |room| {
             mailbox.exit(name);
             room.size() == 0
         });
+    }
+
+    fn remove_if(&self, name: &str, is_empty: impl FnOnce(&Room) -> bool) {
+        if self.rooms.remove_if(name, |_, room| is_empty(room)).is_some() {
+            metrics::gauge!("zocket_rooms").decrement(1.0);
+        }
     }
 
     fn emit(&self, from: Option<&ClientId>, to: &Target, event: &Event) -> Result<(), Full> {

@@ -21,31 +21,84 @@ pub fn explain(error: BoxError) -> Error {
         Ok(own) => return conceal(*own),
         Err(other) => other,
     };
-    let mut stopped = false;
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
-    while let Some(current) = cause {
-        if let Some(own) = current.downcast_ref::<Error>() {
-            if own.code() == Code::INTERNAL_SERVER_ERROR {
-                // What stands behind it is not the client's business.
-                break;
+    match told(&*error) {
+        Some(told) => told.with_source(error),
+        None => conceal(Error::internal(error)),
+    }
+}
+
+/// The code that [`explain`] would answer with, for who only looks on.
+#[must_use]
+pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
+    match Cause::of(error) {
+        Cause::Own(own) => own.code(),
+        Cause::Elapsed => Code::TIMEOUT,
+        Cause::Overloaded | Cause::Stopped => Code::OVERLOADED,
+        Cause::Foreign => Code::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// What one more who asked for the same is told of an error.
+pub(crate) fn retell(error: &(dyn StdError + 'static)) -> Error {
+    told(error).unwrap_or_else(|| Error::internal(error.to_string()))
+}
+
+/// What is told of an error that is the client's business, without its source.
+fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
+    match Cause::of(error) {
+        // What stands behind an internal error is not the client's business.
+        Cause::Own(own) if own.code() == Code::INTERNAL_SERVER_ERROR => None,
+        Cause::Own(own) => Some(own.retell()),
+        Cause::Elapsed => Some(Error::new(Code::TIMEOUT, "the message took too long")),
+        Cause::Overloaded => Some(Error::new(
+            Code::OVERLOADED,
+            "too much is going on; try again later",
+        )),
+        Cause::Stopped => Some(Error::new(
+            Code::OVERLOADED,
+            "this part of the server has stopped",
+        )),
+        Cause::Foreign => None,
+    }
+}
+
+/// What stands behind an error.
+enum Cause<'a> {
+    /// An error of ours.
+    Own(&'a Error),
+    /// A timeout.
+    Elapsed,
+    /// Load was shed.
+    Overloaded,
+    /// A buffer is closed, or its service has failed.
+    Stopped,
+    /// Nothing that is known here.
+    Foreign,
+}
+
+impl<'a> Cause<'a> {
+    fn of(error: &'a (dyn StdError + 'static)) -> Self {
+        let mut stopped = false;
+        let mut cause = Some(error);
+        while let Some(current) = cause {
+            match current.downcast_ref::<Error>() {
+                // What a service that has stopped says of itself in detail is nobody's business either.
+                Some(own) if stopped && own.code() == Code::INTERNAL_SERVER_ERROR => break,
+                Some(own) => return Self::Own(own),
+                None => {}
             }
-            let own = own.retell();
-            return own.with_source(error);
+            if current.is::<Elapsed>() {
+                return Self::Elapsed;
+            }
+            if current.is::<Overloaded>() {
+                return Self::Overloaded;
+            }
+            // A buffer's service is asked for its own reason first.
+            stopped |= current.is::<Closed>() || current.is::<ServiceError>();
+            cause = current.source();
         }
-        if current.is::<Elapsed>() {
-            return Error::new(Code::TIMEOUT, "the message took too long").with_source(error);
-        }
-        if current.is::<Overloaded>() {
-            return Error::new(Code::OVERLOADED, "too much is going on; try again later").with_source(error);
-        }
-        // A buffer's service is asked for its own reason first.
-        stopped |= current.is::<Closed>() || current.is::<ServiceError>();
-        cause = current.source();
+        if stopped { Self::Stopped } else { Self::Foreign }
     }
-    if stopped {
-        return Error::new(Code::OVERLOADED, "this part of the server has stopped").with_source(error);
-    }
-    conceal(Error::internal(error))
 }
 
 /// Says what the client is told of a panic.

@@ -27,4 +27,10 @@ mod future;
 mod layer;
 mod service;
 
-pub use self::{explain::explain, future::RescueFuture, layer::RescueLayer, service::RescueService};
+pub(crate) use self::explain::retell;
+pub use self::{
+    explain::{code_of, explain},
+    future::RescueFuture,
+    layer::RescueLayer,
+    service::RescueService,
+};

@@ -1,0 +1,81 @@
+use std::{fmt, sync::Arc};
+
+use futures_util::future::BoxFuture;
+
+use super::{Audit, Audited};
+use crate::{ClientId, Effect, Hub, Limits, Mailbox, Target, hub::Full};
+
+/// A hub that shows a sink all that it is asked to do and does: `builder.hub(Arc::new(AuditHub::new(hub, sink)))`.
+pub struct AuditHub<H> {
+    inner: H,
+    sink: Arc<dyn Audit>,
+}
+
+impl<H: Hub> AuditHub<H> {
+    /// Shows it to this sink.
+    pub fn new(inner: H, sink: impl Audit) -> Self {
+        Self {
+            inner,
+            sink: Arc::new(sink),
+        }
+    }
+
+    /// The hub behind it.
+    #[must_use]
+    pub const fn inner(&self) -> &H {
+        &self.inner
+    }
+}
+
+impl<H: Hub> Hub for AuditHub<H> {
+    fn connect(&self, client: ClientId, limits: &Limits) -> Arc<Mailbox> {
+        self.inner.connect(client, limits)
+    }
+
+    fn disconnect(&self, mailbox: &Mailbox) {
+        self.inner.disconnect(mailbox);
+    }
+
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full> {
+        self.inner.perform(from, effect.clone())?;
+        self.sink.audit(&Audited {
+            client: from.copied(),
+            route: None,
+            rpc_id: None,
+            effect: &effect,
+        });
+        Ok(())
+    }
+
+    fn has(&self, client: &ClientId, room: &str) -> bool {
+        self.inner.has(client, room)
+    }
+
+    fn rooms(&self, client: &ClientId) -> Vec<Arc<str>> {
+        self.inner.rooms(client)
+    }
+
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Vec<ClientId>> {
+        self.inner.clients(of)
+    }
+
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize> {
+        self.inner.size(room)
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        self.inner.flush()
+    }
+
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        self.inner.background()
+    }
+}
+
+impl<H: fmt::Debug> fmt::Debug for AuditHub<H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuditHub")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}

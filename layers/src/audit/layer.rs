@@ -1,0 +1,32 @@
+use std::{fmt, sync::Arc};
+
+use tower::Layer;
+
+use super::{Audit, AuditService};
+
+/// Shows a sink what messages do, and which.
+#[derive(Clone)]
+pub struct AuditLayer {
+    sink: Arc<dyn Audit>,
+}
+
+impl AuditLayer {
+    /// Shows it to this sink.
+    pub fn new(sink: impl Audit) -> Self {
+        Self { sink: Arc::new(sink) }
+    }
+}
+
+impl fmt::Debug for AuditLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AuditLayer")
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = AuditService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AuditService::new(inner, self.sink.clone())
+    }
+}

@@ -1,0 +1,45 @@
+//! Authorize: who may, by a predicate.
+//!
+//! [`AuthorizeLayer`] asks a function about each message: `true` or `Ok(())` lets it pass, `false` refuses it with
+//! FORBIDDEN (or UNAUTHORIZED, by [`unauthorized`](AuthorizeLayer::unauthorized)), an `Err` with that error.
+//!
+//! It stands wherever what it asks about is known. At a typed position, `procedure.layer`, that is the context
+//! ([`AuthorizeLayer::context`]) or the whole message with its input ([`AuthorizeLayer::new`]); at a raw one,
+//! `router.layer` or `builder.layer`, the route and the connection with what `on_connect` made. A message refused at a
+//! raw position is never parsed; one refused at a typed position was valid.
+//!
+//! The predicate is not async. Who has to ask a database writes a middleware, [`with`](crate::middleware::with), which
+//! can also hand on the proof: a handler that takes a `Context<Admin>` can't be put behind the wrong predicate.
+//!
+//! ```
+//! use tower::{BoxError, ServiceBuilder, ServiceExt};
+//! use zocket_layers::{
+//!     AuthorizeLayer, Connection, Context, ContextLayer, Message, RawPayload, ValidateLayer, handler_fn,
+//! };
+//!
+//! struct User { is_admin: bool, is_banned: bool }
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let stack = ServiceBuilder::new()
+//!     .layer(AuthorizeLayer::new(|message: &Message| {
+//!         message.parts().connection.context::<User>().is_some_and(|user| !user.is_banned)
+//!     }))
+//!     .layer(ValidateLayer::<()>::ignoring())
+//!     .layer(ContextLayer::<User>::new())
+//!     .layer(AuthorizeLayer::context(|cx: &Context<User>| cx.is_admin))
+//!     .service(handler_fn(async |_: Context<User>| Ok("done")));
+//! let user = Connection::detached(User { is_admin: false, is_banned: false });
+//! let refusal = stack.oneshot(Message::new(user, "chat.clear", RawPayload::absent())).await.unwrap_err();
+//! assert_eq!(refusal.to_string(), "FORBIDDEN: not allowed");
+//! # Ok(()) }
+//! ```
+
+mod layer;
+mod predicate;
+mod service;
+
+pub use self::{
+    layer::AuthorizeLayer,
+    predicate::{OfContext, OfMessage, Predicate, Verdict},
+    service::AuthorizeService,
+};

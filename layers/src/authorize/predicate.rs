@@ -1,0 +1,81 @@
+use std::fmt;
+
+use crate::{Code, Context, Error, Message};
+
+/// What an [`AuthorizeLayer`](super::AuthorizeLayer) asks about each message.
+pub trait Predicate<P, C> {
+    /// What it says.
+    type Verdict: Verdict;
+
+    /// Decides about a message.
+    fn decide(&self, message: &Message<P, C>) -> Self::Verdict;
+}
+
+/// A predicate about the whole message.
+#[derive(Clone, Copy)]
+pub struct OfMessage<F>(pub(super) F);
+
+/// A predicate about the message's context.
+#[derive(Clone, Copy)]
+pub struct OfContext<F>(pub(super) F);
+
+impl<F, P, C, V> Predicate<P, C> for OfMessage<F>
+where
+    F: Fn(&Message<P, C>) -> V,
+    V: Verdict,
+{
+    type Verdict = V;
+
+    fn decide(&self, message: &Message<P, C>) -> V {
+        (self.0)(message)
+    }
+}
+
+impl<F, P, C, V> Predicate<P, Context<C>> for OfContext<F>
+where
+    F: Fn(&Context<C>) -> V,
+    V: Verdict,
+{
+    type Verdict = V;
+
+    fn decide(&self, message: &Message<P, Context<C>>) -> V {
+        (self.0)(message.context())
+    }
+}
+
+impl<F> fmt::Debug for OfMessage<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OfMessage<{}>", std::any::type_name::<F>())
+    }
+}
+
+impl<F> fmt::Debug for OfContext<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OfContext<{}>", std::any::type_name::<F>())
+    }
+}
+
+/// What a predicate says: `bool`, or `Result<(), Error>` where it has something to tell.
+pub trait Verdict {
+    /// Lets the message pass, or refuses it: with `code`, where it has none of its own.
+    ///
+    /// # Errors
+    /// The refusal.
+    fn into_result(self, code: Code) -> Result<(), Error>;
+}
+
+impl Verdict for bool {
+    fn into_result(self, code: Code) -> Result<(), Error> {
+        match self {
+            true => Ok(()),
+            false if code == Code::UNAUTHORIZED => Err(Error::unauthorized("sign in first")),
+            false => Err(Error::new(code, "not allowed")),
+        }
+    }
+}
+
+impl Verdict for Result<(), Error> {
+    fn into_result(self, _: Code) -> Result<(), Error> {
+        self
+    }
+}

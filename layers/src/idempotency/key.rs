@@ -1,0 +1,101 @@
+//! What a message is known by.
+
+use std::fmt;
+
+use bytestring::ByteString;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+
+use crate::{ClientId, Message};
+
+/// What a message is known by.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) scope: Scope,
+    pub(super) route: ByteString,
+    pub(super) key: String,
+}
+
+/// Whose keys they are.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) enum Scope {
+    Client(ClientId),
+    Named(String),
+}
+
+impl Key {
+    /// The longest key, in bytes.
+    pub(super) const MAX_BYTES: usize = 255;
+
+    /// Bytes that it keeps.
+    pub(super) fn weight(&self) -> usize {
+        let scope = match &self.scope {
+            Scope::Client(_) => 0,
+            Scope::Named(name) => name.len(),
+        };
+        scope + self.route.len() + self.key.len()
+    }
+}
+
+/// Takes the key from a member of the payload, `{"key":"…", …}`: a string that is not empty, else there is no key. For
+/// [`IdempotencyLayer::new`](super::IdempotencyLayer::new).
+pub fn payload_member(name: &'static str) -> impl Fn(&Message) -> Option<String> + Clone + Send + Sync {
+    move |message| {
+        let mut payload = serde_json::Deserializer::from_slice(message.payload().as_json());
+        let key = Member(name).deserialize(&mut payload).ok().flatten();
+        key.filter(|key| !key.is_empty())
+    }
+}
+
+/// Reads one member of an object, a string.
+struct Member(&'static str);
+
+impl<'de> DeserializeSeed<'de> for Member {
+    type Value = Option<String>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Member {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = None;
+        while let Some(is_it) = map.next_key_seed(IsName(self.0))? {
+            if is_it {
+                found = Some(map.next_value()?);
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Compares a member's name, without keeping it.
+struct IsName(&'static str);
+
+impl<'de> DeserializeSeed<'de> for IsName {
+    type Value = bool;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for IsName {
+    type Value = bool;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<bool, E> {
+        Ok(name == self.0)
+    }
+}

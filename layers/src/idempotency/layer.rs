@@ -1,0 +1,100 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use tower::Layer;
+
+use super::{
+    IdempotencyService,
+    store::{Bounds, Store},
+};
+use crate::Message;
+
+type Ask<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
+
+/// Handles a message that is sent twice once, and answers it twice.
+///
+/// It has one memory, shared by its clones and by all the services that it makes: in `router.layer`, by the routes.
+#[derive(Clone)]
+pub struct IdempotencyLayer {
+    pub(super) key: Ask<Option<String>>,
+    /// None for the client's id.
+    pub(super) scope: Option<Ask<String>>,
+    pub(super) required: bool,
+    pub(super) store: Arc<Store>,
+}
+
+impl IdempotencyLayer {
+    /// Takes a message's key, at most 255 bytes, by this function; those for which it returns none pass.
+    /// [`payload_member`](super::payload_member) makes one.
+    pub fn new(key: impl Fn(&Message) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self {
+            key: Arc::new(key),
+            scope: None,
+            required: false,
+            store: Arc::new(Store::new(Bounds {
+                age: Duration::from_secs(24 * 60 * 60),
+                count: 100_000,
+                bytes: 64 << 20,
+            })),
+        }
+    }
+
+    /// Says whose keys a message's are, instead of its client's: keys of different scopes have nothing to do with each
+    /// other.
+    #[must_use]
+    pub fn scope(self, scope: impl Fn(&Message) -> String + Send + Sync + 'static) -> Self {
+        Self {
+            scope: Some(Arc::new(scope)),
+            ..self
+        }
+    }
+
+    /// Refuses messages without a key with BAD_REQUEST.
+    #[must_use]
+    pub fn required(self) -> Self {
+        Self {
+            required: true,
+            ..self
+        }
+    }
+
+    /// How long an answer is remembered. Default: 24 hours.
+    #[must_use]
+    pub fn remember_for(self, age: Duration) -> Self {
+        self.bounded(|bounds| Bounds { age, ..bounds })
+    }
+
+    /// How many answers are remembered; the oldest go first. Default: 100,000.
+    #[must_use]
+    pub fn max_count(self, count: usize) -> Self {
+        self.bounded(|bounds| Bounds { count, ..bounds })
+    }
+
+    /// How many bytes the remembered answers may have, each counted with its key and 256 bytes of its own; the oldest
+    /// go first. Default: 64 MiB.
+    #[must_use]
+    pub fn max_bytes(self, bytes: usize) -> Self {
+        self.bounded(|bounds| Bounds { bytes, ..bounds })
+    }
+
+    fn bounded(self, change: impl FnOnce(Bounds) -> Bounds) -> Self {
+        let store = Arc::new(Store::new(change(self.store.bounds)));
+        Self { store, ..self }
+    }
+}
+
+impl fmt::Debug for IdempotencyLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyLayer")
+            .field("bounds", &self.store.bounds)
+            .field("required", &self.required)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Layer<S> for IdempotencyLayer {
+    type Service = IdempotencyService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        IdempotencyService::new(inner, self.clone())
+    }
+}

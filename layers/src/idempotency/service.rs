@@ -1,0 +1,97 @@
+use std::{
+    fmt,
+    task::{Context as Task, Poll},
+};
+
+use tower::{BoxError, Service};
+
+use super::{
+    IdempotencyFuture, IdempotencyLayer,
+    key::{Key, Scope},
+    store::Claim,
+};
+use crate::{Code, Error, Message, Reply};
+
+/// The service of [`IdempotencyLayer`].
+#[derive(Clone)]
+pub struct IdempotencyService<S> {
+    inner: S,
+    rules: IdempotencyLayer,
+}
+
+impl<S> IdempotencyService<S> {
+    pub(super) const fn new(inner: S, rules: IdempotencyLayer) -> Self {
+        Self { inner, rules }
+    }
+
+    /// What a message is known by, if it says.
+    fn key(&self, message: &Message) -> Result<Option<Key>, Error> {
+        let refuse = |message| Err(Error::new(Code::BAD_REQUEST, message));
+        let Some(key) = (self.rules.key)(message) else {
+            return if self.rules.required {
+                refuse("idempotency key: expected one, got none".to_owned())
+            } else {
+                Ok(None)
+            };
+        };
+        if key.len() > Key::MAX_BYTES {
+            let (limit, got) = (Key::MAX_BYTES, key.len());
+            return refuse(format!("idempotency key: at most {limit} bytes, got {got}"));
+        }
+        let parts = message.parts();
+        let scope = match &self.rules.scope {
+            Some(scope) => Scope::Named(scope(message)),
+            None => Scope::Client(parts.connection.client_id()),
+        };
+        Ok(Some(Key {
+            scope,
+            // A copy: the message's own is a slice of the frame that it came in.
+            route: (&*parts.route).into(),
+            key,
+        }))
+    }
+}
+
+impl<S> Service<Message> for IdempotencyService<S>
+where
+    S: Service<Message, Response = Reply> + Clone,
+    S::Error: Into<BoxError>,
+{
+    type Response = Reply;
+    type Error = BoxError;
+    type Future = IdempotencyFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        let claim = self
+            .key(&message)
+            .map(|key| key.map(|key| self.rules.store.claim(key, message.payload())));
+        let told = match claim {
+            Ok(None) => return IdempotencyFuture::inner(self.inner.call(message), None),
+            Ok(Some(Claim::First(running))) => {
+                return IdempotencyFuture::inner(self.inner.call(message), Some(running));
+            }
+            Ok(Some(Claim::Wait(told))) => IdempotencyFuture::wait(told),
+            Ok(Some(Claim::Again(answer))) => IdempotencyFuture::told(Ok(answer)),
+            Ok(Some(Claim::Differs)) => IdempotencyFuture::told(Err(Error::conflict(
+                "idempotency key: it was used with another payload",
+            ))),
+            Err(error) => IdempotencyFuture::told(Err(error)),
+        };
+        // What was ready, and is not called, may hold a permit that others wait for.
+        self.inner = self.inner.clone();
+        told
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for IdempotencyService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyService")
+            .field("inner", &self.inner)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}

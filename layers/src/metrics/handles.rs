@@ -1,0 +1,117 @@
+//! The recorder's handles, by route.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytestring::ByteString;
+use metrics::{Counter, Histogram, SharedString, counter, histogram};
+use parking_lot::RwLock;
+use tokio::time::Instant;
+
+use crate::{Parts, Watch, metrics::MetricsWatch};
+
+/// What a message is counted as that asks for no route of the app's.
+const UNKNOWN: &str = "unknown";
+
+/// Handles are kept for so long, and then taken anew. To take one is a look-up by name and labels in the recorder,
+/// which allocates them: too much for each message. To keep one for good is not enough: it stays what it was, silent
+/// if no recorder was installed yet, and writing to nowhere once a recorder has dropped an idle metric.
+const KEPT: Duration = Duration::from_secs(10);
+
+/// The handles of all routes.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    /// Routes that no router declares.
+    named: HashSet<String>,
+    /// At most as many as there are routes, and the unknown one.
+    handles: RwLock<HashMap<ByteString, Arc<Handles>>>,
+}
+
+/// What one route's messages are measured by.
+pub(super) struct Handles {
+    route: SharedString,
+    taken: Instant,
+    ok: Counter,
+    duration: Histogram,
+    payload: Histogram,
+    answer: Histogram,
+}
+
+impl Routes {
+    pub(super) fn named(routes: impl IntoIterator<Item = String>) -> Self {
+        Self {
+            named: routes.into_iter().collect(),
+            handles: RwLock::default(),
+        }
+    }
+
+    pub(super) fn names(&self) -> &HashSet<String> {
+        &self.named
+    }
+
+    /// The handles of the route that a message asks for.
+    pub(super) fn of(&self, parts: &Parts, now: Instant) -> Arc<Handles> {
+        if let Some(handles) = self.fresh(&parts.route, now) {
+            return handles;
+        }
+        let is_known = self.named.contains(&*parts.route) || parts.connection.has_route(&parts.route);
+        let route = if is_known { &*parts.route } else { UNKNOWN };
+        self.fresh(route, now).unwrap_or_else(|| self.take(route, now))
+    }
+
+    fn fresh(&self, route: &str, now: Instant) -> Option<Arc<Handles>> {
+        let handles = self.handles.read();
+        let handles = handles.get(route)?;
+        (now.saturating_duration_since(handles.taken) < KEPT).then(|| handles.clone())
+    }
+
+    fn take(&self, route: &str, now: Instant) -> Arc<Handles> {
+        let handles = Arc::new(Handles::take(route, now));
+        // A copy: the message's own is a slice of the frame that it came in.
+        self.handles.write().insert(route.into(), handles.clone());
+        handles
+    }
+}
+
+impl Handles {
+    fn take(route: &str, now: Instant) -> Self {
+        let route = SharedString::from_shared(route.into());
+        Self {
+            taken: now,
+            ok: counter!("zocket_messages_total", "route" => route.clone(), "outcome" => MetricsWatch::OK),
+            duration: histogram!("zocket_message_duration_seconds", "route" => route.clone()),
+            payload: histogram!("zocket_message_payload_bytes", "route" => route.clone()),
+            answer: histogram!("zocket_message_answer_bytes", "route" => route.clone()),
+            route,
+        }
+    }
+
+    pub(super) fn received(&self, bytes: usize) {
+        self.payload.record(bytes as f64);
+    }
+
+    pub(super) fn ended(&self, outcome: &'static str, took: Duration, answer: Option<usize>) {
+        if outcome == MetricsWatch::OK {
+            self.ok.increment(1);
+        } else {
+            // Refusals are told apart by code, and not worth a handle each.
+            counter!("zocket_messages_total", "route" => self.route.clone(), "outcome" => outcome)
+                .increment(1);
+        }
+        self.duration.record(took);
+        if let Some(bytes) = answer {
+            self.answer.record(bytes as f64);
+        }
+    }
+}
+
+impl std::fmt::Debug for Handles {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handles")
+            .field("route", &self.route)
+            .finish_non_exhaustive()
+    }
+}

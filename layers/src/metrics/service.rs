@@ -1,0 +1,63 @@
+use std::{
+    sync::Arc,
+    task::{Context as Task, Poll},
+};
+
+use tokio::time::Instant;
+use tower::{BoxError, Service};
+
+use super::handles::{Handles, Routes};
+use crate::{Answer, Message, RawPayload, Watch, Watched};
+
+/// The service of [`MetricsLayer`](super::MetricsLayer).
+#[derive(Debug, Clone)]
+pub struct MetricsService<S> {
+    inner: S,
+    routes: Arc<Routes>,
+}
+
+impl<S> MetricsService<S> {
+    pub(super) const fn new(inner: S, routes: Arc<Routes>) -> Self {
+        Self { inner, routes }
+    }
+}
+
+impl<S> Service<Message> for MetricsService<S>
+where
+    S: Service<Message>,
+    S::Response: Answer,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Watched<S::Future, MetricsWatch>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, message: Message) -> Self::Future {
+        let began = Instant::now();
+        let handles = self.routes.of(message.parts(), began);
+        handles.received(length(message.payload()));
+        Watched::new(MetricsWatch { handles, began }, || self.inner.call(message))
+    }
+}
+
+/// What measures a message at its end.
+#[derive(Debug)]
+pub struct MetricsWatch {
+    handles: Arc<Handles>,
+    began: Instant,
+}
+
+impl Watch for MetricsWatch {
+    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+        self.handles
+            .ended(outcome, self.began.elapsed(), answer.map(length));
+    }
+}
+
+fn length(payload: &RawPayload) -> usize {
+    payload.bytes().map_or(0, bytes::Bytes::len)
+}

@@ -1,0 +1,39 @@
+use tower::Layer;
+use tracing::Level;
+
+use super::TraceService;
+
+/// Runs each message in a span of its own.
+#[derive(Debug, Clone, Copy)]
+pub struct TraceLayer {
+    level: Level,
+}
+
+impl TraceLayer {
+    /// Spans at the level INFO.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { level: Level::INFO }
+    }
+
+    /// Spans at another level.
+    #[must_use]
+    pub const fn level(mut self, level: Level) -> Self {
+        self.level = level;
+        self
+    }
+}
+
+impl Default for TraceLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for TraceLayer {
+    type Service = TraceService<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        TraceService::new(inner, self.level)
+    }
+}

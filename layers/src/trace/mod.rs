@@ -1,0 +1,40 @@
+//! Trace: a span for each message.
+//!
+//! [`TraceLayer`] runs the rest of the stack, the handler's own events included, in a [`tracing`] span `message`.
+//! Its fields:
+//!
+//! | field | value |
+//! |---|---|
+//! | `route` | what the message asks for, at most 100 characters of it |
+//! | `client` | the client's id |
+//! | `rpc_id` | what the answer is recognised by; absent where none is wanted |
+//! | `outcome` | at the end: `ok`, the code of the refusal, or `dropped` for a message that an outer layer gave up |
+//! | `latency` | at the end: the time since the layer was called, such as `1.5ms` |
+//!
+//! The payload is never among them, nor is the answer.
+//!
+//! It belongs outside: `Zocket::builder().layer(TraceLayer::new())`, before any other layer, so that what those log
+//! is in the span as well. Any other place will do, raw or typed; inside of a timeout, messages that are too slow end
+//! as `dropped`. Subscribers show the fields of the end when the span closes: `tracing-subscriber`'s `fmt` with
+//! `with_span_events(FmtSpan::CLOSE)`.
+//!
+//! ```
+//! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};
+//! use zocket_layers::{Connection, Message, RawPayload, Reply, TraceLayer};
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
+//! let traced = ServiceBuilder::new().layer(TraceLayer::new()).service(service_fn(async |_: Message| {
+//!     tracing::info!("in the span of the message");
+//!     Ok::<_, BoxError>(Reply::empty())
+//! }));
+//! traced.oneshot(Message::new(Connection::detached(()), "chat.post", RawPayload::absent())).await?;
+//! # Ok(()) }
+//! ```
+
+mod layer;
+mod service;
+
+pub use self::{
+    layer::TraceLayer,
+    service::{TraceService, TraceWatch},
+};

@@ -1,0 +1,113 @@
+use std::{
+    fmt,
+    task::{Context as Task, Poll},
+};
+
+use tokio::time::Instant;
+use tower::{BoxError, Service};
+use tracing::{
+    Level, Span,
+    field::{self, Empty},
+};
+
+use crate::{Answer, Message, Parts, RawPayload, RpcId, Watch, Watched};
+
+/// The service of [`TraceLayer`](super::TraceLayer).
+#[derive(Debug, Clone)]
+pub struct TraceService<S> {
+    inner: S,
+    level: Level,
+}
+
+impl<S> TraceService<S> {
+    pub(super) const fn new(inner: S, level: Level) -> Self {
+        Self { inner, level }
+    }
+}
+
+impl<S, P, C> Service<Message<P, C>> for TraceService<S>
+where
+    S: Service<Message<P, C>>,
+    S::Response: Answer,
+    S::Error: Into<BoxError>,
+{
+    type Response = S::Response;
+    type Error = BoxError;
+    type Future = Watched<S::Future, TraceWatch>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, message: Message<P, C>) -> Self::Future {
+        let watch = TraceWatch::new(span(self.level, message.parts()));
+        Watched::new(watch, || self.inner.call(message))
+    }
+}
+
+/// What records a message's end in its span.
+#[derive(Debug)]
+pub struct TraceWatch {
+    span: Span,
+    /// None where nobody listens to the span.
+    began: Option<Instant>,
+}
+
+impl TraceWatch {
+    fn new(span: Span) -> Self {
+        let began = (!span.is_disabled()).then(Instant::now);
+        Self { span, began }
+    }
+}
+
+impl Watch for TraceWatch {
+    fn scope<R>(&self, step: impl FnOnce() -> R) -> R {
+        self.span.in_scope(step)
+    }
+
+    fn end(&mut self, outcome: &'static str, _: Option<&RawPayload>) {
+        if let Some(began) = self.began {
+            self.span.record("outcome", outcome);
+            self.span.record("latency", field::debug(began.elapsed()));
+        }
+    }
+}
+
+fn span(level: Level, parts: &Parts) -> Span {
+    // A span's level is part of its static description.
+    macro_rules! at {
+        ($level:expr) => {
+            tracing::span!(
+                target: "zocket_layers::trace",
+                $level,
+                "message",
+                route = field::display(Printable(&parts.route, 100)),
+                client = field::display(parts.connection.client_id()),
+                rpc_id = parts.rpc_id.as_ref().map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
+                outcome = Empty,
+                latency = Empty,
+            )
+        };
+    }
+    match level {
+        Level::ERROR => at!(Level::ERROR),
+        Level::WARN => at!(Level::WARN),
+        Level::INFO => at!(Level::INFO),
+        Level::DEBUG => at!(Level::DEBUG),
+        _ => at!(Level::TRACE),
+    }
+}
+
+/// The client's own words: no more of them than of use, and no line breaks or control characters among them.
+struct Printable<'a>(&'a str, usize);
+
+impl fmt::Display for Printable<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().take(self.1).try_for_each(|c| match c {
+            '"' | '\'' | '\\' => fmt::Write::write_char(f, c),
+            other => other
+                .escape_debug()
+                .try_for_each(|c| fmt::Write::write_char(f, c)),
+        })
+    }
+}

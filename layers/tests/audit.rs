@@ -1,0 +1,271 @@
+//! Who did what, and when it is seen.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+use std::{future::ready, sync::Arc};
+
+use parking_lot::Mutex;
+use tokio::sync::oneshot;
+use tower::{
+    BoxError, ServiceBuilder, ServiceExt,
+    retry::{Policy, RetryLayer},
+};
+use zocket_layers::{
+    Audit, AuditHub, AuditLayer, Audited, ClientId, Connection, Context, ContextLayer, Declared, Effect,
+    Error, FanoutLayer, Hub, Limits, LocalHub, Message, Next, RawPayload, Reply, RpcId, ValidateLayer, Wire,
+    handler_fn, middleware::from_fn,
+};
+
+type Cx = Context<()>;
+
+/// What was seen, in words.
+#[derive(Clone, Default)]
+struct Book(Arc<Mutex<Vec<String>>>);
+
+impl Audit for Book {
+    fn audit(&self, audited: &Audited<'_>) {
+        let who = match audited.client {
+            Some(_) => "client",
+            None => "server",
+        };
+        let route = audited.route.unwrap_or("-");
+        let id = audited.rpc_id.map_or("-", RpcId::as_json);
+        self.0
+            .lock()
+            .push(format!("{who} {route} {id} {:?}", audited.effect));
+    }
+}
+
+impl Book {
+    fn read(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock())
+    }
+}
+
+fn message(connection: &Connection) -> Message {
+    let mut message = Message::new(connection.clone(), "route", RawPayload::absent());
+    message.parts_mut().rpc_id = Some(RpcId::string("a").unwrap());
+    message
+}
+
+/// Runs a handler under an audit and a fan-out. Returns what was seen when the handler gave way, and all of it.
+async fn audited<F, Fut>(atomic: bool, handler: F) -> (Result<Reply, BoxError>, Vec<String>)
+where
+    F: Fn(Cx) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<(), Error>> + Send,
+{
+    let (book, connection) = (Book::default(), Connection::detached(()));
+    let fanout = FanoutLayer::new(connection.hub().clone());
+    let stack = ServiceBuilder::new()
+        .layer(AuditLayer::new(book.clone()))
+        .layer(if atomic { fanout.atomic() } else { fanout })
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(handler));
+    let result = stack.oneshot(message(&connection)).await;
+    (result, book.read())
+}
+
+async fn enter_and_leave(cx: Cx) -> Result<(), Error> {
+    cx.rooms().join("lobby")?;
+    cx.rooms().leave("lobby");
+    Ok(())
+}
+
+async fn enter_and_fail(cx: Cx) -> Result<(), Error> {
+    cx.rooms().join("lobby")?;
+    Err(Error::conflict("changed my mind"))
+}
+
+const ENTERED: &str = r#"client route "a" Join("lobby")"#;
+const LEFT: &str = r#"client route "a" Leave("lobby")"#;
+
+#[tokio::test]
+async fn each_effect_of_a_message_is_seen_with_client_route_and_id_in_order() {
+    for atomic in [false, true] {
+        let (result, seen) = audited(atomic, enter_and_leave).await;
+        assert!(result.is_ok());
+        assert_eq!(seen, [ENTERED, LEFT]);
+    }
+}
+
+#[tokio::test]
+async fn of_a_message_that_fails_what_was_performed_is_seen() {
+    let (result, seen) = audited(false, enter_and_fail).await;
+    assert!(result.is_err());
+    assert_eq!(seen, [ENTERED]);
+    let (result, seen) = audited(true, enter_and_fail).await;
+    assert!(result.is_err());
+    assert!(seen.is_empty());
+}
+
+#[tokio::test]
+async fn what_the_hub_refuses_is_not_seen() {
+    let limits = Arc::new(Limits {
+        rooms: 1,
+        ..Limits::default()
+    });
+    let (book, hub, client) = (Book::default(), Arc::new(LocalHub::new()), ClientId::random());
+    let _mailbox = hub.connect(client, &limits);
+    let connection = Connection::new(
+        client,
+        Wire::Base,
+        Arc::new(()),
+        hub.clone(),
+        Declared::default(),
+        limits,
+    );
+    let stack = ServiceBuilder::new()
+        .layer(AuditLayer::new(book.clone()))
+        .layer(FanoutLayer::new(hub))
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(async |cx: Cx| {
+            cx.rooms().join("lobby")?;
+            cx.rooms().join("one too many")
+        }));
+    stack.oneshot(message(&connection)).await.unwrap_err();
+    assert_eq!(book.read(), [ENTERED]);
+}
+
+#[tokio::test]
+async fn what_a_child_task_does_after_the_answer_is_seen_too() {
+    for atomic in [false, true] {
+        let (book, connection) = (Book::default(), Connection::detached(()));
+        let fanout = FanoutLayer::new(connection.hub().clone());
+        let (go, wait) = oneshot::channel::<()>();
+        let (done, end) = oneshot::channel::<()>();
+        let channels = Arc::new(Mutex::new(Some((wait, done))));
+        let stack = ServiceBuilder::new()
+            .layer(AuditLayer::new(book.clone()))
+            .layer(if atomic { fanout.atomic() } else { fanout })
+            .layer(ValidateLayer::<()>::ignoring())
+            .layer(ContextLayer::<()>::new())
+            .service(handler_fn(move |cx: Cx| {
+                let (wait, done) = channels.lock().take().unwrap();
+                async move {
+                    tokio::spawn(async move {
+                        wait.await.unwrap();
+                        cx.rooms().join("lobby").unwrap();
+                        done.send(()).unwrap();
+                    });
+                    Ok(())
+                }
+            }));
+        stack.oneshot(message(&connection)).await.unwrap();
+        assert!(book.read().is_empty());
+        go.send(()).unwrap();
+        end.await.unwrap();
+        assert_eq!(book.read(), [ENTERED]);
+    }
+}
+
+#[tokio::test]
+async fn under_atomic_inner_layers_have_the_last_word() {
+    let (book, connection) = (Book::default(), Connection::detached(()));
+    async fn veto(message: Message, next: Next) -> Result<Reply, BoxError> {
+        let mut reply = next.run(message).await?;
+        reply.effects.retain(|effect| matches!(effect, Effect::Leave(_)));
+        Ok(reply)
+    }
+    let stack = ServiceBuilder::new()
+        .layer(AuditLayer::new(book.clone()))
+        .layer(FanoutLayer::new(connection.hub().clone()).atomic())
+        .layer(from_fn(veto))
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(enter_and_leave));
+    stack.oneshot(message(&connection)).await.unwrap();
+    assert_eq!(book.read(), [LEFT]);
+}
+
+#[derive(Clone)]
+struct Twice(bool);
+
+impl Policy<Message, Reply, BoxError> for Twice {
+    type Future = std::future::Ready<()>;
+
+    fn retry(&mut self, _: &mut Message, result: &mut Result<Reply, BoxError>) -> Option<Self::Future> {
+        let again = result.is_err() && self.0;
+        self.0 = false;
+        again.then(|| ready(()))
+    }
+
+    fn clone_request(&mut self, message: &Message) -> Option<Message> {
+        Some(message.clone())
+    }
+}
+
+#[tokio::test]
+async fn of_several_attempts_the_one_that_wins_is_seen() {
+    let (book, connection) = (Book::default(), Connection::detached(()));
+    let tries = Arc::new(Mutex::new(0));
+    let stack = ServiceBuilder::new()
+        .layer(AuditLayer::new(book.clone()))
+        .layer(FanoutLayer::new(connection.hub().clone()).atomic())
+        .layer(RetryLayer::new(Twice(true)))
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(move |cx: Cx| {
+            let tries = tries.clone();
+            async move {
+                cx.rooms().join("lobby")?;
+                *tries.lock() += 1;
+                match *tries.lock() {
+                    1 => Err(Error::conflict("once more")),
+                    _ => Ok(()),
+                }
+            }
+        }));
+    stack.oneshot(message(&connection)).await.unwrap();
+    assert_eq!(book.read(), [ENTERED]);
+}
+
+#[tokio::test]
+async fn of_two_layers_each_sees_everything() {
+    let (outer, inner, connection) = (Book::default(), Book::default(), Connection::detached(()));
+    let stack = ServiceBuilder::new()
+        .layer(AuditLayer::new(outer.clone()))
+        .layer(FanoutLayer::new(connection.hub().clone()))
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .layer(AuditLayer::new(inner.clone()))
+        .service(handler_fn(enter_and_leave));
+    stack.oneshot(message(&connection)).await.unwrap();
+    assert_eq!(outer.read(), [ENTERED, LEFT]);
+    assert_eq!(inner.read(), [ENTERED, LEFT]);
+}
+
+#[tokio::test]
+async fn a_hub_shows_what_is_done_outside_of_messages_too_and_not_by_which_route() {
+    let (book, limits, client) = (Book::default(), Arc::new(Limits::default()), ClientId::random());
+    let hub = Arc::new(AuditHub::new(LocalHub::new(), book.clone()));
+    let _mailbox = hub.connect(client, &limits);
+    let connection = Connection::new(
+        client,
+        Wire::Base,
+        Arc::new(()),
+        hub.clone(),
+        Declared::default(),
+        limits,
+    );
+    // As `on_open` has it.
+    Context::of_connection(&connection, Arc::new(()))
+        .rooms()
+        .join("lobby")
+        .unwrap();
+    assert_eq!(book.read(), [r#"client - - Join("lobby")"#]);
+    let stack = ServiceBuilder::new()
+        .layer(FanoutLayer::new(hub.clone()).atomic())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(enter_and_leave));
+    stack.oneshot(message(&connection)).await.unwrap();
+    assert_eq!(
+        book.read(),
+        [r#"client - - Join("lobby")"#, r#"client - - Leave("lobby")"#]
+    );
+    // It is a hub like any other.
+    assert!(hub.rooms(&client).is_empty());
+    assert_eq!(hub.inner().client_count(), 1);
+}

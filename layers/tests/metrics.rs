@@ -1,0 +1,169 @@
+//! What is measured, and by which labels.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use zocket_layers::{
+    ClientId, Connection, Effect, Error, Hub, Limits, LocalHub, Message, MetricsLayer, RawPayload, Reply,
+    RescueLayer,
+};
+
+/// Runs something under a recorder of its own, and returns what was recorded: `name{label=value}` and the values.
+/// Histograms are shown with all that they were given.
+fn recorded<F: Future<Output = ()>>(run: impl FnOnce() -> F) -> BTreeMap<String, Vec<f64>> {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    metrics::with_local_recorder(&recorder, || runtime.block_on(run()));
+    let entries = snapshotter.snapshot().into_vec().into_iter();
+    entries
+        .map(|(key, _, _, value)| {
+            let labels = key.key().labels();
+            let labels: Vec<_> = labels
+                .map(|label| format!("{}={}", label.key(), label.value()))
+                .collect();
+            let values = match value {
+                DebugValue::Counter(count) => vec![count as f64],
+                DebugValue::Gauge(value) => vec![value.into_inner()],
+                DebugValue::Histogram(values) => values.into_iter().map(|value| value.into_inner()).collect(),
+            };
+            (format!("{}{{{}}}", key.key().name(), labels.join(",")), values)
+        })
+        .filter(|(_, values)| values.iter().any(|value| *value != 0.0))
+        .collect()
+}
+
+fn message(route: &str) -> Message {
+    Message::new(
+        Connection::detached(()),
+        route.to_owned(),
+        RawPayload::json("[1,2]"),
+    )
+}
+
+fn answering() -> impl Service<Message, Response = Reply, Error = BoxError> + Clone {
+    MetricsLayer::new()
+        .routes(["a", "b"])
+        .layer(service_fn(async |message: Message| {
+            tokio::time::sleep(Duration::from_millis(250)).await;
+            match &*message.parts().route {
+                "b" => Err(BoxError::from(Error::forbidden("no"))),
+                _ => Ok(Reply::of(&"abc")?),
+            }
+        }))
+}
+
+#[test]
+fn messages_are_counted_by_route_and_outcome_and_measured_in_seconds_and_bytes() {
+    let recorded = recorded(async || {
+        answering().oneshot(message("a")).await.unwrap();
+        answering().oneshot(message("a")).await.unwrap();
+        answering().oneshot(message("b")).await.unwrap_err();
+    });
+    let expected = [
+        ("zocket_message_answer_bytes{route=a}", vec![5.0, 5.0]),
+        ("zocket_message_duration_seconds{route=a}", vec![0.25, 0.25]),
+        ("zocket_message_duration_seconds{route=b}", vec![0.25]),
+        ("zocket_message_payload_bytes{route=a}", vec![5.0, 5.0]),
+        ("zocket_message_payload_bytes{route=b}", vec![5.0]),
+        ("zocket_messages_total{route=a,outcome=ok}", vec![2.0]),
+        ("zocket_messages_total{route=b,outcome=FORBIDDEN}", vec![1.0]),
+    ];
+    let expected = expected.map(|(name, values)| (name.to_owned(), values));
+    assert_eq!(recorded.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn a_route_that_nobody_declares_makes_no_label() {
+    let recorded = recorded(async || {
+        let service = answering();
+        for route in ["x", "y", "z"] {
+            service.clone().oneshot(message(route)).await.unwrap();
+        }
+    });
+    assert_eq!(recorded["zocket_messages_total{route=unknown,outcome=ok}"], [3.0]);
+    assert!(
+        recorded.keys().all(|name| name.contains("route=unknown")),
+        "{recorded:?}"
+    );
+}
+
+#[test]
+fn panics_and_messages_that_were_given_up_are_counted_too() {
+    let recorded = recorded(async || {
+        let rescue = ServiceBuilder::new().layer(RescueLayer::new());
+        let layer = MetricsLayer::new().routes(["slow", "panics", "panics.at.once"]);
+        let service = layer.layer(service_fn(|message: Message| {
+            assert_ne!(&*message.parts().route, "panics.at.once");
+            async move {
+                assert_ne!(&*message.parts().route, "panics");
+                tokio::time::sleep(Duration::from_secs(9)).await;
+                Ok::<_, BoxError>(Reply::empty())
+            }
+        }));
+        let service = rescue.timeout(Duration::from_secs(1)).service(service);
+        let mut service = service;
+        for route in ["slow", "panics", "panics.at.once"] {
+            service.ready().await.unwrap().call(message(route)).await.unwrap();
+        }
+    });
+    for (route, outcome) in [
+        ("slow", "dropped"),
+        ("panics", "INTERNAL_SERVER_ERROR"),
+        ("panics.at.once", "INTERNAL_SERVER_ERROR"),
+    ] {
+        let name = format!("zocket_messages_total{{route={route},outcome={outcome}}}");
+        assert_eq!(recorded[&name], [1.0], "{recorded:?}");
+    }
+    assert_eq!(recorded["zocket_messages_refused_total{code=TIMEOUT}"], [1.0]);
+}
+
+#[test]
+fn a_recorder_that_comes_late_is_found_in_time() {
+    let service = answering();
+    let late = recorded(async || {
+        // Nobody listens yet.
+        metrics::with_local_recorder(&metrics::NoopRecorder, || {
+            let call = service.clone().oneshot(message("a"));
+            futures_util::FutureExt::now_or_never(call)
+        });
+        tokio::time::advance(Duration::from_secs(10)).await;
+        service.clone().oneshot(message("a")).await.unwrap();
+    });
+    assert_eq!(late["zocket_messages_total{route=a,outcome=ok}"], [1.0]);
+}
+
+#[test]
+fn rooms_are_counted_as_they_come_and_go() {
+    let hub = LocalHub::new();
+    let (ann, bob) = (ClientId::random(), ClientId::random());
+    let limits = Limits {
+        rooms: 2,
+        ..Limits::default()
+    };
+    let rooms = |run: &dyn Fn()| {
+        let recorded = recorded(async || run());
+        recorded.get("zocket_rooms{}").map_or(0.0, |values| values[0])
+    };
+    let mailboxes = [ann, bob].map(|client| hub.connect(client, &limits));
+    let join = |client, room: &str| hub.perform(Some(&client), Effect::Join(room.into()));
+    let came = rooms(&|| {
+        join(ann, "a").unwrap();
+        join(ann, "b").unwrap();
+        join(bob, "b").unwrap();
+    });
+    assert_eq!(came, 2.0);
+    let refused = rooms(&|| {
+        join(ann, "c").unwrap_err();
+    });
+    assert_eq!(refused, 0.0);
+    assert_eq!(rooms(&|| hub.disconnect(&mailboxes[0])), -1.0);
+    assert_eq!(rooms(&|| hub.disconnect(&mailboxes[1])), -1.0);
+}

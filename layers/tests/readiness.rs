@@ -1,0 +1,233 @@
+//! Every layer keeps tower's contract: what it calls is ready, and what was ready is called.
+//!
+//! One table: each layer, with a message of the kind that it takes, around a strict probe; then around tower's
+//! `Buffer` and `ConcurrencyLimit`, whose readiness is a place in a queue and a permit.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+#[path = "support/probe.rs"]
+mod probe;
+
+use std::{
+    fmt::Debug,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use futures_util::future::join_all;
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder, ServiceExt,
+    buffer::Buffer,
+    layer::{layer_fn, util::Identity},
+    limit::ConcurrencyLimit,
+};
+use zocket_layers::{
+    AuditLayer, Audited, AuthorizeLayer, Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer,
+    Frame, IdempotencyLayer, Message, MetricsLayer, Next, Outcome, RawPayload, Reply, RescueLayer, RpcId,
+    TraceLayer, ValidateLayer,
+    middleware::{from_fn, with, with_input},
+};
+
+use self::probe::Probe;
+
+type Typed = Message<(), Context<()>>;
+
+fn raw() -> Message {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let mut message = Message::new(Connection::detached(()), "route", RawPayload::absent());
+    message.parts_mut().rpc_id = Some(RpcId::string(&number.to_string()).unwrap());
+    message
+}
+
+fn typed() -> Typed {
+    let (parts, (), _) = raw().into_parts();
+    let context = Context::of_message(&parts, Arc::new(()));
+    Message::from_parts(parts, context, ())
+}
+
+fn frame() -> Frame {
+    Frame::new(Connection::detached(()), r#"{"type":"route","rpcId":1}"#)
+}
+
+fn fanout() -> FanoutLayer {
+    FanoutLayer::new(Connection::detached(()).hub().clone())
+}
+
+fn reply() -> Probe<Reply> {
+    Probe::new(Reply::empty)
+}
+
+fn outcome() -> Probe<Outcome> {
+    Probe::new(|| Outcome::Reply(Reply::empty()))
+}
+
+async fn proof(_: Context<()>) -> Result<(), Error> {
+    Ok(())
+}
+
+async fn given(_: Context<()>, (): ()) -> Result<((), ()), Error> {
+    Ok(((), ()))
+}
+
+async fn around(message: Message, next: Next) -> Result<Reply, BoxError> {
+    next.run(message).await
+}
+
+/// Readiness is awaited before each call, by whoever calls.
+async fn check<M, S>(mut service: S, message: fn() -> M)
+where
+    S: Service<M> + Clone,
+    S::Response: Debug,
+    S::Error: Debug,
+{
+    for _ in 0..3 {
+        service.ready().await.unwrap().call(message()).await.unwrap();
+    }
+    // Found ready twice, called once.
+    service.ready().await.unwrap();
+    service.ready().await.unwrap().call(message()).await.unwrap();
+    // A clone takes no readiness away, and brings none along.
+    service.ready().await.unwrap();
+    let mut clone = service.clone();
+    service.call(message()).await.unwrap();
+    clone.ready().await.unwrap().call(message()).await.unwrap();
+    // What is given up takes nothing along.
+    service.ready().await.unwrap();
+    drop(service.call(message()));
+    service.ready().await.unwrap().call(message()).await.unwrap();
+}
+
+/// Several at once: nobody waits for readiness that somebody holds and does not use.
+async fn crowd<M, S>(service: S, message: fn() -> M)
+where
+    S: Service<M> + Clone,
+    S::Response: Debug,
+    S::Error: Debug,
+{
+    let calls = (0..5).map(|_| {
+        let mut service = service.clone();
+        async move { service.ready().await.unwrap().call(message()).await.unwrap() }
+    });
+    let answers = tokio::time::timeout(Duration::from_secs(60), join_all(calls));
+    assert_eq!(answers.await.unwrap().len(), 5);
+}
+
+macro_rules! layers {
+    ($($name:ident: $layer:expr, $message:expr, $probe:expr;)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            // A `ServiceBuilder` is a layer as well, and has a method of that name.
+            check(Layer::layer(&$layer, $probe), $message).await;
+            check(Layer::layer(&$layer, Buffer::new($probe, 1)), $message).await;
+            check(Layer::layer(&$layer, ConcurrencyLimit::new($probe, 1)), $message).await;
+            crowd(Layer::layer(&$layer, Buffer::new($probe, 1)), $message).await;
+            crowd(Layer::layer(&$layer, ConcurrencyLimit::new($probe, 1)), $message).await;
+            crowd(Layer::layer(&$layer, Buffer::new(ConcurrencyLimit::new($probe, 2), 1)), $message).await;
+        }
+    )*};
+}
+
+layers! {
+    decode: DecodeLayer::json(), frame, outcome();
+    rescue: RescueLayer::new(), raw, reply();
+    fanout_passing: fanout(), raw, reply();
+    fanout_holding: fanout().atomic(), raw, reply();
+    validate: ValidateLayer::<()>::ignoring(), raw, reply();
+    context: ContextLayer::<()>::new(), raw, reply();
+    with_a_context: with(proof), typed, reply();
+    with_a_context_and_an_input: with_input(given), typed, reply();
+    code_around_the_call: from_fn(around), raw, reply();
+    trace_raw: TraceLayer::new(), raw, reply();
+    trace_typed: TraceLayer::new(), typed, reply();
+    trace_outside_of_rescue: TraceLayer::new(), raw, outcome();
+    metrics: MetricsLayer::new(), raw, reply();
+    authorize_by_message: AuthorizeLayer::new(|_: &Message| true), raw, reply();
+    authorize_by_context: AuthorizeLayer::context(|_: &Context<()>| true), typed, reply();
+    idempotency_without_keys: IdempotencyLayer::new(|_| None), raw, reply();
+    idempotency_with_keys: IdempotencyLayer::new(|message| {
+        message.parts().rpc_id.as_ref().map(ToString::to_string)
+    }), raw, reply();
+    idempotency_with_one_key: IdempotencyLayer::new(|_| Some("key".into())).scope(|_| String::new()), raw, reply();
+    audit: AuditLayer::new(|_: &Audited<'_>| ()), raw, reply();
+    the_whole_stack: ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(TraceLayer::new())
+        .layer(MetricsLayer::new())
+        .layer(IdempotencyLayer::new(|_| None))
+        .layer(AuditLayer::new(|_: &Audited<'_>| ()))
+        .layer(AuthorizeLayer::new(|_: &Message| true))
+        .layer(from_fn(around))
+        .layer(fanout().atomic())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .layer(with_input(given))
+        .layer(with(proof)), frame, reply();
+    nothing: Identity::new(), raw, reply();
+}
+
+/// Over a limit of one: who has been answered without the rest of the stack holds no permit of it.
+async fn gives_back<M, S>(mut service: S, message: fn() -> M)
+where
+    S: Service<M> + Clone,
+    S::Error: Debug,
+{
+    let mut other = service.clone();
+    service.ready().await.unwrap();
+    drop(service.call(message()).await);
+    let ready = tokio::time::timeout(Duration::from_secs(60), other.ready());
+    ready.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_answers_without_the_rest_of_the_stack_lets_go_of_its_readiness() {
+    let limited = || ConcurrencyLimit::new(reply(), 1);
+    let nonsense = || Frame::new(Connection::detached(()), "nonsense");
+    let outcomes = ConcurrencyLimit::new(outcome(), 1);
+    gives_back(DecodeLayer::json().layer(outcomes), nonsense).await;
+    let forbidding = AuthorizeLayer::new(|_: &Message| false);
+    gives_back(forbidding.layer(limited()), raw).await;
+    let keyed = IdempotencyLayer::new(|_| Some("key".into())).scope(|_| String::new());
+    let mut keyed = keyed.layer(limited());
+    keyed.ready().await.unwrap().call(raw()).await.unwrap();
+    gives_back(keyed, raw).await;
+    gives_back(
+        with(async |_: Context<()>| Err::<(), _>(Error::forbidden("no"))).layer(limited()),
+        typed,
+    )
+    .await;
+    gives_back(
+        from_fn(async |_: Message, _: Next| Ok::<_, Error>(Reply::empty())).layer(limited()),
+        raw,
+    )
+    .await;
+}
+
+/// Calls a fresh clone of what was ready: the mistake that the probe is for.
+#[derive(Clone)]
+struct Careless<S>(S);
+
+impl<S: Service<Message> + Clone> Service<Message> for Careless<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Message) -> S::Future {
+        self.0.clone().call(message)
+    }
+}
+
+#[tokio::test]
+#[should_panic = "called without being ready"]
+async fn a_layer_that_calls_a_fresh_clone_is_found_out() {
+    check(layer_fn(Careless).layer(reply()), raw).await;
+}

@@ -1,0 +1,272 @@
+//! What a message's span says.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+use std::{collections::BTreeMap, fmt, future::pending, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    field::{Field, Visit},
+    span,
+};
+use zocket_layers::{
+    Answer, Code, Connection, Context, ContextLayer, Error, Message, Outcome, RawPayload, Reply, RescueLayer,
+    RpcId, TraceLayer, ValidateLayer, handler_fn,
+};
+
+type Fields = BTreeMap<&'static str, String>;
+
+/// Keeps all spans, and in which of them events were.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Kept>>);
+
+#[derive(Default)]
+struct Kept {
+    spans: Vec<(Level, Fields)>,
+    entered: Vec<u64>,
+    /// Each event's text, and the span that it was in.
+    events: Vec<(String, Option<u64>)>,
+    max: Option<Level>,
+}
+
+struct Put<'a>(&'a mut Fields);
+
+impl Visit for Put<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.insert(field.name(), value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.insert(field.name(), format!("{value:?}"));
+    }
+}
+
+impl Subscriber for Log {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        self.0.lock().max.is_none_or(|max| *metadata.level() <= max)
+    }
+
+    fn new_span(&self, attributes: &span::Attributes<'_>) -> span::Id {
+        let mut fields = Fields::new();
+        attributes.record(&mut Put(&mut fields));
+        let spans = &mut self.0.lock().spans;
+        spans.push((*attributes.metadata().level(), fields));
+        span::Id::from_u64(spans.len() as u64)
+    }
+
+    fn record(&self, span: &span::Id, values: &span::Record<'_>) {
+        let spans = &mut self.0.lock().spans;
+        values.record(&mut Put(&mut spans[span.into_u64() as usize - 1].1));
+    }
+
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+
+    fn event(&self, event: &Event<'_>) {
+        let mut fields = Fields::new();
+        event.record(&mut Put(&mut fields));
+        let mut kept = self.0.lock();
+        let within = kept.entered.last().copied();
+        kept.events.push((fields["message"].clone(), within));
+    }
+
+    fn enter(&self, span: &span::Id) {
+        self.0.lock().entered.push(span.into_u64());
+    }
+
+    fn exit(&self, _: &span::Id) {
+        self.0.lock().entered.pop();
+    }
+}
+
+impl Log {
+    fn listen(&self) -> tracing::subscriber::DefaultGuard {
+        tracing::subscriber::set_default(self.clone())
+    }
+
+    fn fields(&self) -> Fields {
+        let kept = self.0.lock();
+        assert_eq!(kept.spans.len(), 1);
+        kept.spans[0].1.clone()
+    }
+
+    fn outcome(&self) -> String {
+        self.fields()["outcome"].clone()
+    }
+}
+
+fn message() -> Message {
+    let payload = RawPayload::json(r#""a secret""#);
+    let mut message = Message::new(Connection::detached(()), "chat.post", payload);
+    message.parts_mut().rpc_id = Some(RpcId::string("a-17").unwrap());
+    message
+}
+
+/// A service that ends as `end` says.
+fn ending(
+    end: fn() -> Result<Reply, BoxError>,
+) -> impl Service<Message, Response = Reply, Error = BoxError, Future: Send> + Clone {
+    service_fn(move |_: Message| async move {
+        tracing::info!("handled");
+        end()
+    })
+}
+
+#[tokio::test]
+async fn a_message_has_a_span_with_its_route_client_and_id_and_without_its_payload() {
+    let log = Log::default();
+    let listening = log.listen();
+    let message = message();
+    let client = message.parts().connection.client_id();
+    let service = TraceLayer::new().layer(ending(|| Ok(Reply::of(&"an answer")?)));
+    service.oneshot(message).await.unwrap();
+    drop(listening);
+    let fields = log.fields();
+    assert_eq!(fields["route"], "chat.post");
+    assert_eq!(fields["client"], client.to_string());
+    assert_eq!(fields["rpc_id"], "\"a-17\"");
+    assert_eq!(fields["outcome"], "ok");
+    assert!(fields.contains_key("latency"));
+    assert_eq!(fields.len(), 5, "{fields:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_wants_no_answer_has_no_id_in_its_span() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let mut message = message();
+    message.parts_mut().rpc_id = None;
+    let service = TraceLayer::new().layer(ending(|| Ok(Reply::empty())));
+    service.oneshot(message).await.unwrap();
+    assert!(!log.fields().contains_key("rpc_id"));
+}
+
+#[tokio::test]
+async fn what_the_handler_logs_is_in_the_span_also_after_it_has_waited() {
+    let log = Log::default();
+    let listening = log.listen();
+    let handler = async |_: Context<()>| {
+        tracing::info!("before");
+        tokio::task::yield_now().await;
+        tracing::info!("after");
+        Ok(())
+    };
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(handler));
+    service.oneshot(message()).await.unwrap();
+    tracing::info!("outside");
+    drop(listening);
+    let events = log.0.lock().events.clone();
+    assert_eq!(
+        events,
+        [
+            ("before".into(), Some(1)),
+            ("after".into(), Some(1)),
+            ("outside".into(), None)
+        ]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_outcome_is_the_code_that_the_client_is_told() {
+    for (end, code) in [
+        (
+            (|| Err(Error::forbidden("no").into())) as fn() -> Result<Reply, BoxError>,
+            Code::FORBIDDEN,
+        ),
+        (
+            || Err(tower::timeout::error::Elapsed::new().into()),
+            Code::TIMEOUT,
+        ),
+        (
+            || Err(tower::load_shed::error::Overloaded::new().into()),
+            Code::OVERLOADED,
+        ),
+        (
+            || Err("the database password is 1234".into()),
+            Code::INTERNAL_SERVER_ERROR,
+        ),
+        (|| panic!("secret"), Code::INTERNAL_SERVER_ERROR),
+    ] {
+        let log = Log::default();
+        let _listening = log.listen();
+        let service = ServiceBuilder::new()
+            .layer(RescueLayer::new())
+            .layer(TraceLayer::new())
+            .service(ending(end));
+        let outcome = service.oneshot(message()).await.unwrap();
+        assert_eq!(outcome.refusal(), Some(code));
+        assert_eq!(log.outcome(), code.as_str());
+        assert!(!format!("{:?}", log.fields()).contains("1234"));
+    }
+}
+
+#[tokio::test]
+async fn outside_of_rescue_a_refusal_is_no_success() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new())
+        .layer(RescueLayer::new())
+        .service(ending(|| Err(Error::conflict("no").into())));
+    let outcome = service.oneshot(message()).await.unwrap();
+    assert!(matches!(outcome, Outcome::Refused(_)));
+    assert_eq!(log.outcome(), "CONFLICT");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_an_outer_layer_gives_up_ends_as_dropped_with_its_latency() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let service = ServiceBuilder::new()
+        .timeout(Duration::from_secs(1))
+        .layer(TraceLayer::new())
+        .service(service_fn(async |_: Message| {
+            pending::<()>().await;
+            Ok::<_, BoxError>(Reply::empty())
+        }));
+    service.oneshot(message()).await.unwrap_err();
+    assert_eq!(log.outcome(), "dropped");
+    let latency = &log.fields()["latency"];
+    assert!(latency.starts_with('1') && latency.ends_with('s'), "{latency}");
+}
+
+#[tokio::test]
+async fn the_level_of_the_span_can_be_chosen() {
+    for level in [Level::ERROR, Level::WARN, Level::INFO, Level::DEBUG, Level::TRACE] {
+        let log = Log::default();
+        let _listening = log.listen();
+        let service = TraceLayer::new()
+            .level(level)
+            .layer(ending(|| Ok(Reply::empty())));
+        service.oneshot(message()).await.unwrap();
+        assert_eq!(log.0.lock().spans[0].0, level);
+    }
+}
+
+#[tokio::test]
+async fn a_span_that_nobody_listens_to_is_none() {
+    let log = Log::default();
+    log.0.lock().max = Some(Level::WARN);
+    let _listening = log.listen();
+    let service = TraceLayer::new().layer(ending(|| Ok(Reply::empty())));
+    service.oneshot(message()).await.unwrap();
+    assert!(log.0.lock().spans.is_empty());
+}
+
+#[tokio::test]
+async fn a_route_can_neither_fill_the_log_nor_break_its_lines() {
+    let log = Log::default();
+    let _listening = log.listen();
+    let route = format!("a\nb\u{1b}[31m{}", "x".repeat(1000));
+    let message = Message::new(Connection::detached(()), route, RawPayload::absent());
+    let service = TraceLayer::new().layer(ending(|| Ok(Reply::empty())));
+    service.oneshot(message).await.unwrap();
+    let route = log.fields()["route"].clone();
+    assert!(route.starts_with("a\\nb\\u{1b}[31mxx"), "{route}");
+    assert!(route.len() < 120);
+}
