@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use http::Extensions;
 use tokio::sync::Notify;
 
 use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub};
@@ -34,6 +35,7 @@ struct Inner {
     wire: Wire,
     context: Arc<dyn Any + Send + Sync>,
     emitter: Emitter,
+    extensions: Extensions,
     closed: AtomicBool,
     on_closed: Notify,
 }
@@ -53,6 +55,7 @@ impl Connection {
             wire,
             context,
             emitter: Emitter::new(hub, declared, limits),
+            extensions: Extensions::new(),
             closed: AtomicBool::new(false),
             on_closed: Notify::new(),
         }))
@@ -73,6 +76,20 @@ impl Connection {
             Declared::default(),
             limits,
         )
+    }
+
+    /// A connection like this one, with what the HTTP side knew of its upgrade request.
+    #[must_use]
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self(Arc::new(Inner {
+            client_id: self.0.client_id,
+            wire: self.0.wire,
+            context: self.0.context.clone(),
+            emitter: self.0.emitter.clone(),
+            extensions,
+            closed: AtomicBool::new(self.is_closed()),
+            on_closed: Notify::new(),
+        }))
     }
 
     /// Whose connection this is.
@@ -103,6 +120,13 @@ impl Connection {
     #[must_use]
     pub fn emitter(&self) -> &Emitter {
         &self.0.emitter
+    }
+
+    /// The extensions of the upgrade request, as they were when `on_connect` got them: what the HTTP server and the
+    /// layers around the upgrade have put there, such as axum's `ConnectInfo` or a request id.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
     }
 
     /// What `on_connect` made, if it is a `C`.

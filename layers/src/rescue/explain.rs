@@ -21,31 +21,46 @@ pub fn explain(error: BoxError) -> Error {
         Ok(own) => return conceal(*own),
         Err(other) => other,
     };
-    let mut stopped = false;
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(&*error);
-    while let Some(current) = cause {
-        if let Some(own) = current.downcast_ref::<Error>() {
-            if own.code() == Code::INTERNAL_SERVER_ERROR {
+    let told = match Cause::of(&*error) {
+        Cause::Own(own) => own.retell(),
+        Cause::Elapsed => Error::new(Code::TIMEOUT, "the message took too long"),
+        Cause::Overloaded => Error::new(Code::OVERLOADED, "too much is going on; try again later"),
+        Cause::Stopped => Error::new(Code::OVERLOADED, "this part of the server has stopped"),
+        Cause::Unknown => return conceal(Error::internal(error)),
+    };
+    told.with_source(error)
+}
+
+/// What stands behind an error.
+pub(crate) enum Cause<'a> {
+    /// A refusal, of any code but INTERNAL_SERVER_ERROR.
+    Own(&'a Error),
+    /// A timeout.
+    Elapsed,
+    /// Load was shed.
+    Overloaded,
+    /// A buffer whose service is gone.
+    Stopped,
+    /// Something that is not the client's business.
+    Unknown,
+}
+
+impl<'a> Cause<'a> {
+    pub(crate) fn of(error: &'a (dyn StdError + 'static)) -> Self {
+        let mut stopped = false;
+        for current in std::iter::successors(Some(error), |current| (*current).source()) {
+            match current.downcast_ref::<Error>() {
                 // What stands behind it is not the client's business.
-                break;
+                Some(own) if own.code() == Code::INTERNAL_SERVER_ERROR => break,
+                Some(own) => return Cause::Own(own),
+                None if current.is::<Elapsed>() => return Cause::Elapsed,
+                None if current.is::<Overloaded>() => return Cause::Overloaded,
+                // A buffer's service is asked for its own reason first.
+                None => stopped |= current.is::<Closed>() || current.is::<ServiceError>(),
             }
-            let own = own.retell();
-            return own.with_source(error);
         }
-        if current.is::<Elapsed>() {
-            return Error::new(Code::TIMEOUT, "the message took too long").with_source(error);
-        }
-        if current.is::<Overloaded>() {
-            return Error::new(Code::OVERLOADED, "too much is going on; try again later").with_source(error);
-        }
-        // A buffer's service is asked for its own reason first.
-        stopped |= current.is::<Closed>() || current.is::<ServiceError>();
-        cause = current.source();
+        if stopped { Cause::Stopped } else { Cause::Unknown }
     }
-    if stopped {
-        return Error::new(Code::OVERLOADED, "this part of the server has stopped").with_source(error);
-    }
-    conceal(Error::internal(error))
 }
 
 /// Says what the client is told of a panic.

@@ -27,4 +27,5 @@ mod future;
 mod layer;
 mod service;
 
+pub(crate) use self::explain::Cause;
 pub use self::{explain::explain, future::RescueFuture, layer::RescueLayer, service::RescueService};
