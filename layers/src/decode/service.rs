@@ -1,4 +1,7 @@
-use std::task::{Context as Task, Poll};
+use std::{
+    mem,
+    task::{Context as Task, Poll},
+};
 
 use bytes::Bytes;
 use tower::Service;
@@ -23,7 +26,7 @@ impl<S> DecodeService<S> {
     }
 }
 
-impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S> {
+impl<S: Service<Message, Response = Outcome> + Clone> Service<Frame> for DecodeService<S> {
     type Response = Option<Bytes>;
     type Error = S::Error;
     type Future = DecodeFuture<S::Future>;
@@ -41,6 +44,10 @@ impl<S: Service<Message, Response = Outcome>> Service<Frame> for DecodeService<S
                 DecodeFuture::inner(self.inner.call(message), to, limit)
             }
             Err((connection, rpc_id, error)) => {
+                // What is inside gives up the permits that it was ready with: nobody knows when the next message
+                // comes.
+                let fresh = self.inner.clone();
+                drop(mem::replace(&mut self.inner, fresh));
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
