@@ -7,7 +7,7 @@ use tower::{
     layer::layer_fn,
     limit::{ConcurrencyLimitLayer, GlobalConcurrencyLimitLayer},
 };
-use zocket::Reply;
+use zocket::{Error, Reply};
 
 use crate::{
     position::{At, Position, WholeApp, serve},
@@ -136,4 +136,19 @@ async fn what_is_no_message_keeps_no_permit_of_a_shared_limit() {
     ann.send_text("no message").await;
     settle().await;
     assert_eq!(ask(&mut bob, "hello").await, Ok("hello".to_owned()));
+}
+
+/// The other way round, tower's filter keeps the permit that it was ready with until its connection's next message.
+#[tokio::test(start_paused = true)]
+async fn a_shared_limit_around_a_filter_is_free_again_after_a_refusal() {
+    let script = Script::new([]);
+    let refuse = |_: At<WholeApp>| Err::<At<WholeApp>, _>(Error::forbidden("no"));
+    let layer = ServiceBuilder::new()
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .filter(refuse);
+    let app = serve::<WholeApp, _, _>(&script, layer.into_inner());
+    let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(ask(client, "word").await, Err("FORBIDDEN".to_owned()));
+    }
 }

@@ -10,8 +10,8 @@ use tower::{
 use zocket::{Code, Error, RawPayload, Reply};
 
 use crate::{
-    position::{At, ErrorAt, FutureAt, Position, serve, serve_atomic},
-    site::{Script, Step, ask, connect},
+    position::{At, ErrorAt, FutureAt, Position, WholeApp, serve, serve_atomic},
+    site::{Script, Step, answer, ask, begin, connect},
 };
 
 cells! {
@@ -127,4 +127,19 @@ async fn and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside
         assert_eq!(client.event("begun").await, 1);
     }
     client.expect_nothing().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn map_request_around_the_whole_app_chooses_another_route() {
+    let script = Script::new([]);
+    let layer = MapRequestLayer::new(|mut message: At<WholeApp>| {
+        if message.parts().route == "old.name" {
+            message.parts_mut().route = "part.it".into();
+        }
+        message
+    });
+    let app = serve::<WholeApp, _, _>(&script, layer);
+    let mut client = connect(&app).await;
+    let id = begin(&mut client, "old.name", "word").await;
+    assert_eq!(answer(&mut client, &id).await, Ok("word".to_owned()));
 }
