@@ -6,6 +6,7 @@
 //! - Handlers take a [`Context`]: the client's id, its [`Rooms`], ways to send, and the app's own value.
 //! - With the feature `client`, `zocket::client` calls such servers, for services, bots and tests.
 //! - [`layers`] is the pipeline, stage by stage, for stacks made by hand.
+//! - [`guide`] says how things are done: which [middleware](guide::middleware) does what, and where.
 //!
 //! ```
 //! use garde::Validate;
@@ -59,6 +60,7 @@ struct Readme;
 #[cfg(feature = "client")]
 pub mod client;
 pub mod contract;
+pub mod guide;
 
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -10,6 +10,7 @@ use std::{
     },
 };
 
+use http::Extensions;
 use tokio::sync::Notify;
 
 use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub};
@@ -34,6 +35,7 @@ struct Inner {
     wire: Wire,
     context: Arc<dyn Any + Send + Sync>,
     emitter: Emitter,
+    extensions: Extensions,
     closed: AtomicBool,
     on_closed: Notify,
 }
@@ -53,6 +55,7 @@ impl Connection {
             wire,
             context,
             emitter: Emitter::new(hub, declared, limits),
+            extensions: Extensions::new(),
             closed: AtomicBool::new(false),
             on_closed: Notify::new(),
         }))
@@ -75,6 +78,20 @@ impl Connection {
         let hub = Arc::new(LocalHub::with_limits(&limits));
         hub.connect(client_id, &limits);
         Self::new(client_id, Wire::Base, Arc::new(context), hub, declared, limits)
+    }
+
+    /// A connection like this one, with what the HTTP side knew of its upgrade request.
+    #[must_use]
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self(Arc::new(Inner {
+            client_id: self.0.client_id,
+            wire: self.0.wire,
+            context: self.0.context.clone(),
+            emitter: self.0.emitter.clone(),
+            extensions,
+            closed: AtomicBool::new(self.is_closed()),
+            on_closed: Notify::new(),
+        }))
     }
 
     /// Whose connection this is.
@@ -111,6 +128,13 @@ impl Connection {
     #[must_use]
     pub fn has_route(&self, route: &str) -> bool {
         self.0.emitter.declared().has_route(route)
+    }
+
+    /// The extensions of the upgrade request, as they were when `on_connect` got them: what the HTTP server and the
+    /// layers around the upgrade have put there, such as axum's `ConnectInfo` or a request id.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
     }
 
     /// What `on_connect` made, if it is a `C`.

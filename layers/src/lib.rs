@@ -6,6 +6,7 @@
 //! |---|---|---|
 //! | [`DecodeLayer`] | [`Frame`] | `Message`, and back: [`Outcome`] to the frame that answers |
 //! | [`RescueLayer`] | any error, any panic | a refusal that the client is told |
+//! | [`QuotaLayer`], [`HttpLayer`] | too many messages; a layer that was written for HTTP | a refusal; whatever that layer does |
 //! | [`FanoutLayer`] | effects noted in the message | the [`Hub`] |
 //! | [`ValidateLayer`] | `Message` | `Message<T>` |
 //! | [`ContextLayer`] | `Message<T>` | `Message<T, Context<C>>` |
@@ -68,11 +69,13 @@ pub mod authorize;
 pub mod context;
 pub mod decode;
 pub mod fanout;
+pub mod http;
 pub mod hub;
 pub mod idempotency;
 pub mod metrics;
 pub mod middleware;
 pub mod normalize;
+pub mod quota;
 pub mod rescue;
 pub mod trace;
 pub mod validate;
@@ -108,6 +111,7 @@ pub use self::{
     event::{Declared, Event, Outgoing},
     fanout::FanoutLayer,
     handler::{Handler, HandlerFuture, HandlerService, handler_fn},
+    http::HttpLayer,
     hub::{Hub, LocalHub, Mailbox},
     idempotency::IdempotencyLayer,
     limits::Limits,
@@ -115,6 +119,7 @@ pub use self::{
     metrics::MetricsLayer,
     middleware::Next,
     payload::{Codec, RawPayload},
+    quota::{Quota, QuotaLayer},
     refusal::Refusable,
     reply::{Answer, Outcome, Reply},
     rescue::RescueLayer,

@@ -146,7 +146,7 @@ pub struct Parts {
 
 impl Parts {
     /// The parts of one more attempt at the same message.
-    fn fork(&self) -> Self {
+    pub(crate) fn fork(&self) -> Self {
         Self {
             route: self.route.clone(),
             rpc_id: self.rpc_id.clone(),

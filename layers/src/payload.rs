@@ -50,6 +50,14 @@ impl RawPayload {
             .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))
     }
 
+    /// The payload with other bytes in the same codec; absent without any, since no codec writes a value as none.
+    pub(crate) fn with_bytes(self, bytes: Bytes) -> Self {
+        Self {
+            codec: self.codec,
+            bytes: (!bytes.is_empty()).then_some(bytes),
+        }
+    }
+
     /// The codec that the bytes are in.
     #[must_use]
     pub fn codec(&self) -> Codec {

@@ -4,7 +4,11 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::json;
-use zocket_layers::{Code, Error, Wire, rescue::explain};
+use zocket_layers::{
+    Error, Wire,
+    http::{retry_after, status_of},
+    rescue::explain,
+};
 
 use super::{
     Body,
@@ -92,29 +96,11 @@ pub(super) fn refused(error: &Error) -> Response<Body> {
     }
     let mut response = json(status_of(error.code()), &body);
     if let Some(wait) = error.retry_after() {
-        let seconds = wait.as_nanos().div_ceil(1_000_000_000).to_string();
-        if let Ok(seconds) = HeaderValue::from_str(&seconds) {
-            response.headers_mut().insert(header::RETRY_AFTER, seconds);
-        }
+        response
+            .headers_mut()
+            .insert(header::RETRY_AFTER, retry_after(wait));
     }
     response
-}
-
-/// The status that stands for a code; 400 for the app's own.
-fn status_of(code: Code) -> StatusCode {
-    match code {
-        Code::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
-        Code::FORBIDDEN => StatusCode::FORBIDDEN,
-        Code::NOT_FOUND => StatusCode::NOT_FOUND,
-        Code::CONFLICT => StatusCode::CONFLICT,
-        Code::PRECONDITION_FAILED => StatusCode::PRECONDITION_FAILED,
-        Code::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::TOO_MANY_REQUESTS => StatusCode::TOO_MANY_REQUESTS,
-        Code::OVERLOADED => StatusCode::SERVICE_UNAVAILABLE,
-        Code::TIMEOUT => StatusCode::GATEWAY_TIMEOUT,
-        Code::INTERNAL_SERVER_ERROR => StatusCode::INTERNAL_SERVER_ERROR,
-        _ => StatusCode::BAD_REQUEST,
-    }
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {

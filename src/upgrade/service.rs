@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response, request::Parts};
+use http::{Extensions, Request, Response, request::Parts};
 use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
@@ -105,6 +105,11 @@ where
         log_version(&request);
 
         let client_id = ClientId::random();
+        // An emptied map would be kept with its room for each connection.
+        let extensions = match request.extensions.is_empty() {
+            true => Extensions::new(),
+            false => request.extensions.clone(),
+        };
         let asking =
             AssertUnwindSafe(async { (core.lifecycle.connect)(request, client_id).await }).catch_unwind();
         let value = match asking.await {
@@ -116,7 +121,8 @@ where
         // From here on, on_disconnect is owed: `departure` runs it, whatever becomes of the connection.
         let value = Arc::new(value);
         let (hub, declared, limits) = (core.hub.clone(), core.declared.clone(), core.limits.clone());
-        let connection = Connection::new(client_id, wire, value.clone(), hub, declared, limits);
+        let connection = Connection::new(client_id, wire, value.clone(), hub, declared, limits)
+            .with_extensions(extensions);
         let context = Context::of_connection(&connection, value);
         core.start_background();
         let mailbox = core.hub.connect(client_id, &core.limits);

@@ -19,6 +19,7 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncRead, AsyncWrite},
     net::{TcpListener, TcpStream},
     task::AbortHandle,
     time::timeout,
@@ -98,8 +99,8 @@ where
 }
 
 /// A client that knows the base protocol alone.
-pub struct Client {
-    pub socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+pub struct Client<T = MaybeTlsStream<TcpStream>> {
+    pub socket: WebSocketStream<T>,
     next_id: u64,
     /// What came while an answer was awaited.
     events: std::collections::VecDeque<Value>,
@@ -142,8 +143,8 @@ impl Server {
     }
 }
 
-impl Client {
-    pub fn new(socket: WebSocketStream<MaybeTlsStream<TcpStream>>) -> Self {
+impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
+    pub fn new(socket: WebSocketStream<T>) -> Self {
         Self {
             socket,
             next_id: 0,

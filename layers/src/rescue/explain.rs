@@ -34,7 +34,7 @@ pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
         Cause::Own(own) => own.code(),
         Cause::Elapsed => Code::TIMEOUT,
         Cause::Overloaded | Cause::Stopped => Code::OVERLOADED,
-        Cause::Foreign => Code::INTERNAL_SERVER_ERROR,
+        Cause::Unknown => Code::INTERNAL_SERVER_ERROR,
     }
 }
 
@@ -46,8 +46,6 @@ pub(crate) fn retell(error: &(dyn StdError + 'static)) -> Error {
 /// What is told of an error that is the client's business, without its source.
 fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
     match Cause::of(error) {
-        // What stands behind an internal error is not the client's business.
-        Cause::Own(own) if own.code() == Code::INTERNAL_SERVER_ERROR => None,
         Cause::Own(own) => Some(own.retell()),
         Cause::Elapsed => Some(Error::new(Code::TIMEOUT, "the message took too long")),
         Cause::Overloaded => Some(Error::new(
@@ -58,46 +56,39 @@ fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
             Code::OVERLOADED,
             "this part of the server has stopped",
         )),
-        Cause::Foreign => None,
+        Cause::Unknown => None,
     }
 }
 
 /// What stands behind an error.
-enum Cause<'a> {
-    /// An error of ours.
+pub(crate) enum Cause<'a> {
+    /// A refusal, of any code but INTERNAL_SERVER_ERROR.
     Own(&'a Error),
     /// A timeout.
     Elapsed,
     /// Load was shed.
     Overloaded,
-    /// A buffer is closed, or its service has failed.
+    /// A buffer whose service is gone.
     Stopped,
-    /// Nothing that is known here.
-    Foreign,
+    /// Something that is not the client's business.
+    Unknown,
 }
 
 impl<'a> Cause<'a> {
-    fn of(error: &'a (dyn StdError + 'static)) -> Self {
+    pub(crate) fn of(error: &'a (dyn StdError + 'static)) -> Self {
         let mut stopped = false;
-        let mut cause = Some(error);
-        while let Some(current) = cause {
+        for current in std::iter::successors(Some(error), |current| (*current).source()) {
             match current.downcast_ref::<Error>() {
-                // What a service that has stopped says of itself in detail is nobody's business either.
-                Some(own) if stopped && own.code() == Code::INTERNAL_SERVER_ERROR => break,
-                Some(own) => return Self::Own(own),
-                None => {}
+                // What stands behind it is not the client's business.
+                Some(own) if own.code() == Code::INTERNAL_SERVER_ERROR => break,
+                Some(own) => return Cause::Own(own),
+                None if current.is::<Elapsed>() => return Cause::Elapsed,
+                None if current.is::<Overloaded>() => return Cause::Overloaded,
+                // A buffer's service is asked for its own reason first.
+                None => stopped |= current.is::<Closed>() || current.is::<ServiceError>(),
             }
-            if current.is::<Elapsed>() {
-                return Self::Elapsed;
-            }
-            if current.is::<Overloaded>() {
-                return Self::Overloaded;
-            }
-            // A buffer's service is asked for its own reason first.
-            stopped |= current.is::<Closed>() || current.is::<ServiceError>();
-            cause = current.source();
         }
-        if stopped { Self::Stopped } else { Self::Foreign }
+        if stopped { Cause::Stopped } else { Cause::Unknown }
     }
 }
 

@@ -27,7 +27,7 @@ mod future;
 mod layer;
 mod service;
 
-pub(crate) use self::explain::retell;
+pub(crate) use self::explain::{Cause, retell};
 pub use self::{
     explain::{code_of, explain},
     future::RescueFuture,

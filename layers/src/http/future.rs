@@ -1,0 +1,75 @@
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use http::Response;
+use pin_project::pin_project;
+use tower::BoxError;
+
+use super::{carried::Outcome, status};
+use crate::{Error, Reply};
+
+/// The future of [`HttpService`](super::HttpService).
+#[pin_project]
+#[derive(Debug)]
+pub struct HttpFuture<F> {
+    #[pin]
+    state: State<F>,
+}
+
+#[pin_project(project = StateProjection)]
+#[derive(Debug)]
+enum State<F> {
+    Inner(#[pin] F),
+    Refused(Option<Error>),
+}
+
+impl<F> HttpFuture<F> {
+    pub(super) const fn inner(future: F) -> Self {
+        Self {
+            state: State::Inner(future),
+        }
+    }
+
+    pub(super) const fn refused(error: Error) -> Self {
+        Self {
+            state: State::Refused(Some(error)),
+        }
+    }
+}
+
+impl<F, B, E> Future for HttpFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    E: Into<BoxError>,
+{
+    type Output = Result<Reply, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProjection::Inner(future) => {
+                let response = ready!(future.poll(cx)).map_err(Into::into)?;
+                Poll::Ready(told(response))
+            }
+            // Polled once more than a future may be, it has nothing left to say.
+            StateProjection::Refused(error) => error
+                .take()
+                .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into()))),
+        }
+    }
+}
+
+/// What the message has come to; or what a layer has made of it.
+fn told<B>(mut response: Response<B>) -> Result<Reply, BoxError> {
+    let status = response.status();
+    match response.extensions_mut().remove::<Outcome>() {
+        Some(outcome) if outcome.status == status || !outcome.status.is_success() || status.is_success() => {
+            outcome.take().unwrap_or_else(|| {
+                Err(Error::internal("an HTTP layer has answered two messages with one response").into())
+            })
+        }
+        _ => Err(status::refusal(status, response.headers()).into()),
+    }
+}

@@ -1,0 +1,188 @@
+use std::{
+    future::Future,
+    mem,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body::Body;
+use http_body_util::{BodyExt, Full, LengthLimitError, combinators::Collect};
+use pin_project::pin_project;
+use tower::{BoxError, Service};
+
+use super::{
+    carried::{Carried, Outcome},
+    status::{retry_after, status_of},
+};
+use crate::{Code, Error, Message, Reply, rescue::Cause};
+
+/// What an HTTP layer stands around: from the request back to the message, and from what it comes to, to a response.
+#[derive(Debug, Clone)]
+pub struct InsideService<S> {
+    inner: S,
+}
+
+impl<S> InsideService<S> {
+    pub(super) const fn new(inner: S) -> Self {
+        Self { inner }
+    }
+}
+
+impl<S, B> Service<Request<B>> for InsideService<S>
+where
+    S: Service<Message, Response = Reply> + Clone,
+    S::Error: Into<BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Full<Bytes>>;
+    type Error = BoxError;
+    type Future = InsideFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let (mut head, body) = request.into_parts();
+        let Some(Carried { mut parts, payload }) = head.extensions.remove::<Carried>() else {
+            let lost = "an HTTP layer has lost the extensions of a message's request";
+            return InsideFuture {
+                state: State::Lost(Some(Error::internal(lost))),
+            };
+        };
+        head.extensions.insert(head.headers);
+        parts.extensions = head.extensions;
+        let fresh = self.inner.clone();
+        let inner = mem::replace(&mut self.inner, fresh);
+        InsideFuture {
+            state: State::Reading {
+                body: body.collect(),
+                rest: Some((inner, Carried { parts, payload })),
+            },
+        }
+    }
+}
+
+/// The future of [`InsideService`]: first the request's body, then the message.
+#[pin_project]
+pub struct InsideFuture<S: Service<Message>, B: Body> {
+    #[pin]
+    state: State<S, S::Future, B>,
+}
+
+#[pin_project(project = StateProjection)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "every message but a lost one reads first"
+)]
+enum State<S, F, B: Body> {
+    Reading {
+        #[pin]
+        body: Collect<B>,
+        rest: Option<(S, Carried)>,
+    },
+    Inner(#[pin] F),
+    Lost(Option<Error>),
+}
+
+impl<S, B> Future for InsideFuture<S, B>
+where
+    S: Service<Message, Response = Reply>,
+    S::Error: Into<BoxError>,
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    type Output = Result<Response<Full<Bytes>>, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            match this.state.as_mut().project() {
+                StateProjection::Reading { body, rest } => {
+                    let body = match ready!(body.poll(cx)) {
+                        Ok(body) => body.to_bytes(),
+                        Err(error) => return Poll::Ready(Ok(respond(Err(unread(error.into()))))),
+                    };
+                    // Polled once more than a future may be, there is nothing left to say.
+                    let Some((mut inner, Carried { parts, payload })) = rest.take() else {
+                        return Poll::Pending;
+                    };
+                    let message = Message::from_parts(parts, (), payload.with_bytes(body));
+                    let future = inner.call(message);
+                    this.state.set(State::Inner(future));
+                }
+                StateProjection::Inner(future) => {
+                    let told = ready!(future.poll(cx)).map_err(Into::into);
+                    return Poll::Ready(Ok(respond(told)));
+                }
+                StateProjection::Lost(error) => {
+                    let Some(error) = error.take() else {
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(Ok(respond(Err(error.into()))));
+                }
+            }
+        }
+    }
+}
+
+impl<S: Service<Message>, B: Body> std::fmt::Debug for InsideFuture<S, B> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let state = match &self.state {
+            State::Reading { .. } => "reading",
+            State::Inner(_) => "inner",
+            State::Lost(_) => "lost",
+        };
+        f.debug_struct("InsideFuture")
+            .field("state", &state)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A body that could not be read to its end, since a layer has put a limit to it.
+fn unread(error: BoxError) -> BoxError {
+    let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |cause| {
+        cause.source()
+    });
+    if causes.any(|cause| cause.is::<LengthLimitError>()) {
+        return Error::new(Code::PAYLOAD_TOO_LARGE, "payload too large")
+            .with_source(error)
+            .into();
+    }
+    error
+}
+
+/// What a message has come to, as a response.
+fn respond(told: Result<Reply, BoxError>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    match &told {
+        Ok(reply) => match reply.answer.bytes() {
+            Some(answer) => {
+                *response.body_mut() = Full::new(answer.clone());
+                let json = HeaderValue::from_static("application/json");
+                response.headers_mut().insert(header::CONTENT_TYPE, json);
+            }
+            None => *response.status_mut() = StatusCode::NO_CONTENT,
+        },
+        Err(error) => {
+            let (code, wait) = match Cause::of(&**error) {
+                Cause::Own(own) => (own.code(), own.retry_after()),
+                Cause::Elapsed => (Code::TIMEOUT, None),
+                Cause::Overloaded | Cause::Stopped => (Code::OVERLOADED, None),
+                Cause::Unknown => (Code::INTERNAL_SERVER_ERROR, None),
+            };
+            *response.status_mut() = status_of(code);
+            if let Some(wait) = wait {
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, retry_after(wait));
+            }
+        }
+    }
+    let outcome = Outcome::new(response.status(), told);
+    response.extensions_mut().insert(outcome);
+    response
+}

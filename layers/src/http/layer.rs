@@ -1,0 +1,28 @@
+use tower::Layer;
+
+use super::{HttpService, InsideService};
+
+/// Puts a layer for HTTP's requests around raw messages; or several, from a `tower::ServiceBuilder`.
+#[derive(Debug, Clone, Copy)]
+pub struct HttpLayer<L> {
+    http: L,
+}
+
+impl<L> HttpLayer<L> {
+    /// Puts this layer around messages.
+    #[must_use]
+    pub const fn new(http: L) -> Self {
+        Self { http }
+    }
+}
+
+impl<L, S> Layer<S> for HttpLayer<L>
+where
+    L: Layer<InsideService<S>>,
+{
+    type Service = HttpService<L::Service>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        HttpService::new(self.http.layer(InsideService::new(inner)))
+    }
+}

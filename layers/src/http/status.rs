@@ -1,0 +1,91 @@
+//! Codes and statuses.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::{Code, Error};
+
+/// The status that stands for a code; 400 for the app's own.
+#[must_use]
+pub fn status_of(code: Code) -> StatusCode {
+    match code {
+        Code::UNAUTHORIZED => StatusCode::UNAUTHORIZED,
+        Code::FORBIDDEN => StatusCode::FORBIDDEN,
+        Code::NOT_FOUND => StatusCode::NOT_FOUND,
+        Code::CONFLICT => StatusCode::CONFLICT,
+        Code::PRECONDITION_FAILED => StatusCode::PRECONDITION_FAILED,
+        Code::PAYLOAD_TOO_LARGE => StatusCode::PAYLOAD_TOO_LARGE,
+        Code::TOO_MANY_REQUESTS => StatusCode::TOO_MANY_REQUESTS,
+        Code::OVERLOADED => StatusCode::SERVICE_UNAVAILABLE,
+        Code::TIMEOUT => StatusCode::GATEWAY_TIMEOUT,
+        Code::INTERNAL_SERVER_ERROR => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}
+
+/// The value of a `retry-after` (RFC 9110, section 10.2.3): whole seconds, rounded up.
+#[must_use]
+pub fn retry_after(wait: Duration) -> HeaderValue {
+    let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
+    seconds.into()
+}
+
+/// What the client is told of a response that an HTTP layer made by itself.
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Error {
+    let code = match status {
+        StatusCode::UNAUTHORIZED => Code::UNAUTHORIZED,
+        StatusCode::FORBIDDEN => Code::FORBIDDEN,
+        StatusCode::NOT_FOUND => Code::NOT_FOUND,
+        StatusCode::CONFLICT => Code::CONFLICT,
+        StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => Code::PRECONDITION_FAILED,
+        StatusCode::PAYLOAD_TOO_LARGE => Code::PAYLOAD_TOO_LARGE,
+        StatusCode::TOO_MANY_REQUESTS => {
+            let wait = headers
+                .get(header::RETRY_AFTER)
+                .and_then(|wait| wait.to_str().ok()?.parse().ok());
+            match wait {
+                Some(seconds) => return Error::too_many_requests(Duration::from_secs(seconds)),
+                None => Code::TOO_MANY_REQUESTS,
+            }
+        }
+        StatusCode::SERVICE_UNAVAILABLE => Code::OVERLOADED,
+        StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::TIMEOUT,
+        other if other.is_client_error() => Code::BAD_REQUEST,
+        other => {
+            return Error::internal(format!(
+                "an HTTP layer has answered a message by itself, with {other}"
+            ));
+        }
+    };
+    let reason = status.canonical_reason().unwrap_or("refused").to_lowercase();
+    Error::new(code, reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_protocol_code_survives_the_way_there_and_back() {
+        for code in Code::PROTOCOL {
+            let back = refusal(status_of(code), &HeaderMap::new());
+            // A message that is none gets no further than the decoder.
+            let expected = if code == Code::PARSE_ERROR {
+                Code::BAD_REQUEST
+            } else {
+                code
+            };
+            assert_eq!(back.code(), expected);
+        }
+    }
+
+    #[test]
+    fn a_wait_is_whole_seconds_rounded_up() {
+        assert_eq!(retry_after(Duration::from_millis(1001)), "2");
+        assert_eq!(retry_after(Duration::from_secs(2)), "2");
+        let headers = HeaderMap::from_iter([(header::RETRY_AFTER, retry_after(Duration::from_secs(2)))]);
+        let refusal = refusal(StatusCode::TOO_MANY_REQUESTS, &headers);
+        assert_eq!(refusal.retry_after(), Some(Duration::from_secs(2)));
+    }
+}

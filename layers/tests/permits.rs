@@ -1,0 +1,111 @@
+//! Layers that answer by themselves keep nothing of what is inside: no permit that others wait for.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what is unwrapped by a test's helper is part of the test"
+)]
+
+#[path = "support/permits.rs"]
+mod permits;
+
+use std::{fmt, time::Duration};
+
+use http::StatusCode;
+use permits::ProbeLayer;
+use tower::{BoxError, Layer, Service, ServiceExt, layer::util::Identity, service_fn};
+use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
+use zocket_layers::{
+    Connection, Context, DecodeLayer, Error, Frame, HttpLayer, Message, Outcome, Quota, QuotaLayer,
+    RawPayload, Reply,
+};
+
+fn message() -> Message {
+    Message::new(Connection::detached(()), "it", RawPayload::absent())
+}
+
+fn context() -> Message<(), Context<()>> {
+    let connection = Connection::detached(());
+    let context = Context::of_connection(&connection, ().into());
+    let (parts, (), _) = Message::new(connection, "it", RawPayload::absent()).into_parts();
+    Message::from_parts(parts, context, ())
+}
+
+async fn answer<R>(_: R) -> Result<Reply, BoxError> {
+    Ok(Reply::empty())
+}
+
+/// Calls a layer's service as tower allows it: each call after readiness, with clones made at the worst of times.
+async fn check<R, L, S>(layer: L, inner: S, request: impl Fn() -> R)
+where
+    L: Layer<permits::Probe<S>>,
+    L::Service: Service<R, Error: fmt::Debug> + Clone,
+{
+    let probe = ProbeLayer::default();
+    let mut service = layer.layer(probe.layer(inner));
+    for _ in 0..2 {
+        service.ready().await.unwrap();
+        // A clone neither takes the readiness away nor has it.
+        let clone = service.clone();
+        let answer = service.call(request());
+        let other = clone.oneshot(request());
+        answer.await.unwrap();
+        other.await.unwrap();
+    }
+    assert_eq!(probe.calls(), 4);
+    assert_eq!(probe.held(), 0, "readiness is kept that nobody asked for");
+}
+
+#[tokio::test]
+async fn layers_around_messages_call_what_was_ready_and_nothing_else() {
+    let raw = || service_fn(answer::<Message>);
+    let typed = || service_fn(answer::<Message<(), Context<()>>>);
+    let quota = Quota::new(100, Duration::from_secs(1));
+    check(QuotaLayer::per_client(quota), raw(), message).await;
+    check(QuotaLayer::per_client(quota), typed(), context).await;
+    check(HttpLayer::new(Identity::new()), raw(), message).await;
+    let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(1));
+    check(HttpLayer::new(timeout), raw(), message).await;
+}
+
+/// What a layer that refuses by itself leaves behind, while its service waits for the next message.
+async fn left_by<R, L, S>(layer: L, inner: S, request: R) -> usize
+where
+    L: Layer<permits::Probe<S>>,
+    L::Service: Service<R, Error: fmt::Debug>,
+{
+    let probe = ProbeLayer::default();
+    let mut service = layer.layer(probe.layer(inner));
+    let answer = service.ready().await.unwrap().call(request);
+    let _ = answer.await;
+    assert_eq!(probe.calls(), 0, "it did not refuse by itself");
+    let held = probe.held();
+    drop(service);
+    held
+}
+
+#[tokio::test]
+async fn a_quota_that_refuses_keeps_no_permit() {
+    let used_up = QuotaLayer::by(Quota::new(1, Duration::MAX), |_| ());
+    used_up
+        .layer(service_fn(answer::<Message>))
+        .oneshot(message())
+        .await
+        .unwrap();
+    assert_eq!(
+        left_by(used_up, service_fn(answer::<Message>), message()).await,
+        0
+    );
+}
+
+#[tokio::test]
+async fn an_http_layer_that_answers_by_itself_keeps_no_permit() {
+    let closed = HttpLayer::new(RequestBodyLimitLayer::new(0));
+    let message = Message::new(Connection::detached(()), "it", RawPayload::json("1"));
+    assert_eq!(left_by(closed, service_fn(answer::<Message>), message).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_no_message_keeps_no_permit() {
+    let outcome = service_fn(async |_: Message| Ok::<_, Error>(Outcome::Reply(Reply::empty())));
+    let frame = Frame::new(Connection::detached(()), "no message");
+    assert_eq!(left_by(DecodeLayer::json(), outcome, frame).await, 0);
+}
