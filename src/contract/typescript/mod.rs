@@ -42,6 +42,7 @@ const RESERVED: &[&str] = &[
     "Clock",
     "Closed",
     "Contract",
+    "Date",
     "Error",
     "ErrorCode",
     "ErrorDetails",

@@ -86,6 +86,8 @@ export interface Connection {
   readonly status: Status;
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
+  /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+  readonly retryAt: number | undefined;
 }
 
 /** How the connection is, kept up to date. */
@@ -93,16 +95,17 @@ export function useConnection(): Connection {
   const client = useClient();
   const subscribe = useCallback(
     (changed: () => void) => {
-      const offs = [client.onStatus(changed), client.onError(changed)];
+      const offs = [client.onStatus(changed), client.onError(changed), client.onRetry(changed)];
       return () => offs.forEach((off) => off());
     },
     [client],
   );
-  // One by one: each is the same until it changes, which an object of the three would not be.
+  // One by one: each is the same until it changes, which an object of them all would not be.
   return {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),
     clientId: useSyncExternalStore(subscribe, () => client.clientId, () => undefined),
+    retryAt: useSyncExternalStore(subscribe, () => client.retryAt, () => undefined),
   };
 }
 

@@ -119,6 +119,8 @@ export interface ClientBase {
     readonly lastError: ZocketError | undefined;
     /** The id that the server gave the present connection, or the last one. */
     readonly clientId: string | undefined;
+    /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+    readonly retryAt: number | undefined;
     /**
      * Called at each connection, before the calls that waited for it are sent: what such a listener calls, say to enter
      * its rooms again, comes before them.
@@ -131,6 +133,8 @@ export interface ClientBase {
     /** Called when a connection can't be made, and when something fails that no call hears of. */
     onError(listener: Listener<ZocketError>): Unsubscribe;
     onStatus(listener: Listener<Status>): Unsubscribe;
+    /** Called when such a wait begins, with its `retryAt`, and when it ends, with `undefined`. */
+    onRetry(listener: Listener<number | undefined>): Unsubscribe;
     /** Ends the connection and does not come back. What is pending is rejected with `DISCONNECTED`. */
     close(): void;
     /** Connects at once: instead of waiting, in place of the present connection, or though the client was closed. */

@@ -295,12 +295,15 @@ export function createClient(url, ...[given]) {
     const closes = new Listeners();
     const errors = new Listeners();
     const statuses = new Listeners();
+    const retries = new Listeners();
     /** The client is closed: ends the loops over its events. */
     const ends = new Listeners();
     const events = new Map(contract.outgoing.map((route) => [route, new Listeners()]));
     let status = "connecting";
     let lastError;
     let clientId;
+    let retryAt;
+    let toldRetryAt;
     let hasWarned = false;
     /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
     let current;
@@ -325,6 +328,11 @@ export function createClient(url, ...[given]) {
         if (next === "closed")
             ends.emit();
     }
+    /** Last of all, for a listener may do with the client what it likes. */
+    function tellRetry() {
+        if (retryAt !== toldRetryAt)
+            retries.emit((toldRetryAt = retryAt));
+    }
     /** Of what no call hears. */
     function tell(error) {
         if (!errors.emit(error))
@@ -337,6 +345,7 @@ export function createClient(url, ...[given]) {
     /** Lets go of the present connection or attempt. */
     function drop(code) {
         clock.clearTimeout(timer);
+        retryAt = undefined;
         const socket = current?.socket;
         current = undefined;
         socket?.close(code);
@@ -392,6 +401,7 @@ export function createClient(url, ...[given]) {
             setStatus("reconnecting");
         else if (status === "closed")
             setStatus("connecting");
+        tellRetry();
     }
     /** The connection ended, or the attempt failed, and it was not asked for. */
     function lost(code, message, by = {}) {
@@ -407,7 +417,9 @@ export function createClient(url, ...[given]) {
             if (close.code === 1001 || close.code === 1012)
                 failures = Math.max(failures, 2);
             const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-            schedule(connect, floor + clock.random() * (ceiling - floor));
+            const wait = floor + clock.random() * (ceiling - floor);
+            retryAt = Date.now() + wait;
+            schedule(connect, wait);
         }
         calls.disconnected(isFinal, message);
         // Here everything is in order: listeners may do with the client what they like.
@@ -419,6 +431,7 @@ export function createClient(url, ...[given]) {
             closes.emit({ ...close, final: isFinal });
         else
             errors.emit(error);
+        tellRetry();
     }
     /** The page is back, or the network is: no reason to wait on. */
     function wake(event) {
@@ -522,6 +535,7 @@ export function createClient(url, ...[given]) {
             setStatus("closed");
         if (wasOpen)
             closes.emit({ code: 1000, reason, final });
+        tellRetry();
     }
     function call(route, input, callOptions = {}) {
         const refused = status === "closed"
@@ -539,11 +553,15 @@ export function createClient(url, ...[given]) {
         get clientId() {
             return clientId;
         },
+        get retryAt() {
+            return retryAt;
+        },
         on: Object.create(null),
         onOpen: opens.add,
         onClose: closes.add,
         onError: errors.add,
         onStatus: statuses.add,
+        onRetry: retries.add,
         close: () => {
             if (status === "closed")
                 return;
