@@ -470,3 +470,27 @@ fn a_react_app_gets_what_it_needs_and_no_javascript_that_would_take_its_place() 
         small().typescript()
     );
 }
+
+/// What a client says.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(skip)]
+    _name: String,
+}
+
+#[test]
+fn headers_that_the_app_calls_so_are_the_clients_own() {
+    let zo = Zocket::builder()
+        .on_connect(async |_: Headers, _: zocket::ClientId| Ok(()))
+        .build();
+    let text = zo.router().contract().typescript();
+    assert!(
+        text.contains("/** What a client says. */\nexport interface Headers {\n  _name: string;\n}\n"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("type Headers =") && !text.contains("Headers_"),
+        "{text}"
+    );
+    assert!(small().typescript().contains("export type Headers ="));
+}

@@ -1,60 +1,15 @@
 // The chat example as people use it: its binary, its page, two windows of a headless Chromium.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { createInterface } from "node:readline";
 import { after, before, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
-
-const binary = fileURLToPath(new URL("../../target/debug/examples/chat", import.meta.url));
-const flags = [
-  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync",
-];
-
-/** Starts the server, on a free port or the one given. */
-async function serve(port = 0) {
-  const child = spawn(binary, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
-  for await (const line of createInterface({ input: child.stderr })) {
-    const url = /chat on (http:\S+)/.exec(line)?.[1];
-    if (url) {
-      child.stderr.resume();
-      return { child, url, port: Number(new URL(url).port) };
-    }
-  }
-  throw new Error("the server said nothing");
-}
-
-async function stop({ child }, signal) {
-  child.kill(signal);
-  return await once(child, "exit");
-}
+import { at, launch, open as openAt, say, says, serve, state, stop } from "./support.mjs";
 
 let server, browser, ann, bob;
 const complaints = [];
-
-/** A window of its own person: nothing is shared with the others. */
-async function open(query) {
-  const page = await (await browser.newContext()).newPage();
-  page.setDefaultTimeout(15_000);
-  page.on("pageerror", (error) => complaints.push(String(error)));
-  await page.goto(server.url + query);
-  return page;
-}
-
-const at = (page, id) => page.getByTestId(id);
-const state = (page, state) => page.locator(`[data-testid=status][data-state=${state}]`).waitFor();
-const says = (page, text) => at(page, "message-text").filter({ hasText: text }).waitFor();
-
-async function say(page, text) {
-  await at(page, "message-input").fill(text);
-  await at(page, "message-input").press("Enter");
-}
+const open = (query) => openAt(browser, server.url + query, complaints);
 
 before(async () => {
   server = await serve();
-  browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+  browser = await launch();
 });
 
 after(async () => {

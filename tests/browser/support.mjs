@@ -1,0 +1,80 @@
+// What the browser tests share: the chat example's binary as a server, a headless Chromium, and the hooks of its pages.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+export const binary = fileURLToPath(new URL("../../target/debug/examples/chat", import.meta.url));
+
+const flags = [
+  "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+  "--disable-background-networking", "--disable-component-update", "--disable-sync",
+];
+
+export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+
+/**
+ * A browser whose pages are hidden and frozen like anyone's: of those that Playwright launches, it keeps every page
+ * visible. To be used through its own context alone.
+ */
+export async function launchUnforced(t) {
+  const folder = await mkdtemp(join(tmpdir(), "zocket-chromium-"));
+  const child = spawn("/usr/bin/chromium", [...flags, "--remote-debugging-port=0", `--user-data-dir=${folder}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+  t.after(async () => {
+    child.kill("SIGKILL");
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
+    await rm(folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+  });
+  for await (const line of createInterface({ input: child.stderr })) {
+    const url = /DevTools listening on (ws:\S+)/.exec(line)?.[1];
+    if (!url) continue;
+    child.stderr.resume();
+    const browser = await chromium.connectOverCDP(url, { noDefaults: true });
+    t.after(() => browser.close());
+    return browser;
+  }
+  throw new Error("the browser said nothing");
+}
+
+/** Starts the server, on a free port or the one given. */
+export async function serve(port = 0) {
+  const child = spawn(binary, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+  for await (const line of createInterface({ input: child.stderr })) {
+    const url = /chat on (http:\S+)/.exec(line)?.[1];
+    if (url) {
+      child.stderr.resume();
+      return { child, url, port: Number(new URL(url).port) };
+    }
+  }
+  throw new Error("the server said nothing");
+}
+
+export async function stop({ child }, signal) {
+  child.kill(signal);
+  return await once(child, "exit");
+}
+
+/** A window of its own person: nothing is shared with the others. What its page throws goes to `complaints`. */
+export const open = async (browser, url, complaints) => openIn(await browser.newContext(), url, complaints);
+
+/** The same, as a tab of a window. */
+export async function openIn(context, url, complaints) {
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  page.on("pageerror", (error) => complaints.push(String(error)));
+  await page.goto(url);
+  return page;
+}
+
+export const at = (page, id) => page.getByTestId(id);
+export const state = (page, state) => page.locator(`[data-testid=status][data-state=${state}]`).waitFor();
+export const says = (page, text) => at(page, "message-text").filter({ hasText: text }).waitFor();
+
+export async function say(page, text) {
+  await at(page, "message-input").fill(text);
+  await at(page, "message-input").press("Enter");
+}
