@@ -15,7 +15,9 @@ const flags = [
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ];
 
-export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium", args: flags });
+const executablePath = "/usr/bin/chromium";
+
+export const launch = () => chromium.launch({ executablePath, args: flags });
 
 /**
  * A browser whose pages are hidden and frozen like anyone's: of those that Playwright launches, it keeps every page
@@ -23,7 +25,8 @@ export const launch = () => chromium.launch({ executablePath: "/usr/bin/chromium
  */
 export async function launchUnforced(t) {
   const folder = await mkdtemp(join(tmpdir(), "zocket-chromium-"));
-  const child = spawn("/usr/bin/chromium", [...flags, "--remote-debugging-port=0", `--user-data-dir=${folder}`, "about:blank"], { stdio: ["ignore", "ignore", "pipe"] });
+  const own = ["--remote-debugging-port=0", `--user-data-dir=${folder}`, "about:blank"];
+  const child = spawn(executablePath, [...flags, ...own], { stdio: ["ignore", "ignore", "pipe"] });
   t.after(async () => {
     child.kill("SIGKILL");
     if (child.exitCode === null && child.signalCode === null) await once(child, "exit");

@@ -338,7 +338,7 @@ export interface ClientBase {
   /** Called when a connection can't be made, and when something fails that no call hears of. */
   onError(listener: Listener<ZocketError>): Unsubscribe;
   onStatus(listener: Listener<Status>): Unsubscribe;
-  /** Called when such a wait begins, with its `retryAt`, and when it ends, with `undefined`. */
+  /** Called with `retryAt` whenever it changes. */
   onRetry(listener: Listener<number | undefined>): Unsubscribe;
   /** Ends the connection and does not come back. What is pending is rejected with `DISCONNECTED`. */
   close(): void;

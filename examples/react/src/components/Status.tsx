@@ -3,7 +3,9 @@ import { useClient, useConnection } from "../zocket-react";
 import type { Status as ClientStatus } from "../zocket";
 
 /** As people say it. */
-const WORDS = { connecting: "connecting", open: "online", reconnecting: "reconnecting", closed: "offline" } as const satisfies Record<ClientStatus, string>;
+const WORDS = {
+  connecting: "connecting", open: "online", reconnecting: "reconnecting", closed: "offline",
+} as const satisfies Record<ClientStatus, string>;
 
 /** How the connection is, and when it is tried again. */
 export function Status() {

@@ -12,7 +12,10 @@ interface TopBarProps {
 export function TopBar({ headers: { name, role }, unread, onLeave }: TopBarProps) {
   return (
     <header className="top">
-      <button className="quiet menu only-narrow" type="button" popoverTarget="rooms" aria-label={unread > 0 ? `Rooms, ${unread} unread` : "Rooms"}>
+      <button
+        className="quiet menu only-narrow" type="button" popoverTarget="rooms"
+        aria-label={unread > 0 ? `Rooms, ${unread} unread` : "Rooms"}
+      >
         <Icon name="menu" />{unread > 0 && <span className="dot" />}
       </button>
       <div className="brand"><span className="mark"><Icon name="mark" /></span><span>Zocket chat</span></div>
