@@ -348,6 +348,33 @@ fn a_committed_contract_that_changed_fails_a_test_with_the_reasons() {
 }
 
 #[test]
+fn no_route_hides_a_member_that_every_client_has() {
+    let runtime = include_str!("../src/contract/typescript/runtime.d.ts");
+    let (_, base) = runtime.split_once("export interface ClientBase {\n").unwrap();
+    let (base, _) = base.split_once("\n}").unwrap();
+    let members: Vec<_> = base
+        .lines()
+        .filter_map(|line| line.strip_prefix("    "))
+        .filter(|line| line.starts_with(|first: char| first.is_ascii_alphabetic()))
+        .map(|line| line.trim_start_matches("readonly "))
+        .filter_map(|line| line.split([':', '(']).next())
+        .collect();
+    assert!(
+        members.contains(&"status") && members.contains(&"onRetry"),
+        "{members:?}"
+    );
+    let zo = Zocket::builder().build();
+    for member in members {
+        let endpoint = zo.message().handle(async |_: Context<()>| Ok(()));
+        let refused = zo.try_serve(zo.router().incoming(member, endpoint)).unwrap_err();
+        assert!(
+            refused.to_string().contains("would hide the member"),
+            "{member}: {refused}"
+        );
+    }
+}
+
+#[test]
 fn names_that_a_client_could_not_have_are_refused_when_the_router_is_built() {
     let zo = Zocket::builder().build();
     let endpoint = || zo.message().handle(async |_: Context<()>| Ok(()));

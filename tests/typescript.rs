@@ -431,3 +431,44 @@ fn a_file_is_written_only_when_it_changed() {
     let nowhere = small().export(file.join("below.ts")).unwrap_err();
     assert!(nowhere.to_string().contains("below.ts"), "{nowhere}");
 }
+
+#[test]
+fn a_react_app_gets_what_it_needs_and_no_javascript_that_would_take_its_place() {
+    let folder = folder("react");
+    let _ = fs::remove_dir_all(&folder);
+    small().export_react(&folder).unwrap();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(files, ["zocket-react.tsx", "zocket.ts"]);
+    assert_eq!(
+        fs::read_to_string(folder.join("zocket.ts")).unwrap(),
+        small().typescript()
+    );
+}
+
+/// What a client says.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(skip)]
+    _name: String,
+}
+
+#[test]
+fn headers_that_the_app_calls_so_are_the_clients_own() {
+    let zo = Zocket::builder()
+        .on_connect(async |_: Headers, _: zocket::ClientId| Ok(()))
+        .build();
+    let text = zo.router().contract().typescript();
+    assert!(
+        text.contains("/** What a client says. */\nexport interface Headers {\n  _name: string;\n}\n"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("type Headers =") && !text.contains("Headers_"),
+        "{text}"
+    );
+    assert!(small().typescript().contains("export type Headers ="));
+}

@@ -1,5 +1,6 @@
 //! A chat with rooms: `cargo run --release --example chat`, then open <http://127.0.0.1:3000> in two windows.
-//! `ADDR=0.0.0.0:8080` listens elsewhere. `-- --export DIR` writes what clients need into a folder, and exits.
+//! `ADDR=0.0.0.0:8080` listens elsewhere. `-- --export DIR` writes what clients need into a folder, and exits;
+//! `-- --export-react DIR` what a React app needs.
 
 mod rooms;
 mod server;
@@ -27,9 +28,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
             let info = Info::new("Zocket chat", env!("CARGO_PKG_VERSION"));
             return Ok(rooms::router(&zo).contract().export_all(folder, &info)?);
         }
+        [_, flag, folder] if flag == "--export-react" => {
+            return Ok(rooms::router(&zo).contract().export_react(folder)?);
+        }
         [_, given @ ..] => {
             return Err(format!(
-                "expected no arguments or `--export DIR`, got `{}`",
+                "expected no arguments, `--export DIR` or `--export-react DIR`, got `{}`",
                 given.join(" ")
             )
             .into());

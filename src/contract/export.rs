@@ -20,6 +20,22 @@ impl Contract {
         write(path.as_ref(), &self.typescript())
     }
 
+    /// Writes `zocket.ts` and hooks for it, `zocket-react.tsx`, into a folder, which is made if it is missing: all that
+    /// a React app needs, and no `zocket.js`, which bundlers would take for `./zocket`. What is there already is not
+    /// written again.
+    ///
+    /// # Errors
+    /// Those of the file system; the message names the file.
+    pub fn export_react(&self, folder: impl AsRef<Path>) -> io::Result<()> {
+        write_all(
+            folder.as_ref(),
+            [
+                ("zocket.ts", self.typescript()),
+                ("zocket-react.tsx", typescript::REACT.to_owned()),
+            ],
+        )
+    }
+
     /// Writes everything that clients may need into a folder, which is made if it is missing: `zocket.ts`,
     /// `zocket-react.tsx`, `zocket.js`, `zocket.d.ts`, `contract.json`, `asyncapi.json`. What is there already is not
     /// written again.
@@ -27,22 +43,27 @@ impl Contract {
     /// # Errors
     /// Those of the file system; the message names the file.
     pub fn export_all(&self, folder: impl AsRef<Path>, info: &Info) -> io::Result<()> {
-        let folder = folder.as_ref();
-        fs::create_dir_all(folder).map_err(|error| name(error, folder))?;
         let asyncapi = serde_json::to_string_pretty(&self.asyncapi(info))? + "\n";
-        let files = [
-            ("zocket.ts", self.typescript()),
-            ("zocket-react.tsx", typescript::REACT.to_owned()),
-            ("zocket.js", typescript::javascript(self)),
-            ("zocket.d.ts", typescript::javascript_declarations(self)),
-            ("contract.json", self.to_json()),
-            ("asyncapi.json", asyncapi),
-        ];
-        for (file, text) in files {
-            write(&folder.join(file), &text)?;
-        }
-        Ok(())
+        write_all(
+            folder.as_ref(),
+            [
+                ("zocket.ts", self.typescript()),
+                ("zocket-react.tsx", typescript::REACT.to_owned()),
+                ("zocket.js", typescript::javascript(self)),
+                ("zocket.d.ts", typescript::javascript_declarations(self)),
+                ("contract.json", self.to_json()),
+                ("asyncapi.json", asyncapi),
+            ],
+        )
     }
+}
+
+fn write_all<const N: usize>(folder: &Path, files: [(&str, String); N]) -> io::Result<()> {
+    fs::create_dir_all(folder).map_err(|error| name(error, folder))?;
+    for (file, text) in files {
+        write(&folder.join(file), &text)?;
+    }
+    Ok(())
 }
 
 fn write(path: &Path, text: &str) -> io::Result<bool> {

@@ -10,18 +10,19 @@ use super::{
 };
 
 /// What generated clients have beside the routes, and what would make a promise of them.
-const CLIENT_MEMBERS: [&str; 13] = [
+const CLIENT_MEMBERS: [&str; 14] = [
     "on",
     "onOpen",
     "onClose",
     "onError",
     "onStatus",
+    "onRetry",
     "close",
     "reconnect",
     "status",
     "lastError",
-    "retryAt",
     "clientId",
+    "retryAt",
     "constructor",
     "then",
 ];

@@ -1,27 +1,32 @@
 import { useState } from "react";
-import { Chat } from "./Chat";
-import { Entrance } from "./Entrance";
-import type { Headers } from "./zocket/zocket";
-import { ZocketProvider } from "./zocket/zocket-react";
+import { Chat } from "./components/Chat";
+import { StartForm } from "./components/StartForm";
+import { readSession, writeSession } from "./session";
+import { ZocketProvider } from "./zocket-react";
 
-/** Who comes by a link like `/?name=Ann` is in at once. */
-function fromLink(): Headers | undefined {
-  const query = new URLSearchParams(location.search);
-  const name = query.get("name");
-  return name ? { name, role: query.get("role") === "admin" ? "admin" : "user" } : undefined;
-}
-
+/** The form, then the chat: the client lives as long as one is in. */
 export function App() {
-  const [headers, setHeaders] = useState(fromLink);
-  const [problem, setProblem] = useState<string>();
-  if (!headers) return <Entrance problem={problem} onEnter={setHeaders} />;
-  const leave = (problem?: string) => {
-    setProblem(problem);
-    setHeaders(undefined);
+  const [session, setSession] = useState(readSession);
+
+  if (!session.isEntered) {
+    return (
+      <StartForm
+        headers={session.headers}
+        onEnter={(headers) => setSession({ ...session, headers, isEntered: true })}
+      />
+    );
+  }
+
+  const leave = () => {
+    const { headers } = session;
+    const out = { headers, rooms: ["lobby"], active: "lobby", isEntered: false };
+    writeSession(out);
+    history.replaceState(null, "", location.pathname);
+    setSession(out);
   };
   return (
-    <ZocketProvider url="/ws" options={{ headers }}>
-      <Chat me={headers} onLeave={leave} />
+    <ZocketProvider url="/ws" options={{ headers: session.headers }}>
+      <Chat session={session} onLeave={leave} />
     </ZocketProvider>
   );
 }

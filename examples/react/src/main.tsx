@@ -1,12 +1,10 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "./App";
-import "./style.css";
+import "./styles/base.css";
+import "./styles/chat.css";
+import "./styles/narrow.css";
 
 const root = document.getElementById("root");
-if (!root) throw new Error("the page has no #root");
-createRoot(root).render(
-  <StrictMode>
-    <App />
-  </StrictMode>,
-);
+if (!root) throw new Error("index.html has no #root");
+createRoot(root).render(<StrictMode><App /></StrictMode>);

@@ -42,6 +42,7 @@ const RESERVED: &[&str] = &[
     "Clock",
     "Closed",
     "Contract",
+    "Date",
     "Error",
     "ErrorCode",
     "ErrorDetails",
@@ -119,14 +120,24 @@ fn banner(contract: &Contract) -> String {
 
 /// The app's types and its client.
 fn declarations(contract: &Contract) -> String {
-    let names = Names::new(&contract.types, RESERVED);
+    // An app's own `Headers`, as it is most often called, are the client's.
+    let is_own = contract
+        .headers
+        .get("$ref")
+        .is_some_and(|to| to == "#/types/input/Headers")
+        && !contract.types.output.contains_key("Headers");
+    let mut reserved = RESERVED.to_vec();
+    reserved.retain(|name| !(is_own && *name == "Headers"));
+    let names = Names::new(&contract.types, &reserved);
     let writer = Writer { names: &names };
     let mut text = writer.declarations(&contract.types);
-    let headers = writer.type_of(&contract.headers, "");
-    let _ = writeln!(
-        text,
-        "/** What a client says of itself when it connects. */\nexport type Headers = {headers};\n"
-    );
+    if !is_own {
+        let headers = writer.type_of(&contract.headers, "");
+        let _ = writeln!(
+            text,
+            "/** What a client says of itself when it connects. */\nexport type Headers = {headers};\n"
+        );
+    }
     text.push_str(&Surface::of(contract).interface(contract, &writer));
     text
 }

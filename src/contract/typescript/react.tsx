@@ -86,7 +86,7 @@ export interface Connection {
   readonly status: Status;
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
-  /** When it will be tried again, as `Date.now()` counts. Whoever shows how long that is renders as time goes by. */
+  /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
   readonly retryAt: number | undefined;
 }
 
@@ -95,12 +95,12 @@ export function useConnection(): Connection {
   const client = useClient();
   const subscribe = useCallback(
     (changed: () => void) => {
-      const offs = [client.onStatus(changed), client.onError(changed)];
+      const offs = [client.onStatus(changed), client.onError(changed), client.onRetry(changed)];
       return () => offs.forEach((off) => off());
     },
     [client],
   );
-  // One by one: each is the same until it changes, which an object of them would not be.
+  // One by one: each is the same until it changes, which an object of them all would not be.
   return {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),

@@ -117,10 +117,10 @@ export interface ClientBase {
     readonly status: Status;
     /** Why there is no connection; `undefined` while there is one. */
     readonly lastError: ZocketError | undefined;
-    /** When the client will try again, as `Date.now()` counts; `undefined` while it does not wait for that. */
-    readonly retryAt: number | undefined;
     /** The id that the server gave the present connection, or the last one. */
     readonly clientId: string | undefined;
+    /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+    readonly retryAt: number | undefined;
     /**
      * Called at each connection, before the calls that waited for it are sent: what such a listener calls, say to enter
      * its rooms again, comes before them.
@@ -136,6 +136,8 @@ export interface ClientBase {
     /** Called when a connection can't be made, and when something fails that no call hears of. */
     onError(listener: Listener<ZocketError>): Unsubscribe;
     onStatus(listener: Listener<Status>): Unsubscribe;
+    /** Called with `retryAt` whenever it changes. */
+    onRetry(listener: Listener<number | undefined>): Unsubscribe;
     /** Ends the connection and does not come back. What is pending is rejected with `DISCONNECTED`. */
     close(): void;
     /** Connects at once: instead of waiting, in place of the present connection, or though the client was closed. */

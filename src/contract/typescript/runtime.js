@@ -296,13 +296,15 @@ export function createClient(url, ...[given]) {
     const closes = new Listeners();
     const errors = new Listeners();
     const statuses = new Listeners();
+    const retries = new Listeners();
     /** The client is closed: ends the loops over its events. */
     const ends = new Listeners();
     const events = new Map(contract.outgoing.map((route) => [route, new Listeners()]));
     let status = "connecting";
     let lastError;
-    let retryAt;
     let clientId;
+    let retryAt;
+    let toldRetryAt;
     let hasWarned = false;
     /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
     let current;
@@ -327,6 +329,11 @@ export function createClient(url, ...[given]) {
         if (next === "closed")
             ends.emit();
     }
+    /** Last of all, for a listener may do with the client what it likes. */
+    function tellRetry() {
+        if (retryAt !== toldRetryAt)
+            retries.emit((toldRetryAt = retryAt));
+    }
     /** Of what no call hears. */
     function tell(error) {
         if (!errors.emit(error))
@@ -336,7 +343,7 @@ export function createClient(url, ...[given]) {
         clock.clearTimeout(timer);
         timer = clock.setTimeout(run, ms);
     }
-    /** Lets go of the present connection or attempt, and of the wait for the next. */
+    /** Lets go of the present connection or attempt. */
     function drop(code) {
         clock.clearTimeout(timer);
         retryAt = undefined;
@@ -395,6 +402,7 @@ export function createClient(url, ...[given]) {
             setStatus("reconnecting");
         else if (status === "closed")
             setStatus("connecting");
+        tellRetry();
     }
     /** The connection ended, or the attempt failed, and it was not asked for. */
     function lost(code, message, by = {}) {
@@ -424,6 +432,7 @@ export function createClient(url, ...[given]) {
             closes.emit({ ...close, final: isFinal });
         else
             errors.emit(error);
+        tellRetry();
     }
     /** The page is back, or the network is: no reason to wait on. */
     function wake(event) {
@@ -527,6 +536,7 @@ export function createClient(url, ...[given]) {
             setStatus("closed");
         if (wasOpen)
             closes.emit({ code: 1000, reason, final });
+        tellRetry();
     }
     function call(route, input, callOptions = {}) {
         const refused = status === "closed"
@@ -541,17 +551,18 @@ export function createClient(url, ...[given]) {
         get lastError() {
             return lastError;
         },
-        get retryAt() {
-            return retryAt;
-        },
         get clientId() {
             return clientId;
+        },
+        get retryAt() {
+            return retryAt;
         },
         on: Object.create(null),
         onOpen: opens.add,
         onClose: closes.add,
         onError: errors.add,
         onStatus: statuses.add,
+        onRetry: retries.add,
         close: () => {
             if (status === "closed")
                 return;

@@ -176,10 +176,10 @@ export interface ClientBase {
   readonly status: Status;
   /** Why there is no connection; `undefined` while there is one. */
   readonly lastError: ZocketError | undefined;
-  /** When the client will try again, as `Date.now()` counts; `undefined` while it does not wait for that. */
-  readonly retryAt: number | undefined;
   /** The id that the server gave the present connection, or the last one. */
   readonly clientId: string | undefined;
+  /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+  readonly retryAt: number | undefined;
   /**
    * Called at each connection, before the calls that waited for it are sent: what such a listener calls, say to enter
    * its rooms again, comes before them.
@@ -193,6 +193,8 @@ export interface ClientBase {
   /** Called when a connection can't be made, and when something fails that no call hears of. */
   onError(listener: Listener<ZocketError>): Unsubscribe;
   onStatus(listener: Listener<Status>): Unsubscribe;
+  /** Called with `retryAt` whenever it changes. */
+  onRetry(listener: Listener<number | undefined>): Unsubscribe;
   /** Ends the connection and does not come back. What is pending is rejected with `DISCONNECTED`. */
   close(): void;
   /** Connects at once: instead of waiting, in place of the present connection, or though the client was closed. */
@@ -618,14 +620,16 @@ export function createClient(
   const closes = new Listeners<Closed>();
   const errors = new Listeners<ZocketError>();
   const statuses = new Listeners<Status>();
+  const retries = new Listeners<number | undefined>();
   /** The client is closed: ends the loops over its events. */
   const ends = new Listeners<void>();
   const events = new Map(contract.outgoing.map((route) => [route, new Listeners<unknown>()]));
 
   let status: Status = "connecting";
   let lastError: ZocketError | undefined;
-  let retryAt: number | undefined;
   let clientId: string | undefined;
+  let retryAt: number | undefined;
+  let toldRetryAt: number | undefined;
   let hasWarned = false;
   /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
   let current: { socket?: WebSocketLike } | undefined;
@@ -650,6 +654,11 @@ export function createClient(
     if (next === "closed") ends.emit();
   }
 
+  /** Last of all, for a listener may do with the client what it likes. */
+  function tellRetry(): void {
+    if (retryAt !== toldRetryAt) retries.emit((toldRetryAt = retryAt));
+  }
+
   /** Of what no call hears. */
   function tell(error: ZocketError): void {
     if (!errors.emit(error)) console.warn("zocket:", error);
@@ -660,7 +669,7 @@ export function createClient(
     timer = clock.setTimeout(run, ms);
   }
 
-  /** Lets go of the present connection or attempt, and of the wait for the next. */
+  /** Lets go of the present connection or attempt. */
   function drop(code?: number): void {
     clock.clearTimeout(timer);
     retryAt = undefined;
@@ -719,6 +728,7 @@ export function createClient(
     // Last, for a listener may close the client.
     if (status === "open") setStatus("reconnecting");
     else if (status === "closed") setStatus("connecting");
+    tellRetry();
   }
 
   /** The connection ended, or the attempt failed, and it was not asked for. */
@@ -743,6 +753,7 @@ export function createClient(
     else if (wasOpen) setStatus("reconnecting");
     if (wasOpen) closes.emit({ ...close, final: isFinal });
     else errors.emit(error);
+    tellRetry();
   }
 
   /** The page is back, or the network is: no reason to wait on. */
@@ -840,6 +851,7 @@ export function createClient(
     calls.disconnected(final, "the client closed the connection");
     if (final) setStatus("closed");
     if (wasOpen) closes.emit({ code: 1000, reason, final });
+    tellRetry();
   }
 
   function call(route: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> {
@@ -857,17 +869,18 @@ export function createClient(
     get lastError() {
       return lastError;
     },
-    get retryAt() {
-      return retryAt;
-    },
     get clientId() {
       return clientId;
+    },
+    get retryAt() {
+      return retryAt;
     },
     on: Object.create(null) as Record<string, unknown>,
     onOpen: opens.add,
     onClose: closes.add,
     onError: errors.add,
     onStatus: statuses.add,
+    onRetry: retries.add,
     close: () => {
       if (status === "closed") return;
       watch(false);

@@ -191,21 +191,6 @@ describe("coming back", () => {
     assert.deepEqual(await waits(it, 1), [1000]);
   });
 
-  test("is known beforehand: retryAt", async () => {
-    const it = await opened(zocket);
-    assert.equal(it.client.retryAt, undefined);
-    it.clock.nextRandom = 1;
-    const before = Date.now();
-    it.socket.end(1006);
-    assert.ok(it.client.retryAt >= before + 1000 && it.client.retryAt <= Date.now() + 1000);
-    await it.clock.advance(1000);
-    assert.equal(it.client.retryAt, undefined);
-    it.socket.welcome();
-    it.socket.end(1006);
-    it.client.close();
-    assert.equal(it.client.retryAt, undefined);
-  });
-
   test("is spread out further after a server that goes away or restarts", async () => {
     for (const code of [1001, 1012]) {
       const it = await opened(zocket);
@@ -308,6 +293,47 @@ describe("close()", () => {
     it.client.close();
     await it.clock.advance(60_000);
     assert.equal(it.WebSocket.all.length, 1);
+  });
+});
+
+describe("retryAt", () => {
+  test("says when the next attempt is due while it is waited for, and onRetry when that changes", async (t) => {
+    replace(t, Date, "now", () => 1_000_000);
+    const it = await opened(zocket);
+    const seen = [];
+    it.client.onRetry((retryAt) => {
+      assert.equal(it.client.retryAt, retryAt);
+      seen.push(retryAt);
+    });
+    assert.equal(it.client.retryAt, undefined);
+    it.socket.end(1006);
+    assert.deepEqual(seen, [1_000_500]);
+    await it.clock.advance(500);
+    assert.deepEqual(seen, [1_000_500, undefined]);
+    it.socket.end(1006);
+    it.client.reconnect();
+    assert.deepEqual(seen, [1_000_500, undefined, 1_000_500, undefined]);
+    await settled();
+    it.socket.end(1006);
+    it.client.close();
+    assert.deepEqual(seen.slice(4), [1_000_500, undefined]);
+  });
+
+  test("is known to who hears of the status", async () => {
+    const it = await opened(zocket);
+    const seen = [];
+    it.client.onStatus((status) => seen.push([status, typeof it.client.retryAt]));
+    it.socket.end(1006);
+    it.client.close();
+    assert.deepEqual(seen, [["reconnecting", "number"], ["closed", "undefined"]]);
+  });
+
+  test("may be answered by closing the client", async () => {
+    const it = await opened(zocket);
+    it.client.onRetry((retryAt) => retryAt && it.client.close());
+    it.socket.end(1006);
+    assert.equal(it.client.status, "closed");
+    assert.equal(it.clock.timers.size, 0);
   });
 });
 

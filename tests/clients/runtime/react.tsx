@@ -97,17 +97,19 @@ describe(`with ${REACT}`, () => {
       test("useConnection follows the connection", async () => {
         const { WebSocket, clock, options } = setUp();
         function Shown() {
-          const { status, clientId, lastError } = useConnection();
-          return <>{[status, clientId, lastError?.code].join(" ")}</>;
+          const { status, clientId, lastError, retryAt } = useConnection();
+          return <>{[status, clientId, lastError?.code, retryAt === undefined ? "" : "waits"].join(" ").trimEnd()}</>;
         }
         const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
-        assert.equal(view.text, "connecting  ");
+        assert.equal(view.text, "connecting");
         await act(async () => WebSocket.last.welcome());
-        assert.equal(view.text, "open c1 ");
+        assert.equal(view.text, "open c1");
         await act(async () => WebSocket.last.end(1006));
+        assert.equal(view.text, "reconnecting c1 DISCONNECTED waits");
+        await act(() => clock.advance(500));
         assert.equal(view.text, "reconnecting c1 DISCONNECTED");
-        await act(() => clock.advance(500 + 10_000));
-        assert.equal(view.text, "reconnecting c1 TIMEOUT");
+        await act(() => clock.advance(10_000));
+        assert.equal(view.text, "reconnecting c1 TIMEOUT waits");
         await view.unmount();
       });
 

@@ -1,0 +1,79 @@
+// What the chat knows. The messages' types are the server's: see ../zocket.ts.
+import type { Announcement, ClientId, Person, Present, Said, WhoAmI, ZocketError } from "../zocket";
+
+/** What is shown in a room's log. */
+export type Line =
+  | { readonly kind: "said"; readonly key: string; readonly said: Said; readonly isOwn: boolean }
+  | { readonly kind: "note"; readonly key: string; readonly text: string };
+
+/** What one said and the server has not confirmed. */
+export interface Unsent {
+  readonly key: string;
+  readonly text: string;
+  /** It came back as an event: only its answer is missing. */
+  readonly isSeen: boolean;
+  readonly error?: ZocketError;
+}
+
+export interface Room {
+  readonly id: string;
+  /** `asked` has not let one in, and is not shown; `away` is without a connection, or about to be entered again. */
+  readonly phase: "asked" | "away" | "joined" | "refused";
+  readonly wasJoined: boolean;
+  /** Why one could not enter again. */
+  readonly problem?: ZocketError;
+  readonly people: readonly Person[];
+  /** Who came and went between asking to join and the answer. */
+  readonly meanwhile: readonly Coming[];
+  readonly lines: readonly Line[];
+  readonly unsent: readonly Unsent[];
+  readonly typing: readonly ClientId[];
+  readonly unread: number;
+  readonly draft: string;
+  /** What the server objects to in the draft. */
+  readonly draftError?: ZocketError;
+}
+
+export interface Coming {
+  readonly person: Person;
+  readonly isHere: boolean;
+}
+
+export interface ChatState {
+  readonly me: WhoAmI | undefined;
+  readonly rooms: readonly Room[];
+  readonly active: string | undefined;
+  readonly announcements: readonly (Announcement & { readonly key: string })[];
+}
+
+/** What happens in one room. */
+export type RoomAction =
+  | { readonly type: "joined"; readonly present: Present; readonly key: string }
+  | { readonly type: "refused"; readonly error: ZocketError }
+  | { readonly type: "came" | "left"; readonly person: Person; readonly key: string; readonly isMe: boolean }
+  | { readonly type: "said"; readonly said: Said; readonly me: string | undefined; readonly isRead: boolean }
+  | { readonly type: "typing"; readonly clientId: ClientId; readonly isTyping: boolean }
+  | { readonly type: "posting"; readonly key: string; readonly text: string }
+  | { readonly type: "posted"; readonly key: string; readonly id: string }
+  | { readonly type: "notPosted"; readonly key: string; readonly error: ZocketError }
+  | { readonly type: "discarded"; readonly key: string }
+  | { readonly type: "drafted"; readonly draft: string };
+
+export type Action =
+  | (RoomAction & { readonly roomId: string })
+  | { readonly type: "welcomed"; readonly me: WhoAmI }
+  | { readonly type: "disconnected" }
+  | { readonly type: "asked" | "opened" | "dropped"; readonly roomId: string }
+  | { readonly type: "read" }
+  | { readonly type: "announced"; readonly announcement: Announcement; readonly key: string }
+  | { readonly type: "dismissed"; readonly key: string };
+
+let lastKey = 0;
+/** For what the server gives no id. */
+export const newKey = (): string => `k${++lastKey}`;
+
+export const newRoom = (id: string): Room => ({
+  id, phase: "away", wasJoined: false, people: [], meanwhile: [], lines: [], unsent: [], typing: [], unread: 0, draft: "",
+});
+
+export const shownRooms = (rooms: readonly Room[]): readonly Room[] => rooms.filter(({ phase }) => phase !== "asked");

@@ -1,0 +1,34 @@
+import type { RefObject } from "react";
+import type { Room } from "../chat/state";
+import type { ClientId } from "../zocket";
+import { Avatar } from "./Avatar";
+import { Icon } from "./Icon";
+
+interface PeopleProps {
+  readonly room: Room | undefined;
+  readonly me: ClientId | undefined;
+  readonly panel: RefObject<HTMLElement | null>;
+}
+
+export function People({ room, me, panel }: PeopleProps) {
+  const people = [...(room?.people ?? [])].sort((one, other) => one.name.localeCompare(other.name));
+  return (
+    <aside className="side people" id="people" aria-label="Who is here" popover="auto" ref={panel} data-stale={room?.phase !== "joined"}>
+      <div className="side-head">
+        <h2>Who is here</h2>
+        <button className="quiet close" type="button" aria-label="Close who is here" onClick={() => panel.current?.hidePopover()}>
+          <Icon name="close" />
+        </button>
+      </div>
+      <ul>
+        {people.map(({ clientId, name }) => (
+          <li key={clientId} className="who-item" data-testid="who-item">
+            <Avatar name={name} />
+            <span className="clip" title={name}>{name}</span>
+            {clientId === me && <span className="badge">you</span>}
+          </li>
+        ))}
+      </ul>
+    </aside>
+  );
+}
