@@ -13,7 +13,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tower::Service;
 
-use crate::{Context, Error, Message, Reply, outbox::Outbox};
+use crate::{
+    Context, Error, Message, Reply,
+    outbox::Outbox,
+    stack::{IsContext, IsInput},
+};
 
 /// What can answer a message: `async fn(Context<C>) -> Result<R, Error>`, or
 /// `async fn(Context<C>, I) -> Result<R, Error>` where the message has an input. `R` is the answer, `()` none.
@@ -101,9 +105,12 @@ impl<H, C, I, M> fmt::Debug for HandlerService<H, C, I, M> {
     }
 }
 
-impl<H, C, I, M> Service<Message<I, Context<C>>> for HandlerService<H, C, I, M>
+/// Generic over what it gets, so that the compiler can say what it should get.
+impl<H, C, I, M, P, X> Service<Message<P, X>> for HandlerService<H, C, I, M>
 where
     H: Handler<C, I, M>,
+    P: IsInput<I>,
+    X: IsContext<C>,
 {
     type Response = Reply;
     type Error = Error;
@@ -113,8 +120,9 @@ where
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, message: Message<I, Context<C>>) -> Self::Future {
+    fn call(&mut self, message: Message<P, X>) -> Self::Future {
         let (_, cx, input) = message.into_parts();
+        let (cx, input) = (cx.into_context(), input.into_input());
         let outbox = Context::outbox(&cx).clone();
         HandlerFuture {
             inner: self.handler.handle(cx, input),

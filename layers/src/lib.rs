@@ -94,6 +94,7 @@ mod payload;
 mod refusal;
 mod reply;
 mod rpc_id;
+mod stack;
 mod target;
 mod turn;
 mod watch;
@@ -124,6 +125,7 @@ pub use self::{
     reply::{Answer, Outcome, Reply},
     rescue::RescueLayer,
     rpc_id::{InvalidRpcId, RpcId},
+    stack::{IsContext, IsInput, IsOutcome, IsRaw, NoContextYet, stack},
     target::{Audience, Except, Target},
     trace::TraceLayer,
     turn::Turn,

@@ -18,7 +18,8 @@ use tower::{
 };
 use tracing::{Event, Metadata, Subscriber, field, span};
 use zocket_layers::{
-    Code, Connection, Error, Message, Outcome, RawPayload, Reply, RescueLayer, rescue::explain,
+    Code, Connection, Context, ContextLayer, DecodeLayer, Error, Frame, Message, Outcome, RawPayload, Reply,
+    RescueLayer, ValidateLayer, handler_fn, rescue::explain,
 };
 
 fn message() -> Message {
@@ -226,4 +227,20 @@ async fn panics_in_poll_ready_in_call_and_in_poll_are_told_without_detail() {
         drop(guard);
         assert_concealed(&told, &log, "secret");
     }
+}
+
+#[tokio::test]
+async fn an_answer_whose_effects_nobody_performs_is_refused() {
+    let connection = Connection::detached(());
+    let join = handler_fn(async |cx: Context<()>| cx.rooms().join("a"));
+    let without_fanout = ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<()>::new())
+        .service(join);
+    let frame = Frame::new(connection, r#"{"type":"a","rpcId":1}"#);
+    let answer = without_fanout.oneshot(frame).await.unwrap().unwrap();
+    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    assert!(answer.contains("INTERNAL_SERVER_ERROR"), "{answer}");
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use pin_project::pin_project;
 
 use super::encode::{Recipient, outcome_frame};
-use crate::Outcome;
+use crate::{Error, Outcome, rescue::explain, stack::IsOutcome};
 
 /// The future of [`DecodeService`](super::DecodeService).
 #[pin_project]
@@ -44,13 +44,27 @@ impl<F> DecodeFuture<F> {
     }
 }
 
-impl<F: Future<Output = Result<Outcome, E>>, E> Future for DecodeFuture<F> {
+/// An answer whose effects nobody has performed promises what was not done.
+fn performed(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Reply(reply) if !reply.effects.is_empty() => {
+            let lost = format!(
+                "FanoutLayer is missing from the stack: {} effects were not performed",
+                reply.effects.len()
+            );
+            Outcome::Refused(explain(Error::internal(lost).into()))
+        }
+        outcome => outcome,
+    }
+}
+
+impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<F> {
     type Output = Result<Option<Bytes>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Inner { future, to, limit } => {
-                let outcome = ready!(future.poll(cx))?;
+                let outcome = performed(ready!(future.poll(cx))?.into_outcome());
                 Poll::Ready(Ok(outcome_frame(&outcome, to, *limit)))
             }
             StateProjection::Refused(frame) => Poll::Ready(Ok(frame.take())),

@@ -7,7 +7,7 @@ use super::{
     DecodeFuture, Frame,
     encode::{Recipient, error_frame, refusal_frame},
 };
-use crate::{Message, Outcome, Wire};
+use crate::{Message, Wire, stack::IsOutcome};
 
 /// The service of [`DecodeLayer`](super::DecodeLayer). It answers with the frame to send back, if an answer is
 /// wanted. A frame that it answers by itself leaves nothing behind: a permit that was taken for it goes back, by a
@@ -24,7 +24,10 @@ impl<S> DecodeService<S> {
     }
 }
 
-impl<S: Service<Message, Response = Outcome> + Clone> Service<Frame> for DecodeService<S> {
+impl<S: Service<Message> + Clone> Service<Frame> for DecodeService<S>
+where
+    S::Response: IsOutcome,
+{
     type Response = Option<Bytes>;
     type Error = S::Error;
     type Future = DecodeFuture<S::Future>;

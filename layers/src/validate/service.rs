@@ -6,7 +6,11 @@ use std::{
 use tower::{BoxError, Service};
 
 use super::{Input, ValidateLayer};
-use crate::{Code, Error, Message, Reply, refusal::Refusable};
+use crate::{
+    Code, Error, Message, Reply,
+    refusal::Refusable,
+    stack::{IsRaw, NoContextYet},
+};
 
 /// The service of [`ValidateLayer`].
 pub struct ValidateService<S, T> {
@@ -47,9 +51,12 @@ impl<S: fmt::Debug, T> fmt::Debug for ValidateService<S, T> {
     }
 }
 
-impl<S, T> Service<Message> for ValidateService<S, T>
+/// Generic over what it gets, so that the compiler can say what it should get.
+impl<S, T, P, X> Service<Message<P, X>> for ValidateService<S, T>
 where
-    S: Service<Message<T>, Response = Reply>,
+    P: IsRaw,
+    X: NoContextYet,
+    S: Service<Message<T, X>, Response = Reply>,
     S::Error: Into<BoxError>,
     T: Input,
 {
@@ -61,8 +68,8 @@ where
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
-    fn call(&mut self, message: Message) -> Self::Future {
-        match self.check(message.payload().as_json()) {
+    fn call(&mut self, message: Message<P, X>) -> Self::Future {
+        match self.check(message.payload().raw().as_json()) {
             Ok(input) => Refusable::inner(self.inner.call(message.map_payload(|_| input))),
             Err(error) => Refusable::refused(error),
         }
