@@ -21,7 +21,10 @@ use tower::{
     load_shed::LoadShedLayer,
     timeout::TimeoutLayer,
 };
-use zocket::{Code, Context, Error as Refusal, Message, Next, Reply, Zocket, from_fn};
+use zocket::{
+    Code, Context, Error as Refusal, Message, Next, Reply, Zocket, from_fn,
+    layers::{Quota, QuotaLayer},
+};
 
 /// Code around every call: no layer to write.
 async fn log(message: Message, next: Next) -> Result<Reply, BoxError> {
@@ -71,6 +74,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .concurrent()
         .handle(work);
 
+    // Five a minute for each client; the sixth is answered TOO_MANY_REQUESTS, and when to come back.
+    let quota = QuotaLayer::per_client(Quota::new(5, Duration::from_secs(60)));
+    let guess = message.clone().layer(quota).handle(work);
+
     // A module's routes share a layer: here, with raw payloads, and outside of fan-out.
     let is_open = Arc::new(AtomicBool::new(false));
     let when_open = move |message: Message| match is_open.load(Ordering::Relaxed) {
@@ -87,6 +94,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .incoming("quick", quick)
         .incoming("exclusive", exclusive)
         .incoming("pooled", pooled)
+        .incoming("guess", guess)
         .nest("shop", shop);
     let app = axum::Router::new().route_service("/", zo.serve(router));
 

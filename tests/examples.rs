@@ -197,6 +197,16 @@ async fn tower_middleware_limits_each_route_in_its_way() {
             .all(Result::is_ok)
     );
     assert_eq!(code(&work("shop.buy", 1).await.unwrap_err()), "FORBIDDEN");
+    for _ in 0..5 {
+        assert_eq!(work("guess", 1).await.unwrap(), 1);
+    }
+    let enough = work("guess", 1).await.unwrap_err();
+    assert_eq!(code(&enough), "TOO_MANY_REQUESTS");
+    let wait = enough.refusal().unwrap().retry_after.unwrap();
+    assert!(
+        wait > Duration::ZERO && wait <= Duration::from_secs(60),
+        "{wait:?}"
+    );
 }
 
 #[tokio::test]
