@@ -1,0 +1,134 @@
+//! Readiness reaches the socket, and no further than it should: many connections, shared limits.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use tokio::{sync::Semaphore, time::sleep};
+use tower::limit::GlobalConcurrencyLimitLayer;
+use zocket::{
+    ClientId, Context, Limits, NoHeaders, Zocket,
+    testing::{TestApp, TestClient},
+};
+
+async fn connect(app: &TestApp) -> TestClient {
+    app.connect(&()).await.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_thousand_idle_connections_a_limit_of_one_starves_nobody() {
+    for window in [1, 2, 4, 16] {
+        let zo = Zocket::builder()
+            .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
+            .concurrency(window)
+            .layer(GlobalConcurrencyLimitLayer::new(1))
+            .build();
+        let work = zo.message().handle(async |_: Context<()>| {
+            sleep(Duration::from_millis(1)).await;
+            Ok(())
+        });
+        let app = TestApp::new(zo.serve(zo.router().incoming("work", work)));
+        let mut idle = join_all((0..1_000).map(|_| connect(&app))).await;
+        // Each has been let through once: what it was ready with, it must have given back.
+        for client in &mut idle {
+            client.call::<()>("work", &()).await.unwrap();
+        }
+        let mut busy = join_all((0..4).map(|_| connect(&app))).await;
+        let mut begun = Vec::new();
+        for client in &mut busy {
+            for _ in 0..50 {
+                begun.push(client.begin("work", &()).await.unwrap());
+            }
+        }
+        let mut begun = begun.into_iter();
+        for client in &mut busy {
+            for call in begun.by_ref().take(50) {
+                client.answer::<()>(call).await.unwrap();
+            }
+        }
+        assert_eq!(zo.connections(), 1_004, "window {window}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_route_holds_back_its_own_connection_alone_and_a_concurrent_one_not_even_that() {
+    let zo = Zocket::builder()
+        .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
+        .limits(Limits {
+            stall: Duration::from_secs(5),
+            ..Limits::default()
+        })
+        .build();
+    let gate = Arc::new(Semaphore::new(0));
+    let wait = {
+        let gate = gate.clone();
+        move |_: Context<()>| {
+            let gate = gate.clone();
+            async move {
+                drop(gate.acquire().await);
+                Ok(())
+            }
+        }
+    };
+    let one = GlobalConcurrencyLimitLayer::new(1);
+    let message = zo.message().layer(one);
+    let router = zo
+        .router()
+        .incoming("wait", message.clone().handle(wait.clone()))
+        .incoming("waitAside", message.concurrent().handle(wait))
+        .incoming("free", zo.message().handle(async |_: Context<()>| Ok(1_u8)));
+    let app = TestApp::new(zo.serve(router));
+    let (mut holder, mut behind, mut aside, mut other) = (
+        connect(&app).await,
+        connect(&app).await,
+        connect(&app).await,
+        connect(&app).await,
+    );
+
+    let held = holder.begin("wait", &()).await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    // It stands in line for the route, and what comes after it stands in line for it: for as long as that takes, since
+    // a route's limit is no stall.
+    let waits = behind.begin("wait", &()).await.unwrap();
+    let after = behind.begin("free", &()).await.unwrap();
+    let waits_aside = aside.begin("waitAside", &()).await.unwrap();
+    assert_eq!(aside.call::<u8>("free", &()).await.unwrap(), 1);
+    assert_eq!(other.call::<u8>("free", &()).await.unwrap(), 1);
+    sleep(Duration::from_secs(600)).await;
+    assert_eq!(zo.connections(), 4);
+
+    gate.add_permits(3);
+    holder.answer::<()>(held).await.unwrap();
+    behind.answer::<()>(waits).await.unwrap();
+    assert_eq!(behind.answer::<u8>(after).await.unwrap(), 1);
+    aside.answer::<()>(waits_aside).await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_too_long_for_the_whole_apps_limit_is_closed_and_others_go_on() {
+    let zo = Zocket::builder()
+        .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .build();
+    let slow = zo.message().handle(async |_: Context<()>| {
+        sleep(Duration::from_secs(45)).await;
+        Ok(())
+    });
+    let app = TestApp::new(zo.serve(zo.router().incoming("slow", slow)));
+    let (mut first, mut second) = (connect(&app).await, connect(&app).await);
+    let held = first.begin("slow", &()).await.unwrap();
+    sleep(Duration::from_millis(1)).await;
+    let _ = second.begin("slow", &()).await.unwrap();
+    // The default limit: 30 s.
+    sleep(Duration::from_secs(31)).await;
+    assert_eq!(second.closed().await, (3001, "stalled".to_owned()));
+    sleep(Duration::from_secs(15)).await;
+    first.answer::<()>(held).await.unwrap();
+    // What the second had sent was read, and so it is handled, though nobody is there to be told.
+    sleep(Duration::from_secs(50)).await;
+    let mut third = connect(&app).await;
+    let again = third.begin("slow", &()).await.unwrap();
+    sleep(Duration::from_secs(46)).await;
+    third.answer::<()>(again).await.unwrap();
+}
