@@ -265,3 +265,50 @@ async fn tls_serves_who_trusts_its_certificate() {
     let client = Client::builder(url).tls(Arc::new(tls)).connect().await.unwrap();
     assert_eq!(client.call::<String>("ping", &()).await.unwrap(), "pong");
 }
+
+#[tokio::test]
+async fn bench_server_serves_what_is_measured() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "camelCase")]
+    struct Said {
+        room_id: String,
+        text: String,
+        from: String,
+    }
+    impl Outgoing for Said {
+        const TYPE: &'static str = "room.said";
+    }
+    let example = Example::start("bench_server").await;
+    let url = format!("ws://{}/", example.addr);
+    let nobody = Client::builder(&url).connect().await.unwrap_err();
+    assert!(matches!(nobody, Outage::Refused { status: 400, .. }), "{nobody}");
+    let user = json!({ "user": "ann" });
+    let client = Client::builder(&url)
+        .headers(&user)
+        .unwrap()
+        .connect()
+        .await
+        .unwrap();
+    let input = json!({ "text": "x".repeat(65_536), "n": -7 });
+    let output: serde_json::Value = client.call("echo", &input).await.unwrap();
+    assert_eq!(output, input);
+    let too_long = json!({ "text": "x".repeat(65_537), "n": 1.5 });
+    let refusal = client
+        .call::<serde_json::Value>("echo", &too_long)
+        .await
+        .unwrap_err();
+    assert_eq!(code(&refusal), "BAD_REQUEST");
+    let mut said = client.on::<Said>();
+    let room = json!({ "roomId": "r" });
+    client.call::<()>("room.join", &room).await.unwrap();
+    client
+        .call::<()>("room.say", &json!({ "roomId": "r", "text": "hi" }))
+        .await
+        .unwrap();
+    let said = timeout(PATIENCE, said.next()).await.unwrap().unwrap().unwrap();
+    assert_eq!(
+        (said.room_id.as_str(), said.text.as_str(), said.from.as_str()),
+        ("r", "hi", "ann")
+    );
+    client.call::<()>("room.leave", &room).await.unwrap();
+}

@@ -1,0 +1,139 @@
+//! What is measured: a small app by the public API, with the default limits. `cargo build --release --example
+//! bench_server`; it listens on `ADDR`, and every client says who it is by the connect header `user`.
+
+use std::{env, error::Error, time::Duration};
+
+use garde::Validate;
+use hyper::server::conn::http1;
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    service::TowerToHyperService,
+};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpSocket;
+use zocket::{ClientId, Context, Error as Refusal, Outgoing, Zocket};
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(length(chars, min = 1, max = 64))]
+    user: String,
+}
+
+struct User {
+    name: String,
+}
+
+#[derive(Serialize, Deserialize, JsonSchema, Validate)]
+struct Echo {
+    #[garde(length(chars, max = 65_536))]
+    text: String,
+    #[garde(skip)]
+    n: i64,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+struct Room {
+    #[garde(length(chars, min = 1, max = 64))]
+    room_id: String,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+struct Say {
+    #[garde(length(chars, min = 1, max = 64))]
+    room_id: String,
+    #[garde(length(chars, max = 65_536))]
+    text: String,
+}
+
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Said {
+    room_id: String,
+    text: String,
+    from: String,
+}
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "room.said";
+}
+
+/// A middleware, as apps have one.
+struct Known {
+    name: String,
+}
+
+async fn known(cx: Context<User>) -> Result<Known, Refusal> {
+    Ok(Known {
+        name: cx.name.clone(),
+    })
+}
+
+async fn echo(_: Context<Known>, input: Echo) -> Result<Echo, Refusal> {
+    Ok(input)
+}
+
+async fn join(cx: Context<Known>, Room { room_id }: Room) -> Result<(), Refusal> {
+    cx.rooms().join(room_id)
+}
+
+async fn leave(cx: Context<Known>, Room { room_id }: Room) -> Result<(), Refusal> {
+    cx.rooms().leave(room_id);
+    Ok(())
+}
+
+async fn say(cx: Context<Known>, Say { room_id, text }: Say) -> Result<(), Refusal> {
+    let from = cx.name.clone();
+    cx.send(Said {
+        room_id: room_id.clone(),
+        text,
+        from,
+    })
+    .to_room(room_id);
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::INFO)
+        .init();
+    let zo = Zocket::builder()
+        .on_connect(async |headers: Headers, _: ClientId| Ok(User { name: headers.user }))
+        .build();
+    let message = zo.message().with(known);
+    let room = zo
+        .router()
+        .outgoing::<Said>()
+        .incoming("join", message.clone().input::<Room>().handle(join))
+        .incoming("leave", message.clone().input::<Room>().handle(leave))
+        .incoming("say", message.clone().input::<Say>().handle(say));
+    let router = zo
+        .router()
+        .incoming("echo", message.input::<Echo>().handle(echo))
+        .nest("room", room);
+    let service = zo.serve(router);
+
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(addr.parse()?)?;
+    let listener = socket.listen(4_096)?;
+    tracing::info!("listening on {}", listener.local_addr()?);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(30));
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of descriptors, most likely.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            continue;
+        };
+        stream.set_nodelay(true)?;
+        let connection =
+            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
+        tokio::spawn(connection.with_upgrades());
+    }
+}
