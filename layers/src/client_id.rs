@@ -11,6 +11,8 @@ use uuid::Uuid;
 /// It is `Copy`, and a string on the wire: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
+// For clients, who read it in the contract.
+#[schemars(description = "Who a connection is: a random UUID.")]
 pub struct ClientId(#[schemars(with = "String", extend("format" = "uuid"))] Uuid);
 
 impl ClientId {

@@ -10,11 +10,7 @@ export interface Announcement {
   text: string;
 }
 
-/**
- * Who a connection is: a random UUID (version 4, from the operating system's CSPRNG), made at the handshake.
- *
- * It is `Copy`, and a string on the wire: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
- */
+/** Who a connection is: a random UUID. */
 export type ClientId = string;
 
 /** What a client says of itself when it connects. */
