@@ -166,7 +166,11 @@ where
                 }
                 Poll::Ready(Beat::Ask) => self.socket.ping(),
                 Poll::Ready(Beat::Gone) => return Poll::Ready(End::Gone),
-                Poll::Ready(Beat::Stalled) => return Poll::Ready(End::ByUs(STALLED)),
+                Poll::Ready(Beat::Stalled) => {
+                    // The client is to come back and ask again: what it asked here is not done as well, much later.
+                    self.session.forget();
+                    return Poll::Ready(End::ByUs(STALLED));
+                }
             }
         }
     }
