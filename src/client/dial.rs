@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use http::{HeaderMap, HeaderValue, Response, header::RETRY_AFTER};
+use http::{HeaderValue, Response};
 use serde::Deserialize;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -22,7 +22,10 @@ use tokio_tungstenite::{
     },
 };
 use url::Url;
-use zocket_layers::Issue;
+use zocket_layers::{
+    Issue,
+    http::{code_of, wait_of},
+};
 
 use super::{
     BuildError, Outage, Refusal, Welcome,
@@ -30,6 +33,9 @@ use super::{
     headers::Headers,
     wire::{self, Incoming},
 };
+
+/// A server may ask for patience, but not for more than a day of it.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The WebSocket below.
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
@@ -159,44 +165,19 @@ fn refused(response: &Response<Option<Vec<u8>>>) -> Outage {
         details: Vec<Issue>,
     }
     let status = response.status();
+    let code = code_of(status).as_str();
     let body = response.body().as_deref().unwrap_or_default();
     let mut refusal = match serde_json::from_slice::<Body>(body) {
         Ok(body) => Refusal {
             issues: body.details,
-            ..Refusal::new(
-                body.code.unwrap_or_else(|| code(status.as_u16()).to_owned()),
-                body.error,
-            )
+            ..Refusal::new(body.code.unwrap_or_else(|| code.to_owned()), body.error)
         },
-        Err(_) if body.is_empty() => Refusal::new(code(status.as_u16()), status.to_string()),
-        Err(_) => Refusal::new(code(status.as_u16()), String::from_utf8_lossy(body)),
+        Err(_) if body.is_empty() => Refusal::new(code, status.to_string()),
+        Err(_) => Refusal::new(code, String::from_utf8_lossy(body)),
     };
-    refusal.retry_after = retry_after(response.headers());
+    refusal.retry_after = wait_of(response.headers()).map(|wait| wait.min(LONGEST_WAIT));
     Outage::Refused {
         status: status.as_u16(),
         refusal: Box::new(refusal),
     }
-}
-
-/// The code that a status stands for.
-fn code(status: u16) -> &'static str {
-    match status {
-        401 => "UNAUTHORIZED",
-        403 => "FORBIDDEN",
-        404 => "NOT_FOUND",
-        408 | 504 => "TIMEOUT",
-        409 => "CONFLICT",
-        412 => "PRECONDITION_FAILED",
-        413 => "PAYLOAD_TOO_LARGE",
-        429 => "TOO_MANY_REQUESTS",
-        503 => "OVERLOADED",
-        500.. => "INTERNAL_SERVER_ERROR",
-        _ => "BAD_REQUEST",
-    }
-}
-
-/// `Retry-After` in seconds, a day at most. Dates are not read.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds.min(24 * 60 * 60)))
 }

@@ -1,7 +1,7 @@
 //! The contract: what an app receives and sends, as data.
 //!
 //! [`Router::contract`](crate::Router::contract) gathers it from the types that the handlers use. It is written as
-//! JSON, compared with an older one, and (later) what clients are generated from.
+//! JSON, compared with an older one, and what clients are generated from.
 
 mod assert;
 mod asyncapi;

@@ -75,5 +75,5 @@ pub use self::{
     inside::{InsideFuture, InsideService},
     layer::HttpLayer,
     service::HttpService,
-    status::{retry_after, status_of},
+    status::{code_of, retry_after, status_of, wait_of},
 };

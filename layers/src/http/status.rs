@@ -31,35 +31,47 @@ pub fn retry_after(wait: Duration) -> HeaderValue {
     seconds.into()
 }
 
-/// What the client is told of a response that an HTTP layer made by itself.
-pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Error {
-    let code = match status {
+/// The code that a status stands for, the other way round; BAD_REQUEST for those that stand for none, but for 5xx.
+#[must_use]
+pub fn code_of(status: StatusCode) -> Code {
+    match status {
         StatusCode::UNAUTHORIZED => Code::UNAUTHORIZED,
         StatusCode::FORBIDDEN => Code::FORBIDDEN,
         StatusCode::NOT_FOUND => Code::NOT_FOUND,
         StatusCode::CONFLICT => Code::CONFLICT,
         StatusCode::PRECONDITION_FAILED | StatusCode::PRECONDITION_REQUIRED => Code::PRECONDITION_FAILED,
         StatusCode::PAYLOAD_TOO_LARGE => Code::PAYLOAD_TOO_LARGE,
-        StatusCode::TOO_MANY_REQUESTS => {
-            let wait = headers
-                .get(header::RETRY_AFTER)
-                .and_then(|wait| wait.to_str().ok()?.parse().ok());
-            match wait {
-                Some(seconds) => return Error::too_many_requests(Duration::from_secs(seconds)),
-                None => Code::TOO_MANY_REQUESTS,
-            }
-        }
+        StatusCode::TOO_MANY_REQUESTS => Code::TOO_MANY_REQUESTS,
         StatusCode::SERVICE_UNAVAILABLE => Code::OVERLOADED,
         StatusCode::REQUEST_TIMEOUT | StatusCode::GATEWAY_TIMEOUT => Code::TIMEOUT,
-        other if other.is_client_error() => Code::BAD_REQUEST,
-        other => {
-            return Error::internal(format!(
-                "an HTTP layer has answered a message by itself, with {other}"
-            ));
+        other if other.is_server_error() => Code::INTERNAL_SERVER_ERROR,
+        _ => Code::BAD_REQUEST,
+    }
+}
+
+/// The wait that a `retry-after` asks for, in seconds. Dates are not read.
+#[must_use]
+pub fn wait_of(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
+    seconds.trim().parse().ok().map(Duration::from_secs)
+}
+
+/// What the client is told of a response that an HTTP layer made by itself.
+pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Error {
+    let code = code_of(status);
+    // No success, no redirection is an answer to a message.
+    if code == Code::INTERNAL_SERVER_ERROR || status.as_u16() < 400 {
+        return Error::internal(format!(
+            "an HTTP layer has answered a message by itself, with {status}"
+        ));
+    }
+    match wait_of(headers) {
+        Some(wait) if code == Code::TOO_MANY_REQUESTS => Error::too_many_requests(wait),
+        _ => {
+            let reason = status.canonical_reason().unwrap_or("refused").to_lowercase();
+            Error::new(code, reason)
         }
-    };
-    let reason = status.canonical_reason().unwrap_or("refused").to_lowercase();
-    Error::new(code, reason)
+    }
 }
 
 #[cfg(test)]
