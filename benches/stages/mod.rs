@@ -1,0 +1,234 @@
+//! The stages of one message's way, each around those before it: `pipeline` takes their time, `instructions` counts what
+//! they execute. A stage's own cost is the difference between two neighbours.
+
+use std::{
+    fmt::Debug,
+    hint::black_box,
+    sync::Arc,
+    task::{Context as Task, Poll},
+};
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tower::{BoxError, Layer, Service, ServiceBuilder};
+use zocket::{
+    ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply,
+    RouterService, Zocket,
+    layers::{
+        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub, Mailbox, RescueLayer, ValidateLayer,
+        Wire, handler_fn, middleware::with,
+    },
+};
+
+/// What measures a stage.
+pub(crate) trait Meter {
+    /// One call after the other, each with what `request` makes; making it is not measured.
+    fn service<S, R>(self, service: S, request: impl Fn() -> R)
+    where
+        S: Service<R>,
+        S::Error: Debug;
+
+    /// One run after the other.
+    fn function<T>(self, function: impl Fn() -> T);
+}
+
+pub(crate) struct User {
+    pub(crate) name: String,
+}
+
+impl User {
+    pub(crate) fn ann() -> Self {
+        Self { name: "Ann".into() }
+    }
+}
+
+struct Named {
+    length: usize,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Post {
+    #[garde(range(max = 1_000_000))]
+    pub(crate) room_id: u32,
+    #[garde(range(min = 0.0, max = 1.0))]
+    urgency: f64,
+}
+
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Posted {
+    pub(crate) id: u64,
+}
+
+const PAYLOAD: &str = r#"{"roomId":12345,"urgency":0.5}"#;
+pub(crate) const FRAME: &str =
+    r#"{"type":"chat.post","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#;
+
+async fn named(cx: Context<User>) -> Result<Named, Error> {
+    Ok(Named {
+        length: cx.name.len(),
+    })
+}
+
+async fn post(cx: Context<Named>, input: Post) -> Result<Posted, Error> {
+    Ok(Posted {
+        id: cx.length as u64 + u64::from(input.room_id) + input.urgency as u64,
+    })
+}
+
+async fn post_plain(cx: Context<User>, input: Post) -> Result<Posted, Error> {
+    Ok(Posted {
+        id: cx.name.len() as u64 + u64::from(input.room_id) + input.urgency as u64,
+    })
+}
+
+/// A client's connection, and what it would read.
+pub(crate) fn connected() -> (Connection, Arc<Mailbox>) {
+    let hub = Arc::new(LocalHub::new());
+    let limits = Arc::new(Limits::default());
+    let client = ClientId::random();
+    let mailbox = hub.connect(client, &limits);
+    let user = Arc::new(User::ann());
+    let connection = Connection::new(client, Wire::Base, user, hub, Declared::default(), limits);
+    (connection, mailbox)
+}
+
+fn connection() -> Connection {
+    connected().0
+}
+
+fn raw(connection: &Connection) -> Message {
+    Message::new(connection.clone(), "chat.post", RawPayload::json(PAYLOAD))
+}
+
+fn post_input() -> Post {
+    Post {
+        room_id: 12345,
+        urgency: 0.5,
+    }
+}
+
+/// Requests as the context's layer makes them.
+fn with_context(connection: &Connection) -> impl Fn() -> Message<Post, Context<User>> {
+    let value = connection.context::<User>().expect("it is a User");
+    move || {
+        let (parts, (), _) = raw(connection).into_parts();
+        let context = Context::of_message(&parts, value.clone());
+        Message::from_parts(parts, context, post_input())
+    }
+}
+
+pub(crate) fn handler(meter: impl Meter) {
+    let connection = connection();
+    meter.service(handler_fn(post_plain), with_context(&connection));
+}
+
+pub(crate) fn middleware(meter: impl Meter) {
+    let connection = connection();
+    meter.service(with(named).layer(handler_fn(post)), with_context(&connection));
+}
+
+pub(crate) fn context(meter: impl Meter) {
+    let connection = connection();
+    let service = ServiceBuilder::new()
+        .layer(ContextLayer::<User>::new())
+        .layer(with(named))
+        .service(handler_fn(post));
+    meter.service(service, || raw(&connection).map_payload(|_| post_input()));
+}
+
+fn validated() -> impl Service<Message, Response = Reply, Error = BoxError> + Clone {
+    ServiceBuilder::new()
+        .layer(ValidateLayer::<Post>::new())
+        .layer(ContextLayer::<User>::new())
+        .layer(with(named))
+        .service(handler_fn(post))
+}
+
+pub(crate) fn validate(meter: impl Meter) {
+    let connection = connection();
+    meter.service(validated(), || raw(&connection));
+}
+
+pub(crate) fn fanout(meter: impl Meter) {
+    let connection = connection();
+    let service = FanoutLayer::new(connection.hub().clone()).layer(validated());
+    meter.service(service, || raw(&connection));
+}
+
+pub(crate) fn rescue(meter: impl Meter) {
+    let connection = connection();
+    let fanout = FanoutLayer::new(connection.hub().clone());
+    let service = RescueLayer::new().layer(fanout.layer(validated()));
+    meter.service(service, || raw(&connection));
+}
+
+pub(crate) fn decode(meter: impl Meter) {
+    let connection = connection();
+    let service = ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(FanoutLayer::new(connection.hub().clone()))
+        .service(validated());
+    meter.service(service, || Frame::new(connection.clone(), FRAME));
+}
+
+/// An app whose contexts are users.
+pub(crate) fn app() -> Zocket<User> {
+    Zocket::builder()
+        .on_connect(async |_: NoHeaders, _: ClientId| Ok(User::ann()))
+        .build()
+}
+
+/// The whole pipeline of an app, the stages above and the router with its one box, and a layer around all its routes.
+pub(crate) fn routed<L>(meter: impl Meter, layer: L)
+where
+    L: Layer<RouterService>,
+    L::Service: Service<Message, Response = Reply, Error = BoxError> + Clone,
+{
+    let connection = connection();
+    let zo = app();
+    let procedure = zo.message().input::<Post>().with(named).handle(post);
+    let router = zo
+        .router()
+        .incoming("chat.post", procedure)
+        .into_service()
+        .expect("it is sound");
+    let service = ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(layer)
+        .service(router);
+    meter.service(service, || Frame::new(connection.clone(), FRAME));
+}
+
+/// Hands on.
+#[derive(Clone)]
+pub(crate) struct Nothing<S>(pub(crate) S);
+
+impl<S: Service<Message>> Service<Message> for Nothing<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, message: Message) -> S::Future {
+        self.0.call(message)
+    }
+}
+
+/// For comparison: serde's and garde's work on the payload.
+pub(crate) fn parse_and_validate() -> Post {
+    let post: Post = serde_json::from_str(black_box(PAYLOAD)).expect("it is a Post");
+    post.validate().expect("it is valid");
+    post
+}
+
+/// For comparison: serde's work on the answer.
+pub(crate) fn serialize(id: u64) -> Vec<u8> {
+    serde_json::to_vec(&Posted { id: black_box(id) }).expect("it is JSON")
+}
