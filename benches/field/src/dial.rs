@@ -1,0 +1,142 @@
+//! Connections while they are set up: blocking, with a deadline on each wait.
+
+use std::{
+    io::{ErrorKind, Read, Write},
+    net::{SocketAddr, TcpStream},
+    time::{Duration, Instant},
+};
+
+use memchr::memmem;
+
+use crate::{
+    Error, Result, proc,
+    wire::{self, Speech},
+};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A connection that one call at a time is made on.
+#[derive(Debug)]
+pub(crate) struct Client {
+    stream: TcpStream,
+    /// What was read and not taken yet.
+    pub(crate) read: Vec<u8>,
+    speech: Speech,
+}
+
+impl Client {
+    /// Connects as `user`, up to where the app's messages begin.
+    pub(crate) fn connect(addr: SocketAddr, speech: Speech, user: &str) -> Result<Self> {
+        let mut client = Self::upgrade(addr, speech, user)?;
+        if speech == Speech::SocketIo {
+            client.take(|payload| payload.starts_with(b"0"))?;
+            client.send(&wire::masked(1, b"40"))?;
+            client.take(|payload| payload.starts_with(b"40"))?;
+        }
+        Ok(client)
+    }
+
+    /// Connects, up to the upgrade's answer.
+    pub(crate) fn upgrade(addr: SocketAddr, speech: Speech, user: &str) -> Result<Self> {
+        let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut client = Self {
+            stream,
+            read: Vec::new(),
+            speech,
+        };
+        let path = match speech {
+            Speech::Zocket => "/ws?",
+            Speech::SocketIo => "/socket.io/?EIO=4&transport=websocket&",
+        };
+        let request = format!(
+            "GET {path}user={user} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        );
+        client.send(request.as_bytes())?;
+        let deadline = Instant::now() + PATIENCE;
+        let end = loop {
+            if let Some(end) = memmem::find(&client.read, b"\r\n\r\n") {
+                break end + 4;
+            }
+            client.more(deadline)?;
+        };
+        if !client.read.starts_with(b"HTTP/1.1 101") {
+            let answer = String::from_utf8_lossy(&client.read[..end]).into_owned();
+            return Err(Error::Failed(format!(
+                "no upgrade: {}",
+                answer.lines().next().unwrap_or_default()
+            )));
+        }
+        client.read.drain(..end);
+        Ok(client)
+    }
+
+    pub(crate) fn send(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.stream.write_all(bytes)?)
+    }
+
+    /// Sends a call, and waits for its answer.
+    pub(crate) fn call(&mut self, frame: &[u8]) -> Result<()> {
+        self.send(frame)?;
+        let speech = self.speech;
+        self.take(|payload| wire::is_answer(speech, payload))
+    }
+
+    /// Reads until a message is what is waited for.
+    fn take(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            while let Some(frame) = wire::parse(&self.read).map_err(|error| Error::Failed(error.into()))? {
+                let payload = &self.read[frame.start..frame.end];
+                if frame.opcode == 8 || payload.starts_with(br#"{"type":"__rpc_err""#) {
+                    let said = String::from_utf8_lossy(payload).into_owned();
+                    return Err(Error::Failed(format!("the server refused: {said}")));
+                }
+                let found = wanted(payload);
+                let beat = self.speech == Speech::SocketIo && payload == b"2";
+                self.read.drain(..frame.end);
+                if beat {
+                    self.send(&wire::masked(1, b"3"))?;
+                }
+                if found {
+                    return Ok(());
+                }
+            }
+            self.more(deadline)?;
+        }
+    }
+
+    fn more(&mut self, deadline: Instant) -> Result<()> {
+        if Instant::now() > deadline || proc::interrupted() {
+            return Err(Error::Failed("the server does not answer".into()));
+        }
+        let mut buffer = [0; 16 << 10];
+        match self.stream.read(&mut buffer) {
+            Ok(0) => Err(Error::Failed("the server closed a connection".into())),
+            Ok(read) => {
+                self.read.extend_from_slice(&buffer[..read]);
+                Ok(())
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says goodbye as a browser does, and reads until the server has closed.
+    pub(crate) fn close(mut self) -> Result<()> {
+        self.send(&wire::masked(8, &1_000_u16.to_be_bytes()))?;
+        self.stream.shutdown(std::net::Shutdown::Write)?;
+        let mut rest = [0; 256];
+        while self.stream.read(&mut rest)? > 0 {}
+        Ok(())
+    }
+
+    /// For the engine: the socket, not blocking from now on, and what has been read of it.
+    pub(crate) fn into_parts(self) -> Result<(TcpStream, Vec<u8>)> {
+        self.stream.set_nonblocking(true)?;
+        Ok((self.stream, self.read))
+    }
+}

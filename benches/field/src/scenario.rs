@@ -1,0 +1,168 @@
+//! What is measured, by name.
+
+use crate::server::Peer;
+
+/// A scenario, with its figures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    /// `echo`, some of each connection in flight.
+    Requests {
+        connections: usize,
+        in_flight: usize,
+        text: usize,
+        workers: usize,
+    },
+    /// A room, and messages in flight over the whole of it.
+    Fanout {
+        members: usize,
+        in_flight: usize,
+        text: usize,
+        /// How many other rooms there are.
+        among: usize,
+        /// If a connection in no room is asked meanwhile.
+        probe: bool,
+    },
+    JoinLeave,
+    Memory,
+    Accept,
+    Storm,
+}
+
+/// A column of the table, or a point of a plot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Scenario {
+    /// What `--scenario` calls it; several columns may go by one name.
+    pub(crate) group: &'static str,
+    pub(crate) name: String,
+    pub(crate) shape: Shape,
+    pub(crate) peers: &'static [Peer],
+}
+
+const APPS: &[Peer] = &[
+    Peer::Zocket,
+    Peer::Tungstenite,
+    Peer::Axum,
+    Peer::Bun,
+    Peer::Socketioxide,
+    Peer::SocketIo,
+];
+const SERIES: &[Peer] = &[Peer::Zocket, Peer::Tungstenite, Peer::Bun];
+const PAIR: &[Peer] = &[Peer::Zocket, Peer::Tungstenite];
+const ACCEPT: &[Peer] = &[Peer::Zocket, Peer::Tungstenite, Peer::Upgrade];
+
+fn requests(connections: usize, in_flight: usize, text: usize) -> Shape {
+    Shape::Requests {
+        connections,
+        in_flight,
+        text,
+        workers: 1,
+    }
+}
+
+fn fanout(members: usize, in_flight: usize, text: usize) -> Shape {
+    Shape::Fanout {
+        members,
+        in_flight,
+        text,
+        among: 0,
+        probe: false,
+    }
+}
+
+/// Everything that can be measured, in the order of the report.
+pub(crate) fn all() -> Vec<Scenario> {
+    let mut all = Vec::new();
+    let mut add = |group: &'static str, name: &str, shape: Shape, peers: &'static [Peer]| {
+        all.push(Scenario {
+            group,
+            name: name.to_owned(),
+            shape,
+            peers,
+        });
+    };
+    add("request-16", "request-16", requests(64, 16, 32), APPS);
+    add("request-1", "request-1", requests(64, 1, 32), APPS);
+    add("fanout-100x20", "fanout-100x20", fanout(100, 20, 32), APPS);
+    add("fanout-100x1", "fanout-100x1", fanout(100, 1, 32), APPS);
+    add("fanout-1000x20", "fanout-1000x20", fanout(1_000, 20, 32), APPS);
+    let probed = Shape::Fanout {
+        members: 10_000,
+        in_flight: 20,
+        text: 32,
+        among: 0,
+        probe: true,
+    };
+    add("fanout-10000x20", "fanout-10000x20", probed, APPS);
+    add("fanout-16k", "fanout-16k", fanout(200, 4, 16_384), APPS);
+    for among in [10, 100_000] {
+        let shape = Shape::Fanout {
+            members: 10,
+            in_flight: 20,
+            text: 32,
+            among,
+            probe: false,
+        };
+        add("small-among-many", &format!("10-among-{among}"), shape, SERIES);
+    }
+    add("memory", "memory", Shape::Memory, APPS);
+    add("accept", "accept", Shape::Accept, ACCEPT);
+    add("join-leave", "join-leave", Shape::JoinLeave, SERIES);
+    add("storm", "storm", Shape::Storm, PAIR);
+    for workers in [1, 2] {
+        let shape = Shape::Requests {
+            connections: 64,
+            in_flight: 16,
+            text: 32,
+            workers,
+        };
+        add("two-cores", &format!("workers-{workers}"), shape, PAIR);
+    }
+    for members in [10, 100, 1_000, 10_000] {
+        add(
+            "scale-members",
+            &format!("members-{members}"),
+            fanout(members, 20, 32),
+            SERIES,
+        );
+    }
+    for connections in [1, 16, 64, 256, 1_024] {
+        add(
+            "scale-connections",
+            &format!("connections-{connections}"),
+            requests(connections, 16, 32),
+            SERIES,
+        );
+    }
+    for text in [32, 1_024, 4_096, 16_384, 65_536] {
+        add(
+            "scale-payload",
+            &format!("payload-{text}"),
+            fanout(100, 4, text),
+            SERIES,
+        );
+    }
+    for among in [10, 1_000, 10_000, 100_000] {
+        let shape = Shape::Fanout {
+            members: 10,
+            in_flight: 20,
+            text: 32,
+            among,
+            probe: false,
+        };
+        add("scale-rooms", &format!("rooms-{among}"), shape, SERIES);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::all;
+
+    #[test]
+    fn names_are_unique() {
+        let names: HashSet<_> = all().into_iter().map(|scenario| scenario.name).collect();
+        assert_eq!(names.len(), all().len());
+    }
+}

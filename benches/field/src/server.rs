@@ -1,0 +1,176 @@
+//! The servers that are compared, and a process of one of them.
+
+use std::{
+    env, fs, io,
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use crate::{Error, Result, proc, wire::Speech};
+
+/// One of those that are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Peer {
+    Zocket,
+    Tungstenite,
+    Axum,
+    Bun,
+    Socketioxide,
+    SocketIo,
+    Upgrade,
+}
+
+impl Peer {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Zocket,
+        Self::Tungstenite,
+        Self::Axum,
+        Self::Bun,
+        Self::Socketioxide,
+        Self::SocketIo,
+        Self::Upgrade,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Zocket => "zocket",
+            Self::Tungstenite => "tungstenite",
+            Self::Axum => "axum",
+            Self::Bun => "bun",
+            Self::Socketioxide => "socketioxide",
+            Self::SocketIo => "socket.io",
+            Self::Upgrade => "upgrade",
+        }
+    }
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|peer| peer.name() == name)
+    }
+
+    pub(crate) fn speech(self) -> Speech {
+        match self {
+            Self::Socketioxide | Self::SocketIo => Speech::SocketIo,
+            _ => Speech::Zocket,
+        }
+    }
+
+    /// What starts it, or what is missing.
+    fn command(self) -> Result<Command> {
+        let here = env::current_exe()?;
+        let built = |name: &str| -> Result<Command> {
+            let bins = here.parent().unwrap_or(Path::new("."));
+            let path = bins.join(name);
+            if path.exists() {
+                Ok(Command::new(path))
+            } else {
+                Err(Error::Missing(format!("{} is not built", path.display())))
+            }
+        };
+        match self {
+            Self::Zocket => built("examples/bench_server"),
+            Self::Tungstenite => built("peer_tungstenite"),
+            Self::Axum => built("peer_axum"),
+            Self::Socketioxide => built("peer_socketioxide"),
+            Self::Upgrade => built("peer_upgrade"),
+            Self::Bun => {
+                let mut command = Command::new(installed("node_modules/.bin/bun")?);
+                command.arg(folder().join("bun.js"));
+                Ok(command)
+            }
+            Self::SocketIo => {
+                installed("node_modules/socket.io")?;
+                let mut command = Command::new("node");
+                command.arg(folder().join("socketio.mjs"));
+                Ok(command)
+            }
+        }
+    }
+
+    /// If it can be started here; why not, otherwise.
+    pub(crate) fn available(self) -> Result<()> {
+        self.command().map(drop)
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("node")
+}
+
+fn installed(path: &str) -> Result<PathBuf> {
+    let path = folder().join(path);
+    match fs::canonicalize(&path) {
+        Ok(path) => Ok(path),
+        Err(_) => Err(Error::Missing(format!("{} is not installed", path.display()))),
+    }
+}
+
+/// Where and with how many workers a server runs.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) cores: Vec<usize>,
+    pub(crate) workers: usize,
+    /// Where the load runs.
+    pub(crate) load: Vec<usize>,
+}
+
+/// A server's process, killed when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Server {
+    child: Child,
+    pub(crate) peer: Peer,
+    pub(crate) addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts one, and waits until it listens.
+    pub(crate) fn start(peer: Peer, place: &Place) -> Result<Self> {
+        let addr = free_address()?;
+        let mut command = peer.command()?;
+        command
+            .env("ADDR", addr.to_string())
+            .env("TOKIO_WORKER_THREADS", place.workers.to_string())
+            .env("RUST_LOG", "warn")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::inherit());
+        // A child runs where its parent's thread did.
+        proc::pin(&place.cores)?;
+        let child = command.spawn();
+        proc::pin(&place.load)?;
+        let mut server = Self {
+            child: child?,
+            peer,
+            addr,
+        };
+        let deadline = Instant::now() + Duration::from_secs(15);
+        loop {
+            if TcpStream::connect_timeout(&addr, Duration::from_secs(1)).is_ok() {
+                return Ok(server);
+            }
+            if let Some(status) = server.child.try_wait()? {
+                return Err(Error::Failed(format!("{} ended at once: {status}", peer.name())));
+            }
+            if Instant::now() > deadline || proc::interrupted() {
+                return Err(Error::Failed(format!("{} does not listen", peer.name())));
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}

@@ -1,0 +1,123 @@
+//! Medians and quantiles.
+
+use std::time::Duration;
+
+const FINE: u32 = 6;
+const SUB: usize = 1 << FINE;
+
+/// Durations in nanoseconds, counted in buckets that are at most 1/64 wide.
+#[derive(Clone, Debug)]
+pub(crate) struct Histogram {
+    buckets: Vec<u64>,
+    count: u64,
+    max: u64,
+}
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self {
+            buckets: vec![0; SUB * (64 - FINE as usize + 1)],
+            count: 0,
+            max: 0,
+        }
+    }
+}
+
+impl Histogram {
+    pub(crate) fn record(&mut self, nanos: u64) {
+        self.buckets[bucket(nanos)] += 1;
+        self.count += 1;
+        self.max = self.max.max(nanos);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    pub(crate) fn max(&self) -> Duration {
+        Duration::from_nanos(self.max)
+    }
+
+    /// The value that a share of all (0.5, 0.99) does not exceed, to within 1/64.
+    pub(crate) fn quantile(&self, share: f64) -> Duration {
+        let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
+        let mut seen = 0;
+        for (index, count) in self.buckets.iter().enumerate() {
+            seen += count;
+            if seen >= rank {
+                return Duration::from_nanos(value(index).min(self.max));
+            }
+        }
+        self.max()
+    }
+}
+
+fn bucket(nanos: u64) -> usize {
+    let magnitude = 63_u32.saturating_sub(nanos.leading_zeros());
+    if magnitude < FINE {
+        return nanos as usize;
+    }
+    let shift = magnitude - FINE;
+    SUB * (shift as usize + 1) + ((nanos >> shift) as usize - SUB)
+}
+
+/// The largest value that a bucket holds.
+fn value(bucket: usize) -> u64 {
+    if bucket < SUB {
+        return bucket as u64;
+    }
+    let shift = bucket / SUB - 1;
+    let low = (SUB + bucket % SUB) as u64;
+    (low << shift) + ((1_u64 << shift) - 1)
+}
+
+/// Zero of nothing; of an even number the mean of the two in the middle.
+pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    match values.len() {
+        0 => 0.0,
+        odd if odd % 2 == 1 => values[half],
+        _ => f64::midpoint(values[half - 1], values[half]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Histogram, bucket, median, value};
+
+    #[test]
+    fn a_bucket_holds_what_is_counted_in_it_to_a_64th() {
+        for nanos in [0, 1, 63, 64, 65, 127, 128, 1_000, 123_456_789, u64::MAX / 2] {
+            let top = value(bucket(nanos));
+            assert!(top >= nanos && top - nanos <= nanos / 64, "{nanos}: {top}");
+        }
+    }
+
+    #[test]
+    fn quantiles_are_by_rank() {
+        let mut histogram = Histogram::default();
+        (1..=100).for_each(|value| histogram.record(value * 1_000));
+        let near = |share, expected: u128| {
+            let got = histogram.quantile(share).as_nanos();
+            assert!(got.abs_diff(expected) <= expected / 50, "{share}: {got}");
+        };
+        near(0.5, 50_000);
+        near(0.99, 99_000);
+        assert_eq!(histogram.max().as_nanos(), 100_000);
+        assert_eq!(histogram.quantile(1.0), histogram.max());
+    }
+
+    #[test]
+    fn an_empty_histogram_is_all_zero() {
+        assert!(Histogram::default().quantile(0.99).is_zero());
+    }
+
+    #[test]
+    fn the_median_does_not_mind_order() {
+        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+        assert_eq!(median([]), 0.0);
+    }
+}
