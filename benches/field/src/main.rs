@@ -1,10 +1,12 @@
 //! Measures Zocket and what its users would pick instead, side by side: see `README.md` here.
 
 mod args;
+mod connections;
 mod dial;
 mod engine;
 mod load;
 mod measure;
+mod probe;
 mod proc;
 mod run;
 mod scenario;

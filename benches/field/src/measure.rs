@@ -8,6 +8,7 @@ use std::{
 use crate::{
     Result,
     engine::{Engine, Load},
+    probe::Probe,
     proc::{self, Cpu},
     server::Server,
 };
@@ -89,7 +90,9 @@ pub(crate) fn run(
     server: &Server,
     window: Window,
     load: &mut impl Load,
+    probe: Option<&Probe>,
 ) -> Result<Measured> {
+    let counting = |on| probe.into_iter().for_each(|probe| probe.count(on));
     let tick = Duration::from_millis(5);
     engine.begin(load)?;
     let end = Instant::now() + window.warm;
@@ -97,6 +100,7 @@ pub(crate) fn run(
         engine.turn(tick, load)?;
     }
     load.reset();
+    counting(true);
     let watch = Stopwatch::start(server);
     let end = Instant::now() + window.window;
     while Instant::now() < end {
@@ -105,13 +109,14 @@ pub(crate) fn run(
     let times = watch.stop();
     let count = load.count();
     load.stop();
+    counting(false);
     let end = Instant::now() + window.grace;
     while load.missing() > 0 && Instant::now() < end {
         engine.turn(tick, load)?;
     }
     Ok(Measured {
         count,
-        cost: times.server.as_nanos() as f64 / count as f64,
+        cost: times.server.as_nanos() as f64 / count.max(1) as f64,
         undelivered: load.missing(),
         load: times.load,
         others: times.others,

@@ -1,17 +1,23 @@
 //! A scenario with one server: a fresh process, the connections, the load.
 
+use std::time::Duration;
+
 use crate::{
     Result,
     args::Args,
-    dial::Client,
+    connections::{self, call},
     engine::Engine,
     load::{Fanout, Kind, Requests},
     measure::{self, Measured},
+    probe::Probe,
     scenario::{Scenario, Shape},
     server::{Peer, Place, Server},
     stats::Histogram,
-    wire::{Stamp, Template},
+    wire::{STAMP, Template},
 };
+
+/// How long someone in no room waits while a large room is told something, in milliseconds.
+pub(crate) const ELSEWHERE: [&str; 3] = ["elsewhere p50", "elsewhere p99", "elsewhere max"];
 
 /// One run, whose process is gone when this returns.
 pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measured> {
@@ -27,15 +33,24 @@ pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measur
             text,
             ..
         } => requests(&server, Kind::Echo(text), connections, in_flight, args),
-        Shape::JoinLeave => requests(&server, Kind::JoinLeave, 64, 16, args),
+        Shape::JoinLeave => join_leave(&server, args),
         Shape::Fanout {
             members,
             in_flight,
             text,
             among,
-            ..
-        } => fanout(&server, (members, in_flight, text), among, args),
-        Shape::Memory | Shape::Accept | Shape::Storm => Err(crate::Error::Missing("not built yet".into())),
+            probe,
+        } => {
+            let probe = if probe {
+                Some(Probe::start(server.addr, peer.speech())?)
+            } else {
+                None
+            };
+            fanout(&server, (members, in_flight, text), among, probe, args)
+        }
+        Shape::Memory => connections::memory(&server, args.idle),
+        Shape::Accept => connections::accept(&server, args.window),
+        Shape::Storm => connections::storm(&server, args.members),
     }
 }
 
@@ -64,14 +79,24 @@ fn requests(
     let mut engine = Engine::new(speech)?;
     engine.connect(server.addr, connections, |_, _| Ok(()))?;
     let mut load = Requests::new(speech, kind, connections, in_flight);
-    let measured = measure::run(&mut engine, server, args.window, &mut load)?;
+    let measured = measure::run(&mut engine, server, args.window, &mut load, None)?;
     Ok(with_latency(measured, &load.latency))
+}
+
+/// Entering and leaving, beyond what any call costs.
+fn join_leave(server: &Server, args: &Args) -> Result<Measured> {
+    let echo = requests(server, Kind::Echo(STAMP), 64, 16, args)?;
+    let mut both = requests(server, Kind::JoinLeave, 64, 16, args)?;
+    both.more = vec![("ns of an echo", echo.cost), ("ns with it", both.cost)];
+    both.cost -= echo.cost;
+    Ok(both)
 }
 
 fn fanout(
     server: &Server,
     (members, in_flight, text): (usize, usize, usize),
     among: usize,
+    probe: Option<Probe>,
     args: &Args,
 ) -> Result<Measured> {
     let speech = server.peer.speech();
@@ -92,15 +117,18 @@ fn fanout(
         Ok(())
     })?;
     let mut load = Fanout::new(speech, "room", members, in_flight, text);
-    let mut measured = measure::run(&mut engine, server, args.window, &mut load)?;
+    let mut measured = measure::run(&mut engine, server, args.window, &mut load, probe.as_ref())?;
     measured.disorder = load.disorder;
+    if let Some(probe) = probe {
+        let seen = probe.end()?;
+        let millis = |duration: Duration| duration.as_secs_f64() * 1e3;
+        measured.more = vec![
+            (ELSEWHERE[0], millis(seen.quantile(0.5))),
+            (ELSEWHERE[1], millis(seen.quantile(0.99))),
+            (ELSEWHERE[2], millis(seen.max())),
+        ];
+    }
     Ok(with_latency(measured, &load.latency))
-}
-
-fn call(client: &mut Client, template: &Template) -> Result<()> {
-    let mut frame = Vec::new();
-    template.write(&mut frame, 0, Stamp::default());
-    client.call(&frame)
 }
 
 fn with_latency(mut measured: Measured, latency: &Histogram) -> Measured {
