@@ -20,6 +20,7 @@ benches/field/run [options]
   --cores A,B        the server's processor and the load's (0,1)
   --write            writes RESULTS.md and the plots, which otherwise only the whole table does
   --list             names the scenarios
+  --available        measures nothing; fails if one of the servers is not here
 ";
 
 #[derive(Clone, Debug)]
@@ -34,6 +35,7 @@ pub(crate) struct Args {
     pub(crate) cores: [usize; 2],
     pub(crate) write: bool,
     pub(crate) list: bool,
+    pub(crate) available: bool,
     pub(crate) help: bool,
     pub(crate) line: String,
 }
@@ -58,6 +60,7 @@ impl Args {
             cores: [0, 1],
             write: false,
             list: false,
+            available: false,
             help: false,
             line: shown.join(" "),
         };
@@ -88,6 +91,7 @@ impl Args {
                 Long("cores") => args.cores = cores(&parser.value()?.string()?)?,
                 Long("write") => args.write = true,
                 Long("list") => args.list = true,
+                Long("available") => args.available = true,
                 Long("help") | Short('h') => args.help = true,
                 other => return Err(other.unexpected().into()),
             }

@@ -1,6 +1,7 @@
 //! Measures Zocket and what its users would pick instead, side by side: see `README.md` here.
 
 mod args;
+mod chart;
 mod connections;
 mod dial;
 mod engine;
@@ -8,18 +9,22 @@ mod load;
 mod measure;
 mod probe;
 mod proc;
+mod report;
 mod run;
 mod scenario;
 mod server;
 mod stats;
+mod summary;
+mod targets;
 mod wire;
 
-use std::{env, fmt, io, io::Write, process::ExitCode};
+use std::{env, fmt, fs, io, io::Write, path::Path, process::ExitCode};
 
 use args::Args;
 use measure::Measured;
-use scenario::Scenario;
+use scenario::{Scenario, Shape};
 use server::Peer;
+use summary::Summary;
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
 
@@ -99,12 +104,19 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     proc::watch_signals()?;
     proc::raise_descriptors();
     let mut peers = Vec::new();
+    let mut missing = Vec::new();
     for peer in &args.only {
         match peer.available() {
             Ok(()) => peers.push(*peer),
-            Err(error) if args.check => return Err(error),
-            Err(error) => say(&format!("{} is left out: {error}", peer.name())),
+            Err(error) if args.check || args.available => return Err(error),
+            Err(_) => {
+                say(&format!("{} is left out: it is not installed", peer.name()));
+                missing.push(format!("{}, which is not installed", peer.name()));
+            }
         }
+    }
+    if args.available {
+        return Ok(ExitCode::SUCCESS);
     }
     let mut all = Vec::new();
     for scenario in scenario::all()
@@ -117,6 +129,18 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
             .filter(|peer| scenario.peers.contains(peer))
             .collect();
         all.extend(compare(&scenario, &entrants, args)?);
+    }
+    let summaries: Vec<_> = all.iter().map(Summary::of).collect();
+    if args.write {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+        fs::write(
+            folder.join("RESULTS.md"),
+            report::report(&summaries, &missing, args),
+        )?;
+        fs::write(folder.join("field.svg"), chart::field(&summaries))?;
+        fs::write(folder.join("scaling.svg"), chart::scaling(&summaries))?;
+    } else if !args.check {
+        say(&report::report(&summaries, &missing, args));
     }
     let bad = all.iter().any(|series| {
         series.failure.is_some() || series.rounds.iter().any(|run| run.undelivered + run.disorder > 0)
@@ -168,7 +192,7 @@ fn compare(scenario: &Scenario, peers: &[Peer], args: &Args) -> Result<Vec<Serie
 }
 
 /// How much of a processor others may take.
-const OTHERS: f64 = 0.04;
+pub(crate) const OTHERS: f64 = 0.04;
 /// How often a run that was disturbed is repeated.
 const REPEATS: usize = 3;
 
@@ -190,10 +214,15 @@ fn undisturbed(series: &mut Series, args: &Args) -> Result<Measured> {
 
 fn line(series: &Series, run: &Measured) -> String {
     let mut line = format!(
-        "{:16} {:14} {:8.0} ns each  p50 {:8.1} µs  p99 {:8.1} µs  {:9} counted  load {:3.0} %  others {:3.0} %",
+        "{:16} {:14} {:8.0} {} each  p50 {:8.1} µs  p99 {:8.1} µs  {:9} counted  load {:3.0} %  others {:3.0} %",
         series.scenario.name,
         series.peer.name(),
         run.cost,
+        if series.scenario.shape == Shape::Memory {
+            "B"
+        } else {
+            "ns"
+        },
         run.p50,
         run.p99,
         run.count,

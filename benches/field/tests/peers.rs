@@ -1,0 +1,85 @@
+//! That each server still does what is measured: everything is answered, everything is delivered, in order.
+
+use std::process::Command;
+
+/// A short measurement of one server; what it has shown, if anything went wrong.
+fn check(peer: &str, scenarios: &str) {
+    let output = Command::new(env!("CARGO_BIN_EXE_field"))
+        .args([
+            "--check",
+            "--quick",
+            "--window",
+            "0.2",
+            "--only",
+            peer,
+            "--scenario",
+            scenarios,
+        ])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{peer}:\n{said}");
+    for scenario in scenarios.split(',') {
+        assert!(said.contains(scenario), "{peer} was not measured:\n{said}");
+    }
+}
+
+/// If a server that this package does not build is here.
+fn is_here(peer: &str) -> bool {
+    let output = Command::new(env!("CARGO_BIN_EXE_field"))
+        .args(["--only", peer, "--available"])
+        .output()
+        .unwrap();
+    output.status.success()
+}
+
+const BOTH: &str = "request-16,fanout-100x20";
+
+#[test]
+fn tungstenite_answers_and_delivers_in_order() {
+    check("tungstenite", BOTH);
+}
+
+#[test]
+fn axum_answers_and_delivers_in_order() {
+    check("axum", BOTH);
+}
+
+// It runs handlers side by side, so what one socket says is delivered in any order.
+#[test]
+fn socketioxide_answers_and_delivers_one_at_a_time() {
+    check("socketioxide", "request-16,fanout-100x1");
+}
+
+#[test]
+fn a_bare_upgrade_is_accepted() {
+    check("upgrade", "accept");
+}
+
+#[test]
+fn rooms_are_entered_and_left() {
+    check("tungstenite", "join-leave");
+}
+
+#[test]
+fn those_that_are_installed_answer_and_deliver_in_order() {
+    for peer in ["zocket", "bun", "socket.io"] {
+        if is_here(peer) {
+            check(peer, BOTH);
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_the_arguments_is_said() {
+    let output = Command::new(env!("CARGO_BIN_EXE_field"))
+        .args(["--only", "nginx"])
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        said.contains("no server \"nginx\"; there are zocket, tungstenite"),
+        "{said}"
+    );
+}
