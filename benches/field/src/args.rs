@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, ffi::OsString, time::Duration};
 
-use crate::{Error, Result, measure::Window, scenario, server::Peer};
+use crate::{Error, Result, measure::Window, proc, scenario, server::Peer};
 
 pub(crate) const HELP: &str = "\
 Zocket beside what its users would pick instead: processor time, latency, memory.
@@ -17,7 +17,7 @@ benches/field/run [options]
   --check            fails if anything is undelivered or out of order, and if a server is missing
   --members N        members of the storm's room (19000)
   --idle N           the most idle connections of `memory` (10000)
-  --cores A,B        the server's processor and the load's (0,1)
+  --cores A,B        the server's processor and the load's (the first two)
   --write            writes RESULTS.md and the plots, which otherwise only the whole table does
   --list             names the scenarios
   --available        measures nothing; fails if one of the servers is not here
@@ -57,7 +57,7 @@ impl Args {
             check: false,
             members: 19_000,
             idle: 10_000,
-            cores: [0, 1],
+            cores: proc::two_cores(),
             write: false,
             list: false,
             available: false,

@@ -9,7 +9,7 @@ use std::{
 
 use rustix::{
     process::{Resource, Rlimit, getrlimit, setrlimit},
-    thread::{CpuSet, sched_setaffinity},
+    thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
 /// The clock of `/proc/stat`.
@@ -105,6 +105,14 @@ pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// The first two processors that this process may run on; the same one twice if there is but one.
+pub(crate) fn two_cores() -> [usize; 2] {
+    let allowed = sched_getaffinity(None).unwrap_or_default();
+    let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
+    let first = cores.next().unwrap_or(0);
+    [first, cores.next().unwrap_or(first)]
 }
 
 /// As many descriptors as this process may have; what it starts inherits that.

@@ -16,7 +16,7 @@ fn check(peer: &str, scenarios: &str) {
             scenarios,
         ])
         .output()
-        .unwrap();
+        .expect("the program was built");
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{peer}:\n{said}");
     for scenario in scenarios.split(',') {
@@ -29,7 +29,7 @@ fn is_here(peer: &str) -> bool {
     let output = Command::new(env!("CARGO_BIN_EXE_field"))
         .args(["--only", peer, "--available"])
         .output()
-        .unwrap();
+        .expect("the program was built");
     output.status.success()
 }
 
