@@ -13,11 +13,15 @@ use crate::{
     server::Server,
 };
 
+/// The longest that is waited for what is late.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// How long is measured.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) warm: Duration,
     pub(crate) window: Duration,
+    /// How long nothing may arrive, before what is missing counts as lost.
     pub(crate) grace: Duration,
 }
 
@@ -110,9 +114,14 @@ pub(crate) fn run(
     let count = load.count();
     load.stop();
     counting(false);
-    let end = Instant::now() + window.grace;
-    while load.missing() > 0 && Instant::now() < end {
+    // What is late is no loss: as long as something arrives there is something to wait for.
+    let end = Instant::now() + PATIENCE;
+    let mut quiet = (load.missing(), Instant::now() + window.grace);
+    while load.missing() > 0 && Instant::now() < end.min(quiet.1) {
         engine.turn(tick, load)?;
+        if load.missing() < quiet.0 {
+            quiet = (load.missing(), Instant::now() + window.grace);
+        }
     }
     Ok(Measured {
         count,

@@ -25,7 +25,10 @@ const EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
 struct Flags {
+    /// What is under way from now on counts.
     counting: AtomicBool,
+    /// What is sent from now on counts no more.
+    counted: AtomicBool,
     ended: AtomicBool,
 }
 
@@ -48,9 +51,14 @@ impl Probe {
         })
     }
 
-    /// If what it sees counts.
+    /// Begins to count, or ends that; each once.
     pub(crate) fn count(&self, counting: bool) {
-        self.flags.counting.store(counting, Ordering::Relaxed);
+        let flag = if counting {
+            &self.flags.counting
+        } else {
+            &self.flags.counted
+        };
+        flag.store(true, Ordering::Relaxed);
     }
 
     /// What has been seen while it counted.
@@ -82,12 +90,12 @@ fn ask(mut client: Client, speech: Speech, flags: &Flags) -> Result<Histogram> {
         frame.clear();
         id += 1;
         echo.write(&mut frame, id, Stamp::default());
-        let counting = flags.counting.load(Ordering::Relaxed);
+        let counted = flags.counted.load(Ordering::Relaxed);
         let start = Instant::now();
         client.call(&frame)?;
         let took = start.elapsed();
-        // One that began before counting ended counts to its end.
-        if counting {
+        // One that was under way at any time while it counted: a long one may begin before and end after.
+        if !counted && flags.counting.load(Ordering::Relaxed) {
             seen.record(took.as_nanos() as u64);
         }
         thread::sleep(EVERY.saturating_sub(took));
