@@ -7,7 +7,7 @@ use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::{Code, Error};
+use crate::{Code, Error, FrameHeader};
 
 /// A message that the server sends of its own accord. Its name is part of the contract.
 ///
@@ -36,11 +36,14 @@ pub trait Outgoing: Serialize + JsonSchema {
     const TYPE: &'static str;
 }
 
-/// An outgoing message in the bytes that every receiver gets. Cheap to clone: receivers share them.
+/// An outgoing message in the bytes that every receiver gets, a whole WebSocket frame: what a server sends is not masked,
+/// and so the same for all. Cheap to clone: receivers share them.
 #[derive(Clone)]
 pub struct Event {
     event_type: &'static str,
-    frame: Bytes,
+    wire: Bytes,
+    /// Where the payload begins in it.
+    header: usize,
 }
 
 impl Event {
@@ -55,14 +58,23 @@ impl Event {
             r#type: &'static str,
             payload: &'a O,
         }
-        let frame = serde_json::to_vec(&Frame {
-            r#type: O::TYPE,
-            payload: message,
-        })
+        // The header comes in front when the length is known.
+        let mut wire = vec![0; FrameHeader::MAX];
+        serde_json::to_writer(
+            &mut wire,
+            &Frame {
+                r#type: O::TYPE,
+                payload: message,
+            },
+        )
         .map_err(|error| Error::internal(format!("event `{}` can't be encoded: {error}", O::TYPE)))?;
+        let header = FrameHeader::text(wire.len() - FrameHeader::MAX);
+        let begin = FrameHeader::MAX - header.len();
+        wire[begin..FrameHeader::MAX].copy_from_slice(&header);
         Ok(Self {
             event_type: O::TYPE,
-            frame: frame.into(),
+            wire: Bytes::from(wire).slice(begin..),
+            header: header.len(),
         })
     }
 
@@ -72,29 +84,35 @@ impl Event {
         self.event_type
     }
 
-    /// The whole frame, UTF-8.
+    /// The message as clients get it, UTF-8: the frame's payload.
     #[must_use]
-    pub fn frame(&self) -> &Bytes {
-        &self.frame
+    pub fn frame(&self) -> &[u8] {
+        &self.wire[self.header..]
+    }
+
+    /// The whole WebSocket frame, header and payload, as it is written to a socket.
+    #[must_use]
+    pub fn wire(&self) -> &Bytes {
+        &self.wire
     }
 
     /// What this event counts for in a queue that is bounded in bytes.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.frame.len() + 64
+        self.frame().len() + 64
     }
 }
 
 /// The event's name and its frame as text.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Event({})", String::from_utf8_lossy(&self.frame))
+        write!(f, "Event({})", String::from_utf8_lossy(self.frame()))
     }
 }
 
 impl PartialEq for Event {
     fn eq(&self, other: &Self) -> bool {
-        self.frame == other.frame
+        self.wire == other.wire
     }
 }
 
@@ -147,8 +165,8 @@ impl Declared {
             return Err(Error::internal(detail));
         }
         let event = Event::json(message)?;
-        if event.frame.len() > limit {
-            let size = event.frame.len();
+        if event.frame().len() > limit {
+            let size = event.frame().len();
             let message = format!(
                 "event `{}` has {size} bytes, more than the {limit} of Limits::message",
                 O::TYPE

@@ -86,6 +86,7 @@ mod effect;
 mod emitter;
 mod error;
 mod event;
+mod frame_header;
 mod handler;
 mod limits;
 mod message;
@@ -111,6 +112,7 @@ pub use self::{
     error::{Code, Error, Issue, Segment},
     event::{Declared, Event, Outgoing},
     fanout::FanoutLayer,
+    frame_header::FrameHeader,
     handler::{Handler, HandlerFuture, HandlerService, handler_fn},
     http::HttpLayer,
     hub::{Hub, LocalHub, Mailbox},

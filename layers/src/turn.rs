@@ -33,6 +33,16 @@ impl Turn {
         })))
     }
 
+    /// Makes it the turn of another message, if nobody has a clone of it any more. Returns whether it is.
+    #[must_use]
+    pub fn renew(&mut self) -> bool {
+        let Some(held) = self.0.as_mut().and_then(Arc::get_mut) else {
+            return false;
+        };
+        *held.given_up.get_mut() = false;
+        true
+    }
+
     /// Lets the next message begin.
     pub fn give_up(&self) {
         if let Some(held) = &self.0

@@ -290,6 +290,60 @@ fn a_backlog_without_bounds_does_not_wrap_around() {
 }
 
 #[tokio::test]
+async fn who_reads_the_same_shares_the_bytes_and_who_reads_on_gets_the_rest() {
+    let hub = LocalHub::new();
+    let clients = [connect(&hub), connect(&hub), connect(&hub)];
+    for (client, _) in &clients {
+        join(&hub, *client, "a");
+    }
+    let wires = |(_, mailbox): &(ClientId, Arc<Mailbox>)| {
+        let (mut wires, mut weights) = (Vec::new(), 0);
+        mailbox.pull_wire(&mut |wire, weight| {
+            wires.push(wire);
+            weights += weight;
+        });
+        (wires, weights)
+    };
+    let [ann, bob, cy] = &clients;
+    for number in 0..3 {
+        hub.perform(None, emit(number, Target::rooms(["a"]))).unwrap();
+    }
+    let weight = Event::json(&Said(0)).unwrap().weight();
+    let (ann_read, bob_read) = (wires(ann), wires(bob));
+    assert_eq!((ann_read.0.len(), ann_read.1), (1, 3 * weight));
+    assert_eq!(ann_read.0[0].as_ptr(), bob_read.0[0].as_ptr());
+
+    for number in 3..5 {
+        hub.perform(None, emit(number, Target::rooms(["a"]))).unwrap();
+    }
+    let (cy_read, weights) = wires(cy);
+    assert_eq!(cy_read[0].as_ptr(), ann_read.0[0].as_ptr());
+    assert_eq!((cy_read.len(), weights), (2, 5 * weight));
+    assert_eq!(cy_read[1].as_ptr(), wires(ann).0[0].as_ptr());
+    assert_eq!(wires(cy), (vec![], 0));
+}
+
+#[tokio::test]
+async fn what_not_everyone_takes_stands_between_what_is_shared() {
+    let hub = LocalHub::new();
+    let (ann, ann_mailbox) = connect(&hub);
+    let (bob, bob_mailbox) = connect(&hub);
+    for client in [ann, bob] {
+        join(&hub, client, "a");
+    }
+    for number in 0..2 {
+        hub.perform(None, emit(number, Target::rooms(["a"]))).unwrap();
+    }
+    hub.perform(None, emit(2, Target::rooms(["a"]).except([ann])))
+        .unwrap();
+    for number in 3..5 {
+        hub.perform(None, emit(number, Target::rooms(["a"]))).unwrap();
+    }
+    assert_eq!(pull(&ann_mailbox), [0, 1, 3, 4]);
+    assert_eq!(pull(&bob_mailbox), [0, 1, 2, 3, 4]);
+}
+
+#[tokio::test]
 async fn ten_thousand_members_all_get_all_in_order() {
     let hub = LocalHub::new();
     let flusher = tokio::spawn(hub.background().unwrap());

@@ -62,11 +62,13 @@ impl Flusher {
                 if let Some(turn) = turn {
                     queue.take(turn, backlog);
                     yield_now().await;
-                } else if let Either::Right(_) =
-                    select(pin!(queue.scheduled.notified()), ended.as_mut()).await
-                {
+                    continue;
+                }
+                if let Either::Right(_) = select(pin!(queue.scheduled.notified()), ended.as_mut()).await {
                     break;
                 }
+                // Who has read a message by now may send to the same room: then it goes out together.
+                yield_now().await;
             }
         }
     }

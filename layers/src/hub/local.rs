@@ -123,8 +123,8 @@ impl LocalHub {
             },
         }
         // The sender's own connection reads it before the answer, even if the flusher is not so far yet.
-        if let Some(mailbox) = from.and_then(|from| self.mailbox(from)) {
-            mailbox.notify();
+        if let Some(mailbox) = from.and_then(|from| self.clients.get(from)) {
+            mailbox.mark();
         }
         Ok(())
     }

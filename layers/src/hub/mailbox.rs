@@ -10,6 +10,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
+use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use indexmap::IndexMap;
 use parking_lot::Mutex;
@@ -29,6 +30,8 @@ pub struct Mailbox {
     max_rooms: usize,
     max_direct: usize,
     notified: AtomicBool,
+    /// There is something to pull, which the reader is told of later, by whoever tells the rest of the room.
+    marked: AtomicBool,
     reader: Arc<AtomicWaker>,
     inbox: Mutex<Inbox>,
 }
@@ -80,6 +83,7 @@ impl Mailbox {
             max_rooms: limits.rooms,
             max_direct: limits.outbound,
             notified: AtomicBool::new(false),
+            marked: AtomicBool::new(false),
             reader: Arc::default(),
             inbox: Mutex::default(),
         }
@@ -100,21 +104,45 @@ impl Mailbox {
     /// Ready when there may be something to pull. Whoever polls last is woken.
     pub fn poll_notified(&self, cx: &mut Task<'_>) -> Poll<()> {
         self.reader.register(cx.waker());
-        if self.notified.load(Ordering::Acquire) {
+        if self.is_notified() {
             Poll::Ready(())
         } else {
             Poll::Pending
         }
     }
 
+    /// Whether the reader was told that there may be something to pull.
+    #[must_use]
+    pub fn is_notified(&self) -> bool {
+        self.notified.load(Ordering::Acquire)
+    }
+
+    /// Whether there may be something to pull that the client is to have before an answer: what the reader was told
+    /// of, or what the client itself has sent to rooms that it is in.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.is_notified() || self.marked.load(Ordering::Acquire)
+    }
+
     /// Appends to `events` all that there is to read, in order.
     ///
     /// What a client performed before something that is pulled now is pulled now too, or was before.
     pub fn pull(&self, events: &mut Vec<Event>) -> Delivery {
+        self.read(|inbox, clock| inbox.pull(self.client, clock, events))
+    }
+
+    /// [`pull`](Self::pull) as it is written to a socket: whole WebSocket frames, one or several in each piece, which
+    /// other receivers share. `take` gets each with what it weighs; it is called under the mailbox's lock.
+    pub fn pull_wire(&self, take: &mut dyn FnMut(Bytes, usize)) -> Delivery {
+        self.read(|inbox, clock| inbox.pull_wire(self.client, clock, take))
+    }
+
+    fn read(&self, pull: impl FnOnce(&mut Inbox, &Clock)) -> Delivery {
         // Swapped, not stored: what was appended by whoever found it notified is seen below.
         self.notified.swap(false, Ordering::SeqCst);
+        self.marked.store(false, Ordering::Relaxed);
         let mut inbox = self.inbox.lock();
-        inbox.pull(self.client, &self.clock, events);
+        pull(&mut inbox, &self.clock);
         if inbox.overflowed {
             return Delivery::Overflowed;
         }
@@ -132,6 +160,12 @@ impl Mailbox {
         if !self.notified.swap(true, Ordering::SeqCst) {
             self.reader.wake();
         }
+    }
+
+    /// Says that the client itself has sent something that it is to get, too. The reader looks before it answers the
+    /// client; it is not woken for it, so that what the whole room is told goes out together.
+    pub(super) fn mark(&self) {
+        self.marked.store(true, Ordering::Release);
     }
 
     /// Says that nothing will be pulled any more: nothing is kept for this client from here on, and nobody waits
@@ -319,6 +353,40 @@ impl Inbox {
         self.direct.make_contiguous().sort_by_key(|entry| entry.number);
     }
 
+    /// Hands on what a single room has sent, without a look at the order among rooms; all else in order.
+    fn pull_wire(&mut self, client: ClientId, clock: &Clock, take: &mut dyn FnMut(Bytes, usize)) {
+        let until = clock.now();
+        let Self {
+            direct,
+            everyone,
+            rooms,
+            seen,
+            pulled,
+            ..
+        } = self;
+        let mut unread = None;
+        let mut sources = usize::from(!direct.is_empty()) + usize::from(!seen.is_empty());
+        let subscriptions = everyone.iter().chain(rooms.values()).enumerate();
+        for (index, _) in subscriptions.filter(|(_, source)| source.place.get_until(until).is_some()) {
+            sources += 1;
+            unread = Some(index);
+        }
+        if let (1, Some(index)) = (sources, unread)
+            && let Some(source) = everyone.iter_mut().chain(rooms.values_mut()).nth(index)
+            && source.read_wire(until, take)
+        {
+            *pulled = until;
+        } else if sources > 0 {
+            let mut events = Vec::new();
+            self.pull(client, clock, &mut events);
+            for event in events {
+                take(event.wire().clone(), event.weight());
+            }
+        } else {
+            *pulled = until;
+        }
+    }
+
     fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
         let Self {
             direct,
@@ -377,17 +445,47 @@ impl Subscription {
         mem::take(&mut self.place)
     }
 
+    /// Reads on, up to and with the entry of this number. Returns whether that was all: an entry that not everyone
+    /// takes is left, with what comes after it.
+    fn read_wire(&mut self, until: u64, take: &mut dyn FnMut(Bytes, usize)) -> bool {
+        let mut weight = 0;
+        let mut was_all = true;
+        while let Some((entry, next)) = self.place.get_until(until) {
+            if entry.group.is_some() || entry.except.is_some() {
+                was_all = false;
+                break;
+            }
+            let (wire, weighs, next) = match self.place.run_until(until) {
+                Some(run) => (run.wire.clone(), run.weight, run.next.clone()),
+                None => (
+                    entry.event.wire().clone(),
+                    entry.event.weight() as u64,
+                    next.clone(),
+                ),
+            };
+            take(wire, weighs as usize);
+            weight += weighs;
+            self.place = next;
+        }
+        self.advance(weight);
+        was_all
+    }
+
+    fn advance(&self, weight: u64) {
+        if weight > 0 {
+            self.read.fetch_add(weight, Ordering::Relaxed);
+        }
+    }
+
     /// Reads on, up to and with the entry of this number.
     fn read_until(&mut self, until: u64, mut read: impl FnMut(Entry)) {
         let mut weight = 0;
-        while let Some((entry, next)) = self.place.get().filter(|(entry, _)| entry.number <= until) {
+        while let Some((entry, next)) = self.place.get_until(until) {
             weight += entry.event.weight() as u64;
             read(entry.clone());
             let next = next.clone();
             self.place = next;
         }
-        if weight > 0 {
-            self.read.fetch_add(weight, Ordering::Relaxed);
-        }
+        self.advance(weight);
     }
 }

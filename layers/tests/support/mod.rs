@@ -14,16 +14,36 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
+#[allow(dead_code, reason = "not every test file looks at events")]
 pub(crate) fn number(event: &Event) -> u64 {
-    let frame: serde_json::Value = serde_json::from_slice(event.frame()).unwrap();
-    frame["payload"].as_u64().unwrap()
+    number_of(event.frame())
 }
 
-/// What there is to read now.
+fn number_of(message: &[u8]) -> u64 {
+    let message: serde_json::Value = serde_json::from_slice(message).unwrap();
+    message["payload"].as_u64().unwrap()
+}
+
+/// What there is to read now, as it is written to a socket.
 pub(crate) fn pull(mailbox: &Mailbox) -> Vec<u64> {
-    let mut events = Vec::new();
-    mailbox.pull(&mut events);
-    events.iter().map(number).collect()
+    let mut numbers = Vec::new();
+    mailbox.pull_wire(&mut |wire, _| numbers.extend(messages(&wire).map(number_of)));
+    numbers
+}
+
+/// The payloads of the WebSocket frames that stand one after the other.
+fn messages(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, header) = match *wire {
+            [] => return None,
+            [0x81, 126, high, low, ..] => (u16::from_be_bytes([high, low]).into(), 4),
+            [0x81, length @ 0..126, ..] => (usize::from(length), 2),
+            _ => panic!("no small text frame: {wire:?}"),
+        };
+        let (frame, rest) = wire.split_at(header + length);
+        wire = rest;
+        Some(&frame[header..])
+    })
 }
 
 /// Waits for a notification.
