@@ -14,6 +14,7 @@ use tower::{BoxError, Service};
 use zocket_layers::{Close, Error, Frame, Limits, hub::Delivery};
 
 use super::{
+    departure::Departure,
     heartbeat::{Beat, Heartbeat},
     session::{Begun, Session},
     socket::{Broken, Received, Socket},
@@ -66,10 +67,15 @@ where
         }
     }
 
-    /// Drives the connection to its end, and the handlers that are still running to theirs; then comes `departure`,
+    /// Drives the connection to its end, and the handlers that are still running to theirs; then comes the departure,
     /// which does not wait for a peer that takes its time to say goodbye.
-    pub(super) async fn run(mut self, departure: impl Future<Output = ()>) {
+    pub(super) async fn run<C: Send + Sync + 'static>(mut self: Box<Self>, departure: Departure<C>) {
         let end = poll_fn(|cx| self.poll(cx)).await;
+        // Boxed: an idle connection need not carry what happens at its end.
+        Box::pin(self.end(end, departure)).await;
+    }
+
+    async fn end<C: Send + Sync + 'static>(self, end: End, departure: Departure<C>) {
         self.session.hang_up();
         let Self {
             mut socket,
@@ -96,7 +102,7 @@ where
                 session.forget();
             }
             session.finish().await;
-            departure.await;
+            departure.depart().await;
         };
         join(goodbye, finish).await;
     }
@@ -106,27 +112,26 @@ where
         if let Poll::Ready(Err(_)) = self.socket.poll_write(cx) {
             return Poll::Ready(End::Gone);
         }
+        self.session.listen(cx);
+        let mut turn = Turn {
+            messages: 0,
+            may_read: true,
+        };
         loop {
             let Self { socket, session, .. } = self;
-            match session.poll_outgoing(cx, |frame| socket.send(frame)) {
-                Delivery::Open => {}
-                Delivery::Close(close) => return Poll::Ready(End::ByUs(close)),
-                Delivery::Overflowed => return Poll::Ready(End::ByUs(SLOW_READER)),
+            if let Some(end) = End::of(session.poll_outgoing(cx, socket.outbound())) {
+                return Poll::Ready(end);
             }
             if let Err(end) = self.poll_opening(cx) {
                 let Self { socket, session, .. } = self;
                 // What on_open sent before it failed goes out first; what was read meanwhile is not handled.
-                session.poll_outgoing(cx, |frame| socket.send(frame));
+                session.poll_outgoing(cx, socket.outbound());
                 session.forget();
                 return Poll::Ready(end);
             }
-            let Self { socket, session, .. } = self;
-            // The answers to what is begun have to be written first: begun as fast as it is read, one packet of
-            // small calls would be answered into memory, and its sender taken for a slow reader.
-            let room = self.limits.outbound.max(self.limits.message) / 2;
-            let hold = socket.weight() > room;
+            let hold = self.is_on_hold();
             let begun = if self.opening.is_none() {
-                session.poll_begin(cx, hold, |frame| socket.send(frame))
+                self.session.poll_begin(cx, hold, self.socket.outbound())
             } else {
                 Begun::default()
             };
@@ -135,14 +140,18 @@ where
                 self.heartbeat.waits(false);
             }
             self.heartbeat.waits(begun.waits);
-
-            let read = match self.poll_read(cx) {
+            if let Some(end) = End::of(begun.delivery) {
+                return Poll::Ready(end);
+            }
+            turn.messages += usize::from(begun.any);
+            let read = match self.poll_read(cx, &mut turn) {
                 Ok(read) => read,
                 Err(end) => return Poll::Ready(end),
             };
+            let is_over = turn.messages >= MESSAGES_A_TURN;
             // Something was begun, or can be: it may have something to say already, which then goes out with the
             // rest.
-            if read || begun.any {
+            if (read || begun.any) && !is_over {
                 continue;
             }
             match self.socket.poll_write(cx) {
@@ -155,13 +164,18 @@ where
                 }
                 _ => {}
             }
-            if hold && self.socket.weight() <= room {
+            if is_over {
+                // Others have a turn, too.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            if hold && !self.is_on_hold() {
                 continue;
             }
             match self.heartbeat.poll(cx) {
                 Poll::Pending => {
-                    self.socket.tell();
-                    self.session.tell();
+                    self.socket.rest();
+                    self.session.rest();
                     return Poll::Pending;
                 }
                 Poll::Ready(Beat::Ask) => self.socket.ping(),
@@ -173,6 +187,12 @@ where
                 }
             }
         }
+    }
+
+    /// Whether the answers to what is begun have to be written before more is: begun as fast as it is read, one packet
+    /// of small calls would be answered into memory, and its sender taken for a slow reader.
+    fn is_on_hold(&self) -> bool {
+        self.socket.weight() > self.limits.outbound.max(self.limits.message) / 2
     }
 
     /// Runs `on_open` on.
@@ -196,19 +216,29 @@ where
         }
     }
 
-    /// Reads what is there, as far as the queue has room. Returns whether there was a message.
-    fn poll_read(&mut self, cx: &mut Task<'_>) -> Result<bool, End> {
-        let mut read = false;
-        while self.session.has_room() {
+    /// Reads what is there, as far as the queue has room, and begins what can be begun. Returns whether there was a
+    /// message.
+    fn poll_read(&mut self, cx: &mut Task<'_>, turn: &mut Turn) -> Result<bool, End> {
+        let (mut heard, mut read) = (false, false);
+        while turn.may_read && turn.messages < MESSAGES_A_TURN {
+            if !self.session.has_room() {
+                // Nobody listens: the peer's silence says nothing.
+                heard = true;
+                break;
+            }
             let Poll::Ready(received) = self.socket.poll_read(cx) else {
-                return Ok(read);
+                turn.may_read = false;
+                break;
             };
-            self.heartbeat.hear();
+            heard = true;
             match received {
                 Ok(Received::Data(bytes)) => {
-                    if let Some(frame) = self.session.push(bytes) {
-                        self.socket.send(frame);
+                    let may_begin = self.opening.is_none() && !self.is_on_hold();
+                    let begun = self.session.receive(bytes, may_begin, cx, self.socket.outbound());
+                    if let Some(end) = End::of(begun.delivery) {
+                        return Err(end);
                     }
+                    turn.messages += usize::from(begun.any);
                     read = true;
                 }
                 Ok(Received::Control) => {}
@@ -217,10 +247,33 @@ where
                 Err(Broken::Violation(close)) => return Err(End::ByUs(close)),
             }
         }
-        // Nobody listens: the peer's silence says nothing.
-        self.heartbeat.hear();
+        if heard {
+            self.heartbeat.hear();
+        }
         Ok(read)
     }
+}
+
+impl End {
+    /// What a mailbox asks for.
+    fn of(delivery: Delivery) -> Option<Self> {
+        match delivery {
+            Delivery::Open => None,
+            Delivery::Close(close) => Some(Self::ByUs(close)),
+            Delivery::Overflowed => Some(Self::ByUs(SLOW_READER)),
+        }
+    }
+}
+
+/// So many messages are begun before other connections have their turn.
+const MESSAGES_A_TURN: usize = 64;
+
+/// What a connection does between two looks of the runtime.
+struct Turn {
+    /// Messages begun.
+    messages: usize,
+    /// Whether there may be something to read.
+    may_read: bool,
 }
 
 const SLOW_READER: Close = Close {

@@ -8,15 +8,18 @@ mod departure;
 mod driver;
 mod gauge;
 mod heartbeat;
+mod in_flight;
 mod open;
+mod outbound;
 mod session;
 mod socket;
+mod stream;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use hyper::upgrade::OnUpgrade;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
 use tower::{BoxError, Service};
 use zocket_layers::{ClientId, Connection, Context, Error, Frame, Limits, Mailbox, Wire};
@@ -43,33 +46,21 @@ where
     S: Service<Frame, Response = Option<Bytes>, Error = BoxError>,
 {
     /// Waits for the 101 to have gone out, drives the connection to its end, and lets the client go.
-    pub(crate) async fn run(self, upgrade: OnUpgrade) {
-        let Self {
-            core,
-            pipeline,
-            connection,
-            context,
-            mailbox,
-            departure,
-            contract,
-        } = self;
-        let client = connection.client_id();
+    ///
+    /// What an idle connection's task holds is little: what is needed before and after is boxed.
+    pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
+        let client = self.connection.client_id();
         // Counted until the goodbye has been said, too.
-        let _stay = departure.stay();
+        let _stay = self.departure.stay();
         match upgrade.await {
             Ok(upgraded) => {
                 tracing::debug!(%client, "connection open");
-                let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
-                let session = Session::new(connection, mailbox, pipeline, core.concurrency);
-                let mut socket = Socket::new(upgraded, &core.limits).await;
-                if session.wire() == Wire::Extended {
-                    socket.send(welcome(client, &contract, &core.limits));
-                }
-                // Boxed: an idle connection need not carry what happens at its end.
-                let driving = Driver::new(socket, session, opening, core.limits.clone())
-                    .run(Box::pin(departure.depart()));
                 // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
-                if AssertUnwindSafe(Box::pin(driving)).catch_unwind().await.is_err() {
+                if AssertUnwindSafe(self.drive(upgraded))
+                    .catch_unwind()
+                    .await
+                    .is_err()
+                {
                     tracing::error!(%client, "the connection's driver panicked");
                 }
             }
@@ -79,10 +70,30 @@ where
                 } else {
                     tracing::debug!(%client, %error, "the client was gone before the handshake was answered");
                 }
-                departure.depart().await;
+                Box::pin(self.departure.depart()).await;
             }
         }
         tracing::debug!(%client, "connection ended");
+    }
+
+    fn drive(self: Box<Self>, upgraded: Upgraded) -> impl Future<Output = ()> {
+        let Self {
+            core,
+            pipeline,
+            connection,
+            context,
+            mailbox,
+            departure,
+            contract,
+        } = *self;
+        let client = connection.client_id();
+        let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
+        let session = Session::new(connection, mailbox, pipeline, core.concurrency);
+        let mut socket = Socket::new(upgraded, &core.limits);
+        if session.wire() == Wire::Extended {
+            socket.outbound().push(welcome(client, &contract, &core.limits));
+        }
+        Box::new(Driver::new(socket, session, opening, core.limits.clone())).run(departure)
     }
 }
 

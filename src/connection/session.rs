@@ -3,24 +3,26 @@
 use std::{
     collections::{HashSet, VecDeque},
     future::{Future, poll_fn},
-    pin::Pin,
+    mem,
     sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::FuturesUnordered};
-use pin_project::pin_project;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{
-    ClientId, Code, Connection, Error, Event, Frame, Mailbox, RpcId, Turn, Wire,
+    ClientId, Code, Connection, Error, Frame, Mailbox, RpcId, Turn, Wire,
     decode::{error_frame, refusal_frame},
     hub::Delivery,
     rescue::explain,
 };
 
-use super::gauge::Part;
+use super::{
+    gauge::Part,
+    in_flight::{About, InFlight},
+    outbound::Outbound,
+};
 
 /// What outlives a socket: the messages read and not yet begun, those being handled, and the mailbox, which knows
 /// the rooms.
@@ -32,13 +34,15 @@ pub(super) struct Session<S: Service<Frame>> {
     concurrency: usize,
     queue: VecDeque<Frame>,
     queued_bytes: usize,
-    in_flight: FuturesUnordered<Handling<S::Future>>,
+    in_flight: InFlight<S::Future>,
+    /// Those that are held by what is in flight.
     turns: Vec<Turn>,
+    /// One that has ended, to be used again.
+    spare_turn: Option<Turn>,
     /// The ids that are queued or in flight.
     ids: HashSet<RpcId>,
     /// The pipeline has failed for good: this is what those are told who still ask.
     failed: Option<Error>,
-    pulled: Vec<Event>,
     /// Pings that are not answered yet.
     pings: usize,
     gauges: [Part; 2],
@@ -47,30 +51,23 @@ pub(super) struct Session<S: Service<Frame>> {
 const PONG: Bytes = Bytes::from_static(br#"{"type":"__pong"}"#);
 
 /// How beginning went.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug)]
 pub(super) struct Begun {
-    /// Whether a message was begun: it has to be polled.
+    /// Whether a message was begun: there may be room for another.
     pub(super) any: bool,
     /// Whether a message waits for the pipeline's readiness.
     pub(super) waits: bool,
+    /// How it stands with the mailbox after that.
+    pub(super) delivery: Delivery,
 }
 
-/// A message being handled.
-#[pin_project]
-struct Handling<F> {
-    #[pin]
-    future: F,
-    rpc_id: Option<RpcId>,
-    turn: Turn,
-}
-
-impl<F: Future> Future for Handling<F> {
-    type Output = (Option<RpcId>, Turn, F::Output);
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let output = ready!(this.future.poll(cx));
-        Poll::Ready((this.rpc_id.take(), std::mem::take(this.turn), output))
+impl Default for Begun {
+    fn default() -> Self {
+        Self {
+            any: false,
+            waits: false,
+            delivery: Delivery::Open,
+        }
     }
 }
 
@@ -91,11 +88,11 @@ where
             concurrency,
             queue: VecDeque::new(),
             queued_bytes: 0,
-            in_flight: FuturesUnordered::new(),
+            in_flight: InFlight::new(),
             turns: Vec::new(),
+            spare_turn: None,
             ids: HashSet::new(),
             failed: None,
-            pulled: Vec::new(),
             pings: 0,
             gauges: [Part::queued(), Part::in_flight()],
         }
@@ -116,17 +113,28 @@ where
         self.connection.wire()
     }
 
-    /// Queues what was read. A message whose id is queued or in flight already is not run: the frame to send is
-    /// returned.
-    pub(super) fn push(&mut self, bytes: Bytes) -> Option<Bytes> {
+    /// Is woken from now on when there is something to send, or a turn was given up.
+    pub(super) fn listen(&self, cx: &mut Task<'_>) {
+        let _ = self.mailbox.poll_notified(cx);
+    }
+
+    /// Takes a message that was read, and begins to handle it if it `may` be begun and no other stands before it; else
+    /// it is queued. A message whose id is queued or in flight already is not run.
+    pub(super) fn receive(
+        &mut self,
+        bytes: Bytes,
+        may: bool,
+        cx: &mut Task<'_>,
+        out: &mut Outbound,
+    ) -> Begun {
         let frame = Frame::new(self.connection.clone(), bytes);
         let extended = self.wire() == Wire::Extended;
         if extended && frame.route() == Some("__ping") {
             self.pings += 1;
-            return None;
+            return Begun::default();
         }
-        if let Some(rpc_id) = frame.rpc_id()
-            && !self.ids.insert(rpc_id.clone())
+        if !self.ids.is_empty()
+            && let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.ids.contains(*rpc_id))
         {
             let client = self.client_id();
             tracing::warn!(%client, %rpc_id, "message not run: its id is queued or in flight already");
@@ -135,87 +143,134 @@ where
             let error = Error::conflict(format!(
                 "not run: a message with the rpcId {rpc_id} is still being handled"
             ));
-            return extended.then(|| error_frame(&error, frame.route()));
+            if extended {
+                out.push(error_frame(&error, frame.route()));
+            }
+            return Begun::default();
         }
+        if may && self.queue.is_empty() && self.may_begin() {
+            match self.pipeline.poll_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    return Begun {
+                        any: true,
+                        waits: false,
+                        delivery: self.begin(frame, cx, out),
+                    };
+                }
+                Poll::Ready(Err(error)) => {
+                    self.queue.push_back(frame);
+                    self.fail(error, None, out);
+                    return Begun::default();
+                }
+                Poll::Pending => {}
+            }
+        }
+        self.ids.extend(frame.rpc_id().cloned());
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
-        None
+        Begun::default()
     }
 
     /// Hands on what there is to send: events, and the answers to messages that have been handled. Everything that
     /// a handler sent comes before its answer, its answer before the close that it asked for.
-    pub(super) fn poll_outgoing(&mut self, cx: &mut Task<'_>, mut send: impl FnMut(Bytes)) -> Delivery {
-        loop {
-            let handled = self.in_flight.poll_next_unpin(cx);
-            let delivery = self.poll_events(cx, &mut send);
-            let Poll::Ready(Some((rpc_id, turn, answer))) = handled else {
-                return delivery;
-            };
-            turn.give_up();
-            if let Some(rpc_id) = &rpc_id {
-                self.ids.remove(rpc_id);
-            }
-            match answer {
-                Ok(Some(frame)) => send(frame),
-                Ok(None) => {}
-                Err(error) => self.fail(error, rpc_id.as_ref(), &mut send),
-            }
+    pub(super) fn poll_outgoing(&mut self, cx: &mut Task<'_>, out: &mut Outbound) -> Delivery {
+        while let Poll::Ready(Some((about, answer))) = self.in_flight.poll_next(cx) {
+            let delivery = self.end(about, answer, out);
             if delivery != Delivery::Open {
                 return delivery;
             }
         }
+        if self.mailbox.is_notified() || self.pings > 0 {
+            return self.send_events(out);
+        }
+        Delivery::Open
     }
 
-    /// A pong comes after everything that had been sent to this client when its ping was read, whether or not the
-    /// mailbox has been told of it: so it is a barrier.
-    fn poll_events(&mut self, cx: &mut Task<'_>, send: &mut impl FnMut(Bytes)) -> Delivery {
-        if self.mailbox.poll_notified(cx).is_pending() && self.pings == 0 {
-            return Delivery::Open;
+    /// A message has been handled.
+    fn end(
+        &mut self,
+        About { rpc_id, mut turn }: About,
+        answer: Result<Option<Bytes>, BoxError>,
+        out: &mut Outbound,
+    ) -> Delivery {
+        if turn.renew() {
+            self.spare_turn = Some(turn);
+        } else {
+            turn.give_up();
         }
-        let delivery = self.mailbox.pull(&mut self.pulled);
-        for event in self.pulled.drain(..) {
-            send(event.frame().clone());
+        if !self.ids.is_empty()
+            && let Some(rpc_id) = &rpc_id
+        {
+            self.ids.remove(rpc_id);
         }
-        // A burst's buffer is given back.
-        self.pulled.shrink_to(32);
-        for _ in 0..std::mem::take(&mut self.pings) {
-            send(PONG);
+        let mut delivery = Delivery::Open;
+        if !matches!(answer, Ok(None)) && self.mailbox.has_news() {
+            delivery = self.send_events(out);
+        }
+        match answer {
+            Ok(Some(message)) => out.push(message),
+            Ok(None) => {}
+            Err(error) => self.fail(error, rpc_id.as_ref(), out),
         }
         delivery
     }
 
-    /// Begins to handle as many queued messages as their turns and the pipeline's readiness allow; none while they
-    /// are on `hold`.
-    pub(super) fn poll_begin(&mut self, cx: &mut Task<'_>, hold: bool, mut send: impl FnMut(Bytes)) -> Begun {
+    /// A pong comes after everything that had been sent to this client when its ping was read, whether or not the
+    /// mailbox has been told of it: so it is a barrier.
+    fn send_events(&mut self, out: &mut Outbound) -> Delivery {
+        let delivery = self
+            .mailbox
+            .pull_wire(&mut |wire, weight| out.push_frames(wire, weight));
+        for _ in 0..mem::take(&mut self.pings) {
+            out.push(PONG);
+        }
+        delivery
+    }
+
+    /// Begins to handle the next queued message, if the turns and the pipeline's readiness allow it, and there is no
+    /// `hold` on them.
+    pub(super) fn poll_begin(&mut self, cx: &mut Task<'_>, hold: bool, out: &mut Outbound) -> Begun {
         let mut begun = Begun::default();
-        while !self.queue.is_empty() && self.may_begin() {
-            if hold {
-                begun.waits = true;
-                break;
-            }
-            match self.pipeline.poll_ready(cx) {
-                Poll::Pending => {
-                    begun.waits = true;
-                    break;
+        if self.queue.is_empty() || !self.may_begin() {
+            return begun;
+        }
+        if hold {
+            begun.waits = true;
+            return begun;
+        }
+        match self.pipeline.poll_ready(cx) {
+            Poll::Pending => begun.waits = true,
+            Poll::Ready(Err(error)) => self.fail(error, None, out),
+            Poll::Ready(Ok(())) => {
+                if let Some(frame) = self.queue.pop_front() {
+                    self.queued_bytes -= frame.len();
+                    begun.any = true;
+                    begun.delivery = self.begin(frame, cx, out);
                 }
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => {
-                    self.fail(error, None, &mut send);
-                    break;
-                }
             }
-            let Some(frame) = self.queue.pop_front() else {
-                break;
-            };
-            self.queued_bytes -= frame.len();
-            let turn = Turn::new(self.mailbox.reader().clone());
-            self.turns.push(turn.clone());
-            let rpc_id = frame.rpc_id().cloned();
-            let future = self.pipeline.call(frame.with_turn(turn.clone()));
-            self.in_flight.push(Handling { future, rpc_id, turn });
-            begun.any = true;
         }
         begun
+    }
+
+    /// Begins to handle a message, now that the pipeline is ready for it.
+    fn begin(&mut self, frame: Frame, cx: &mut Task<'_>, out: &mut Outbound) -> Delivery {
+        let turn = self
+            .spare_turn
+            .take()
+            .unwrap_or_else(|| Turn::new(self.mailbox.reader().clone()));
+        let about = About {
+            rpc_id: frame.rpc_id().cloned(),
+            turn: turn.clone(),
+        };
+        let future = self.pipeline.call(frame.with_turn(turn));
+        match self.in_flight.begin(future, about, cx) {
+            Ok((about, answer)) => self.end(about, answer, out),
+            Err(About { rpc_id, turn }) => {
+                self.ids.extend(rpc_id);
+                self.turns.push(turn);
+                Delivery::Open
+            }
+        }
     }
 
     fn may_begin(&mut self) -> bool {
@@ -225,19 +280,31 @@ where
     }
 
     /// The pipeline is done for good, as tower means it: who waits is told, and nothing more is begun.
-    fn fail(&mut self, error: BoxError, asked: Option<&RpcId>, send: &mut impl FnMut(Bytes)) {
+    fn fail(&mut self, error: BoxError, asked: Option<&RpcId>, out: &mut Outbound) {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
-        let queue = std::mem::take(&mut self.queue);
+        let queue = mem::take(&mut self.queue);
         for rpc_id in asked.into_iter().chain(queue.iter().filter_map(Frame::rpc_id)) {
-            send(refusal_frame(&error, rpc_id));
+            out.push(refusal_frame(&error, rpc_id));
         }
         self.queued_bytes = 0;
         self.failed = Some(error);
     }
 
-    /// Tells the gauges how long its queues are.
-    pub(super) fn tell(&mut self) {
+    /// There is nothing to do for now: tells the gauges how long its queues are, and gives back what is not needed
+    /// to wait.
+    pub(super) fn rest(&mut self) {
+        self.tell();
+        self.in_flight.shrink();
+        if self.queue.is_empty() {
+            self.queue.shrink_to_fit();
+        }
+        if self.ids.is_empty() {
+            self.ids.shrink_to_fit();
+        }
+    }
+
+    fn tell(&mut self) {
         let [queued, in_flight] = &mut self.gauges;
         queued.tell(self.queue.len());
         in_flight.tell(self.in_flight.len());
@@ -267,12 +334,15 @@ where
         let mut stalled = None;
         poll_fn(|cx| {
             loop {
-                let begun = self.poll_begin(cx, false, drop);
+                // A concurrent route's turn is given up by way of the mailbox's waker.
+                self.listen(cx);
+                let mut unsent = Outbound::default();
+                let begun = self.poll_begin(cx, false, &mut unsent);
                 if begun.any || !begun.waits {
                     stalled = None;
                 }
-                match self.in_flight.poll_next_unpin(cx) {
-                    Poll::Ready(Some((_, turn, _))) => turn.give_up(),
+                match self.in_flight.poll_next(cx) {
+                    Poll::Ready(Some((about, answer))) => drop(self.end(about, answer, &mut unsent)),
                     Poll::Ready(None) if self.queue.is_empty() => return Poll::Ready(()),
                     _ if begun.any => {}
                     _ if begun.waits => {
@@ -283,8 +353,6 @@ where
                         self.queue.clear();
                     }
                     _ => {
-                        // A concurrent route's turn is given up by way of the mailbox's waker.
-                        let _ = self.mailbox.poll_notified(cx);
                         self.tell();
                         return Poll::Pending;
                     }

@@ -2,54 +2,52 @@
 
 use std::{
     borrow::Cow,
-    collections::VecDeque,
+    future::poll_fn,
+    io,
     pin::Pin,
     task::{Context as Task, Poll, ready},
 };
 
 use bytes::Bytes;
-use futures_util::{Sink, Stream};
 use hyper::upgrade::Upgraded;
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        self, Message,
-        error::{CapacityError, ProtocolError},
-        protocol::{
-            CloseFrame, Role, WebSocketConfig,
-            frame::{
-                Frame,
-                coding::{CloseCode, Data, OpCode},
-            },
-        },
-    },
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio_tungstenite::tungstenite::{
+    self, Message,
+    error::{CapacityError, ProtocolError},
+    protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext, frame::coding::CloseCode},
 };
 use zocket_layers::{Close, Limits};
 
-use super::gauge::Part;
+use super::{
+    gauge::Part,
+    outbound::{FRAME_WEIGHT, Outbound},
+    stream::Stream,
+};
 
-/// So many bytes are encoded before they are written; the library keeps a buffer of this size once it was needed.
-const WRITE_AT_ONCE: usize = 64 << 10;
-/// The library allocates it for every connection.
-const READ_BUFFER: usize = 1 << 10;
-/// What a frame counts for beyond its bytes.
-const FRAME_WEIGHT: usize = 64;
+/// The library allocates it for every connection; [`Stream`] reads more at a time.
+const READ_BUFFER: usize = 512;
+/// Control frames gather in the library up to so many bytes until they are flushed.
+const CONTROL_BUFFER: usize = 1 << 10;
 /// RFC 6455, section 5.5: a control frame's payload, less the code.
 const MAX_REASON: usize = 123;
 
-/// The WebSocket, and what waits to be written to it: everything that waits goes out in one flush.
+/// The WebSocket, and what waits to be written to it.
+///
+/// The library reads, and writes control frames. Data frames go past it: what many receivers share is not copied for
+/// each of them. Neither begins to write while the other is in the midst of a frame.
 pub(super) struct Socket {
-    stream: WebSocketStream<TokioIo<Upgraded>>,
-    outbound: VecDeque<Bytes>,
-    weight: usize,
-    /// Bytes given to the library since its last flush.
-    unflushed: usize,
+    stream: Stream,
+    protocol: WebSocketContext,
+    outbound: Outbound,
+    ping: bool,
+    /// The library may have something to write.
+    control: bool,
     /// What the library's answers to pings weigh that have not been flushed.
     pongs: usize,
-    ping: bool,
-    dirty: bool,
+    /// Something was written since the last flush.
+    unflushed: bool,
+    /// Nothing more can be read.
+    ended: bool,
     gauge: Part,
 }
 
@@ -73,31 +71,29 @@ pub(super) enum Broken {
 }
 
 impl Socket {
-    pub(super) async fn new(upgraded: Upgraded, limits: &Limits) -> Self {
+    pub(super) fn new(upgraded: Upgraded, limits: &Limits) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(WRITE_AT_ONCE)
+            .write_buffer_size(CONTROL_BUFFER)
             .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(limits.message))
             .max_frame_size(Some(limits.message));
-        let stream =
-            WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;
         Self {
-            stream,
-            outbound: VecDeque::new(),
-            weight: 0,
-            unflushed: 0,
-            pongs: 0,
+            stream: Stream::new(upgraded),
+            protocol: WebSocketContext::new(Role::Server, Some(config)),
+            outbound: Outbound::default(),
             ping: false,
-            dirty: false,
+            control: false,
+            pongs: 0,
+            unflushed: false,
+            ended: false,
             gauge: Part::outbound(),
         }
     }
 
-    /// Queues a text message.
-    pub(super) fn send(&mut self, frame: Bytes) {
-        self.weight += frame.len() + FRAME_WEIGHT;
-        self.outbound.push_back(frame);
+    /// Where what is to be written is queued.
+    pub(super) fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
     }
 
     /// Queues a ping, ahead of what waits.
@@ -107,130 +103,127 @@ impl Socket {
 
     /// Bytes that wait to be written.
     pub(super) fn weight(&self) -> usize {
-        self.weight + self.pongs
+        self.outbound.weight() + self.pongs
     }
 
-    /// Tells the gauge how much waits.
-    pub(super) fn tell(&mut self) {
+    /// There is nothing to do for now: tells the gauge how much waits, and gives back what is not needed to wait.
+    pub(super) fn rest(&mut self) {
         self.gauge.tell(self.weight());
+        self.outbound.shrink();
     }
 
     /// Writes what waits, as far as the peer takes it; ready when nothing waits any more.
     pub(super) fn poll_write(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), tungstenite::Error>> {
         loop {
-            if self.unflushed < WRITE_AT_ONCE
-                && let Some(message) = self.next_message()
-            {
-                ready!(Pin::new(&mut self.stream).poll_ready(cx))?;
-                self.unflushed += message.len() + FRAME_WEIGHT;
-                self.dirty = true;
-                self.pop(&message);
-                Pin::new(&mut self.stream).start_send(message)?;
-                continue;
-            }
-            if !self.dirty {
+            let control = self.ping || self.control;
+            if control && !self.outbound.is_midway() {
+                ready!(self.poll_write_control(cx))?;
+            } else if !self.outbound.is_empty() {
+                let pieces = if control { 1 } else { usize::MAX };
+                ready!(self.outbound.poll_write_some(pieces, &mut self.stream.io, cx))?;
+                self.unflushed = true;
+            } else if self.unflushed {
+                ready!(Pin::new(&mut self.stream.io).poll_flush(cx))?;
+                self.unflushed = false;
+            } else {
                 return Poll::Ready(Ok(()));
             }
-            ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
-            self.unflushed = 0;
-            self.pongs = 0;
-            self.dirty = false;
         }
     }
 
-    fn next_message(&self) -> Option<Message> {
-        if self.ping {
-            return Some(Message::Ping(Bytes::new()));
+    fn poll_write_control(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), tungstenite::Error>> {
+        let stream = &mut self.stream.polled(cx, true);
+        if std::mem::take(&mut self.ping) {
+            self.control = true;
+            let _ = or_pending(self.protocol.write(stream, Message::Ping(Bytes::new())))?;
         }
-        let frame = self.outbound.front()?.clone();
-        // A whole text message in one frame: what waits is UTF-8 by its making, and not looked at again.
-        Some(Message::Frame(Frame::message(
-            frame,
-            OpCode::Data(Data::Text),
-            true,
-        )))
-    }
-
-    fn pop(&mut self, message: &Message) {
-        if let Message::Ping(_) = message {
-            self.ping = false;
-        } else if let Some(frame) = self.outbound.pop_front() {
-            self.weight -= frame.len() + FRAME_WEIGHT;
-            if self.outbound.is_empty() {
-                // A burst's queue is given back.
-                self.outbound.shrink_to(32);
-            }
-        }
+        ready!(or_pending(self.protocol.flush(stream)))?;
+        self.control = false;
+        self.pongs = 0;
+        Poll::Ready(Ok(()))
     }
 
     /// Reads on.
     pub(super) fn poll_read(&mut self, cx: &mut Task<'_>) -> Poll<Result<Received, Broken>> {
-        let received = match ready!(Pin::new(&mut self.stream).poll_next(cx)) {
-            Some(Ok(Message::Text(text))) => Ok(Received::Data(text.into())),
-            Some(Ok(Message::Binary(bytes))) => Ok(Received::Data(bytes)),
-            Some(Ok(Message::Close(_))) => Ok(Received::Closed),
-            Some(Ok(Message::Ping(payload))) => {
-                // The library has put a pong into its buffer, which has no bound of its own.
+        if self.ended {
+            return Poll::Ready(Err(Broken::Gone));
+        }
+        let may_write = !self.outbound.is_midway();
+        let read = self.protocol.read(&mut self.stream.polled(cx, may_write));
+        let received = match read {
+            Ok(Message::Text(text)) => Ok(Received::Data(text.into())),
+            Ok(Message::Binary(bytes)) => Ok(Received::Data(bytes)),
+            Ok(Message::Close(_)) => {
+                self.control = true;
+                Ok(Received::Closed)
+            }
+            Ok(Message::Ping(payload)) => {
+                // The library has a pong to write, into a buffer that has no bound of its own.
                 self.pongs += payload.len() + FRAME_WEIGHT;
-                self.dirty = true;
+                self.control = true;
                 Ok(Received::Control)
             }
-            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(Received::Control),
-            Some(Err(error)) => Err(Broken::of(&error)),
-            None => Err(Broken::Gone),
+            Ok(Message::Pong(_) | Message::Frame(_)) => Ok(Received::Control),
+            Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                return Poll::Pending;
+            }
+            Err(error) => {
+                self.ended = true;
+                Err(Broken::of(&error))
+            }
         };
         Poll::Ready(received)
     }
 
     /// Says goodbye: writes what waits, then a Close frame, and reads on until the peer has answered.
     pub(super) async fn close(&mut self, close: Close) {
-        if self.write_all().await.is_err() {
-            return;
-        }
         let reason = cut(&close.reason, MAX_REASON).to_owned();
         let code = CloseCode::from(close.code);
         // RFC 6455, section 7.4: some codes are never sent.
         let code = if code.is_allowed() { code } else { CloseCode::Error };
-        if self
-            .stream
-            .close(Some(CloseFrame {
-                code,
-                reason: reason.into(),
-            }))
-            .await
-            .is_err()
-        {
+        let mut frame = Some(CloseFrame {
+            code,
+            reason: reason.into(),
+        });
+        let said = poll_fn(|cx| {
+            ready!(self.poll_write(cx))?;
+            let stream = &mut self.stream.polled(cx, true);
+            or_pending(match frame.take() {
+                Some(frame) => self.protocol.close(stream, Some(frame)),
+                None => self.protocol.flush(stream),
+            })
+        });
+        if said.await.is_err() {
             return;
         }
-        while let Ok(Received::Data(_) | Received::Control) =
-            std::future::poll_fn(|cx| self.poll_read(cx)).await
-        {}
+        while let Ok(Received::Data(_) | Received::Control) = poll_fn(|cx| self.poll_read(cx)).await {}
         self.drain().await;
     }
 
-    /// Lets the answer to the peer's Close go out.
+    /// Answers the peer's Close.
     pub(super) async fn answer_close(&mut self) {
-        while std::future::poll_fn(|cx| self.poll_read(cx)).await.is_ok() {}
-    }
-
-    async fn write_all(&mut self) -> Result<(), tungstenite::Error> {
-        std::future::poll_fn(|cx| self.poll_write(cx)).await
+        self.outbound.forget();
+        // Nobody is left to be told that this failed.
+        let _ = poll_fn(|cx| self.poll_write(cx)).await;
     }
 
     /// Hangs up, and reads whatever still comes until the peer does too: closed with bytes unread, TCP would reset
     /// the connection, and the peer might never see why it was closed.
     async fn drain(&mut self) {
-        if self.stream.get_mut().shutdown().await.is_err() {
+        if self.stream.io.shutdown().await.is_err() {
             return;
         }
         let mut scratch = [0; 1024];
-        while self
-            .stream
-            .get_mut()
-            .read(&mut scratch)
-            .await
-            .is_ok_and(|read| read > 0)
-        {}
+        while self.stream.io.read(&mut scratch).await.is_ok_and(|read| read > 0) {}
+    }
+}
+
+/// The library's word for pending; and it reports the end of a closing handshake as an error.
+fn or_pending(result: Result<(), tungstenite::Error>) -> Poll<Result<(), tungstenite::Error>> {
+    match result {
+        Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        Err(tungstenite::Error::ConnectionClosed) => Poll::Ready(Ok(())),
+        result => Poll::Ready(result),
     }
 }
 

@@ -128,18 +128,16 @@ where
         let mailbox = core.hub.connect(client_id, &core.limits);
         let departure = Departure::new(core.clone(), connection.clone(), context.clone(), mailbox.clone());
         let pipeline = self.pipeline.clone();
-        tokio::spawn(
-            Visit {
-                core: core.clone(),
-                pipeline,
-                connection,
-                context,
-                mailbox,
-                departure,
-                contract: self.contract.clone(),
-            }
-            .run(upgrade),
-        );
+        let visit = Box::new(Visit {
+            core: core.clone(),
+            pipeline,
+            connection,
+            context,
+            mailbox,
+            departure,
+            contract: self.contract.clone(),
+        });
+        tokio::spawn(visit.run(upgrade));
         Ok(answer::accepted(&accept, wire))
     }
 }
