@@ -15,9 +15,11 @@ use zocket_layers::{RpcId, Turn};
 /// Most are handled at the first look. It takes place in a box that is used again, and only those that are not done
 /// then are put among those that wait.
 pub(super) struct InFlight<F> {
-    first_look: Option<Pin<Box<Handling<F>>>>,
-    waiting: Option<Box<FuturesUnordered<Pin<Box<Handling<F>>>>>>,
+    first_look: Option<Boxed<F>>,
+    waiting: Option<Box<FuturesUnordered<Boxed<F>>>>,
 }
+
+type Boxed<F> = Pin<Box<Handling<F>>>;
 
 /// A message being handled.
 #[pin_project]

@@ -76,7 +76,7 @@ where
         tracing::debug!(%client, "connection ended");
     }
 
-    fn drive(self: Box<Self>, upgraded: Upgraded) -> impl Future<Output = ()> {
+    fn drive(self, upgraded: Upgraded) -> impl Future<Output = ()> {
         let Self {
             core,
             pipeline,
@@ -85,7 +85,7 @@ where
             mailbox,
             departure,
             contract,
-        } = *self;
+        } = self;
         let client = connection.client_id();
         let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
         let session = Session::new(connection, mailbox, pipeline, core.concurrency);

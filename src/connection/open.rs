@@ -65,6 +65,11 @@ impl<C> Open<C> {
         let mut connections = self.connections.lock();
         let gone = connections.remove(client);
         let is_empty = connections.is_empty();
+        // A burst's table is given back.
+        if connections.len() < connections.capacity() / 4 {
+            let half = connections.capacity() / 2;
+            connections.shrink_to(half);
+        }
         drop(connections);
         // The app's value may be the last of its kind, and do what it likes when it is dropped.
         drop(gone);

@@ -3,7 +3,10 @@
 use std::{
     collections::HashSet,
     fmt,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use dashmap::{DashMap, Entry as Name};
@@ -28,6 +31,31 @@ pub struct LocalHub {
     everyone: Arc<Room>,
     flusher: Flusher,
     backlog: u64,
+    tide: Tide,
+}
+
+/// How many clients there are, and were, to give back in time what a burst of them has left behind.
+#[derive(Debug, Default)]
+struct Tide {
+    now: AtomicUsize,
+    high: AtomicUsize,
+}
+
+impl Tide {
+    fn rises(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.high.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Whether a quarter is left of what was there, which then counts as what was there.
+    fn falls(&self) -> bool {
+        let now = self.now.fetch_sub(1, Ordering::Relaxed) - 1;
+        let has_fallen = now < self.high.load(Ordering::Relaxed) / 4;
+        if has_fallen {
+            self.high.store(now, Ordering::Relaxed);
+        }
+        has_fallen
+    }
 }
 
 impl LocalHub {
@@ -48,6 +76,7 @@ impl LocalHub {
             everyone: Arc::default(),
             flusher: Flusher::new(backlog),
             backlog,
+            tide: Tide::default(),
         }
     }
 
@@ -219,7 +248,9 @@ impl Hub for LocalHub {
     fn connect(&self, client: ClientId, limits: &Limits) -> Arc<Mailbox> {
         let mailbox = Arc::new(Mailbox::new(client, self.clock.clone(), limits));
         mailbox.enter_everyone(&self.everyone);
-        self.clients.insert(client, mailbox.clone());
+        if self.clients.insert(client, mailbox.clone()).is_none() {
+            self.tide.rises();
+        }
         mailbox
     }
 
@@ -229,7 +260,10 @@ impl Hub for LocalHub {
         }
         // Not a later connection of the same id.
         let is_this = |_: &ClientId, other: &Arc<Mailbox>| std::ptr::eq(&**other, mailbox);
-        self.clients.remove_if(&mailbox.client_id(), is_this);
+        if self.clients.remove_if(&mailbox.client_id(), is_this).is_some() && self.tide.falls() {
+            self.clients.shrink_to_fit();
+            self.rooms.shrink_to_fit();
+        }
     }
 
     fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full> {

@@ -166,6 +166,11 @@ impl Room {
             // The last member stands here now: the flusher may have passed this position already.
             moved.mailbox.notify();
         }
+        // A burst's table is given back.
+        if members.len() < members.capacity() / 4 {
+            let half = members.capacity() / 2;
+            members.shrink_to(half);
+        }
         members.is_empty()
     }
 
