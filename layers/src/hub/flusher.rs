@@ -3,18 +3,23 @@
 use std::{
     collections::VecDeque,
     future::Future,
+    ops::RangeInclusive,
     pin::pin,
     sync::{Arc, atomic::Ordering},
+    time::{Duration, Instant},
 };
 
 use futures_util::future::{Either, select};
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::yield_now};
 
 use super::room::Room;
 
-/// So many members are told at a time; then another room has its turn, and other tasks theirs.
-const SLICE: usize = 128;
+/// As many members are told at a time as read and are written to in about this time; then another room has its turn,
+/// and whoever asks for something else.
+const SLICE: Duration = Duration::from_micros(200);
+/// So many they are, at least and at most.
+const SLICE_MEMBERS: RangeInclusive<usize> = 8..=128;
 
 /// Tells the members of large rooms that there is something to read. A room is in the queue at most once.
 #[derive(Debug)]
@@ -57,11 +62,19 @@ impl Flusher {
         let (queue, backlog) = (self.queue.clone(), self.backlog);
         async move {
             let mut ended = pin!(queue.ended.notified());
+            let mut members = *SLICE_MEMBERS.start();
             loop {
                 let turn = queue.turns.lock().pop_front();
                 if let Some(turn) = turn {
-                    queue.take(turn, backlog);
+                    let begin = Instant::now();
+                    queue.take(turn, members, backlog);
+                    // Until those who were told have had their turn, and sockets were looked at.
                     yield_now().await;
+                    let took = begin.elapsed();
+                    let fit = members as f64 * SLICE.div_duration_f64(took.max(SLICE / 128));
+                    // Fewer at once; more by and by.
+                    members = (fit as usize).min(members + members / 4);
+                    members = members.clamp(*SLICE_MEMBERS.start(), *SLICE_MEMBERS.end());
                     continue;
                 }
                 if let Either::Right(_) = select(pin!(queue.scheduled.notified()), ended.as_mut()).await {
@@ -95,11 +108,11 @@ impl Queue {
     }
 
     /// Tells one slice.
-    fn take(&self, mut turn: Turn, backlog: u64) {
+    fn take(&self, mut turn: Turn, members: usize, backlog: u64) {
         if turn.next == 0 {
             turn.appended = turn.room.begin_flush();
         }
-        let to = turn.next + SLICE;
+        let to = turn.next + members;
         if turn.room.tell_slice(turn.next, to, backlog) {
             turn.next = to;
             self.turns.lock().push_back(turn);
@@ -113,17 +126,4 @@ impl Queue {
             self.schedule(&turn.room);
         }
     }
-}
-
-/// Lets other tasks have a turn, whatever the runtime.
-async fn yield_now() {
-    let mut yielded = false;
-    std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return std::task::Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        std::task::Poll::Pending
-    })
-    .await;
 }
