@@ -18,6 +18,7 @@ use super::{
     heartbeat::{Beat, Heartbeat},
     session::{Begun, Session},
     socket::{Broken, Received, Socket},
+    stir::Stir,
 };
 use crate::on_connect::BoxFuture;
 
@@ -34,6 +35,7 @@ pub(super) struct Driver<S: Service<Frame>> {
     /// `on_open`, until it has ended. What is read before waits in the queue.
     opening: Option<BoxFuture<Result<(), Error>>>,
     heartbeat: Heartbeat,
+    stir: Stir,
     limits: Arc<Limits>,
 }
 
@@ -58,11 +60,13 @@ where
         limits: Arc<Limits>,
     ) -> Self {
         let heartbeat = Heartbeat::new(&limits);
+        let stir = Stir::new(session.waker().clone());
         Self {
             socket,
             session,
             opening,
             heartbeat,
+            stir,
             limits,
         }
     }
@@ -113,9 +117,10 @@ where
             return Poll::Ready(End::Gone);
         }
         self.session.listen(cx);
+        let is_stirred = self.stir.take();
         let mut turn = Turn {
             messages: 0,
-            may_read: true,
+            may_read: is_stirred,
         };
         loop {
             let Self { socket, session, .. } = self;
@@ -166,14 +171,21 @@ where
             }
             if is_over {
                 // Others have a turn, too.
+                self.stir.keep();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
             if hold && !self.is_on_hold() {
                 continue;
             }
-            match self.heartbeat.poll(cx) {
+            match self
+                .heartbeat
+                .poll(is_stirred, &mut Task::from_waker(self.stir.waker()))
+            {
                 Poll::Pending => {
+                    if turn.may_read {
+                        self.stir.keep();
+                    }
                     self.socket.rest();
                     self.session.rest();
                     return Poll::Pending;
@@ -226,7 +238,8 @@ where
                 heard = true;
                 break;
             }
-            let Poll::Ready(received) = self.socket.poll_read(cx) else {
+            let stream = &mut Task::from_waker(self.stir.waker());
+            let Poll::Ready(received) = self.socket.poll_read(stream) else {
                 turn.may_read = false;
                 break;
             };

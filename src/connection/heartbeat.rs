@@ -25,6 +25,8 @@ pub(super) struct Heartbeat {
     /// Since when a message has been waiting for readiness.
     stalled: Option<Instant>,
     timer: Pin<Box<Sleep>>,
+    /// It was set anew since it was last polled.
+    is_set: bool,
 }
 
 /// What the timer calls for.
@@ -50,6 +52,7 @@ impl Heartbeat {
             asked: None,
             stalled: None,
             timer: Box::pin(sleep_until(heard + ping_after)),
+            is_set: true,
         }
     }
 
@@ -68,13 +71,17 @@ impl Heartbeat {
             self.stalled = Some(now);
             if now + self.stall < self.timer.deadline() {
                 self.timer.as_mut().reset(now + self.stall);
+                self.is_set = true;
             }
         }
     }
 
-    /// Ready when something is called for. The timer is not reset at every sign of life: when it fires, it looks
-    /// at what has happened since.
-    pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<Beat> {
+    /// Ready when something is called for; not looked at unless the timer `may_have_fired`. It is not reset at every
+    /// sign of life: when it fires, it looks at what has happened since.
+    pub(super) fn poll(&mut self, may_have_fired: bool, cx: &mut Task<'_>) -> Poll<Beat> {
+        if !std::mem::take(&mut self.is_set) && !may_have_fired {
+            return Poll::Pending;
+        }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let stall = self.stalled.map(|since| since + self.stall);

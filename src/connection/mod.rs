@@ -13,6 +13,7 @@ mod open;
 mod outbound;
 mod session;
 mod socket;
+mod stir;
 mod stream;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};

@@ -17,8 +17,8 @@ use zocket_layers::FrameHeader;
 pub(super) const FRAME_WEIGHT: usize = 64;
 /// So many bytes, and somewhat more, are written at a time.
 const WRITE_AT_ONCE: usize = 64 << 10;
-/// Pieces of so many bytes are written from where they are; smaller ones are gathered.
-const SHARED: usize = 1 << 10;
+/// Pieces of so many bytes are written from where they are. Smaller ones are gathered, unless there is only one.
+const SHARED: usize = 4 << 10;
 /// So many of those are written at a time.
 const MAX_SHARED: usize = 16;
 
@@ -116,32 +116,36 @@ impl Outbound {
         io: &mut (impl AsyncWrite + Unpin),
         cx: &mut Task<'_>,
     ) -> Poll<io::Result<()>> {
+        if let (Some(Piece::Frames { wire, .. }), true) =
+            (self.pieces.front(), self.pieces.len().min(pieces) == 1)
+        {
+            let written = ready!(Pin::new(io).poll_write(cx, &wire[self.written..]))?;
+            return self.advance(written);
+        }
         let written = GATHERED.with_borrow_mut(|gathered| {
             gathered.clear();
             let batch = Batch::of(self.pieces.iter().take(pieces), self.written, gathered);
             batch.poll_write(Pin::new(io), cx)
         });
-        match ready!(written)? {
-            0 => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-            written => {
-                self.advance(written);
-                Poll::Ready(Ok(()))
-            }
-        }
+        self.advance(ready!(written)?)
     }
 
-    fn advance(&mut self, mut by: usize) {
+    fn advance(&mut self, mut by: usize) -> Poll<io::Result<()>> {
+        if by == 0 {
+            return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+        }
         while let Some(piece) = self.pieces.front() {
             let left = piece.len() - self.written;
             if by < left {
                 self.written += by;
-                return;
+                break;
             }
             by -= left;
             self.written = 0;
             self.weight -= piece.weight();
             self.pieces.pop_front();
         }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{
@@ -111,6 +112,11 @@ where
     /// What the client understands.
     pub(super) fn wire(&self) -> Wire {
         self.connection.wire()
+    }
+
+    /// What the driver is woken by, once it [`listen`](Self::listen)s.
+    pub(super) fn waker(&self) -> &Arc<AtomicWaker> {
+        self.mailbox.reader()
     }
 
     /// Is woken from now on when there is something to send, or a turn was given up.
