@@ -93,7 +93,7 @@ async fn main() -> Result<(), BoxError> {
         .layer(RescueLayer::new()) //                 errors and panics → a refusal
         .layer(NumberLayer::default()) //             ours
         .timeout(Duration::from_secs(1)) //           tower's
-        .layer(FanoutLayer::new(ann.hub().clone())) // effects → the hub
+        .layer(FanoutLayer::new()) //                 effects → the hub
         .layer(ValidateLayer::<Greet>::new()) //      bytes → Greet
         .layer(ContextLayer::<User>::new()) //        () → Context<User>
         .map_request(|message: Message<Greet, Context<User>>| {

@@ -456,7 +456,7 @@ struct Post {
 
 /// Around a raw message.
 async fn around_raw(mut message: Message, next: Next) -> Result<Reply, BoxError> {
-    let log = message.parts().connection.context::<Log>().expect("a log");
+    let log = message.parts().connection().context::<Log>().expect("a log");
     log.note("raw before");
     assert!(message.parts_mut().extensions.insert(7_u8).is_none());
     let reply = next.run(message).await;

@@ -153,13 +153,13 @@ pub(crate) fn validate(meter: impl Meter) {
 
 pub(crate) fn fanout(meter: impl Meter) {
     let connection = connection();
-    let service = FanoutLayer::new(connection.hub().clone()).layer(validated());
+    let service = FanoutLayer::new().layer(validated());
     meter.service(service, || raw(&connection));
 }
 
 pub(crate) fn rescue(meter: impl Meter) {
     let connection = connection();
-    let fanout = FanoutLayer::new(connection.hub().clone());
+    let fanout = FanoutLayer::new();
     let service = RescueLayer::new().layer(fanout.layer(validated()));
     meter.service(service, || raw(&connection));
 }
@@ -169,7 +169,7 @@ pub(crate) fn decode(meter: impl Meter) {
     let service = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
-        .layer(FanoutLayer::new(connection.hub().clone()))
+        .layer(FanoutLayer::new())
         .service(validated());
     meter.service(service, || Frame::new(connection.clone(), FRAME));
 }

@@ -121,12 +121,10 @@ where
     }
 
     fn call(&mut self, message: Message<P, X>) -> Self::Future {
-        let (_, cx, input) = message.into_parts();
-        let (cx, input) = (cx.into_context(), input.into_input());
-        let outbox = Context::outbox(&cx).clone();
+        let (parts, cx, input) = message.into_parts();
         HandlerFuture {
-            inner: self.handler.handle(cx, input),
-            outbox,
+            inner: self.handler.handle(cx.into_context(), input.into_input()),
+            outbox: Some(parts.outbox),
         }
     }
 }
@@ -137,7 +135,8 @@ where
 pub struct HandlerFuture<F> {
     #[pin]
     inner: F,
-    outbox: Outbox,
+    /// The message's; the answer's, when there is one.
+    outbox: Option<Outbox>,
 }
 
 impl<F, R> Future for HandlerFuture<F>
@@ -151,8 +150,10 @@ where
         let this = self.project();
         let answer = ready!(this.inner.poll(cx))?;
         let mut reply = Reply::of(&answer)?;
-        reply.effects = this.outbox.take_held();
-        reply.outbox = Some(this.outbox.clone());
+        if let Some(outbox) = this.outbox.take() {
+            reply.effects = outbox.take_held();
+            reply.outbox = Some(outbox);
+        }
         Poll::Ready(Ok(reply))
     }
 }

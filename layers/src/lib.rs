@@ -54,7 +54,7 @@
 //!     .layer(DecodeLayer::json())
 //!     .layer(RescueLayer::new())
 //!     .timeout(Duration::from_secs(1))
-//!     .layer(FanoutLayer::new(connection.hub().clone()))
+//!     .layer(FanoutLayer::new())
 //!     .layer(ValidateLayer::<Greet>::new())
 //!     .layer(ContextLayer::<User>::new())
 //!     .service(handler_fn(greet));

@@ -27,10 +27,9 @@ impl Message {
         let parts = Parts {
             route: route.into(),
             rpc_id: None,
-            connection,
             extensions: Extensions::new(),
             turn: Turn::default(),
-            outbox: Outbox::holding(),
+            outbox: Outbox::holding(connection),
         };
         Self {
             parts,
@@ -135,8 +134,6 @@ pub struct Parts {
     pub route: ByteString,
     /// What its answer is recognised by; none where no answer is wanted.
     pub rpc_id: Option<RpcId>,
-    /// The connection that it came by.
-    pub connection: Connection,
     /// Whatever stages tell each other.
     pub extensions: Extensions,
     /// Its place in the connection's order.
@@ -145,12 +142,17 @@ pub struct Parts {
 }
 
 impl Parts {
+    /// The connection that it came by.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        self.outbox.connection()
+    }
+
     /// The parts of one more attempt at the same message.
     pub(crate) fn fork(&self) -> Self {
         Self {
             route: self.route.clone(),
             rpc_id: self.rpc_id.clone(),
-            connection: self.connection.clone(),
             extensions: self.extensions.clone(),
             turn: self.turn.clone(),
             outbox: self.outbox.fork(),

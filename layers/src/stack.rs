@@ -12,19 +12,18 @@ use crate::{Context, Frame, Outcome, RawPayload};
 /// ```
 /// use tower::ServiceBuilder;
 /// use zocket_layers::{
-///     Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, RescueLayer, ValidateLayer, handler_fn, stack,
+///     Context, ContextLayer, DecodeLayer, Error, FanoutLayer, RescueLayer, ValidateLayer, handler_fn, stack,
 /// };
 ///
 /// async fn ping(_: Context<()>) -> Result<String, Error> {
 ///     Ok("pong".to_owned())
 /// }
 ///
-/// let hub = Connection::detached(()).hub().clone();
 /// let whole = stack(
 ///     ServiceBuilder::new()
 ///         .layer(DecodeLayer::json())
 ///         .layer(RescueLayer::new())
-///         .layer(FanoutLayer::new(hub))
+///         .layer(FanoutLayer::new())
 ///         .layer(ValidateLayer::<()>::ignoring())
 ///         .layer(ContextLayer::<()>::new())
 ///         .service(handler_fn(ping)),

@@ -55,7 +55,7 @@ where
     Fut: Future<Output = Result<(), Error>> + Send,
 {
     let (book, connection) = (Book::default(), Connection::detached(()));
-    let fanout = FanoutLayer::new(connection.hub().clone());
+    let fanout = FanoutLayer::new();
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(book.clone()))
         .layer(if atomic { fanout.atomic() } else { fanout })
@@ -117,7 +117,7 @@ async fn what_the_hub_refuses_is_not_seen() {
     );
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(book.clone()))
-        .layer(FanoutLayer::new(hub))
+        .layer(FanoutLayer::new())
         .layer(ValidateLayer::<()>::ignoring())
         .layer(ContextLayer::<()>::new())
         .service(handler_fn(async |cx: Cx| {
@@ -132,7 +132,7 @@ async fn what_the_hub_refuses_is_not_seen() {
 async fn what_a_child_task_does_after_the_answer_is_seen_too() {
     for atomic in [false, true] {
         let (book, connection) = (Book::default(), Connection::detached(()));
-        let fanout = FanoutLayer::new(connection.hub().clone());
+        let fanout = FanoutLayer::new();
         let (go, wait) = oneshot::channel::<()>();
         let (done, end) = oneshot::channel::<()>();
         let channels = Arc::new(Mutex::new(Some((wait, done))));
@@ -170,7 +170,7 @@ async fn under_atomic_inner_layers_have_the_last_word() {
     }
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(book.clone()))
-        .layer(FanoutLayer::new(connection.hub().clone()).atomic())
+        .layer(FanoutLayer::new().atomic())
         .layer(from_fn(veto))
         .layer(ValidateLayer::<()>::ignoring())
         .layer(ContextLayer::<()>::new())
@@ -202,7 +202,7 @@ async fn of_several_attempts_the_one_that_wins_is_seen() {
     let tries = Arc::new(Mutex::new(0));
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(book.clone()))
-        .layer(FanoutLayer::new(connection.hub().clone()).atomic())
+        .layer(FanoutLayer::new().atomic())
         .layer(RetryLayer::new(Twice(true)))
         .layer(ValidateLayer::<()>::ignoring())
         .layer(ContextLayer::<()>::new())
@@ -226,7 +226,7 @@ async fn of_two_layers_each_sees_everything() {
     let (outer, inner, connection) = (Book::default(), Book::default(), Connection::detached(()));
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(outer.clone()))
-        .layer(FanoutLayer::new(connection.hub().clone()))
+        .layer(FanoutLayer::new())
         .layer(ValidateLayer::<()>::ignoring())
         .layer(ContextLayer::<()>::new())
         .layer(AuditLayer::new(inner.clone()))
@@ -256,7 +256,7 @@ async fn a_hub_shows_what_is_done_outside_of_messages_too_and_not_by_which_route
         .unwrap();
     assert_eq!(book.read(), [r#"client - - Join("lobby")"#]);
     let stack = ServiceBuilder::new()
-        .layer(FanoutLayer::new(hub.clone()).atomic())
+        .layer(FanoutLayer::new().atomic())
         .layer(ValidateLayer::<()>::ignoring())
         .layer(ContextLayer::<()>::new())
         .service(handler_fn(enter_and_leave));

@@ -68,7 +68,7 @@ async fn at_a_typed_position_the_input_may_decide() {
 async fn at_a_raw_position_a_message_is_refused_before_it_is_parsed() {
     let service = ServiceBuilder::new()
         .layer(AuthorizeLayer::new(|message: &Message| {
-            let user = message.parts().connection.context::<User>();
+            let user = message.parts().connection().context::<User>();
             user.is_some_and(|user| user.name == "Ann")
         }))
         .layer(ValidateLayer::<Days>::new())

@@ -67,7 +67,7 @@ impl World {
     }
 
     fn passing(&self) -> FanoutLayer {
-        FanoutLayer::new(self.hub.clone())
+        FanoutLayer::new()
     }
 
     fn atomic(&self) -> FanoutLayer {

@@ -253,7 +253,7 @@ async fn a_request_that_is_sent_twice_is_two_attempts_and_the_effects_are_the_se
     let stack = ContextLayer::new().layer(flaky);
     let stack = ValidateLayer::<()>::ignoring().layer(stack);
     let stack = HttpLayer::new(RetryLayer::new(OnceMore(true))).layer(stack);
-    let stack = FanoutLayer::new(hub.clone()).atomic().layer(stack);
+    let stack = FanoutLayer::new().atomic().layer(stack);
     let message = Message::new(connection, "flaky", RawPayload::absent());
     assert_eq!(stack.oneshot(message).await.unwrap().answer.as_json(), b"2");
     let rooms = |client: &ClientId| [hub.has(client, "attempt-1"), hub.has(client, "attempt-2")];

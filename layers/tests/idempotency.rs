@@ -57,7 +57,7 @@ impl World {
         let connection = Connection::detached(shop.clone());
         let service = ServiceBuilder::new()
             .layer(layer)
-            .layer(FanoutLayer::new(connection.hub().clone()))
+            .layer(FanoutLayer::new())
             .layer(ValidateLayer::<()>::ignoring())
             .layer(ContextLayer::<Arc<Shop>>::new())
             .service(handler_fn(order));

@@ -55,7 +55,7 @@ fn frame() -> Frame {
 }
 
 fn fanout() -> FanoutLayer {
-    FanoutLayer::new(Connection::detached(()).hub().clone())
+    FanoutLayer::new()
 }
 
 fn reply() -> Probe<Reply> {

@@ -118,7 +118,7 @@ async fn a_message_has_a_span_with_its_route_client_and_id_and_without_its_paylo
     let log = Log::default();
     let listening = log.listen();
     let message = message();
-    let client = message.parts().connection.client_id();
+    let client = message.parts().connection().client_id();
     let service = TraceLayer::new().layer(ending(|| Ok(Reply::of(&"an answer")?)));
     service.oneshot(message).await.unwrap();
     drop(listening);

@@ -97,7 +97,7 @@ impl<C> Router<C> {
         let place = Location::caller();
         self.check_path("route", path, place);
         let Endpoint { service, traits, .. } = endpoint;
-        let fanout = FanoutLayer::new(self.hub.clone());
+        let fanout = FanoutLayer::new();
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
         let route = Route::with_codes(fanout.layer(service), traits.codes.clone());
         let entry = Entry {

@@ -21,7 +21,7 @@ async fn run(ann: Connection, frame: Frame) -> Result<(), BoxError> {
         .layer(RescueLayer::new())
         .layer(ContextLayer::<User>::new())
         .layer(ValidateLayer::<Post>::new())
-        .layer(FanoutLayer::new(ann.hub().clone()))
+        .layer(FanoutLayer::new())
         .service(handler_fn(post));
     stack(whole).oneshot(frame).await?;
     Ok(())

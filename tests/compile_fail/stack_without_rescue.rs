@@ -18,7 +18,7 @@ async fn post(_: Context<User>, input: Post) -> Result<usize, Error> {
 async fn run(ann: Connection, frame: Frame) -> Result<(), BoxError> {
     let whole = ServiceBuilder::new()
         .layer(DecodeLayer::json())
-        .layer(FanoutLayer::new(ann.hub().clone()))
+        .layer(FanoutLayer::new())
         .layer(ValidateLayer::<Post>::new())
         .layer(ContextLayer::<User>::new())
         .service(handler_fn(post));

@@ -19,7 +19,7 @@ async fn run(ann: Connection, frame: Frame) -> Result<(), BoxError> {
     let whole = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
-        .layer(FanoutLayer::new(ann.hub().clone()))
+        .layer(FanoutLayer::new())
         .layer(ContextLayer::<User>::new())
         .service(handler_fn(post));
     stack(whole).oneshot(frame).await?;

@@ -125,7 +125,7 @@ impl MakeRequestId for Seven {
 async fn a_request_id_stands_in_the_101_and_is_found_by_the_connections_messages() {
     let zo = Zocket::builder()
         .layer(MapRequestLayer::new(|message: zocket::Message| {
-            let id = message.parts().connection.extensions().get::<RequestId>();
+            let id = message.parts().connection().extensions().get::<RequestId>();
             assert_eq!(id.unwrap().header_value(), "seven");
             message
         }))

@@ -35,7 +35,7 @@
 //!     .layer(AuditLayer::new(move |audited: &Audited<'_>| {
 //!         entries.lock().unwrap().push(format!("{:?} {:?}", audited.route, audited.effect));
 //!     }))
-//!     .layer(FanoutLayer::new(connection.hub().clone()))
+//!     .layer(FanoutLayer::new())
 //!     .layer(ValidateLayer::<()>::ignoring())
 //!     .layer(ContextLayer::<()>::new())
 //!     .service(handler_fn(async |cx: Context<()>| cx.rooms().join("lobby")));

@@ -43,7 +43,7 @@ pub(crate) struct Auditor {
 impl Auditor {
     pub(super) fn of(parts: &Parts, sink: Arc<dyn Audit>, next: Option<Arc<Self>>) -> Self {
         Self {
-            client: parts.connection.client_id(),
+            client: parts.connection().client_id(),
             route: parts.route.clone(),
             rpc_id: parts.rpc_id.clone(),
             sink,

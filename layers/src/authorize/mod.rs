@@ -22,7 +22,7 @@
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), BoxError> {
 //! let stack = ServiceBuilder::new()
 //!     .layer(AuthorizeLayer::new(|message: &Message| {
-//!         message.parts().connection.context::<User>().is_some_and(|user| !user.is_banned)
+//!         message.parts().connection().context::<User>().is_some_and(|user| !user.is_banned)
 //!     }))
 //!     .layer(ValidateLayer::<()>::ignoring())
 //!     .layer(ContextLayer::<User>::new())

@@ -1,13 +1,12 @@
 use std::sync::Arc;
 
-use crate::{ClientId, Connection, Effect, Error, Target, hub::Full, outbox::Outbox};
+use crate::{ClientId, Effect, Error, Target, hub::Full, outbox::Outbox};
 
 /// The rooms of the client whose message this is. What is joined and left here is seen here at once, and takes
 /// effect in order with what is sent. (What is done to clients by [`Context::clients`](crate::Context::clients) is
 /// seen here when it has been done.)
 #[derive(Debug, Clone, Copy)]
 pub struct Rooms<'a> {
-    pub(super) connection: &'a Connection,
     pub(super) outbox: &'a Outbox,
 }
 
@@ -19,21 +18,18 @@ impl Rooms<'_> {
     /// PRECONDITION_FAILED for one room more than [`Limits::rooms`](crate::Limits::rooms).
     pub fn join(&self, room: impl Into<Arc<str>>) -> Result<(), Error> {
         let room = room.into();
-        let limits = self.connection.limits();
+        let limits = self.outbox.connection().limits();
         Full::check_room_name(&room, limits.room_name)?;
         // Where effects wait, the hub can't be asked yet.
         if self.outbox.is_holding() && !self.has(&room) && self.current().len() >= limits.rooms {
             return Err(Full::Rooms { limit: limits.rooms }.into());
         }
-        Ok(self
-            .outbox
-            .note(self.connection.client_id(), Effect::Join(room))?)
+        Ok(self.outbox.note(Effect::Join(room))?)
     }
 
     /// Leaves a room. Not to be in it is no error.
     pub fn leave(&self, room: impl Into<Arc<str>>) {
-        self.outbox
-            .note_or_fail(self.connection.client_id(), Effect::Leave(room.into()));
+        self.outbox.note_or_fail(Effect::Leave(room.into()));
     }
 
     /// Whether the client is in a room.
@@ -46,13 +42,22 @@ impl Rooms<'_> {
                 _ => None,
             })
         });
-        noted.unwrap_or_else(|| self.connection.hub().has(&self.connection.client_id(), room))
+        noted.unwrap_or_else(|| {
+            self.outbox
+                .connection()
+                .hub()
+                .has(&self.outbox.connection().client_id(), room)
+        })
     }
 
     /// The rooms that the client is in, in no order.
     #[must_use]
     pub fn current(&self) -> Vec<Arc<str>> {
-        let mut rooms = self.connection.hub().rooms(&self.connection.client_id());
+        let mut rooms = self
+            .outbox
+            .connection()
+            .hub()
+            .rooms(&self.outbox.connection().client_id());
         self.outbox.with_held(|effects| {
             for effect in effects {
                 match effect {
@@ -67,8 +72,8 @@ impl Rooms<'_> {
 
     /// The clients in any room, in no order. An unknown room has none.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
-        let mut members = self.connection.hub().clients(&Target::room(room)).await;
-        let client = self.connection.client_id();
+        let mut members = self.outbox.connection().hub().clients(&Target::room(room)).await;
+        let client = self.outbox.connection().client_id();
         // What waits here is seen here.
         if self.outbox.is_holding() {
             members.retain(|member| *member != client);
@@ -84,6 +89,6 @@ impl Rooms<'_> {
         if self.outbox.is_holding() {
             return self.members(room).await.len();
         }
-        self.connection.hub().size(room).await
+        self.outbox.connection().hub().size(room).await
     }
 }

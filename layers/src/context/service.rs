@@ -54,7 +54,7 @@ where
 
     fn call(&mut self, message: Message<P>) -> Self::Future {
         let (parts, (), payload) = message.into_parts();
-        let Some(value) = parts.connection.context::<C>() else {
+        let Some(value) = parts.connection().context::<C>() else {
             // One app has one context type; only a stack made by hand can get here.
             return Refusable::refused(Error::internal(format!(
                 "the connection's context is no `{}`: ContextLayer and Connection must agree",

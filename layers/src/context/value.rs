@@ -14,7 +14,6 @@ use crate::{
 /// [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
 pub struct Context<C = ()> {
     value: Arc<C>,
-    connection: Connection,
     outbox: Outbox,
 }
 
@@ -24,7 +23,6 @@ impl<C> Context<C> {
     pub fn of_message(parts: &Parts, value: Arc<C>) -> Self {
         Self {
             value,
-            connection: parts.connection.clone(),
             outbox: parts.outbox.clone(),
         }
     }
@@ -33,27 +31,22 @@ impl<C> Context<C> {
     /// they are noted.
     #[must_use]
     pub fn of_connection(connection: &Connection, value: Arc<C>) -> Self {
-        let outbox = Outbox::passing(connection.hub().clone());
         Self {
             value,
-            connection: connection.clone(),
-            outbox,
+            outbox: Outbox::passing(connection.clone()),
         }
     }
 
     /// Who sent this message.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
-        self.connection.client_id()
+        self.connection().client_id()
     }
 
     /// The client's rooms.
     #[must_use]
     pub fn rooms(&self) -> Rooms<'_> {
-        Rooms {
-            connection: &self.connection,
-            outbox: &self.outbox,
-        }
+        Rooms { outbox: &self.outbox }
     }
 
     /// Encodes an event; what is called on the result says who gets it:
@@ -63,26 +56,23 @@ impl<C> Context<C> {
     /// first: INTERNAL_SERVER_ERROR where no router declares it or it can't be encoded, PAYLOAD_TOO_LARGE,
     /// OVERLOADED where the hub could not take it.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<ByMessage<'_>> {
-        Sending::new(self.by_message(), self.connection.emitter().encode(&event))
+        Sending::new(self.by_message(), self.connection().emitter().encode(&event))
     }
 
     /// Other clients, to do something to: `cx.clients(Target::room("lobby")).except([cx.client_id()]).leave("lobby")`.
     /// What can't be done makes the message fail at its end, as with [`send`](Self::send).
     pub fn clients(&self, clients: impl Into<Target>) -> Clients<ByMessage<'_>> {
-        Clients::new(self.by_message(), self.connection.emitter(), clients.into())
+        Clients::new(self.by_message(), self.connection().emitter(), clients.into())
     }
 
     fn by_message(&self) -> ByMessage<'_> {
-        ByMessage {
-            client_id: self.client_id(),
-            outbox: &self.outbox,
-        }
+        ByMessage { outbox: &self.outbox }
     }
 
     /// Sends independently of this message, its success and its order.
     #[must_use]
     pub fn emitter(&self) -> &Emitter {
-        self.connection.emitter()
+        self.connection().emitter()
     }
 
     /// Waits until the hub has taken everything that was sent so far. Under `.atomic()`, where effects wait for
@@ -91,7 +81,7 @@ impl<C> Context<C> {
     /// # Errors
     /// The first thing that could not be sent since the last flush, as [`send`](Self::send) lists them.
     pub async fn flush(&self) -> Result<(), Error> {
-        let flushed = self.connection.hub().flush().await;
+        let flushed = self.connection().hub().flush().await;
         self.outbox.take_failure().map_or(Ok(()), Err)?;
         flushed.map_err(Into::into)
     }
@@ -99,13 +89,12 @@ impl<C> Context<C> {
     /// Closes this client's connection, after what was sent before. Codes 4000 to 4999 are the app's own;
     /// 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.outbox
-            .note_or_fail(self.client_id(), Effect::Close(Close::new(code, reason)));
+        self.outbox.note_or_fail(Effect::Close(Close::new(code, reason)));
     }
 
     /// Resolves when the client has gone. A handler runs to its end all the same.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
-        self.connection.closed()
+        self.connection().closed()
     }
 
     /// The app's own value, to keep.
@@ -119,13 +108,12 @@ impl<C> Context<C> {
     pub fn narrow<D>(cx: Self, value: D) -> Context<D> {
         Context {
             value: Arc::new(value),
-            connection: cx.connection,
             outbox: cx.outbox,
         }
     }
 
-    pub(crate) fn outbox(cx: &Self) -> &Outbox {
-        &cx.outbox
+    fn connection(&self) -> &Connection {
+        self.outbox.connection()
     }
 }
 
@@ -133,7 +121,6 @@ impl<C> Clone for Context<C> {
     fn clone(&self) -> Self {
         Self {
             value: self.value.clone(),
-            connection: self.connection.clone(),
             outbox: self.outbox.clone(),
         }
     }
@@ -149,8 +136,10 @@ impl<C> Deref for Context<C> {
 
 impl<C> Scope for Context<C> {
     fn enter(&mut self, parts: &Parts) {
-        self.connection = parts.connection.clone();
-        self.outbox = parts.outbox.clone();
+        // As a rule the context was made for this very message.
+        if !self.outbox.is(&parts.outbox) {
+            self.outbox = parts.outbox.clone();
+        }
     }
 }
 
@@ -166,7 +155,6 @@ impl<C: fmt::Debug> fmt::Debug for Context<C> {
 /// From inside a message: what can't be sent is told by [`Context::flush`], else it fails the message.
 #[derive(Debug)]
 pub struct ByMessage<'a> {
-    client_id: ClientId,
     outbox: &'a Outbox,
 }
 
@@ -175,7 +163,7 @@ impl SendBy for ByMessage<'_> {
 
     fn send_by(self, emission: Result<Effect, Error>) {
         match emission {
-            Ok(effect) => self.outbox.note_or_fail(self.client_id, effect),
+            Ok(effect) => self.outbox.note_or_fail(effect),
             Err(error) => self.outbox.fail(error),
         }
     }

@@ -40,8 +40,8 @@ where
         match frame.into_message() {
             Ok(message) => {
                 let parts = message.parts();
-                let to = Recipient::of(parts.connection.wire(), parts.rpc_id.as_ref(), &parts.route);
-                let limit = parts.connection.limits().message;
+                let to = Recipient::of(parts.connection().wire(), parts.rpc_id.as_ref(), &parts.route);
+                let limit = parts.connection().limits().message;
                 DecodeFuture::inner(self.inner.call(message), to, limit)
             }
             Err((connection, rpc_id, error)) => {

@@ -1,14 +1,13 @@
 use std::{
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
 use pin_project::{pin_project, pinned_drop};
 use tower::BoxError;
 
-use crate::{ClientId, Hub, Reply, outbox::Outbox};
+use crate::{Reply, outbox::Outbox};
 
 /// The future of [`FanoutService`](super::FanoutService). Dropped before its end, as by a timeout, it counts as
 /// failed.
@@ -18,18 +17,11 @@ pub struct FanoutFuture<F> {
     #[pin]
     inner: F,
     outbox: Outbox,
-    client: ClientId,
-    hub: Arc<dyn Hub>,
 }
 
 impl<F> FanoutFuture<F> {
-    pub(super) const fn new(inner: F, outbox: Outbox, client: ClientId, hub: Arc<dyn Hub>) -> Self {
-        Self {
-            inner,
-            outbox,
-            client,
-            hub,
-        }
+    pub(super) const fn new(inner: F, outbox: Outbox) -> Self {
+        Self { inner, outbox }
     }
 }
 
@@ -42,11 +34,11 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let (outbox, client, hub) = (this.outbox, *this.client, this.hub);
+        let outbox = this.outbox;
         let mut reply = match ready!(this.inner.poll(cx)) {
             Ok(reply) => reply,
             Err(error) => {
-                outbox.drop_held(client);
+                outbox.drop_held();
                 return Poll::Ready(Err(error.into()));
             }
         };
@@ -54,13 +46,13 @@ where
         let winner = winner.as_ref().unwrap_or(outbox);
         // An event that can't be sent is known of before anything is performed: its message has failed.
         if let Some(failure) = winner.take_failure().or_else(|| outbox.take_failure()) {
-            winner.drop_held(client);
-            outbox.drop_held(client);
+            winner.drop_held();
+            outbox.drop_held();
             return Poll::Ready(Err(failure.into()));
         }
-        winner.perform(client, hub, &mut reply.effects);
+        winner.perform(&mut reply.effects);
         // What was noted after the handler had answered, and from now on.
-        winner.pass_up_to(outbox, client, hub);
+        winner.pass_up_to(outbox);
         match winner.take_failure().or_else(|| outbox.take_failure()) {
             Some(failure) => Poll::Ready(Err(failure.into())),
             None => Poll::Ready(Ok(reply)),
@@ -71,6 +63,6 @@ where
 #[pinned_drop]
 impl<F> PinnedDrop for FanoutFuture<F> {
     fn drop(self: Pin<&mut Self>) {
-        self.outbox.drop_held(self.client);
+        self.outbox.drop_held();
     }
 }

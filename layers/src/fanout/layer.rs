@@ -1,22 +1,18 @@
-use std::sync::Arc;
-
 use tower::Layer;
 
 use super::FanoutService;
-use crate::Hub;
 
-/// Gives each message a way out to a hub: passing, or under [`atomic`](Self::atomic) holding.
-#[derive(Debug, Clone)]
+/// Gives each message a way out to its connection's hub: passing, or under [`atomic`](Self::atomic) holding.
+#[derive(Debug, Clone, Copy, Default)]
 pub struct FanoutLayer {
-    hub: Arc<dyn Hub>,
     atomic: bool,
 }
 
 impl FanoutLayer {
     /// Performs each effect as it is noted.
     #[must_use]
-    pub const fn new(hub: Arc<dyn Hub>) -> Self {
-        Self { hub, atomic: false }
+    pub const fn new() -> Self {
+        Self { atomic: false }
     }
 
     /// Performs the effects when the message has succeeded; drops them when it fails, times out or loses to
@@ -25,7 +21,7 @@ impl FanoutLayer {
     /// It is the message that is atomic, not the hub: where the hub can't take one of the effects, the others
     /// are performed all the same, and the message is refused with OVERLOADED.
     #[must_use]
-    pub fn atomic(mut self) -> Self {
+    pub const fn atomic(mut self) -> Self {
         self.atomic = true;
         self
     }
@@ -35,6 +31,6 @@ impl<S> Layer<S> for FanoutLayer {
     type Service = FanoutService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        FanoutService::new(inner, self.hub.clone(), self.atomic)
+        FanoutService::new(inner, self.atomic)
     }
 }

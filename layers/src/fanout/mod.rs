@@ -23,8 +23,8 @@
 //! let (hub, client) = (connection.hub().clone(), connection.client_id());
 //! let stack = ServiceBuilder::new().layer(ValidateLayer::<()>::ignoring()).layer(ContextLayer::<()>::new());
 //!
-//! let passing = ServiceBuilder::new().layer(FanoutLayer::new(hub.clone())).layer(stack.clone()).service(handler_fn(enter));
-//! let atomic = ServiceBuilder::new().layer(FanoutLayer::new(hub.clone()).atomic()).layer(stack).service(handler_fn(enter));
+//! let passing = ServiceBuilder::new().layer(FanoutLayer::new()).layer(stack.clone()).service(handler_fn(enter));
+//! let atomic = ServiceBuilder::new().layer(FanoutLayer::new().atomic()).layer(stack).service(handler_fn(enter));
 //!
 //! let message = || Message::new(connection.clone(), "enter", RawPayload::absent());
 //! assert!(atomic.oneshot(message()).await.is_err());

@@ -1,24 +1,20 @@
-use std::{
-    sync::Arc,
-    task::{Context as Task, Poll},
-};
+use std::task::{Context as Task, Poll};
 
 use tower::{BoxError, Service};
 
 use super::FanoutFuture;
-use crate::{Hub, Message, Reply};
+use crate::{Message, Reply};
 
 /// The service of [`FanoutLayer`](super::FanoutLayer).
 #[derive(Debug, Clone)]
 pub struct FanoutService<S> {
     inner: S,
-    hub: Arc<dyn Hub>,
     atomic: bool,
 }
 
 impl<S> FanoutService<S> {
-    pub(super) const fn new(inner: S, hub: Arc<dyn Hub>, atomic: bool) -> Self {
-        Self { inner, hub, atomic }
+    pub(super) const fn new(inner: S, atomic: bool) -> Self {
+        Self { inner, atomic }
     }
 }
 
@@ -36,11 +32,10 @@ where
     }
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
-        let client = message.parts().connection.client_id();
         let outbox = message.parts().outbox.clone();
         if !self.atomic {
-            outbox.pass(client, &self.hub);
+            outbox.pass();
         }
-        FanoutFuture::new(self.inner.call(message), outbox, client, self.hub.clone())
+        FanoutFuture::new(self.inner.call(message), outbox)
     }
 }

@@ -58,7 +58,7 @@ fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
     if payload.bytes().is_some() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
-    extensions.insert(parts.connection.clone());
+    extensions.insert(parts.connection().clone());
     extensions.insert(Carried { parts, payload });
 
     let mut request = Request::new(Full::new(body));

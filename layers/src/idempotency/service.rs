@@ -41,7 +41,7 @@ impl<S> IdempotencyService<S> {
         let parts = message.parts();
         let scope = match &self.rules.scope {
             Some(scope) => Scope::Named(scope(message)),
-            None => Scope::Client(parts.connection.client_id()),
+            None => Scope::Client(parts.connection().client_id()),
         };
         Ok(Some(Key {
             scope,

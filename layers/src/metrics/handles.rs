@@ -57,7 +57,7 @@ impl Routes {
         if let Some(handles) = self.fresh(&parts.route, now) {
             return handles;
         }
-        let is_known = self.named.contains(&*parts.route) || parts.connection.has_route(&parts.route);
+        let is_known = self.named.contains(&*parts.route) || parts.connection().has_route(&parts.route);
         let route = if is_known { &*parts.route } else { UNKNOWN };
         self.fresh(route, now).unwrap_or_else(|| self.take(route, now))
     }

@@ -24,7 +24,7 @@ impl QuotaLayer<ClientId> {
     /// To each connection a quota.
     #[must_use]
     pub fn per_client(quota: Quota) -> Self {
-        Self::by(quota, |parts| parts.connection.client_id())
+        Self::by(quota, |parts| parts.connection().client_id())
     }
 }
 
@@ -42,7 +42,7 @@ impl QuotaLayer<(ClientId, u64)> {
     #[must_use]
     pub fn per_client_and_route(quota: Quota) -> Self {
         let name = short();
-        Self::by(quota, move |parts| (parts.connection.client_id(), name(parts)))
+        Self::by(quota, move |parts| (parts.connection().client_id(), name(parts)))
     }
 }
 
@@ -54,7 +54,7 @@ impl QuotaLayer<Option<IpAddr>> {
         quota: Quota,
         find: impl Fn(&Connection) -> Option<IpAddr> + Send + Sync + 'static,
     ) -> Self {
-        Self::by(quota, move |parts| find(&parts.connection).map(network))
+        Self::by(quota, move |parts| find(parts.connection()).map(network))
     }
 }
 

@@ -82,7 +82,7 @@ fn span(level: Level, parts: &Parts) -> Span {
                 $level,
                 "message",
                 route = field::display(Printable(&parts.route, 100)),
-                client = field::display(parts.connection.client_id()),
+                client = field::display(parts.connection().client_id()),
                 rpc_id = parts.rpc_id.as_ref().map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
                 outcome = Empty,
                 latency = Empty,
