@@ -4,11 +4,13 @@ use std::{
     error::Error as StdError,
     fmt,
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
-    task::{Context as Task, Poll},
+    task::{Context as Task, Poll, ready},
 };
 
+use pin_project::pin_project;
+use tokio::task::unconstrained;
 use tower::{BoxError, Service};
 use zocket_layers::{Code, Error, Message, Reply};
 
@@ -25,13 +27,17 @@ trait Stack: Send + Sync {
 }
 
 impl Route {
+    /// A route whose stack may refuse with any code.
     pub(crate) fn new<S>(service: S) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        Self(Arc::new(Layered(service)))
+        Self(Arc::new(Coded {
+            service,
+            codes: Codes::Any,
+        }))
     }
 
     /// A route whose stack may refuse with `codes`, and with the protocol's.
@@ -41,10 +47,12 @@ impl Route {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        Self(Arc::new(Declaring {
-            service,
-            codes: codes.into(),
-        }))
+        let codes = if codes.is_empty() {
+            Codes::Protocol
+        } else {
+            Codes::Declared(codes.into())
+        };
+        Self(Arc::new(Coded { service, codes }))
     }
 
     /// Handles one message.
@@ -53,55 +61,95 @@ impl Route {
     }
 }
 
-struct Layered<S>(S);
-
-impl<S> Stack for Layered<S>
-where
-    S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
-    S::Error: Into<BoxError>,
-    S::Future: Send,
-{
-    fn run(&self, message: Message) -> RouteFuture {
-        Box::pin(run(self.0.clone(), message))
-    }
+/// Which codes a stack may refuse with.
+#[derive(Clone)]
+enum Codes {
+    Any,
+    Protocol,
+    /// These, and the protocol's.
+    Declared(Arc<[Code]>),
 }
 
-struct Declaring<S> {
+struct Coded<S> {
     service: S,
-    codes: Arc<[Code]>,
+    codes: Codes,
 }
 
-impl<S> Stack for Declaring<S>
+impl<S> Stack for Coded<S>
 where
     S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
     fn run(&self, message: Message) -> RouteFuture {
-        let (service, codes) = (self.service.clone(), self.codes.clone());
-        Box::pin(async move {
-            run(service, message)
-                .await
-                .map_err(|error| check_code(error, &codes))
+        Box::pin(Running {
+            state: State::Waiting {
+                service: self.service.clone(),
+                message: Some(message),
+            },
+            codes: self.codes.clone(),
         })
     }
 }
 
-/// Awaits a stack's readiness, then calls it.
-async fn run<S>(mut service: S, message: Message) -> Result<Reply, BoxError>
+/// Awaits a stack's readiness, then calls it. An `async fn` would be plainer, but keeps service, message and the
+/// called future side by side: twice the size, which is moved into the box for each message.
+#[pin_project]
+struct Running<S: Service<Message>> {
+    #[pin]
+    state: State<S, S::Future>,
+    codes: Codes,
+}
+
+#[pin_project(project = StateProjection)]
+enum State<S, F> {
+    Waiting {
+        service: S,
+        /// None when it has been called.
+        message: Option<Message>,
+    },
+    Called(#[pin] F),
+}
+
+impl<S> Future for Running<S>
 where
     S: Service<Message, Response = Reply>,
     S::Error: Into<BoxError>,
 {
-    // A used-up budget of tokio's would look like a lack of permits to a layer that sheds load.
-    tokio::task::unconstrained(poll_fn(|cx| service.poll_ready(cx)))
-        .await
-        .map_err(Into::into)?;
-    service.call(message).await.map_err(Into::into)
+    type Output = Result<Reply, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let told = match this.state.as_mut().project() {
+                StateProjection::Waiting { service, message } => {
+                    // A used-up budget of tokio's would look like a lack of permits to a layer that sheds load.
+                    let ready = pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx))));
+                    match (ready!(ready.poll(cx)), message.take()) {
+                        (Ok(()), Some(message)) => {
+                            let future = service.call(message);
+                            this.state.set(State::Called(future));
+                            continue;
+                        }
+                        // Polled once more than a future may be, it has nothing left to call.
+                        (Ok(()), None) => return Poll::Pending,
+                        (Err(error), _) => Err(error),
+                    }
+                }
+                StateProjection::Called(future) => ready!(future.poll(cx)),
+            };
+            return Poll::Ready(told.map_err(|error| check_code(error.into(), this.codes)));
+        }
+    }
 }
 
 /// A code that no client can know of is a mistake of the server's.
-fn check_code(error: BoxError, codes: &[Code]) -> BoxError {
+fn check_code(error: BoxError, codes: &Codes) -> BoxError {
+    let declared: &[Code] = match codes {
+        Codes::Any => return error,
+        Codes::Protocol => &[],
+        Codes::Declared(declared) => declared,
+    };
     // A layer may have wrapped it: the client is told the cause all the same.
     let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
         (*cause).source()
@@ -110,7 +158,7 @@ fn check_code(error: BoxError, codes: &[Code]) -> BoxError {
         .find_map(|cause| cause.downcast_ref::<Error>())
         .map(Error::code)
     {
-        Some(code) if !code.is_protocol() && !codes.contains(&code) => Error::internal(format!(
+        Some(code) if !code.is_protocol() && !declared.contains(&code) => Error::internal(format!(
             "the procedure refused with `{code}` ({error}), which it does not declare: add `.code(..)` to it"
         ))
         .into(),

@@ -7,6 +7,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
+use foldhash::fast::RandomState;
 use tower::{BoxError, Service};
 use zocket_layers::{Code, Error, Message, Refusable, Reply};
 
@@ -22,7 +23,8 @@ pub(super) struct Entry {
 /// Finds the route of each message. It is always ready: a route's readiness is awaited in the route's future.
 #[derive(Clone)]
 pub struct RouterService {
-    pub(super) routes: Arc<HashMap<String, Entry>>,
+    /// Clients look up, but don't insert: a hash that withstands chosen keys is not needed.
+    pub(super) routes: Arc<HashMap<String, Entry, RandomState>>,
 }
 
 impl RouterService {

@@ -25,29 +25,42 @@ struct Members<'a> {
 }
 
 /// Reads a frame's members. The id is read even where nothing else can be, so that the refusal has it.
-pub(super) fn read(frame: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
+pub(super) fn read(bytes: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
     let refuse = |message: String| Error::new(Code::PARSE_ERROR, message);
-    // serde would take an array for an object.
-    if frame.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'{') {
-        return (None, Err(refuse("expected a JSON object".to_owned())));
-    }
-    let members = match serde_json::from_slice::<Members<'_>>(frame) {
-        Ok(members) => members,
+    // Looked through once: what is cut out of text is text.
+    let frame = match ByteString::try_from(bytes.clone()) {
+        Ok(frame) => frame,
         Err(error) => {
             return (
-                read_id_alone(frame),
+                read_id_alone(bytes),
                 Err(refuse(format!("expected a JSON object: {error}"))),
             );
         }
     };
-    let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(slice(frame, id.get()))) {
+    // serde would take an array for an object.
+    if !frame.trim_ascii_start().starts_with('{') {
+        return (None, Err(refuse("expected a JSON object".to_owned())));
+    }
+    let members = match serde_json::from_str::<Members<'_>>(&frame) {
+        Ok(members) => members,
+        Err(error) => {
+            return (
+                read_id_alone(bytes),
+                Err(refuse(format!("expected a JSON object: {error}"))),
+            );
+        }
+    };
+    let rpc_id = match members
+        .rpc_id
+        .map(|id| RpcId::from_json(frame.slice_ref(id.get())))
+    {
         None => None,
         Some(Ok(rpc_id)) => rpc_id,
         Some(Err(invalid)) => return (None, Err(refuse(invalid.to_string()))),
     };
     let route = match members
         .route
-        .map(|route| (route.get(), read_string(frame, route.get())))
+        .map(|route| (route.get(), read_string(&frame, route.get())))
     {
         Some((_, Some(route))) => route,
         Some((other, None)) => {
@@ -71,12 +84,12 @@ pub(super) fn read(frame: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
         }
     };
     let payload = members.payload.map_or(RawPayload::absent(), |payload| {
-        RawPayload::json(slice(frame, payload.get()).into_bytes())
+        RawPayload::text(frame.slice_ref(payload.get()))
     });
     (rpc_id, Ok(Envelope { route, payload }))
 }
 
-/// The id of an object that is JSON, but has another member twice.
+/// The id of an object that has another member twice, or is UTF-8 only as far as the id.
 fn read_id_alone(frame: &Bytes) -> Option<RpcId> {
     #[derive(Deserialize)]
     struct Id<'a> {
@@ -84,19 +97,13 @@ fn read_id_alone(frame: &Bytes) -> Option<RpcId> {
         rpc_id: Option<&'a RawValue>,
     }
     let id: Id<'_> = serde_json::from_slice(frame).ok()?;
-    RpcId::from_json(slice(frame, id.rpc_id?.get())).ok()?
-}
-
-/// A part of the frame, sharing its bytes.
-fn slice(frame: &Bytes, part: &str) -> ByteString {
-    // `part` is text that was borrowed from the frame, so this neither fails nor copies.
-    ByteString::try_from(frame.slice_ref(part.as_bytes())).unwrap_or_else(|_| part.into())
+    RpcId::from_json(id.rpc_id?.get().into()).ok()?
 }
 
 /// A JSON string's content, sharing the frame's bytes where nothing in it is escaped.
-fn read_string(frame: &Bytes, token: &str) -> Option<ByteString> {
+fn read_string(frame: &ByteString, token: &str) -> Option<ByteString> {
     match token.strip_prefix('"')?.strip_suffix('"')? {
-        plain if !plain.contains('\\') => Some(slice(frame, plain)),
+        plain if !plain.contains('\\') => Some(frame.slice_ref(plain)),
         _ => serde_json::from_str::<String>(token).ok().map(Into::into),
     }
 }
@@ -156,6 +163,15 @@ mod tests {
                 "{frame}"
             );
         }
+    }
+
+    #[test]
+    fn what_is_no_utf_8_is_refused_by_its_id() {
+        let (rpc_id, envelope) = read(&Bytes::from_static(
+            b"{\"rpcId\":1,\"payload\":\"\xff\",\"type\":\"a\"}",
+        ));
+        assert_eq!(rpc_id.unwrap().as_json(), "1");
+        assert!(envelope.unwrap_err().message().contains("utf-8"));
     }
 
     #[test]

@@ -2,6 +2,7 @@ use std::{
     future::Future,
     marker::PhantomData,
     pin::Pin,
+    sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
@@ -13,41 +14,35 @@ use crate::{Context, Error, Message, Parts, Reply};
 /// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService): first the
 /// middleware's own, which makes what the message goes on with, then the rest of the stack's.
 #[pin_project]
-pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, C, D, P> {
+pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, D, P> {
     #[pin]
-    state: State<F, S, S::Future, K, C>,
+    state: State<F, S, S::Future, K>,
     made: PhantomData<fn() -> (D, P)>,
 }
 
 #[pin_project(project = StateProjection)]
-enum State<F, S, G, K, C> {
+enum State<F, S, G, K> {
     Asking {
         #[pin]
         asking: F,
-        rest: Option<Rest<S, K, C>>,
+        rest: Option<Rest<S, K>>,
     },
     Inner(#[pin] G),
 }
 
 /// What waits for the middleware's answer.
-struct Rest<S, K, C> {
+struct Rest<S, K> {
     inner: S,
     parts: Parts,
-    context: Context<C>,
     kept: K,
 }
 
-impl<F, S: Service<Message<P, Context<D>>>, K, C, D, P> WithFuture<F, S, K, C, D, P> {
-    pub(super) const fn new(asking: F, inner: S, parts: Parts, context: Context<C>, kept: K) -> Self {
+impl<F, S: Service<Message<P, Context<D>>>, K, D, P> WithFuture<F, S, K, D, P> {
+    pub(super) const fn new(asking: F, inner: S, parts: Parts, kept: K) -> Self {
         Self {
             state: State::Asking {
                 asking,
-                rest: Some(Rest {
-                    inner,
-                    parts,
-                    context,
-                    kept,
-                }),
+                rest: Some(Rest { inner, parts, kept }),
             },
             made: PhantomData,
         }
@@ -79,7 +74,7 @@ impl<D, P> Make<(D, P), D, P> for Given {
     }
 }
 
-impl<F, A, S, K, C, D, P> Future for WithFuture<F, S, K, C, D, P>
+impl<F, A, S, K, D, P> Future for WithFuture<F, S, K, D, P>
 where
     F: Future<Output = Result<A, Error>>,
     K: Make<A, D, P>,
@@ -98,14 +93,14 @@ where
                     let Some(Rest {
                         mut inner,
                         parts,
-                        context,
                         kept,
                     }) = rest.take()
                     else {
                         return Poll::Pending;
                     };
                     let (value, payload) = kept.make(answer);
-                    let message = Message::from_parts(parts, Context::narrow(context, value), payload);
+                    let context = Context::of_message(&parts, Arc::new(value));
+                    let message = Message::from_parts(parts, context, payload);
                     let future = inner.call(message);
                     this.state.set(State::Inner(future));
                 }
@@ -115,7 +110,7 @@ where
     }
 }
 
-impl<F, S: Service<Message<P, Context<D>>>, K, C, D, P> std::fmt::Debug for WithFuture<F, S, K, C, D, P> {
+impl<F, S: Service<Message<P, Context<D>>>, K, D, P> std::fmt::Debug for WithFuture<F, S, K, D, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match &self.state {
             State::Asking { .. } => "asking",

@@ -87,7 +87,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = WithFuture<Fut, S, Kept<P>, C, D, P>;
+    type Future = WithFuture<Fut, S, Kept<P>, D, P>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -97,6 +97,6 @@ where
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
         let (parts, context, payload) = message.into_parts();
-        WithFuture::new((self.f)(context.clone()), ready, parts, context, Kept(payload))
+        WithFuture::new((self.f)(context), ready, parts, Kept(payload))
     }
 }

@@ -88,7 +88,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = WithFuture<Fut, S, Given, C, D, P>;
+    type Future = WithFuture<Fut, S, Given, D, P>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -98,6 +98,6 @@ where
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
         let (parts, context, payload) = message.into_parts();
-        WithFuture::new((self.f)(context.clone(), payload), ready, parts, context, Given)
+        WithFuture::new((self.f)(context, payload), ready, parts, Given)
     }
 }

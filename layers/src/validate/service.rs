@@ -7,7 +7,7 @@ use tower::{BoxError, Service};
 
 use super::{Input, ValidateLayer};
 use crate::{
-    Code, Error, Message, Reply,
+    Code, Error, Message, RawPayload, Reply,
     refusal::Refusable,
     stack::{IsRaw, NoContextYet},
 };
@@ -25,14 +25,23 @@ impl<S, T> ValidateService<S, T> {
 }
 
 impl<S, T: Input> ValidateService<S, T> {
-    fn check(&self, payload: &[u8]) -> Result<T, Error> {
-        let (got, limit) = (payload.len(), self.rules.limit);
+    fn check(&self, payload: &RawPayload) -> Result<T, Error> {
+        let ValidateLayer {
+            checker,
+            ignore,
+            limit,
+        } = &self.rules;
+        let (got, limit) = (payload.as_json().len(), *limit);
         if got > limit {
             let message = format!("the payload has {got} bytes, more than the {limit} that this route takes");
             return Err(Error::new(Code::PAYLOAD_TOO_LARGE, message));
         }
-        let payload = if self.rules.ignore { b"null" } else { payload };
-        self.rules.checker.check(payload).map_err(Error::bad_request)
+        match payload.as_text() {
+            _ if *ignore => checker.check_text("null"),
+            Some(text) => checker.check_text(text),
+            None => checker.check(payload.as_json()),
+        }
+        .map_err(Error::bad_request)
     }
 }
 
@@ -69,7 +78,7 @@ where
     }
 
     fn call(&mut self, message: Message<P, X>) -> Self::Future {
-        match self.check(message.payload().raw().as_json()) {
+        match self.check(message.payload().raw()) {
             Ok(input) => Refusable::inner(self.inner.call(message.map_payload(|_| input))),
             Err(error) => Refusable::refused(error),
         }

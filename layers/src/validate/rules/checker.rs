@@ -116,8 +116,25 @@ impl<T: Input> Checker<T> {
     /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
     /// that garde found where they are.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
+        self.check_by(json, |json| serde_json::from_slice(json))
+    }
+
+    /// [`check`](Self::check) of what is known to be UTF-8: each string in it is taken as it is.
+    ///
+    /// # Errors
+    ///
+    /// As `check`.
+    pub fn check_text(&self, json: &str) -> Result<T, Vec<Issue>> {
+        self.check_by(json.as_bytes(), |_| serde_json::from_str(json))
+    }
+
+    fn check_by(
+        &self,
+        json: &[u8],
+        parse: impl FnOnce(&[u8]) -> serde_json::Result<T>,
+    ) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
-        let Ok(input) = serde_json::from_slice::<T>(json) else {
+        let Ok(input) = parse(json) else {
             return Err(shape::issues::<T>(self.graph(), json));
         };
         match input.validate_with(&T::Context::default()) {
