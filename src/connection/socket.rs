@@ -110,6 +110,7 @@ impl Socket {
     pub(super) fn rest(&mut self) {
         self.gauge.tell(self.weight());
         self.outbound.shrink();
+        self.stream.shrink();
     }
 
     /// Writes what waits, as far as the peer takes it; ready when nothing waits any more.

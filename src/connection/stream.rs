@@ -3,6 +3,7 @@
 use std::{
     cell::RefCell,
     io::{self, Read, Write},
+    ops::Range,
     pin::Pin,
     task::{Context as Task, Poll},
 };
@@ -11,29 +12,33 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// So many bytes are read at a time, into a buffer that a thread's connections share.
+/// So many bytes are read at a time.
 const READ_AT_ONCE: usize = 16 << 10;
+/// So many buffers are kept by a thread, for all its connections.
+const KEPT: usize = 4;
 
 thread_local! {
-    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_AT_ONCE].into());
+    static BUFFERS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The stream below the WebSocket. The library asks for little at a time, since what it asks for it holds; much is read
-/// for it all the same, and kept until it asks again.
+/// for it all the same, into a buffer that is lent until the library has asked for all.
 pub(super) struct Stream {
     pub(super) io: TokioIo<Upgraded>,
-    /// What was read and not asked for yet.
-    ahead: Vec<u8>,
-    /// How much of that has been asked for since.
-    taken: usize,
+    ahead: Option<Ahead>,
+}
+
+/// What was read and not asked for yet.
+struct Ahead {
+    buffer: Box<[u8]>,
+    left: Range<usize>,
 }
 
 impl Stream {
     pub(super) fn new(upgraded: Upgraded) -> Self {
         Self {
             io: TokioIo::new(upgraded),
-            ahead: Vec::new(),
-            taken: 0,
+            ahead: None,
         }
     }
 
@@ -46,28 +51,55 @@ impl Stream {
         }
     }
 
-    fn poll_read(&mut self, cx: &mut Task<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
-        if self.ahead.is_empty() {
-            return BUFFER.with_borrow_mut(|buffer| {
-                let mut read = ReadBuf::new(buffer);
-                std::task::ready!(Pin::new(&mut self.io).poll_read(cx, &mut read))?;
-                let read = read.filled();
-                let (now, later) = read.split_at(read.len().min(buf.len()));
-                buf[..now.len()].copy_from_slice(now);
-                self.ahead.extend_from_slice(later);
-                Poll::Ready(Ok(now.len()))
+    /// Gives the buffer back, and keeps only as much as is needed.
+    pub(super) fn shrink(&mut self) {
+        if let Some(Ahead { buffer, left }) =
+            self.ahead.take_if(|ahead| ahead.buffer.len() > ahead.left.len())
+        {
+            self.ahead = Some(Ahead {
+                buffer: buffer[left.clone()].into(),
+                left: 0..left.len(),
             });
+            give_back(buffer);
         }
-        let left = &self.ahead[self.taken..];
-        let now = left.len().min(buf.len());
-        buf[..now].copy_from_slice(&left[..now]);
-        self.taken += now;
-        if self.taken == self.ahead.len() {
-            self.ahead = Vec::new();
-            self.taken = 0;
-        }
-        Poll::Ready(Ok(now))
     }
+
+    fn poll_read(&mut self, cx: &mut Task<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut ahead = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => {
+                let mut buffer = BUFFERS
+                    .with_borrow_mut(Vec::pop)
+                    .unwrap_or_else(|| vec![0; READ_AT_ONCE].into());
+                let mut read = ReadBuf::new(&mut buffer);
+                let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+                let left = 0..read.filled().len();
+                if left.is_empty() {
+                    give_back(buffer);
+                    return polled.map_ok(|()| 0);
+                }
+                Ahead { buffer, left }
+            }
+        };
+        let asked = ahead.left.len().min(buf.len());
+        let from = ahead.left.start;
+        buf[..asked].copy_from_slice(&ahead.buffer[from..from + asked]);
+        ahead.left.start += asked;
+        if ahead.left.is_empty() {
+            give_back(ahead.buffer);
+        } else {
+            self.ahead = Some(ahead);
+        }
+        Poll::Ready(Ok(asked))
+    }
+}
+
+fn give_back(buffer: Box<[u8]>) {
+    BUFFERS.with_borrow_mut(|buffers| {
+        if buffer.len() == READ_AT_ONCE && buffers.len() < KEPT {
+            buffers.push(buffer);
+        }
+    });
 }
 
 /// A [`Stream`] within a task.

@@ -55,25 +55,19 @@ fn answer_or_refusal(outcome: &Outcome, rpc_id: &RpcId, limit: usize) -> Bytes {
 
 /// `{"type":"__rpc_res","payload":…,"rpcId":…}`
 fn answer_frame(answer: &RawPayload, rpc_id: &RpcId) -> Bytes {
-    let payload: &[u8] = answer.bytes().map_or(&[], |bytes| bytes);
-    let (name, comma): (&[u8], &[u8]) = if payload.is_empty() {
-        (b"", b"")
-    } else {
-        (b"\"payload\":", b",")
-    };
     let rpc_id = rpc_id.as_json().as_bytes();
-    // Joined to measure: a vector with room to spare would cost `Bytes` one more allocation.
-    [
-        br#"{"type":"__rpc_res","#,
-        name,
-        payload,
-        comma,
-        br#""rpcId":"#,
-        rpc_id,
-        b"}",
-    ]
-    .concat()
-    .into()
+    let (begin, payload): (&[u8], &[u8]) = match answer.bytes() {
+        Some(payload) if !payload.is_empty() => (br#"{"type":"__rpc_res","payload":"#, payload),
+        _ => (br#"{"type":"__rpc_res""#, b""),
+    };
+    const ID: &[u8] = br#","rpcId":"#;
+    // Measured: a vector with room to spare would cost `Bytes` one more allocation.
+    let mut frame = Vec::with_capacity(begin.len() + payload.len() + ID.len() + rpc_id.len() + 1);
+    for part in [begin, payload, ID, rpc_id] {
+        frame.extend_from_slice(part);
+    }
+    frame.push(b'}');
+    frame.into()
 }
 
 /// The frame that refuses a message: `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
