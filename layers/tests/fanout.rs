@@ -66,14 +66,6 @@ impl World {
         }
     }
 
-    fn passing(&self) -> FanoutLayer {
-        FanoutLayer::new()
-    }
-
-    fn atomic(&self) -> FanoutLayer {
-        self.passing().atomic()
-    }
-
     fn message(&self) -> Message {
         Message::new(self.connection.clone(), "route", RawPayload::absent())
     }
@@ -171,7 +163,10 @@ async fn let_late_child_speak(late: &Late) {
 #[tokio::test]
 async fn passing_effects_are_performed_while_the_handler_still_runs_and_atomic_ones_are_not() {
     let world = World::new();
-    for (layer, expected) in [(world.passing(), vec![1]), (world.atomic(), vec![])] {
+    for (layer, expected) in [
+        (FanoutLayer::new(), vec![1]),
+        (FanoutLayer::new().atomic(), vec![]),
+    ] {
         let (mailbox, seen) = (world.mailbox.clone(), Arc::new(Mutex::new(Vec::new())));
         let service = ServiceBuilder::new().layer(layer).service(route({
             let seen = seen.clone();
@@ -207,7 +202,10 @@ async fn without_a_fan_out_the_reply_says_what_would_have_happened() {
 #[tokio::test]
 async fn a_failed_messages_effects_are_dropped_if_atomic_and_stand_if_not() {
     let world = World::new();
-    for (layer, expected) in [(world.passing(), vec![1]), (world.atomic(), vec![])] {
+    for (layer, expected) in [
+        (FanoutLayer::new(), vec![1]),
+        (FanoutLayer::new().atomic(), vec![]),
+    ] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             say(&cx, 1);
             Err(Error::conflict("no"))
@@ -225,8 +223,12 @@ async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
         pending().await
     });
     let second = Duration::from_secs(1);
-    let outside = ServiceBuilder::new().timeout(second).layer(world.atomic());
-    let inside = ServiceBuilder::new().layer(world.atomic()).timeout(second);
+    let outside = ServiceBuilder::new()
+        .timeout(second)
+        .layer(FanoutLayer::new().atomic());
+    let inside = ServiceBuilder::new()
+        .layer(FanoutLayer::new().atomic())
+        .timeout(second);
     assert!(
         outside
             .service(slow.clone())
@@ -242,7 +244,7 @@ async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
             .is_err()
     );
     assert!(pull(&world.mailbox).is_empty());
-    let passing = ServiceBuilder::new().timeout(second).layer(world.passing());
+    let passing = ServiceBuilder::new().timeout(second).layer(FanoutLayer::new());
     assert!(passing.service(slow).oneshot(world.message()).await.is_err());
     assert_eq!(pull(&world.mailbox), [1]);
 }
@@ -251,7 +253,7 @@ async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
 async fn a_retry_inside_of_an_atomic_fan_out_performs_only_the_winners_effects() {
     let world = World::new();
     let service = ServiceBuilder::new()
-        .layer(world.atomic())
+        .layer(FanoutLayer::new().atomic())
         .layer(RetryLayer::new(Thrice(3)))
         .service(third_time_lucky());
     service.oneshot(world.message()).await.unwrap();
@@ -261,7 +263,10 @@ async fn a_retry_inside_of_an_atomic_fan_out_performs_only_the_winners_effects()
 #[tokio::test]
 async fn a_retry_outside_of_the_fan_out_has_each_attempt_judged_by_itself() {
     let world = World::new();
-    for (layer, expected) in [(world.passing(), vec![1, 2, 3]), (world.atomic(), vec![3])] {
+    for (layer, expected) in [
+        (FanoutLayer::new(), vec![1, 2, 3]),
+        (FanoutLayer::new().atomic(), vec![3]),
+    ] {
         let service = ServiceBuilder::new()
             .layer(RetryLayer::new(Thrice(3)))
             .layer(layer)
@@ -277,7 +282,7 @@ async fn what_a_lost_attempt_could_not_send_does_not_fail_the_winner() {
     world.declared.extend(["other"]);
     let attempts = Arc::new(AtomicUsize::new(0));
     let service = ServiceBuilder::new()
-        .layer(world.atomic())
+        .layer(FanoutLayer::new().atomic())
         .layer(RetryLayer::new(Thrice(3)))
         .service(route(move |cx| {
             let first = attempts.fetch_add(1, Ordering::SeqCst) == 0;
@@ -303,7 +308,7 @@ async fn code_around_the_rest_of_the_stack_counts_in_its_order() {
         reply
     }
     let world = World::new();
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new()
             .layer(layer)
             .layer(ValidateLayer::<()>::ignoring())
@@ -322,7 +327,7 @@ async fn code_around_the_rest_of_the_stack_counts_in_its_order() {
 async fn a_layer_inside_of_an_atomic_fan_out_may_veto_effects() {
     let world = World::new();
     let service = ServiceBuilder::new()
-        .layer(world.atomic())
+        .layer(FanoutLayer::new().atomic())
         .map_response(|mut reply: Reply| {
             reply.effects.retain(|effect| !matches!(effect, Effect::Join(_)));
             reply
@@ -339,7 +344,7 @@ async fn a_layer_inside_of_an_atomic_fan_out_may_veto_effects() {
 #[tokio::test]
 async fn what_a_child_task_notes_after_success_is_performed() {
     let world = World::new();
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let late = Late::default();
         let service = ServiceBuilder::new()
             .layer(layer)
@@ -355,7 +360,10 @@ async fn what_a_child_task_notes_after_success_is_performed() {
 #[tokio::test]
 async fn what_a_child_task_notes_after_failure_is_dropped_if_atomic_and_performed_if_not() {
     let world = World::new();
-    for (layer, expected) in [(world.passing(), vec![1, 2]), (world.atomic(), vec![])] {
+    for (layer, expected) in [
+        (FanoutLayer::new(), vec![1, 2]),
+        (FanoutLayer::new().atomic(), vec![]),
+    ] {
         let late = Late::default();
         let service = ServiceBuilder::new()
             .layer(layer)
@@ -370,7 +378,7 @@ async fn what_a_child_task_notes_after_failure_is_dropped_if_atomic_and_performe
 async fn an_event_that_no_router_declares_fails_the_message_at_its_end() {
     let world = World::new();
     world.declared.extend(["other"]);
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             say(&cx, 1);
             Ok(())
@@ -385,7 +393,7 @@ async fn an_event_that_no_router_declares_fails_the_message_at_its_end() {
 async fn what_a_flush_has_reported_the_end_does_not_report_again() {
     let world = World::new();
     world.declared.extend(["other"]);
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             say(&cx, 1);
             assert!(cx.flush().await.is_err());
@@ -408,7 +416,7 @@ async fn what_the_hub_could_not_take_is_told_as_overloaded() {
         room_backlog: 0,
         ..Limits::default()
     });
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             cx.rooms().join("a")?;
             cx.send(Said(1)).to_room("a");
@@ -424,7 +432,7 @@ async fn what_the_hub_could_not_take_is_told_as_overloaded() {
 #[tokio::test]
 async fn joins_and_leaves_are_seen_at_once_in_both_modes() {
     let world = World::new();
-    for layer in [world.passing(), world.atomic()] {
+    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             let rooms = cx.rooms();
             rooms.join("a")?;
@@ -451,7 +459,11 @@ async fn the_limits_of_rooms_and_of_their_names_hold_in_both_modes() {
             room_name: 3,
             ..Limits::default()
         });
-        let layer = if atomic { world.atomic() } else { world.passing() };
+        let layer = if atomic {
+            FanoutLayer::new().atomic()
+        } else {
+            FanoutLayer::new()
+        };
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             let rooms = cx.rooms();
             let refused = |room: &str| rooms.join(room).unwrap_err().code();
