@@ -90,6 +90,7 @@ mod frame_header;
 mod handler;
 mod limits;
 mod message;
+mod name;
 mod outbox;
 mod payload;
 mod refusal;
@@ -121,6 +122,7 @@ pub use self::{
     message::{Message, Parts, Scope},
     metrics::MetricsLayer,
     middleware::Next,
+    name::Name,
     payload::{Codec, RawPayload},
     quota::{Quota, QuotaLayer},
     refusal::Refusable,

@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use bytestring::ByteString;
 use http::Extensions;
 
-use crate::{Connection, RawPayload, RpcId, Turn, outbox::Outbox};
+use crate::{Connection, Name, RawPayload, RpcId, Turn, outbox::Outbox};
 
 /// A message on its way through the pipeline: its [`Parts`], the context that a stage gave it, and a payload.
 ///
@@ -23,7 +22,7 @@ pub struct Message<P = RawPayload, C = ()> {
 
 impl Message {
     /// A message as it comes from the wire.
-    pub fn new(connection: Connection, route: impl Into<ByteString>, payload: RawPayload) -> Self {
+    pub fn new(connection: Connection, route: impl Into<Name>, payload: RawPayload) -> Self {
         let parts = Parts {
             route: route.into(),
             rpc_id: None,
@@ -131,7 +130,7 @@ impl Scope for () {
 #[derive(Debug)]
 pub struct Parts {
     /// The dotted path that it asks for.
-    pub route: ByteString,
+    pub route: Name,
     /// What its answer is recognised by; none where no answer is wanted.
     pub rpc_id: Option<RpcId>,
     /// Whatever stages tell each other.

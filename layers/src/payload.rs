@@ -1,6 +1,6 @@
 //! Payloads as they are on the wire.
 
-use std::cell::Cell;
+use std::{cell::Cell, ops::Range};
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -27,8 +27,12 @@ pub struct RawPayload {
 #[derive(Debug, Clone)]
 enum Content {
     Absent,
-    /// A frame's, which is known to be UTF-8: who parses it need not look again.
-    Text(ByteString),
+    /// A part of a frame, which is known to be UTF-8: who parses it need not look again. A slice of it would count
+    /// as one more holder of its buffer.
+    Text {
+        frame: ByteString,
+        part: Range<usize>,
+    },
     Bytes(Bytes),
 }
 
@@ -51,11 +55,11 @@ impl RawPayload {
         }
     }
 
-    /// [`json`](Self::json) for what is text already.
-    pub(crate) const fn text(json: ByteString) -> Self {
+    /// [`json`](Self::json) for a part of a text.
+    pub(crate) const fn part_of(frame: ByteString, part: Range<usize>) -> Self {
         Self {
             codec: Codec::Json,
-            content: Content::Text(json),
+            content: Content::Text { frame, part },
         }
     }
 
@@ -89,24 +93,34 @@ impl RawPayload {
 
     /// The bytes, if there is a payload.
     #[must_use]
-    pub fn bytes(&self) -> Option<&Bytes> {
+    pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Absent => None,
-            Content::Text(text) => Some(text.as_bytes()),
+            Content::Text { frame, part } => Some(frame[part.clone()].as_bytes()),
             Content::Bytes(bytes) => Some(bytes),
+        }
+    }
+
+    /// The bytes to keep, if there is a payload: not copied, but a slice of a frame may keep all of it.
+    #[must_use]
+    pub fn to_bytes(&self) -> Option<Bytes> {
+        match &self.content {
+            Content::Absent => None,
+            Content::Text { frame, part } => Some(frame.as_bytes().slice(part.clone())),
+            Content::Bytes(bytes) => Some(bytes.clone()),
         }
     }
 
     /// The payload as JSON text, an absent one as `null`.
     #[must_use]
     pub fn as_json(&self) -> &[u8] {
-        self.bytes().map_or(b"null", |bytes| bytes)
+        self.bytes().unwrap_or(b"null")
     }
 
     /// The payload as it is parsed fastest.
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.content {
-            Content::Text(text) => Some(text),
+            Content::Text { frame, part } => Some(&frame[part.clone()]),
             Content::Absent | Content::Bytes(_) => None,
         }
     }

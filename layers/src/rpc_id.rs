@@ -6,10 +6,12 @@ use bytestring::ByteString;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use crate::Name;
+
 /// What a client recognises the answer to its message by: a string of 1 to 128 bytes or a number. It goes back
 /// as it came.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct RpcId(ByteString);
+pub struct RpcId(Name);
 
 impl RpcId {
     /// The longest id, in bytes: of a string's content, or of a number's text.
@@ -27,23 +29,23 @@ impl RpcId {
         }
     }
 
-    /// Reads an id from its JSON text; null and the empty string are none. `text` is what it stands in, to be
-    /// shared instead of copied.
-    pub(crate) fn from_json(token: ByteString) -> Result<Option<Self>, InvalidRpcId> {
-        match &token.as_bytes()[..] {
+    /// Reads an id from the JSON text that it stands in, `token` being its own; null and the empty string are none.
+    pub(crate) fn from_json(text: &ByteString, token: &str) -> Result<Option<Self>, InvalidRpcId> {
+        let id = || Some(Self(Name::part_of(text, token)));
+        match token.as_bytes() {
             b"null" | b"\"\"" => Ok(None),
             [b'"', content @ .., b'"'] if !content.contains(&b'\\') => {
                 if content.len() > Self::MAX_BYTES {
                     return Err(InvalidRpcId("expected at most 128 bytes"));
                 }
-                Ok(Some(Self(token)))
+                Ok(id())
             }
             // Escaped: written anew, so that two spellings of one id are one id.
-            [b'"', ..] => match serde_json::from_str::<String>(&token) {
+            [b'"', ..] => match serde_json::from_str::<String>(token) {
                 Ok(id) => Self::string(&id).map(Some),
                 Err(_) => Err(InvalidRpcId("expected text in Unicode, got a lone surrogate")),
             },
-            [b'-' | b'0'..=b'9', ..] if token.len() <= Self::MAX_BYTES => Ok(Some(Self(token))),
+            [b'-' | b'0'..=b'9', ..] if token.len() <= Self::MAX_BYTES => Ok(id()),
             [b'-' | b'0'..=b'9', ..] => Err(InvalidRpcId("expected at most 128 bytes")),
             _ => Err(InvalidRpcId("expected a string or a number")),
         }
@@ -95,7 +97,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Option<String>, String> {
-        RpcId::from_json(json.to_owned().into())
+        RpcId::from_json(&json.into(), json)
             .map(|id| id.map(|id| id.as_json().to_owned()))
             .map_err(|error| error.to_string())
     }

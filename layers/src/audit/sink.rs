@@ -1,8 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use bytestring::ByteString;
-
-use crate::{ClientId, Effect, Parts, RpcId};
+use crate::{ClientId, Effect, Name, Parts, RpcId};
 
 /// Something that was done, and by whom.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +31,7 @@ impl<F: Fn(&Audited<'_>) + Send + Sync + 'static> Audit for F {
 /// What sees the effects of one message.
 pub(crate) struct Auditor {
     client: ClientId,
-    route: ByteString,
+    route: Name,
     rpc_id: Option<RpcId>,
     sink: Arc<dyn Audit>,
     /// Of a layer further outside.

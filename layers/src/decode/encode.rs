@@ -3,10 +3,9 @@
 use std::io::Write;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde::Serialize;
 
-use crate::{Code, Error, Outcome, RawPayload, Reply, RpcId, Wire};
+use crate::{Code, Error, Name, Outcome, RawPayload, Reply, RpcId, Wire};
 
 /// What a message's sender is told by.
 #[derive(Debug)]
@@ -14,13 +13,13 @@ pub(super) enum Recipient {
     /// Its answer is recognised by this id.
     Id(RpcId),
     /// It wants no answer, but is told what went wrong with a message of this type.
-    Type(ByteString),
+    Type(Name),
     /// It is not told.
     Nobody,
 }
 
 impl Recipient {
-    pub(super) fn of(wire: Wire, rpc_id: Option<&RpcId>, route: &ByteString) -> Self {
+    pub(super) fn of(wire: Wire, rpc_id: Option<&RpcId>, route: &Name) -> Self {
         match (rpc_id, wire) {
             (Some(rpc_id), _) => Self::Id(rpc_id.clone()),
             (None, Wire::Extended) => Self::Type(route.clone()),

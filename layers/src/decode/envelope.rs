@@ -1,18 +1,27 @@
 //! What stands around a payload.
 
+use std::{fmt, ops::Range, str};
+
 use bytes::Bytes;
 use bytestring::ByteString;
 use memchr::{memchr, memrchr};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Code, Error, RawPayload, RpcId};
+use crate::{Code, Error, Name, RawPayload, RpcId};
 
-/// A frame's members, each a slice of the frame.
+/// A frame's members but for its id. What is long shares the frame's buffer.
 #[derive(Debug)]
 pub(super) struct Envelope {
-    pub(super) route: ByteString,
+    pub(super) route: Name,
     pub(super) payload: RawPayload,
+}
+
+impl Envelope {
+    fn new(frame: ByteString, route: Name, payload: Option<Range<usize>>) -> Self {
+        let payload = payload.map_or(RawPayload::absent(), |part| RawPayload::part_of(frame, part));
+        Self { route, payload }
+    }
 }
 
 #[derive(Deserialize)]
@@ -26,20 +35,20 @@ struct Members<'a> {
 }
 
 /// Reads a frame's members. The id is read even where nothing else can be, so that the refusal has it.
-pub(super) fn read(bytes: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
+pub(super) fn read(bytes: Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
     let refuse = |message: String| Error::new(Code::PARSE_ERROR, message);
-    // Looked through once: what is cut out of text is text.
-    let frame = match ByteString::try_from(bytes.clone()) {
-        Ok(frame) => frame,
-        Err(error) => {
-            return (
-                read_id_alone(bytes),
-                Err(refuse(format!("expected a JSON object: {error}"))),
-            );
-        }
+    let no_object = |bytes: &[u8], error: &dyn fmt::Display| {
+        let error = refuse(format!("expected a JSON object: {error}"));
+        (read_id_alone(bytes), Err(error))
     };
-    if let Some((rpc_id, envelope)) = read_usual(&frame) {
-        return (rpc_id, Ok(envelope));
+    // What is cut out of text is text.
+    let frame = match str::from_utf8(&bytes) {
+        // Looked through twice, which costs less than to hold the bytes twice, in case that they are none.
+        Ok(_) => ByteString::try_from(bytes).unwrap_or_default(),
+        Err(error) => return no_object(&bytes, &error),
+    };
+    if let Some((rpc_id, route, payload)) = read_usual(&frame) {
+        return (rpc_id, Ok(Envelope::new(frame, route, payload)));
     }
     // serde would take an array for an object.
     if !frame.trim_ascii_start().starts_with('{') {
@@ -47,17 +56,9 @@ pub(super) fn read(bytes: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
     }
     let members = match serde_json::from_str::<Members<'_>>(&frame) {
         Ok(members) => members,
-        Err(error) => {
-            return (
-                read_id_alone(bytes),
-                Err(refuse(format!("expected a JSON object: {error}"))),
-            );
-        }
+        Err(error) => return no_object(frame.as_bytes(), &error),
     };
-    let rpc_id = match members
-        .rpc_id
-        .map(|id| RpcId::from_json(frame.slice_ref(id.get())))
-    {
+    let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(&frame, id.get())) {
         None => None,
         Some(Ok(rpc_id)) => rpc_id,
         Some(Err(invalid)) => return (None, Err(refuse(invalid.to_string()))),
@@ -87,16 +88,20 @@ pub(super) fn read(bytes: &Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
             );
         }
     };
-    let payload = members.payload.map_or(RawPayload::absent(), |payload| {
-        RawPayload::text(frame.slice_ref(payload.get()))
-    });
-    (rpc_id, Ok(Envelope { route, payload }))
+    let payload = members.payload.map(|payload| place(&frame, payload.get()));
+    (rpc_id, Ok(Envelope::new(frame, route, payload)))
+}
+
+/// Where in a text a part of it stands.
+fn place(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// The members of a frame as clients write it: `{"type":…,"payload":…,"rpcId":…}` in this order, nothing between them,
 /// nothing escaped in type and id. To read it by keys costs more than twice as much; what is not written like this is
 /// read so, and refused there if it has to be.
-fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Envelope)> {
+fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Name, Option<Range<usize>>)> {
     let rest = frame.strip_prefix(r#"{"type":""#)?;
     let (route, rest) = rest.split_at(memchr(b'"', rest.as_bytes())?);
     let rest = rest[1..].strip_suffix('}')?;
@@ -110,7 +115,7 @@ fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Envelope)> {
     };
     let (before, id) = rest.split_at(rest.len() - id);
     let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
-        Some(rest) => (rest, RpcId::from_json(frame.slice_ref(id)).ok()?),
+        Some(rest) => (rest, RpcId::from_json(frame, id).ok()?),
         None => (rest, None),
     };
     let is_plain = |text: &str| text.bytes().all(|byte| byte >= b' ' && byte != b'\\');
@@ -118,34 +123,34 @@ fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Envelope)> {
         return None;
     }
     let payload = match rest {
-        "" => RawPayload::absent(),
+        "" => None,
         rest => match serde_json::from_str::<&RawValue>(rest.strip_prefix(r#","payload":"#)?)
             .ok()?
             .get()
         {
-            "null" => RawPayload::absent(),
-            payload => RawPayload::text(frame.slice_ref(payload)),
+            "null" => None,
+            payload => Some(place(frame, payload)),
         },
     };
-    let route = frame.slice_ref(route);
-    Some((rpc_id, Envelope { route, payload }))
+    Some((rpc_id, Name::part_of(frame, route), payload))
 }
 
 /// The id of an object that has another member twice, or is UTF-8 only as far as the id.
-fn read_id_alone(frame: &Bytes) -> Option<RpcId> {
+fn read_id_alone(frame: &[u8]) -> Option<RpcId> {
     #[derive(Deserialize)]
     struct Id<'a> {
         #[serde(borrow, rename = "rpcId")]
         rpc_id: Option<&'a RawValue>,
     }
     let id: Id<'_> = serde_json::from_slice(frame).ok()?;
-    RpcId::from_json(id.rpc_id?.get().into()).ok()?
+    let id = id.rpc_id?.get().into();
+    RpcId::from_json(&id, &id).ok()?
 }
 
-/// A JSON string's content, sharing the frame's bytes where nothing in it is escaped.
-fn read_string(frame: &ByteString, token: &str) -> Option<ByteString> {
+/// A JSON string's content.
+fn read_string(frame: &ByteString, token: &str) -> Option<Name> {
     match token.strip_prefix('"')?.strip_suffix('"')? {
-        plain if !plain.as_bytes().contains(&b'\\') => Some(frame.slice_ref(plain)),
+        plain if !plain.as_bytes().contains(&b'\\') => Some(Name::part_of(frame, plain)),
         _ => serde_json::from_str::<String>(token).ok().map(Into::into),
     }
 }
@@ -155,14 +160,14 @@ mod tests {
     use super::*;
 
     fn refused(frame: &'static str) -> (Option<String>, String) {
-        let (rpc_id, envelope) = read(&Bytes::from_static(frame.as_bytes()));
+        let (rpc_id, envelope) = read(Bytes::from_static(frame.as_bytes()));
         (rpc_id.map(|id| id.to_string()), envelope.unwrap_err().to_string())
     }
 
     #[test]
     fn members_are_slices_of_the_frame() {
         let frame = Bytes::from_static(br#" {"payload": {"a":[1]} ,"type":"chat.post","rpcId":"x"}"#);
-        let (rpc_id, envelope) = read(&frame);
+        let (rpc_id, envelope) = read(frame.clone());
         let envelope = envelope.unwrap();
         assert_eq!(rpc_id.unwrap().as_json(), "\"x\"");
         assert_eq!(&*envelope.route, "chat.post");
@@ -173,7 +178,7 @@ mod tests {
 
     #[test]
     fn an_escaped_type_is_read() {
-        let (_, envelope) = read(&Bytes::from_static(br#"{"type":"chat\u002epost"}"#));
+        let (_, envelope) = read(Bytes::from_static(br#"{"type":"chat\u002epost"}"#));
         assert_eq!(&*envelope.unwrap().route, "chat.post");
     }
 
@@ -211,7 +216,7 @@ mod tests {
     fn by_keys(frame: &Bytes) -> Option<(Option<RpcId>, Envelope)> {
         // A space keeps it from being written as usual.
         let spaced = Bytes::from([b" ", &frame[..]].concat());
-        let (rpc_id, envelope) = read(&spaced);
+        let (rpc_id, envelope) = read(spaced);
         Some((rpc_id, envelope.ok()?))
     }
 
@@ -243,14 +248,14 @@ mod tests {
                 }
             }
             let frame = Bytes::from(frame);
-            let Some((rpc_id, envelope)) = ByteString::try_from(frame.clone())
-                .ok()
-                .as_ref()
-                .and_then(read_usual)
-            else {
+            let Ok(text) = ByteString::try_from(frame.clone()) else {
+                continue;
+            };
+            let Some((rpc_id, route, payload)) = read_usual(&text) else {
                 assert!(round % 4 > 0, "{frame:?}");
                 continue;
             };
+            let envelope = Envelope::new(text, route, payload);
             let keys = by_keys(&frame).unwrap_or_else(|| panic!("{frame:?} is refused by its keys"));
             assert_eq!(rpc_id, keys.0, "{frame:?}");
             assert_eq!(envelope.route, keys.1.route, "{frame:?}");
@@ -262,7 +267,7 @@ mod tests {
 
     #[test]
     fn what_is_no_utf_8_is_refused_by_its_id() {
-        let (rpc_id, envelope) = read(&Bytes::from_static(
+        let (rpc_id, envelope) = read(Bytes::from_static(
             b"{\"rpcId\":1,\"payload\":\"\xff\",\"type\":\"a\"}",
         ));
         assert_eq!(rpc_id.unwrap().as_json(), "1");

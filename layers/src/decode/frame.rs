@@ -17,11 +17,12 @@ impl Frame {
     /// A frame that came by this connection. It is parsed here, but for its payload.
     pub fn new(connection: Connection, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        let (rpc_id, envelope) = read(&bytes);
+        let len = bytes.len();
+        let (rpc_id, envelope) = read(bytes);
         Self {
             connection,
             turn: Turn::default(),
-            len: bytes.len(),
+            len,
             rpc_id,
             envelope,
         }

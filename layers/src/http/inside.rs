@@ -159,9 +159,9 @@ fn unread(error: BoxError) -> BoxError {
 fn respond(told: Result<Reply, BoxError>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     match &told {
-        Ok(reply) => match reply.answer.bytes() {
+        Ok(reply) => match reply.answer.to_bytes() {
             Some(answer) => {
-                *response.body_mut() = Full::new(answer.clone());
+                *response.body_mut() = Full::new(answer);
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(header::CONTENT_TYPE, json);
             }

@@ -53,7 +53,7 @@ fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
     let uri = path::of(&parts.route)?;
     let mut extensions = mem::take(&mut parts.extensions);
     let mut headers = extensions.remove::<HeaderMap>().unwrap_or_default();
-    let body = payload.bytes().cloned().unwrap_or_default();
+    let body = payload.to_bytes().unwrap_or_default();
     headers.insert(header::CONTENT_LENGTH, body.len().into());
     if payload.bytes().is_some() {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -2,16 +2,15 @@
 
 use std::fmt;
 
-use bytestring::ByteString;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::{ClientId, Message};
+use crate::{ClientId, Message, Name};
 
 /// What a message is known by.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) scope: Scope,
-    pub(super) route: ByteString,
+    pub(super) route: Name,
     pub(super) key: String,
 }
 

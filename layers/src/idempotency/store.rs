@@ -209,5 +209,5 @@ impl Drop for Running {
 }
 
 fn length(answer: &RawPayload) -> usize {
-    answer.bytes().map_or(0, Bytes::len)
+    answer.bytes().map_or(0, <[u8]>::len)
 }

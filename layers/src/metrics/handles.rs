@@ -6,12 +6,11 @@ use std::{
     time::Duration,
 };
 
-use bytestring::ByteString;
 use metrics::{Counter, Histogram, SharedString, counter, histogram};
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
-use crate::{Parts, Watch, metrics::MetricsWatch};
+use crate::{Name, Parts, Watch, metrics::MetricsWatch};
 
 /// What a message is counted as that asks for no route of the app's.
 const UNKNOWN: &str = "unknown";
@@ -27,7 +26,7 @@ pub(super) struct Routes {
     /// Routes that no router declares.
     named: HashSet<String>,
     /// At most as many as there are routes, and the unknown one.
-    handles: RwLock<HashMap<ByteString, Arc<Handles>>>,
+    handles: RwLock<HashMap<Name, Arc<Handles>>>,
 }
 
 /// What one route's messages are measured by.
@@ -70,7 +69,6 @@ impl Routes {
 
     fn take(&self, route: &str, now: Instant) -> Arc<Handles> {
         let handles = Arc::new(Handles::take(route, now));
-        // A copy: the message's own is a slice of the frame that it came in.
         self.handles.write().insert(route.into(), handles.clone());
         handles
     }

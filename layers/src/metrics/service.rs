@@ -59,5 +59,5 @@ impl Watch for MetricsWatch {
 }
 
 fn length(payload: &RawPayload) -> usize {
-    payload.bytes().map_or(0, bytes::Bytes::len)
+    payload.bytes().map_or(0, <[u8]>::len)
 }

@@ -5,19 +5,18 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use bytestring::ByteString;
 use pin_project::pin_project;
 use tower::BoxError;
 
 use super::explain::{explain, explain_panic};
-use crate::{ClientId, Error, Outcome, Reply};
+use crate::{ClientId, Error, Name, Outcome, Reply};
 
 /// The future of [`RescueService`](super::RescueService).
 #[pin_project]
 #[derive(Debug)]
 pub struct RescueFuture<F> {
     /// Route and client, for the log.
-    about: (ByteString, ClientId),
+    about: (Name, ClientId),
     #[pin]
     state: State<F>,
 }
@@ -30,14 +29,14 @@ enum State<F> {
 }
 
 impl<F> RescueFuture<F> {
-    pub(super) const fn inner(about: (ByteString, ClientId), future: F) -> Self {
+    pub(super) const fn inner(about: (Name, ClientId), future: F) -> Self {
         Self {
             about,
             state: State::Inner(future),
         }
     }
 
-    pub(super) const fn refused(about: (ByteString, ClientId), error: Error) -> Self {
+    pub(super) const fn refused(about: (Name, ClientId), error: Error) -> Self {
         Self {
             about,
             state: State::Refused(Some(error)),

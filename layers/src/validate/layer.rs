@@ -53,7 +53,7 @@ impl<T: Input> Default for ValidateLayer<T> {
 impl<T> Clone for ValidateLayer<T> {
     fn clone(&self) -> Self {
         Self {
-            checker: self.checker.clone(),
+            checker: self.checker,
             ignore: self.ignore,
             limit: self.limit,
         }

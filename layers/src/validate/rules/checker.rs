@@ -1,11 +1,8 @@
 //! One input type, and how a payload becomes a value of it.
 
-use std::{
-    fmt,
-    marker::PhantomData,
-    sync::{Arc, OnceLock},
-};
+use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
+use parking_lot::RwLock;
 use schemars::generate::SchemaSettings;
 
 use super::{constraint, plain, schema::Graph, shape};
@@ -47,7 +44,7 @@ impl<T> Input for T where
 /// Turns payloads into values of `T`, or says everything that is wrong with them.
 ///
 /// A good payload costs one typed parse and garde's checks. Only a refused one is looked at again, along the
-/// JSON Schema of `T`, which is taken apart on first need and shared by clones.
+/// JSON Schema of `T`, which is taken apart on first need, once for all checkers of `T`.
 ///
 /// ```
 /// use zocket_layers::validate::Checker;
@@ -94,19 +91,16 @@ impl<T> Input for T where
 /// let Err(issues) = Checker::<Headers>::new().check(br#"{"x-room":"attic"}"#) else { panic!() };
 /// assert_eq!(issues[0].to_string(), "x-room: no such room");
 /// ```
-pub struct Checker<T> {
-    graph: Arc<OnceLock<Graph>>,
-    input: PhantomData<fn() -> T>,
-}
+pub struct Checker<T>(PhantomData<fn() -> T>);
+
+/// Of each input that was refused. Here rather than in the checker, which each message's stack has a clone of.
+static GRAPHS: RwLock<BTreeMap<TypeId, Arc<Graph>>> = RwLock::new(BTreeMap::new());
 
 impl<T: Input> Checker<T> {
     /// A checker for `T`. Nothing is compiled until a payload is refused, or [`names`](Self::names) asks.
     #[must_use]
-    pub fn new() -> Self {
-        Self {
-            graph: Arc::default(),
-            input: PhantomData,
-        }
+    pub const fn new() -> Self {
+        Self(PhantomData)
     }
 
     /// The value that `json` holds. For a message without payload, `json` is `null`.
@@ -135,11 +129,11 @@ impl<T: Input> Checker<T> {
     ) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
         let Ok(input) = parse(json) else {
-            return Err(shape::issues::<T>(self.graph(), json));
+            return Err(shape::issues::<T>(&Self::graph(), json));
         };
         match input.validate_with(&T::Context::default()) {
             Ok(()) => Ok(input),
-            Err(report) => Err(constraint::issues(self.graph(), &report, json)),
+            Err(report) => Err(constraint::issues(&Self::graph(), &report, json)),
         }
     }
 
@@ -161,7 +155,8 @@ impl<T: Input> Checker<T> {
     /// ```
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        let reach = self.graph().reach(0);
+        let graph = Self::graph();
+        let reach = graph.reach(0);
         let mut names: Vec<String> = reach
             .iter()
             .flat_map(|node| node.properties.keys().cloned())
@@ -171,11 +166,15 @@ impl<T: Input> Checker<T> {
         names
     }
 
-    fn graph(&self) -> &Graph {
-        self.graph.get_or_init(|| {
-            let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
-            Graph::new(generator.into_root_schema_for::<T>().as_value())
-        })
+    fn graph() -> Arc<Graph> {
+        let input = TypeId::of::<T>();
+        if let Some(graph) = GRAPHS.read().get(&input) {
+            return graph.clone();
+        }
+        // Taken apart without the lock: a schema may be made by code of the app's.
+        let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
+        let graph = Graph::new(generator.into_root_schema_for::<T>().as_value());
+        GRAPHS.write().entry(input).or_insert_with(|| graph.into()).clone()
     }
 }
 
@@ -187,12 +186,11 @@ impl<T: Input> Default for Checker<T> {
 
 impl<T> Clone for Checker<T> {
     fn clone(&self) -> Self {
-        Self {
-            graph: Arc::clone(&self.graph),
-            input: PhantomData,
-        }
+        *self
     }
 }
+
+impl<T> Copy for Checker<T> {}
 
 impl<T> fmt::Debug for Checker<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
