@@ -135,7 +135,7 @@ fn i_router_and_metrics_that_are_heard(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn i_router_and_authorize(bencher: Bencher<'_, '_>) {
-    let layer = AuthorizeLayer::new(|message: &Message| message.parts().rpc_id.is_some());
+    let layer = AuthorizeLayer::new(|message: &Message| message.parts().rpc_id().is_some());
     routed(bencher, layer);
 }
 

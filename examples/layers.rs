@@ -17,8 +17,7 @@ use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
 use zocket::{
     Context, Error, Message, Outgoing,
     layers::{
-        Connection, ContextLayer, DecodeLayer, FanoutLayer, Frame, Parts, RescueLayer, ValidateLayer,
-        handler_fn,
+        Connection, ContextLayer, DecodeLayer, FanoutLayer, Frame, RescueLayer, ValidateLayer, handler_fn,
     },
 };
 
@@ -97,11 +96,9 @@ async fn main() -> Result<(), BoxError> {
         .layer(ValidateLayer::<Greet>::new()) //      bytes → Greet
         .layer(ContextLayer::<User>::new()) //        () → Context<User>
         .map_request(|message: Message<Greet, Context<User>>| {
-            let Parts {
-                route, extensions, ..
-            } = message.parts();
-            let number = extensions.get::<Number>().map(|number| number.0);
-            tracing::info!(number, %route, "a message");
+            let parts = message.parts();
+            let number = parts.extensions.get::<Number>().map(|number| number.0);
+            tracing::info!(number, route = %parts.route(), "a message");
             message
         })
         .service(handler_fn(greet));

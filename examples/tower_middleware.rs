@@ -28,7 +28,7 @@ use zocket::{
 
 /// Code around every call: no layer to write.
 async fn log(message: Message, next: Next) -> Result<Reply, BoxError> {
-    let route = message.parts().route.clone();
+    let route = message.parts().route().clone();
     let reply = next.run(message).await;
     tracing::info!(%route, ok = reply.is_ok(), "handled");
     reply

@@ -6,7 +6,7 @@ use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
     sync::Arc,
-    task::{Context as Task, Poll, ready},
+    task::{Context as Task, Poll, Waker, ready},
 };
 
 use pin_project::pin_project;
@@ -82,17 +82,24 @@ where
     S::Future: Send,
 {
     fn run(&self, message: Message) -> RouteFuture {
-        Box::pin(Running {
-            state: State::Waiting {
-                service: self.service.clone(),
+        let mut service = self.service.clone();
+        // Most stacks are ready at once. One that is not is asked again by the future, which is who will be woken.
+        let state = match poll_ready(&mut service, &mut Task::from_waker(Waker::noop())) {
+            Poll::Ready(Ok(())) => State::Called(service.call(message)),
+            Poll::Ready(Err(error)) => State::Failed(Some(error.into())),
+            Poll::Pending => State::Waiting {
+                service,
                 message: Some(message),
             },
+        };
+        Box::pin(Running {
+            state,
             codes: self.codes.clone(),
         })
     }
 }
 
-/// Awaits a stack's readiness, then calls it. An `async fn` would be plainer, but keeps service, message and the
+/// Awaits a stack's readiness, if it was not ready at once, then calls it. An `async fn` would be plainer, but keeps service, message and the
 /// called future side by side: twice the size, which is moved into the box for each message.
 #[pin_project]
 struct Running<S: Service<Message>> {
@@ -109,6 +116,12 @@ enum State<S, F> {
         message: Option<Message>,
     },
     Called(#[pin] F),
+    Failed(Option<BoxError>),
+}
+
+/// A used-up budget of tokio's would look like a lack of permits to a layer that sheds load.
+fn poll_ready<S: Service<Message>>(service: &mut S, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+    pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
 
 impl<S> Future for Running<S>
@@ -123,9 +136,7 @@ where
         loop {
             let told = match this.state.as_mut().project() {
                 StateProjection::Waiting { service, message } => {
-                    // A used-up budget of tokio's would look like a lack of permits to a layer that sheds load.
-                    let ready = pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx))));
-                    match (ready!(ready.poll(cx)), message.take()) {
+                    match (ready!(poll_ready(service, cx)), message.take()) {
                         (Ok(()), Some(message)) => {
                             let future = service.call(message);
                             this.state.set(State::Called(future));
@@ -133,12 +144,17 @@ where
                         }
                         // Polled once more than a future may be, it has nothing left to call.
                         (Ok(()), None) => return Poll::Pending,
-                        (Err(error), _) => Err(error),
+                        (Err(error), _) => Err(error.into()),
                     }
                 }
-                StateProjection::Called(future) => ready!(future.poll(cx)),
+                StateProjection::Called(future) => ready!(future.poll(cx)).map_err(Into::into),
+                // Polled once more, it has nothing left to say.
+                StateProjection::Failed(error) => match error.take() {
+                    Some(error) => Err(error),
+                    None => return Poll::Pending,
+                },
             };
-            return Poll::Ready(told.map_err(|error| check_code(error.into(), this.codes)));
+            return Poll::Ready(told.map_err(|error| check_code(error, this.codes)));
         }
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use http::Extensions;
 use tokio::sync::Notify;
 
-use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub};
+use crate::{ClientId, Declared, Emitter, Hub, Limits, LocalHub, Turns};
 
 /// What a message knows of the connection that it came by: whose it is, what `on_connect` made, the hub. Cheap
 /// to clone; it outlives the socket.
@@ -36,6 +36,7 @@ struct Inner {
     context: Arc<dyn Any + Send + Sync>,
     emitter: Emitter,
     extensions: Extensions,
+    turns: Turns,
     closed: AtomicBool,
     on_closed: Notify,
 }
@@ -56,6 +57,7 @@ impl Connection {
             context,
             emitter: Emitter::new(hub, declared, limits),
             extensions: Extensions::new(),
+            turns: Turns::default(),
             closed: AtomicBool::new(false),
             on_closed: Notify::new(),
         }))
@@ -89,6 +91,7 @@ impl Connection {
             context: self.0.context.clone(),
             emitter: self.0.emitter.clone(),
             extensions,
+            turns: Turns::default(),
             closed: AtomicBool::new(self.is_closed()),
             on_closed: Notify::new(),
         }))
@@ -141,6 +144,12 @@ impl Connection {
     #[must_use]
     pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
         self.0.context.clone().downcast().ok()
+    }
+
+    /// Which messages let the next one begin before their ends.
+    #[must_use]
+    pub fn turns(&self) -> &Turns {
+        &self.0.turns
     }
 
     /// Says that the client has gone.

@@ -98,7 +98,7 @@ mod reply;
 mod rpc_id;
 mod stack;
 mod target;
-mod turn;
+mod turns;
 mod watch;
 
 pub use self::{
@@ -132,7 +132,7 @@ pub use self::{
     stack::{IsContext, IsInput, IsOutcome, IsRaw, NoContextYet, stack},
     target::{Audience, Except, Target},
     trace::TraceLayer,
-    turn::Turn,
+    turns::{Turn, Turns},
     validate::{Checker, Input, ValidateLayer, ValidateService},
     watch::{Watch, Watched},
 };

@@ -23,12 +23,19 @@ pub struct Message<P = RawPayload, C = ()> {
 impl Message {
     /// A message as it comes from the wire.
     pub fn new(connection: Connection, route: impl Into<Name>, payload: RawPayload) -> Self {
-        let parts = Parts {
+        let asked = Asked {
             route: route.into(),
             rpc_id: None,
+        };
+        Self::asking(connection, asked, payload)
+    }
+
+    pub(crate) fn asking(connection: Connection, asked: Asked, payload: RawPayload) -> Self {
+        let parts = Parts {
             extensions: Extensions::new(),
-            turn: Turn::default(),
-            outbox: Outbox::holding(connection),
+            changed: None,
+            turn: None,
+            outbox: Outbox::holding(connection, asked),
         };
         Self {
             parts,
@@ -129,18 +136,64 @@ impl Scope for () {
 /// What every stage knows of a message.
 #[derive(Debug)]
 pub struct Parts {
-    /// The dotted path that it asks for.
-    pub route: Name,
-    /// What its answer is recognised by; none where no answer is wanted.
-    pub rpc_id: Option<RpcId>,
     /// Whatever stages tell each other.
     pub extensions: Extensions,
-    /// Its place in the connection's order.
-    pub turn: Turn,
+    /// In place of what it came with.
+    changed: Option<Box<Asked>>,
+    turn: Option<Turn>,
     pub(crate) outbox: Outbox,
 }
 
+/// What a message asks for.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Asked {
+    pub(crate) route: Name,
+    pub(crate) rpc_id: Option<RpcId>,
+}
+
 impl Parts {
+    /// The dotted path that it asks for.
+    #[must_use]
+    pub fn route(&self) -> &Name {
+        &self.asked().route
+    }
+
+    /// Has it ask for another route. Stages further outside keep what they know already.
+    pub fn set_route(&mut self, route: impl Into<Name>) {
+        self.asked_mut().route = route.into();
+    }
+
+    /// What its answer is recognised by; none where no answer is wanted.
+    #[must_use]
+    pub fn rpc_id(&self) -> Option<&RpcId> {
+        self.asked().rpc_id.as_ref()
+    }
+
+    /// Gives it another id. The answer goes by the one that it came with.
+    pub fn set_rpc_id(&mut self, rpc_id: Option<RpcId>) {
+        self.asked_mut().rpc_id = rpc_id;
+    }
+
+    fn asked(&self) -> &Asked {
+        self.changed.as_deref().unwrap_or_else(|| self.outbox.asked())
+    }
+
+    fn asked_mut(&mut self) -> &mut Asked {
+        self.changed
+            .get_or_insert_with(|| Box::new(self.outbox.asked().clone()))
+    }
+
+    pub(crate) fn take_turn(&mut self, turn: Turn) {
+        self.turn = Some(turn);
+    }
+
+    /// Lets the connection's next message begin before the end of this one.
+    pub fn give_up_turn(&self) {
+        if let Some(turn) = self.turn {
+            self.connection().turns().give_up(turn);
+        }
+    }
+
     /// The connection that it came by.
     #[must_use]
     pub fn connection(&self) -> &Connection {
@@ -150,10 +203,9 @@ impl Parts {
     /// The parts of one more attempt at the same message.
     pub(crate) fn fork(&self) -> Self {
         Self {
-            route: self.route.clone(),
-            rpc_id: self.rpc_id.clone(),
             extensions: self.extensions.clone(),
-            turn: self.turn.clone(),
+            changed: self.changed.clone(),
+            turn: self.turn,
             outbox: self.outbox.fork(),
         }
     }

@@ -28,6 +28,12 @@ impl Name {
     }
 }
 
+impl Default for Name {
+    fn default() -> Self {
+        Self(Text::Short(ArrayString::new()))
+    }
+}
+
 impl Deref for Name {
     type Target = str;
 

@@ -10,9 +10,9 @@ use std::{
 
 use parking_lot::{Mutex, MutexGuard};
 
-use crate::{Connection, Effect, Error, audit::Auditor, hub::Full};
+use crate::{Connection, Effect, Error, audit::Auditor, hub::Full, message::Asked};
 
-/// Where one message notes its effects, and by which connection they go to the hub. It is in one of three states, and
+/// What a message came with, where it notes its effects, and by which connection they go to the hub. It is in one of three states, and
 /// [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or *dropping*.
 ///
 /// Clones share it. A [`fork`](Self::fork) has effects of its own: it is what a retry's attempt gets.
@@ -23,6 +23,8 @@ struct Shared {
     /// Where the message came from, and its effects go to. Here, so that a message and its contexts share one pointer
     /// to both.
     connection: Connection,
+    /// What it asked for: here, so that little has to be moved from stage to stage.
+    asked: Asked,
     /// Whose fork this is.
     parent: Option<Outbox>,
     /// A [`Glance`]: most messages end without a look at `state`, whose lock would be taken eight times for each.
@@ -60,25 +62,26 @@ enum Way {
 
 impl Outbox {
     /// One in which effects wait.
-    pub(crate) fn holding(connection: Connection) -> Self {
+    pub(crate) fn holding(connection: Connection, asked: Asked) -> Self {
         let state = State {
             way: Way::Holding(Vec::new()),
             failure: None,
             auditor: None,
         };
-        Self::new(connection, None, Glance::Fresh, state)
+        Self::new(connection, asked, None, Glance::Fresh, state)
     }
 
-    /// One whose effects the hub performs at once.
+    /// One of no message, whose effects the hub performs at once.
     pub(crate) fn passing(connection: Connection) -> Self {
-        let outbox = Self::holding(connection);
+        let outbox = Self::holding(connection, Asked::default());
         outbox.pass();
         outbox
     }
 
-    fn new(connection: Connection, parent: Option<Self>, glance: Glance, state: State) -> Self {
+    fn new(connection: Connection, asked: Asked, parent: Option<Self>, glance: Glance, state: State) -> Self {
         Self(Arc::new(Shared {
             connection,
+            asked,
             parent,
             glance: AtomicU8::new(glance as u8),
             state: Mutex::new(state),
@@ -88,6 +91,11 @@ impl Outbox {
     /// The connection that its message came by.
     pub(crate) fn connection(&self) -> &Connection {
         &self.0.connection
+    }
+
+    /// What its message came with.
+    pub(crate) fn asked(&self) -> &Asked {
+        &self.0.asked
     }
 
     /// Whether this is a clone of the other.
@@ -131,7 +139,8 @@ impl Outbox {
             failure,
             auditor,
         };
-        Self::new(self.0.connection.clone(), Some(self.clone()), Glance::Look, state)
+        let (connection, asked) = (self.0.connection.clone(), self.0.asked.clone());
+        Self::new(connection, asked, Some(self.clone()), Glance::Look, state)
     }
 
     /// Notes an effect. The hub's refusal is returned; whoever can't return it further [`fail`](Self::fail)s.

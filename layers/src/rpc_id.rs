@@ -97,7 +97,8 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Option<String>, String> {
-        RpcId::from_json(&json.into(), json)
+        let text = ByteString::from(json);
+        RpcId::from_json(&text, &text)
             .map(|id| id.map(|id| id.as_json().to_owned()))
             .map_err(|error| error.to_string())
     }

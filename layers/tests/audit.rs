@@ -44,7 +44,7 @@ impl Book {
 
 fn message(connection: &Connection) -> Message {
     let mut message = Message::new(connection.clone(), "route", RawPayload::absent());
-    message.parts_mut().rpc_id = Some(RpcId::string("a").unwrap());
+    message.parts_mut().set_rpc_id(Some(RpcId::string("a").unwrap()));
     message
 }
 

@@ -95,7 +95,7 @@ async fn who_is_not_known_is_refused_with_unauthorized_where_the_layer_says_so()
 #[tokio::test]
 async fn a_predicate_that_has_something_to_tell_tells_it() {
     const MUTED: Code = Code::app("MUTED");
-    let service = AuthorizeLayer::new(|message: &Message| match &*message.parts().route {
+    let service = AuthorizeLayer::new(|message: &Message| match &**message.parts().route() {
         "chat.clear" => Err(Error::new(MUTED, "until tomorrow")),
         _ => Ok(()),
     })

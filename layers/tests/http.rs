@@ -93,7 +93,7 @@ async fn what_a_layer_puts_into_header_fields_and_extensions_is_found_inside() {
     });
     let look = service_fn(async |message: Message| {
         let parts = message.parts();
-        assert_eq!(parts.route, "chat.post");
+        assert_eq!(*parts.route(), "chat.post");
         assert_eq!(parts.extensions.get::<HeaderMap>().unwrap()["x-id"], "7");
         assert_eq!(parts.extensions.get(), Some(&"told"));
         echo(message).await

@@ -128,7 +128,7 @@ async fn other_keys_other_routes_and_messages_without_a_key_are_handled() {
     }
     assert_eq!(world.runs(), 8);
     let mut message = world.message(r#"{"key":"a"}"#);
-    message.parts_mut().route = "shop.return".into();
+    message.parts_mut().set_route("shop.return");
     assert_eq!(world.send(message).await.unwrap(), b"9");
 }
 

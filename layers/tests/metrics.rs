@@ -53,7 +53,7 @@ fn answering() -> impl Service<Message, Response = Reply, Error = BoxError> + Cl
         .routes(["a", "b"])
         .layer(service_fn(async |message: Message| {
             tokio::time::sleep(Duration::from_millis(250)).await;
-            match &*message.parts().route {
+            match &**message.parts().route() {
                 "b" => Err(BoxError::from(Error::forbidden("no"))),
                 _ => Ok(Reply::of(&"abc")?),
             }
@@ -101,9 +101,9 @@ fn panics_and_messages_that_were_given_up_are_counted_too() {
         let rescue = ServiceBuilder::new().layer(RescueLayer::new());
         let layer = MetricsLayer::new().routes(["slow", "panics", "panics.at.once"]);
         let service = layer.layer(service_fn(|message: Message| {
-            assert_ne!(&*message.parts().route, "panics.at.once");
+            assert_ne!(&**message.parts().route(), "panics.at.once");
             async move {
-                assert_ne!(&*message.parts().route, "panics");
+                assert_ne!(&**message.parts().route(), "panics");
                 tokio::time::sleep(Duration::from_secs(9)).await;
                 Ok::<_, BoxError>(Reply::empty())
             }

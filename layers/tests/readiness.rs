@@ -40,7 +40,9 @@ fn raw() -> Message {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let mut message = Message::new(Connection::detached(()), "route", RawPayload::absent());
-    message.parts_mut().rpc_id = Some(RpcId::string(&number.to_string()).unwrap());
+    message
+        .parts_mut()
+        .set_rpc_id(Some(RpcId::string(&number.to_string()).unwrap()));
     message
 }
 
@@ -150,7 +152,7 @@ layers! {
     authorize_by_context: AuthorizeLayer::context(|_: &Context<()>| true), typed, reply();
     idempotency_without_keys: IdempotencyLayer::new(|_| None), raw, reply();
     idempotency_with_keys: IdempotencyLayer::new(|message| {
-        message.parts().rpc_id.as_ref().map(ToString::to_string)
+        message.parts().rpc_id().map(ToString::to_string)
     }), raw, reply();
     idempotency_with_one_key: IdempotencyLayer::new(|_| Some("key".into())).scope(|_| String::new()), raw, reply();
     audit: AuditLayer::new(|_: &Audited<'_>| ()), raw, reply();

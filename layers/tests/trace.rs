@@ -99,7 +99,9 @@ impl Log {
 fn message() -> Message {
     let payload = RawPayload::json(r#""a secret""#);
     let mut message = Message::new(Connection::detached(()), "chat.post", payload);
-    message.parts_mut().rpc_id = Some(RpcId::string("a-17").unwrap());
+    message
+        .parts_mut()
+        .set_rpc_id(Some(RpcId::string("a-17").unwrap()));
     message
 }
 
@@ -136,7 +138,7 @@ async fn a_message_that_wants_no_answer_has_no_id_in_its_span() {
     let log = Log::default();
     let _listening = log.listen();
     let mut message = message();
-    message.parts_mut().rpc_id = None;
+    message.parts_mut().set_rpc_id(None);
     let service = TraceLayer::new().layer(ending(|| Ok(Reply::empty())));
     service.oneshot(message).await.unwrap();
     assert!(!log.fields().contains_key("rpc_id"));

@@ -30,7 +30,7 @@ struct Handling<F> {
 }
 
 /// What the session knows of a message that is being handled.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct About {
     pub(super) rpc_id: Option<RpcId>,
     pub(super) turn: Turn,
@@ -47,7 +47,11 @@ impl<F: Future> Future for Handling<F> {
         };
         let output = ready!(future.poll(cx));
         this.future.set(None);
-        Poll::Ready((std::mem::take(this.about), output))
+        let about = About {
+            rpc_id: this.about.rpc_id.take(),
+            turn: this.about.turn,
+        };
+        Poll::Ready((about, output))
     }
 }
 

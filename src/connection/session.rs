@@ -36,10 +36,10 @@ pub(super) struct Session<S: Service<Frame>> {
     queue: VecDeque<Frame>,
     queued_bytes: usize,
     in_flight: InFlight<S::Future>,
+    /// The last one's.
+    turn: Turn,
     /// Those that are held by what is in flight.
     turns: Vec<Turn>,
-    /// One that has ended, to be used again.
-    spare_turn: Option<Turn>,
     /// The ids that are queued or in flight.
     ids: HashSet<RpcId>,
     /// The pipeline has failed for good: this is what those are told who still ask.
@@ -82,6 +82,7 @@ where
         pipeline: S,
         concurrency: usize,
     ) -> Self {
+        connection.turns().set_driver(mailbox.reader().clone());
         Self {
             connection,
             mailbox,
@@ -90,8 +91,8 @@ where
             queue: VecDeque::new(),
             queued_bytes: 0,
             in_flight: InFlight::new(),
+            turn: Turn::MIN,
             turns: Vec::new(),
-            spare_turn: None,
             ids: HashSet::new(),
             failed: None,
             pings: 0,
@@ -195,15 +196,11 @@ where
     /// A message has been handled.
     fn end(
         &mut self,
-        About { rpc_id, mut turn }: About,
+        About { rpc_id, turn }: About,
         answer: Result<Option<Bytes>, BoxError>,
         out: &mut Outbound,
     ) -> Delivery {
-        if turn.renew() {
-            self.spare_turn = Some(turn);
-        } else {
-            turn.give_up();
-        }
+        self.turns.retain(|held| *held != turn);
         if !self.ids.is_empty()
             && let Some(rpc_id) = &rpc_id
         {
@@ -260,15 +257,12 @@ where
 
     /// Begins to handle a message, now that the pipeline is ready for it.
     fn begin(&mut self, frame: Frame, cx: &mut Task<'_>, out: &mut Outbound) -> Delivery {
-        let turn = self
-            .spare_turn
-            .take()
-            .unwrap_or_else(|| Turn::new(self.mailbox.reader().clone()));
+        self.turn = self.turn.saturating_add(1);
         let about = About {
             rpc_id: frame.rpc_id().cloned(),
-            turn: turn.clone(),
+            turn: self.turn,
         };
-        let future = self.pipeline.call(frame.with_turn(turn));
+        let future = self.pipeline.call(frame.with_turn(self.turn));
         match self.in_flight.begin(future, about, cx) {
             Ok((about, answer)) => self.end(about, answer, out),
             Err(About { rpc_id, turn }) => {
@@ -280,7 +274,10 @@ where
     }
 
     fn may_begin(&mut self) -> bool {
-        self.turns.retain(Turn::is_held);
+        let given_up = self.connection.turns().take_given_up();
+        if !given_up.is_empty() {
+            self.turns.retain(|turn| !given_up.contains(turn));
+        }
         self.turns.len() < self.concurrency
             && self.in_flight.len() < self.connection.limits().in_flight.max(1)
     }

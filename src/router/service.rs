@@ -44,10 +44,10 @@ impl Service<Message> for RouterService {
     }
 
     fn call(&mut self, message: Message) -> Self::Future {
-        let Some(entry) = self.routes.get(&*message.parts().route) else {
+        let Some(entry) = self.routes.get(&**message.parts().route()) else {
             let route: String = message
                 .parts()
-                .route
+                .route()
                 .chars()
                 .take(100)
                 .flat_map(char::escape_debug)
@@ -55,7 +55,7 @@ impl Service<Message> for RouterService {
             return Refusable::refused(Error::new(Code::NOT_FOUND, format!("no route `{route}`")));
         };
         if entry.concurrent {
-            message.parts().turn.give_up();
+            message.parts().give_up_turn();
         }
         Refusable::inner(entry.route.run(message))
     }

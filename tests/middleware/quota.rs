@@ -94,7 +94,7 @@ async fn a_quota_by_client_and_route_is_nobody_elses() {
 #[tokio::test(start_paused = true)]
 async fn a_key_of_ones_own_is_made_of_what_the_message_carries() {
     let script = Script::new([]);
-    let by_module = QuotaLayer::by(Quota::new(1, SECOND), |parts| parts.route.starts_with("part."));
+    let by_module = QuotaLayer::by(Quota::new(1, SECOND), |parts| parts.route().starts_with("part."));
     let app = serve::<WholeApp, _, _>(&script, by_module);
     let mut client = connect(&app).await;
     assert!(ask(&mut client, "word").await.is_ok());

@@ -133,8 +133,8 @@ async fn and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside
 async fn map_request_around_the_whole_app_chooses_another_route() {
     let script = Script::new([]);
     let layer = MapRequestLayer::new(|mut message: At<WholeApp>| {
-        if message.parts().route == "old.name" {
-            message.parts_mut().route = "part.it".into();
+        if *message.parts().route() == "old.name" {
+            message.parts_mut().set_route("part.it");
         }
         message
     });

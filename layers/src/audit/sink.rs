@@ -42,8 +42,8 @@ impl Auditor {
     pub(super) fn of(parts: &Parts, sink: Arc<dyn Audit>, next: Option<Arc<Self>>) -> Self {
         Self {
             client: parts.connection().client_id(),
-            route: parts.route.clone(),
-            rpc_id: parts.rpc_id.clone(),
+            route: parts.route().clone(),
+            rpc_id: parts.rpc_id().cloned(),
             sink,
             next,
         }

@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(rpc_id.unwrap().as_json(), "\"x\"");
         assert_eq!(&*envelope.route, "chat.post");
         let payload = envelope.payload.bytes().unwrap();
-        assert_eq!(&payload[..], br#"{"a":[1]}"#);
+        assert_eq!(payload, br#"{"a":[1]}"#);
         assert!(frame.as_ptr_range().contains(&payload.as_ptr()));
     }
 

@@ -1,16 +1,23 @@
 use bytes::Bytes;
 
 use super::envelope::{Envelope, read};
-use crate::{Connection, Error, Message, RpcId, Turn};
+use crate::{Connection, Error, Message, RpcId, Turn, message::Asked};
 
 /// One data frame's content as it came from a client, text or binary alike: a message in JSON.
 #[derive(Debug)]
 pub struct Frame {
-    connection: Connection,
-    turn: Turn,
     len: usize,
-    rpc_id: Option<RpcId>,
-    envelope: Result<Envelope, Error>,
+    message: Result<Message, Unread>,
+}
+
+/// A frame that is no message.
+#[derive(Debug)]
+pub(super) struct Unread {
+    pub(super) connection: Connection,
+    /// What the refusal goes by.
+    pub(super) rpc_id: Option<RpcId>,
+    /// Why it is none.
+    pub(super) error: Error,
 }
 
 impl Frame {
@@ -18,20 +25,25 @@ impl Frame {
     pub fn new(connection: Connection, bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let len = bytes.len();
-        let (rpc_id, envelope) = read(bytes);
-        Self {
-            connection,
-            turn: Turn::default(),
-            len,
-            rpc_id,
-            envelope,
-        }
+        let message = match read(bytes) {
+            (rpc_id, Ok(Envelope { route, payload })) => {
+                Ok(Message::asking(connection, Asked { route, rpc_id }, payload))
+            }
+            (rpc_id, Err(error)) => Err(Unread {
+                connection,
+                rpc_id,
+                error,
+            }),
+        };
+        Self { len, message }
     }
 
-    /// The same frame, holding a turn.
+    /// The same frame, holding a turn of its connection's.
     #[must_use]
     pub fn with_turn(mut self, turn: Turn) -> Self {
-        self.turn = turn;
+        if let Ok(message) = &mut self.message {
+            message.parts_mut().take_turn(turn);
+        }
         self
     }
 
@@ -49,26 +61,23 @@ impl Frame {
 
     /// What an answer is recognised by, if it can be read and one is wanted.
     #[must_use]
-    pub const fn rpc_id(&self) -> Option<&RpcId> {
-        self.rpc_id.as_ref()
+    pub fn rpc_id(&self) -> Option<&RpcId> {
+        match &self.message {
+            Ok(message) => message.parts().rpc_id(),
+            Err(unread) => unread.rpc_id.as_ref(),
+        }
     }
 
     /// The message's type, if it can be read.
     #[must_use]
     pub fn route(&self) -> Option<&str> {
-        self.envelope.as_ref().ok().map(|envelope| &*envelope.route)
+        self.message
+            .as_ref()
+            .ok()
+            .map(|message| &**message.parts().route())
     }
 
-    /// The message, or why it is none, with the id that the refusal goes by.
-    pub(super) fn into_message(self) -> Result<Message, (Connection, Option<RpcId>, Error)> {
-        match self.envelope {
-            Ok(Envelope { route, payload }) => {
-                let mut message = Message::new(self.connection, route, payload);
-                message.parts_mut().rpc_id = self.rpc_id;
-                message.parts_mut().turn = self.turn;
-                Ok(message)
-            }
-            Err(error) => Err((self.connection, self.rpc_id, error)),
-        }
+    pub(super) fn into_message(self) -> Result<Message, Unread> {
+        self.message
     }
 }

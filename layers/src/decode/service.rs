@@ -6,6 +6,7 @@ use tower::Service;
 use super::{
     DecodeFuture, Frame,
     encode::{Recipient, error_frame, refusal_frame},
+    frame::Unread,
 };
 use crate::{Message, Wire, stack::IsOutcome};
 
@@ -40,11 +41,15 @@ where
         match frame.into_message() {
             Ok(message) => {
                 let parts = message.parts();
-                let to = Recipient::of(parts.connection().wire(), parts.rpc_id.as_ref(), &parts.route);
+                let to = Recipient::of(parts.connection().wire(), parts.rpc_id(), parts.route());
                 let limit = parts.connection().limits().message;
                 DecodeFuture::inner(self.inner.call(message), to, limit)
             }
-            Err((connection, rpc_id, error)) => {
+            Err(Unread {
+                connection,
+                rpc_id,
+                error,
+            }) => {
                 // Or an idle connection that has sent nonsense would hold a permit of a limit that all share.
                 self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())

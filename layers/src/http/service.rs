@@ -50,7 +50,7 @@ where
 /// The message as a request.
 fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
     let (mut parts, (), payload) = message.into_parts();
-    let uri = path::of(&parts.route)?;
+    let uri = path::of(parts.route())?;
     let mut extensions = mem::take(&mut parts.extensions);
     let mut headers = extensions.remove::<HeaderMap>().unwrap_or_default();
     let body = payload.to_bytes().unwrap_or_default();

@@ -46,7 +46,7 @@ impl<S> IdempotencyService<S> {
         Ok(Some(Key {
             scope,
             // A copy: the message's own is a slice of the frame that it came in.
-            route: parts.route.clone(),
+            route: parts.route().clone(),
             key,
         }))
     }

@@ -53,11 +53,11 @@ impl Routes {
 
     /// The handles of the route that a message asks for.
     pub(super) fn of(&self, parts: &Parts, now: Instant) -> Arc<Handles> {
-        if let Some(handles) = self.fresh(&parts.route, now) {
+        if let Some(handles) = self.fresh(parts.route(), now) {
             return handles;
         }
-        let is_known = self.named.contains(&*parts.route) || parts.connection().has_route(&parts.route);
-        let route = if is_known { &*parts.route } else { UNKNOWN };
+        let is_known = self.named.contains(&**parts.route()) || parts.connection().has_route(parts.route());
+        let route = if is_known { &**parts.route() } else { UNKNOWN };
         self.fresh(route, now).unwrap_or_else(|| self.take(route, now))
     }
 

@@ -81,7 +81,7 @@ impl<K: Eq + Hash> QuotaLayer<K> {
 /// choose two of one hash, as its seed is random.
 fn short() -> impl Fn(&Parts) -> u64 {
     let seed = RandomState::new();
-    move |parts| seed.hash_one(&*parts.route)
+    move |parts| seed.hash_one(&**parts.route())
 }
 
 /// What one peer can be expected to have to itself.

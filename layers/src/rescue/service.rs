@@ -60,7 +60,7 @@ where
 
     fn call(&mut self, message: Message) -> Self::Future {
         let about = (
-            message.parts().route.clone(),
+            message.parts().route().clone(),
             message.parts().connection().client_id(),
         );
         if let Some(error) = self.panicked.take() {

@@ -81,9 +81,9 @@ fn span(level: Level, parts: &Parts) -> Span {
                 target: "zocket_layers::trace",
                 $level,
                 "message",
-                route = field::display(Printable(&parts.route, 100)),
+                route = field::display(Printable(parts.route(), 100)),
                 client = field::display(parts.connection().client_id()),
-                rpc_id = parts.rpc_id.as_ref().map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
+                rpc_id = parts.rpc_id().map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
                 outcome = Empty,
                 latency = Empty,
             )

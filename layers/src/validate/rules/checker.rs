@@ -110,7 +110,7 @@ impl<T: Input> Checker<T> {
     /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
     /// that garde found where they are.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
-        self.check_by(json, |json| serde_json::from_slice(json))
+        Self::check_by(json, |json| serde_json::from_slice(json))
     }
 
     /// [`check`](Self::check) of what is known to be UTF-8: each string in it is taken as it is.
@@ -119,14 +119,10 @@ impl<T: Input> Checker<T> {
     ///
     /// As `check`.
     pub fn check_text(&self, json: &str) -> Result<T, Vec<Issue>> {
-        self.check_by(json.as_bytes(), |_| serde_json::from_str(json))
+        Self::check_by(json.as_bytes(), |_| serde_json::from_str(json))
     }
 
-    fn check_by(
-        &self,
-        json: &[u8],
-        parse: impl FnOnce(&[u8]) -> serde_json::Result<T>,
-    ) -> Result<T, Vec<Issue>> {
+    fn check_by(json: &[u8], parse: impl FnOnce(&[u8]) -> serde_json::Result<T>) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
         let Ok(input) = parse(json) else {
             return Err(shape::issues::<T>(&Self::graph(), json));
@@ -174,7 +170,11 @@ impl<T: Input> Checker<T> {
         // Taken apart without the lock: a schema may be made by code of the app's.
         let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
         let graph = Graph::new(generator.into_root_schema_for::<T>().as_value());
-        GRAPHS.write().entry(input).or_insert_with(|| graph.into()).clone()
+        GRAPHS
+            .write()
+            .entry(input)
+            .or_insert_with(|| graph.into())
+            .clone()
     }
 }
 
