@@ -109,7 +109,7 @@ async fn main() -> Result<(), BoxError> {
         r#"{"type":"greet""#,
     ] {
         let answer = stack.clone().oneshot(Frame::new(ann.clone(), text)).await?;
-        tracing::info!(?answer);
+        tracing::info!(answer = ?answer.map(String::from_utf8).transpose()?);
     }
     tracing::info!(members = ann.hub().size("greeters").await, "in the room");
     Ok(())

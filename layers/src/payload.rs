@@ -1,12 +1,16 @@
 //! Payloads as they are on the wire.
 
-use std::{cell::Cell, ops::Range};
+use std::ops::Range;
 
 use bytes::Bytes;
 use bytestring::ByteString;
 use serde::Serialize;
 
 use crate::Error;
+
+/// `{"type":"__rpc_res","payload":…,"rpcId":…}` up to the payload, and without one up to the id.
+const ANSWER_BEGINS: &[u8] = br#"{"type":"__rpc_res","payload":"#;
+const NO_ANSWER: &[u8] = br#"{"type":"__rpc_res""#;
 
 /// How payloads are written on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -17,7 +21,7 @@ pub enum Codec {
     Json,
 }
 
-/// A payload that nobody has looked into yet: bytes, with the codec they are in. Cheap to clone.
+/// A payload that nobody has looked into yet: bytes, with the codec they are in. A client's is cheap to clone.
 #[derive(Debug, Clone)]
 pub struct RawPayload {
     codec: Codec,
@@ -27,6 +31,8 @@ pub struct RawPayload {
 #[derive(Debug, Clone)]
 enum Content {
     Absent,
+    /// Written here: a frame's beginning, and what stands behind it.
+    Answer(Vec<u8>),
     /// A part of a frame, which is known to be UTF-8: who parses it need not look again. A slice of it would count
     /// as one more holder of its buffer.
     Text {
@@ -68,9 +74,26 @@ impl RawPayload {
     /// # Errors
     /// INTERNAL_SERVER_ERROR when the value can't be written as JSON.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        write_json(value)
-            .map(Self::json)
-            .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))
+        // Most often it is an answer: so it is written where it will be sent from.
+        let mut frame = Vec::with_capacity(256);
+        frame.extend_from_slice(ANSWER_BEGINS);
+        serde_json::to_writer(&mut frame, value)
+            .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))?;
+        Ok(Self {
+            codec: Codec::Json,
+            content: Content::Answer(frame),
+        })
+    }
+
+    /// As much of a frame as can be said before the answer's id: with the answer, and without one.
+    pub(crate) fn into_frame(self) -> Vec<u8> {
+        match self.content {
+            Content::Answer(frame) => frame,
+            _ => match self.bytes() {
+                Some(answer) if !answer.is_empty() => [ANSWER_BEGINS, answer].concat(),
+                _ => NO_ANSWER.to_vec(),
+            },
+        }
     }
 
     /// The payload with other bytes in the same codec; absent without any, since no codec writes a value as none.
@@ -96,16 +119,18 @@ impl RawPayload {
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
             Content::Absent => None,
+            Content::Answer(frame) => frame.get(ANSWER_BEGINS.len()..),
             Content::Text { frame, part } => Some(frame[part.clone()].as_bytes()),
             Content::Bytes(bytes) => Some(bytes),
         }
     }
 
-    /// The bytes to keep, if there is a payload: not copied, but a slice of a frame may keep all of it.
+    /// The bytes to keep, if there is a payload: a client's are not copied, and may keep their whole frame.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Bytes> {
         match &self.content {
             Content::Absent => None,
+            Content::Answer(_) => self.bytes().map(Bytes::copy_from_slice),
             Content::Text { frame, part } => Some(frame.as_bytes().slice(part.clone())),
             Content::Bytes(bytes) => Some(bytes.clone()),
         }
@@ -121,7 +146,7 @@ impl RawPayload {
     pub(crate) fn as_text(&self) -> Option<&str> {
         match &self.content {
             Content::Text { frame, part } => Some(&frame[part.clone()]),
-            Content::Absent | Content::Bytes(_) => None,
+            Content::Absent | Content::Answer(_) | Content::Bytes(_) => None,
         }
     }
 }
@@ -133,21 +158,3 @@ impl PartialEq for RawPayload {
 }
 
 impl Eq for RawPayload {}
-
-/// Writes a value as JSON, in one allocation of its length: a vector with room to spare would cost `Bytes` one more.
-pub(crate) fn write_json<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Bytes> {
-    /// What one large value leaves behind is not kept for ever.
-    const KEPT_BYTES: usize = 64 * 1024;
-    thread_local! {
-        static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    }
-    // Taken out: a value that writes another while it is written finds an empty one.
-    let mut buffer = BUFFER.take();
-    buffer.clear();
-    serde_json::to_writer(&mut buffer, value)?;
-    let written = Bytes::copy_from_slice(&buffer);
-    if buffer.capacity() <= KEPT_BYTES {
-        BUFFER.set(buffer);
-    }
-    Ok(written)
-}

@@ -1,6 +1,5 @@
 //! What has the compiler say which layer is missing from a stack made by hand.
 
-use bytes::Bytes;
 use tower::{BoxError, Service};
 
 use crate::{Context, Frame, Outcome, RawPayload};
@@ -32,7 +31,7 @@ use crate::{Context, Frame, Outcome, RawPayload};
 /// ```
 pub fn stack<S>(whole: S) -> S
 where
-    S: Service<Frame, Response = Option<Bytes>>,
+    S: Service<Frame, Response = Option<Vec<u8>>>,
     S::Error: Into<BoxError>,
 {
     whole

@@ -7,7 +7,6 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::{FutureExt, future::join};
 use tokio::time::timeout;
 use tower::{BoxError, Service};
@@ -51,7 +50,7 @@ enum End {
 
 impl<S> Driver<S>
 where
-    S: Service<Frame, Response = Option<Bytes>, Error = BoxError>,
+    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError>,
 {
     pub(super) fn new(
         socket: Socket,

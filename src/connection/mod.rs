@@ -44,7 +44,7 @@ pub(crate) struct Visit<C: Send + Sync + 'static, S> {
 impl<C, S> Visit<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Bytes>, Error = BoxError>,
+    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError>,
 {
     /// Waits for the 101 to have gone out, drives the connection to its end, and lets the client go.
     ///

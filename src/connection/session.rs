@@ -74,7 +74,7 @@ impl Default for Begun {
 
 impl<S> Session<S>
 where
-    S: Service<Frame, Response = Option<Bytes>, Error = BoxError>,
+    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError>,
 {
     pub(super) fn new(
         connection: Connection,
@@ -197,7 +197,7 @@ where
     fn end(
         &mut self,
         About { rpc_id, turn }: About,
-        answer: Result<Option<Bytes>, BoxError>,
+        answer: Result<Option<Vec<u8>>, BoxError>,
         out: &mut Outbound,
     ) -> Delivery {
         self.turns.retain(|held| *held != turn);

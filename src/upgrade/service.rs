@@ -57,7 +57,7 @@ impl UpgradeService {
     pub(crate) fn new<C, S>(core: Arc<Core<C>>, pipeline: S, contract: &str) -> Self
     where
         C: Send + Sync + 'static,
-        S: Service<Frame, Response = Option<Bytes>, Error = BoxError> + Clone + Send + Sync + 'static,
+        S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
         S::Future: Send,
     {
         Self(Arc::new(App {
@@ -71,7 +71,7 @@ impl UpgradeService {
 impl<C, S> Accept for App<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Bytes>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     fn accept(self: Arc<Self>, request: Parts) -> Accepting {
@@ -82,7 +82,7 @@ where
 impl<C, S> App<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Bytes>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
     S::Future: Send,
 {
     async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {

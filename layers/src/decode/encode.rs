@@ -2,7 +2,6 @@
 
 use std::io::Write;
 
-use bytes::Bytes;
 use serde::Serialize;
 
 use crate::{Code, Error, Name, Outcome, RawPayload, Reply, RpcId, Wire};
@@ -29,15 +28,15 @@ impl Recipient {
 }
 
 /// The frame that tells what came of a message, at most `limit` bytes, if there is anything to tell.
-pub(super) fn outcome_frame(outcome: &Outcome, to: &Recipient, limit: usize) -> Option<Bytes> {
+pub(super) fn outcome_frame(outcome: Outcome, to: &Recipient, limit: usize) -> Option<Vec<u8>> {
     match (to, outcome) {
         (Recipient::Id(rpc_id), outcome) => Some(answer_or_refusal(outcome, rpc_id, limit)),
-        (Recipient::Type(route), Outcome::Refused(error)) => Some(error_frame(error, Some(route))),
+        (Recipient::Type(route), Outcome::Refused(error)) => Some(error_frame(&error, Some(route))),
         (Recipient::Type(_), Outcome::Reply(_)) | (Recipient::Nobody, _) => None,
     }
 }
 
-fn answer_or_refusal(outcome: &Outcome, rpc_id: &RpcId, limit: usize) -> Bytes {
+fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, limit: usize) -> Vec<u8> {
     match outcome {
         Outcome::Reply(Reply { answer, .. }) => {
             let frame = answer_frame(answer, rpc_id);
@@ -48,30 +47,21 @@ fn answer_or_refusal(outcome: &Outcome, rpc_id: &RpcId, limit: usize) -> Bytes {
             let message = format!("the answer has {} bytes, more than {limit}", frame.len());
             refusal_frame(&Error::new(Code::PAYLOAD_TOO_LARGE, message), rpc_id)
         }
-        Outcome::Refused(error) => refusal_frame(error, rpc_id),
+        Outcome::Refused(error) => refusal_frame(&error, rpc_id),
     }
 }
 
-/// `{"type":"__rpc_res","payload":…,"rpcId":…}`
-fn answer_frame(answer: &RawPayload, rpc_id: &RpcId) -> Bytes {
-    let rpc_id = rpc_id.as_json().as_bytes();
-    let (begin, payload): (&[u8], &[u8]) = match answer.bytes() {
-        Some(payload) if !payload.is_empty() => (br#"{"type":"__rpc_res","payload":"#, payload),
-        _ => (br#"{"type":"__rpc_res""#, b""),
-    };
-    const ID: &[u8] = br#","rpcId":"#;
-    // Measured: a vector with room to spare would cost `Bytes` one more allocation.
-    let mut frame = Vec::with_capacity(begin.len() + payload.len() + ID.len() + rpc_id.len() + 1);
-    for part in [begin, payload, ID, rpc_id] {
+fn answer_frame(answer: RawPayload, rpc_id: &RpcId) -> Vec<u8> {
+    let mut frame = answer.into_frame();
+    for part in [br#","rpcId":"#, rpc_id.as_json().as_bytes(), b"}"] {
         frame.extend_from_slice(part);
     }
-    frame.push(b'}');
-    frame.into()
+    frame
 }
 
 /// The frame that refuses a message: `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
 #[must_use]
-pub fn refusal_frame(error: &Error, rpc_id: &RpcId) -> Bytes {
+pub fn refusal_frame(error: &Error, rpc_id: &RpcId) -> Vec<u8> {
     let mut frame = Vec::with_capacity(128 + error.message().len());
     // Writing JSON into memory does not fail: the error holds strings and JSON values alone.
     let written = write!(frame, r#"{{"type":"__rpc_err","rpcId":{rpc_id},"error":"#)
@@ -79,13 +69,13 @@ pub fn refusal_frame(error: &Error, rpc_id: &RpcId) -> Bytes {
         .and_then(|()| serde_json::to_writer(&mut frame, error));
     debug_assert!(written.is_ok(), "{written:?}");
     frame.push(b'}');
-    frame.into()
+    frame
 }
 
 /// The frame that tells of a failed message without an id, to a client of the extended protocol:
 /// `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`. The type is absent where it could not be read.
 #[must_use]
-pub fn error_frame(error: &Error, route: Option<&str>) -> Bytes {
+pub fn error_frame(error: &Error, route: Option<&str>) -> Vec<u8> {
     #[derive(Serialize)]
     struct Frame<'a> {
         r#type: &'static str,
@@ -103,5 +93,5 @@ pub fn error_frame(error: &Error, route: Option<&str>) -> Bytes {
         payload: Payload { r#type: route, error },
     };
     // Strings and JSON values alone: this does not fail.
-    serde_json::to_vec(&frame).unwrap_or_default().into()
+    serde_json::to_vec(&frame).unwrap_or_default()
 }

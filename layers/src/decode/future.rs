@@ -4,7 +4,6 @@ use std::{
     task::{Context as Task, Poll, ready},
 };
 
-use bytes::Bytes;
 use pin_project::pin_project;
 
 use super::encode::{Recipient, outcome_frame};
@@ -27,7 +26,7 @@ enum State<F> {
         to: Recipient,
         limit: usize,
     },
-    Refused(Option<Bytes>),
+    Refused(Option<Vec<u8>>),
 }
 
 impl<F> DecodeFuture<F> {
@@ -37,7 +36,7 @@ impl<F> DecodeFuture<F> {
         }
     }
 
-    pub(super) const fn refused(frame: Option<Bytes>) -> Self {
+    pub(super) const fn refused(frame: Option<Vec<u8>>) -> Self {
         Self {
             state: State::Refused(frame),
         }
@@ -59,13 +58,13 @@ fn performed(outcome: Outcome) -> Outcome {
 }
 
 impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<F> {
-    type Output = Result<Option<Bytes>, E>;
+    type Output = Result<Option<Vec<u8>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Inner { future, to, limit } => {
                 let outcome = performed(ready!(future.poll(cx))?.into_outcome());
-                Poll::Ready(Ok(outcome_frame(&outcome, to, *limit)))
+                Poll::Ready(Ok(outcome_frame(outcome, to, *limit)))
             }
             StateProjection::Refused(frame) => Poll::Ready(Ok(frame.take())),
         }

@@ -1,6 +1,5 @@
 use std::task::{Context as Task, Poll};
 
-use bytes::Bytes;
 use tower::Service;
 
 use super::{
@@ -29,7 +28,7 @@ impl<S: Service<Message> + Clone> Service<Frame> for DecodeService<S>
 where
     S::Response: IsOutcome,
 {
-    type Response = Option<Bytes>;
+    type Response = Option<Vec<u8>>;
     type Error = S::Error;
     type Future = DecodeFuture<S::Future>;
 
