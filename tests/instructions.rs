@@ -8,7 +8,7 @@ mod profile;
 
 use self::{
     profile::Profile,
-    record::{Cost, Maker, Record},
+    record::{Cost, Maker, NOTHING, Record, WHOLE},
 };
 
 fn record(own: &[(&str, f64)]) -> Record {
@@ -61,6 +61,38 @@ fn five_instructions_are_no_rise_however_small_the_layer() {
 #[test]
 fn a_layer_that_executes_less_than_those_inside_of_it_may_still_rise() {
     assert_eq!(rises(-100.0, -80.0).len(), 1);
+}
+
+#[test]
+fn what_moves_between_layers_is_no_rise_up_to_three_percent_of_a_message() {
+    let was = record(&[
+        (WHOLE, 3000.0),
+        ("validate", 1300.0),
+        ("decode and encode", 200.0),
+    ]);
+    let moved = |by: f64| {
+        let rows = [
+            (WHOLE, 3000.0),
+            ("validate", 1300.0 - by),
+            ("decode and encode", 200.0 + by),
+        ];
+        was.compare(&record(&rows)).rises.len()
+    };
+    assert_eq!((moved(90.0), moved(91.0)), (0, 1));
+    let more = record(&[
+        (WHOLE, 3091.0),
+        ("validate", 1300.0),
+        ("decode and encode", 200.0),
+    ]);
+    assert_eq!(was.compare(&more).rises.len(), 1);
+}
+
+#[test]
+fn a_layer_that_does_nothing_costs_nothing_whatever_a_message_does() {
+    let was = record(&[(WHOLE, 3000.0), (NOTHING, 0.0)]);
+    let now = |nothing| record(&[(WHOLE, 3000.0), (NOTHING, nothing)]);
+    assert!(!was.compare(&now(5.0)).is_refused());
+    assert!(was.compare(&now(6.0)).is_refused());
 }
 
 #[test]

@@ -14,7 +14,10 @@ use zocket::{
     layers::{DecodeLayer, Effect, Frame, RescueLayer},
 };
 
-use crate::stages::{self, Meter, Nothing, Post, User, routed};
+use crate::{
+    record::NOTHING,
+    stages::{self, Meter, Nothing, Post, User, routed},
+};
 
 /// Before counting begins: caches are filled, collections have grown.
 const WARM_UP: usize = 100;
@@ -40,7 +43,6 @@ pub(crate) const STAGES: [Row; 8] = [
 ];
 
 pub(crate) const ROUTER: &str = "router";
-pub(crate) const NOTHING: &str = "a layer that does nothing";
 
 /// Around the whole.
 pub(crate) const WITH_NOTHING: Row = (NOTHING, |meter| routed(meter, layer_fn(Nothing)));
