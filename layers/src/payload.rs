@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use bytes::Bytes;
-use bytestring::ByteString;
 use serde::Serialize;
 
 use crate::Error;
@@ -33,10 +32,9 @@ enum Content {
     Absent,
     /// Written here: a frame's beginning, and what stands behind it.
     Answer(Vec<u8>),
-    /// A part of a frame, which is known to be UTF-8: who parses it need not look again. A slice of it would count
-    /// as one more holder of its buffer.
-    Text {
-        frame: ByteString,
+    /// A part of a frame. A slice of it would count as one more holder of its buffer.
+    Part {
+        frame: Bytes,
         part: Range<usize>,
     },
     Bytes(Bytes),
@@ -61,11 +59,11 @@ impl RawPayload {
         }
     }
 
-    /// [`json`](Self::json) for a part of a text.
-    pub(crate) const fn part_of(frame: ByteString, part: Range<usize>) -> Self {
+    /// [`json`](Self::json) for a part of a frame.
+    pub(crate) const fn part_of(frame: Bytes, part: Range<usize>) -> Self {
         Self {
             codec: Codec::Json,
-            content: Content::Text { frame, part },
+            content: Content::Part { frame, part },
         }
     }
 
@@ -120,7 +118,7 @@ impl RawPayload {
         match &self.content {
             Content::Absent => None,
             Content::Answer(frame) => frame.get(ANSWER_BEGINS.len()..),
-            Content::Text { frame, part } => Some(frame[part.clone()].as_bytes()),
+            Content::Part { frame, part } => frame.get(part.clone()),
             Content::Bytes(bytes) => Some(bytes),
         }
     }
@@ -131,7 +129,7 @@ impl RawPayload {
         match &self.content {
             Content::Absent => None,
             Content::Answer(_) => self.bytes().map(Bytes::copy_from_slice),
-            Content::Text { frame, part } => Some(frame.as_bytes().slice(part.clone())),
+            Content::Part { frame, part } => Some(frame.slice(part.clone())),
             Content::Bytes(bytes) => Some(bytes.clone()),
         }
     }
@@ -140,14 +138,6 @@ impl RawPayload {
     #[must_use]
     pub fn as_json(&self) -> &[u8] {
         self.bytes().unwrap_or(b"null")
-    }
-
-    /// The payload as it is parsed fastest.
-    pub(crate) fn as_text(&self) -> Option<&str> {
-        match &self.content {
-            Content::Text { frame, part } => Some(&frame[part.clone()]),
-            Content::Absent | Content::Answer(_) | Content::Bytes(_) => None,
-        }
     }
 }
 

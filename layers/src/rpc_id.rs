@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use bytestring::ByteString;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -29,9 +28,9 @@ impl RpcId {
         }
     }
 
-    /// Reads an id from the JSON text that it stands in, `token` being its own; null and the empty string are none.
-    pub(crate) fn from_json(text: &ByteString, token: &str) -> Result<Option<Self>, InvalidRpcId> {
-        let id = || Some(Self(Name::part_of(text, token)));
+    /// Reads an id from its JSON text; null and the empty string are none.
+    pub(crate) fn from_json(token: &str) -> Result<Option<Self>, InvalidRpcId> {
+        let id = || Some(Self(token.into()));
         match token.as_bytes() {
             b"null" | b"\"\"" => Ok(None),
             [b'"', content @ .., b'"'] if !content.contains(&b'\\') => {
@@ -97,8 +96,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Option<String>, String> {
-        let text = ByteString::from(json);
-        RpcId::from_json(&text, &text)
+        RpcId::from_json(json)
             .map(|id| id.map(|id| id.as_json().to_owned()))
             .map_err(|error| error.to_string())
     }

@@ -243,21 +243,22 @@ where
                 break;
             };
             heard = true;
-            match received {
-                Ok(Received::Data(bytes)) => {
-                    let may_begin = self.opening.is_none() && !self.is_on_hold();
-                    let begun = self.session.receive(bytes, may_begin, cx, self.socket.outbound());
-                    if let Some(end) = End::of(begun.delivery) {
-                        return Err(end);
-                    }
-                    turn.messages += usize::from(begun.any);
-                    read = true;
-                }
-                Ok(Received::Control) => {}
+            let connection = || self.session.connection().clone();
+            let frame = match received {
+                Ok(Received::Text(text)) => Frame::text(connection(), text),
+                Ok(Received::Binary(bytes)) => Frame::new(connection(), bytes),
+                Ok(Received::Control) => continue,
                 Ok(Received::Closed) => return Err(End::ByPeer),
                 Err(Broken::Gone) => return Err(End::Gone),
                 Err(Broken::Violation(close)) => return Err(End::ByUs(close)),
+            };
+            let may_begin = self.opening.is_none() && !self.is_on_hold();
+            let begun = self.session.receive(frame, may_begin, cx, self.socket.outbound());
+            if let Some(end) = End::of(begun.delivery) {
+                return Err(end);
             }
+            turn.messages += usize::from(begun.any);
+            read = true;
         }
         if heard {
             self.heartbeat.hear();

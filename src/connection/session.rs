@@ -100,6 +100,10 @@ where
         }
     }
 
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
     pub(super) fn client_id(&self) -> ClientId {
         self.connection.client_id()
     }
@@ -129,12 +133,11 @@ where
     /// it is queued. A message whose id is queued or in flight already is not run.
     pub(super) fn receive(
         &mut self,
-        bytes: Bytes,
+        frame: Frame,
         may: bool,
         cx: &mut Task<'_>,
         out: &mut Outbound,
     ) -> Begun {
-        let frame = Frame::new(self.connection.clone(), bytes);
         let extended = self.wire() == Wire::Extended;
         if extended && frame.route() == Some("__ping") {
             self.pings += 1;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio_tungstenite::tungstenite::{
-    self, Message,
+    self, Message, Utf8Bytes,
     error::{CapacityError, ProtocolError},
     protocol::{CloseFrame, Role, WebSocketConfig, WebSocketContext, frame::coding::CloseCode},
 };
@@ -53,8 +53,10 @@ pub(super) struct Socket {
 
 /// What came in.
 pub(super) enum Received {
-    /// A text or binary message.
-    Data(Bytes),
+    /// A text message.
+    Text(Utf8Bytes),
+    /// A binary message.
+    Binary(Bytes),
     /// A ping or a pong: a sign of life.
     Control,
     /// The peer closes. The library has answered it.
@@ -152,8 +154,8 @@ impl Socket {
         let may_write = !self.outbound.is_midway();
         let read = self.protocol.read(&mut self.stream.polled(cx, may_write));
         let received = match read {
-            Ok(Message::Text(text)) => Ok(Received::Data(text.into())),
-            Ok(Message::Binary(bytes)) => Ok(Received::Data(bytes)),
+            Ok(Message::Text(text)) => Ok(Received::Text(text)),
+            Ok(Message::Binary(bytes)) => Ok(Received::Binary(bytes)),
             Ok(Message::Close(_)) => {
                 self.control = true;
                 Ok(Received::Closed)
@@ -197,7 +199,9 @@ impl Socket {
         if said.await.is_err() {
             return;
         }
-        while let Ok(Received::Data(_) | Received::Control) = poll_fn(|cx| self.poll_read(cx)).await {}
+        while let Ok(Received::Text(_) | Received::Binary(_) | Received::Control) =
+            poll_fn(|cx| self.poll_read(cx)).await
+        {}
         self.drain().await;
     }
 

@@ -1,28 +1,24 @@
 //! What stands around a payload.
 
-use std::{fmt, ops::Range, str};
+use std::ops::Range;
 
-use bytes::Bytes;
-use bytestring::ByteString;
 use memchr::{memchr, memrchr};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Code, Error, Name, RawPayload, RpcId};
+use crate::{Code, Error, Name, RpcId};
 
-/// A frame's members but for its id. What is long shares the frame's buffer.
-#[derive(Debug)]
+/// A frame's members.
+#[derive(Debug, PartialEq)]
 pub(super) struct Envelope {
+    pub(super) rpc_id: Option<RpcId>,
     pub(super) route: Name,
-    pub(super) payload: RawPayload,
+    /// Where in the frame it stands.
+    pub(super) payload: Option<Range<usize>>,
 }
 
-impl Envelope {
-    fn new(frame: ByteString, route: Name, payload: Option<Range<usize>>) -> Self {
-        let payload = payload.map_or(RawPayload::absent(), |part| RawPayload::part_of(frame, part));
-        Self { route, payload }
-    }
-}
+/// Why something is no message, with the id that its refusal goes by.
+pub(super) type NoMessage = (Option<RpcId>, Error);
 
 #[derive(Deserialize)]
 struct Members<'a> {
@@ -35,61 +31,57 @@ struct Members<'a> {
 }
 
 /// Reads a frame's members. The id is read even where nothing else can be, so that the refusal has it.
-pub(super) fn read(bytes: Bytes) -> (Option<RpcId>, Result<Envelope, Error>) {
-    let refuse = |message: String| Error::new(Code::PARSE_ERROR, message);
-    let no_object = |bytes: &[u8], error: &dyn fmt::Display| {
-        let error = refuse(format!("expected a JSON object: {error}"));
-        (read_id_alone(bytes), Err(error))
-    };
-    // What is cut out of text is text.
-    let frame = match str::from_utf8(&bytes) {
-        // Looked through twice, which costs less than to hold the bytes twice, in case that they are none.
-        Ok(_) => ByteString::try_from(bytes).unwrap_or_default(),
-        Err(error) => return no_object(&bytes, &error),
-    };
-    if let Some((rpc_id, route, payload)) = read_usual(&frame) {
-        return (rpc_id, Ok(Envelope::new(frame, route, payload)));
+pub(super) fn read(frame: &str) -> Result<Envelope, NoMessage> {
+    match read_usual(frame) {
+        Some(envelope) => Ok(envelope),
+        None => read_by_keys(frame),
     }
+}
+
+/// [`read`] for what may be no text.
+pub(super) fn read_bytes(frame: &[u8]) -> Result<Envelope, NoMessage> {
+    match std::str::from_utf8(frame) {
+        Ok(text) => read(text),
+        Err(error) => Err((read_id_alone(frame), no_object(&error))),
+    }
+}
+
+fn refuse(message: String) -> Error {
+    Error::new(Code::PARSE_ERROR, message)
+}
+
+fn no_object(error: &dyn std::fmt::Display) -> Error {
+    refuse(format!("expected a JSON object: {error}"))
+}
+
+fn read_by_keys(frame: &str) -> Result<Envelope, NoMessage> {
     // serde would take an array for an object.
     if !frame.trim_ascii_start().starts_with('{') {
-        return (None, Err(refuse("expected a JSON object".to_owned())));
+        return Err((None, refuse("expected a JSON object".to_owned())));
     }
-    let members = match serde_json::from_str::<Members<'_>>(&frame) {
-        Ok(members) => members,
-        Err(error) => return no_object(frame.as_bytes(), &error),
+    let members: Members<'_> =
+        serde_json::from_str(frame).map_err(|error| (read_id_alone(frame.as_bytes()), no_object(&error)))?;
+    let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(id.get())).transpose() {
+        Ok(rpc_id) => rpc_id.flatten(),
+        Err(invalid) => return Err((None, refuse(invalid.to_string()))),
     };
-    let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(&frame, id.get())) {
-        None => None,
-        Some(Ok(rpc_id)) => rpc_id,
-        Some(Err(invalid)) => return (None, Err(refuse(invalid.to_string()))),
+    let route = members.route.map(RawValue::get);
+    let Some(name) = route.and_then(read_string) else {
+        let what = match route.and_then(|route| route.bytes().next()) {
+            None => "nothing",
+            Some(b'"') => "a string that is no Unicode",
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b't' | b'f') => "a boolean",
+            Some(_) => "a number",
+        };
+        return Err((rpc_id, refuse(format!("type: expected a string, got {what}"))));
     };
-    let route = match members
-        .route
-        .map(|route| (route.get(), read_string(&frame, route.get())))
-    {
-        Some((_, Some(route))) => route,
-        Some((other, None)) => {
-            let what = match other.as_bytes().first() {
-                Some(b'"') => "a string that is no Unicode",
-                Some(b'{') => "an object",
-                Some(b'[') => "an array",
-                Some(b't' | b'f') => "a boolean",
-                _ => "a number",
-            };
-            return (
-                rpc_id,
-                Err(refuse(format!("type: expected a string, got {what}"))),
-            );
-        }
-        None => {
-            return (
-                rpc_id,
-                Err(refuse("type: expected a string, got nothing".to_owned())),
-            );
-        }
-    };
-    let payload = members.payload.map(|payload| place(&frame, payload.get()));
-    (rpc_id, Ok(Envelope::new(frame, route, payload)))
+    Ok(Envelope {
+        rpc_id,
+        route: name,
+        payload: members.payload.map(|payload| place(frame, payload.get())),
+    })
 }
 
 /// Where in a text a part of it stands.
@@ -101,7 +93,7 @@ fn place(whole: &str, part: &str) -> Range<usize> {
 /// The members of a frame as clients write it: `{"type":…,"payload":…,"rpcId":…}` in this order, nothing between them,
 /// nothing escaped in type and id. To read it by keys costs more than twice as much; what is not written like this is
 /// read so, and refused there if it has to be.
-fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Name, Option<Range<usize>>)> {
+fn read_usual(frame: &str) -> Option<Envelope> {
     let rest = frame.strip_prefix(r#"{"type":""#)?;
     let (route, rest) = rest.split_at(memchr(b'"', rest.as_bytes())?);
     let rest = rest[1..].strip_suffix('}')?;
@@ -115,7 +107,7 @@ fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Name, Option<Range<u
     };
     let (before, id) = rest.split_at(rest.len() - id);
     let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
-        Some(rest) => (rest, RpcId::from_json(frame, id).ok()?),
+        Some(rest) => (rest, RpcId::from_json(id).ok()?),
         None => (rest, None),
     };
     let is_plain = |text: &str| text.bytes().all(|byte| byte >= b' ' && byte != b'\\');
@@ -132,7 +124,11 @@ fn read_usual(frame: &ByteString) -> Option<(Option<RpcId>, Name, Option<Range<u
             payload => Some(place(frame, payload)),
         },
     };
-    Some((rpc_id, Name::part_of(frame, route), payload))
+    Some(Envelope {
+        rpc_id,
+        route: route.into(),
+        payload,
+    })
 }
 
 /// The id of an object that has another member twice, or is UTF-8 only as far as the id.
@@ -143,14 +139,13 @@ fn read_id_alone(frame: &[u8]) -> Option<RpcId> {
         rpc_id: Option<&'a RawValue>,
     }
     let id: Id<'_> = serde_json::from_slice(frame).ok()?;
-    let id = id.rpc_id?.get().into();
-    RpcId::from_json(&id, &id).ok()?
+    RpcId::from_json(id.rpc_id?.get()).ok()?
 }
 
 /// A JSON string's content.
-fn read_string(frame: &ByteString, token: &str) -> Option<Name> {
+fn read_string(token: &str) -> Option<Name> {
     match token.strip_prefix('"')?.strip_suffix('"')? {
-        plain if !plain.as_bytes().contains(&b'\\') => Some(Name::part_of(frame, plain)),
+        plain if !plain.as_bytes().contains(&b'\\') => Some(plain.into()),
         _ => serde_json::from_str::<String>(token).ok().map(Into::into),
     }
 }
@@ -159,27 +154,24 @@ fn read_string(frame: &ByteString, token: &str) -> Option<Name> {
 mod tests {
     use super::*;
 
-    fn refused(frame: &'static str) -> (Option<String>, String) {
-        let (rpc_id, envelope) = read(Bytes::from_static(frame.as_bytes()));
-        (rpc_id.map(|id| id.to_string()), envelope.unwrap_err().to_string())
+    fn refused(frame: &str) -> (Option<String>, String) {
+        let (rpc_id, error) = read(frame).unwrap_err();
+        (rpc_id.map(|id| id.to_string()), error.to_string())
     }
 
     #[test]
-    fn members_are_slices_of_the_frame() {
-        let frame = Bytes::from_static(br#" {"payload": {"a":[1]} ,"type":"chat.post","rpcId":"x"}"#);
-        let (rpc_id, envelope) = read(frame.clone());
-        let envelope = envelope.unwrap();
-        assert_eq!(rpc_id.unwrap().as_json(), "\"x\"");
-        assert_eq!(&*envelope.route, "chat.post");
-        let payload = envelope.payload.bytes().unwrap();
-        assert_eq!(payload, br#"{"a":[1]}"#);
-        assert!(frame.as_ptr_range().contains(&payload.as_ptr()));
+    fn members_are_read_in_any_order() {
+        let frame = r#" {"payload": {"a":[1]} ,"type":"chat.post","rpcId":"x"}"#;
+        let envelope = read(frame).unwrap();
+        assert_eq!(envelope.rpc_id.unwrap().as_json(), "\"x\"");
+        assert_eq!(envelope.route, "chat.post");
+        assert_eq!(&frame[envelope.payload.unwrap()], r#"{"a":[1]}"#);
     }
 
     #[test]
     fn an_escaped_type_is_read() {
-        let (_, envelope) = read(Bytes::from_static(br#"{"type":"chat\u002epost"}"#));
-        assert_eq!(&*envelope.unwrap().route, "chat.post");
+        let envelope = read(r#"{"type":"chat\u002epost"}"#).unwrap();
+        assert_eq!(envelope.route, "chat.post");
     }
 
     #[test]
@@ -212,14 +204,6 @@ mod tests {
         }
     }
 
-    /// Members read by their keys.
-    fn by_keys(frame: &Bytes) -> Option<(Option<RpcId>, Envelope)> {
-        // A space keeps it from being written as usual.
-        let spaced = Bytes::from([b" ", &frame[..]].concat());
-        let (rpc_id, envelope) = read(spaced);
-        Some((rpc_id, envelope.ok()?))
-    }
-
     #[test]
     fn what_is_written_as_usual_is_what_its_keys_say() {
         let usual = [
@@ -247,19 +231,17 @@ mod tests {
                     _ => frame.insert(at, bytes[below(bytes.len())]),
                 }
             }
-            let frame = Bytes::from(frame);
-            let Ok(text) = ByteString::try_from(frame.clone()) else {
+            let Ok(frame) = String::from_utf8(frame) else {
                 continue;
             };
-            let Some((rpc_id, route, payload)) = read_usual(&text) else {
-                assert!(round % 4 > 0, "{frame:?}");
+            let Some(envelope) = read_usual(&frame) else {
+                assert!(round % 4 > 0, "{frame}");
                 continue;
             };
-            let envelope = Envelope::new(text, route, payload);
-            let keys = by_keys(&frame).unwrap_or_else(|| panic!("{frame:?} is refused by its keys"));
-            assert_eq!(rpc_id, keys.0, "{frame:?}");
-            assert_eq!(envelope.route, keys.1.route, "{frame:?}");
-            assert_eq!(envelope.payload, keys.1.payload, "{frame:?}");
+            match read_by_keys(&frame) {
+                Ok(by_keys) => assert_eq!(envelope, by_keys, "{frame}"),
+                Err((_, error)) => panic!("{frame} is refused by its keys: {error}"),
+            }
             read_so += 1;
         }
         assert!(read_so > 10_000, "{read_so}");
@@ -267,11 +249,9 @@ mod tests {
 
     #[test]
     fn what_is_no_utf_8_is_refused_by_its_id() {
-        let (rpc_id, envelope) = read(Bytes::from_static(
-            b"{\"rpcId\":1,\"payload\":\"\xff\",\"type\":\"a\"}",
-        ));
+        let (rpc_id, error) = read_bytes(b"{\"rpcId\":1,\"payload\":\"\xff\",\"type\":\"a\"}").unwrap_err();
         assert_eq!(rpc_id.unwrap().as_json(), "1");
-        assert!(envelope.unwrap_err().message().contains("utf-8"));
+        assert!(error.message().contains("utf-8"));
     }
 
     #[test]

@@ -110,21 +110,13 @@ impl<T: Input> Checker<T> {
     /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
     /// that garde found where they are.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
-        Self::check_by(json, |json| serde_json::from_slice(json))
-    }
-
-    /// [`check`](Self::check) of what is known to be UTF-8: each string in it is taken as it is.
-    ///
-    /// # Errors
-    ///
-    /// As `check`.
-    pub fn check_text(&self, json: &str) -> Result<T, Vec<Issue>> {
-        Self::check_by(json.as_bytes(), |_| serde_json::from_str(json))
-    }
-
-    fn check_by(json: &[u8], parse: impl FnOnce(&[u8]) -> serde_json::Result<T>) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
-        let Ok(input) = parse(json) else {
+        // Looked at once, each string in it can be taken as it is.
+        let parsed = match str::from_utf8(json) {
+            Ok(text) => serde_json::from_str::<T>(text),
+            Err(_) => serde_json::from_slice(json),
+        };
+        let Ok(input) = parsed else {
             return Err(shape::issues::<T>(&Self::graph(), json));
         };
         match input.validate_with(&T::Context::default()) {
