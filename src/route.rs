@@ -99,8 +99,8 @@ where
     }
 }
 
-/// Awaits a stack's readiness, if it was not ready at once, then calls it. An `async fn` would be plainer, but keeps service, message and the
-/// called future side by side: twice the size, which is moved into the box for each message.
+/// Awaits a stack's readiness, if it was not ready at once, then calls it. An `async fn` would be plainer, but keeps
+/// service, message and the called future side by side: twice the size, which is moved into the box for each message.
 #[pin_project]
 struct Running<S: Service<Message>> {
     #[pin]

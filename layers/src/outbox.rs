@@ -12,8 +12,8 @@ use parking_lot::{Mutex, MutexGuard};
 
 use crate::{Connection, Effect, Error, audit::Auditor, hub::Full, message::Asked};
 
-/// What a message came with, where it notes its effects, and by which connection they go to the hub. It is in one of three states, and
-/// [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or *dropping*.
+/// What a message came with, where it notes its effects, and by which connection they go to the hub. It is in one of
+/// three states, and [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or *dropping*.
 ///
 /// Clones share it. A [`fork`](Self::fork) has effects of its own: it is what a retry's attempt gets.
 #[derive(Clone)]

@@ -35,7 +35,12 @@ impl Turns {
     pub(crate) fn give_up(&self, turn: Turn) {
         // Without a driver nobody would take it.
         if let Some(driver) = self.driver.get() {
-            self.given_up.lock().push(turn);
+            let mut given_up = self.given_up.lock();
+            // However often it is given up.
+            if !given_up.contains(&turn) {
+                given_up.push(turn);
+            }
+            drop(given_up);
             self.any.store(true, Ordering::Release);
             driver.wake();
         }
@@ -57,5 +62,34 @@ impl fmt::Debug for Turns {
         f.debug_struct("Turns")
             .field("any", &self.any)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(number: u64) -> Turn {
+        Turn::MIN.saturating_add(number)
+    }
+
+    #[test]
+    fn what_is_given_up_is_taken_once() {
+        let turns = Turns::default();
+        turns.set_driver(Arc::default());
+        assert_eq!(turns.take_given_up(), []);
+        for number in [1, 2, 1] {
+            turns.give_up(turn(number));
+        }
+        assert_eq!(turns.take_given_up(), [turn(1), turn(2)]);
+        assert_eq!(turns.take_given_up(), []);
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_connection_without_a_driver() {
+        let turns = Turns::default();
+        turns.give_up(turn(1));
+        turns.set_driver(Arc::default());
+        assert_eq!(turns.take_given_up(), []);
     }
 }

@@ -35,7 +35,7 @@ fn take_buffer() -> Vec<u8> {
 fn give_back(mut buffer: Vec<u8>) {
     buffer.clear();
     BUFFERS.with_borrow_mut(|buffers| {
-        if buffers.len() < KEPT && buffer.capacity() <= 4 * WRITE_AT_ONCE {
+        if buffers.len() < KEPT && buffer.capacity() <= 2 * WRITE_AT_ONCE {
             buffers.push(buffer);
         }
     });
