@@ -311,6 +311,11 @@ impl Outbox {
         }
     }
 
+    /// Whether it is passing, and nothing is left to do: nothing has failed.
+    pub(crate) fn is_through(&self) -> bool {
+        self.glance() == Glance::Passing
+    }
+
     /// Whether effects wait here, so that limits have to be counted with them.
     pub(crate) fn is_holding(&self) -> bool {
         match self.glance() {

@@ -44,6 +44,10 @@ where
         };
         let winner = reply.outbox.take();
         let winner = winner.as_ref().unwrap_or(outbox);
+        // As a rule everything was performed as it was noted.
+        if reply.effects.is_empty() && winner.is(outbox) && outbox.is_through() {
+            return Poll::Ready(Ok(reply));
+        }
         // An event that can't be sent is known of before anything is performed: its message has failed.
         if let Some(failure) = winner.take_failure().or_else(|| outbox.take_failure()) {
             winner.drop_held();
