@@ -1,4 +1,4 @@
-//! A chat with rooms: `cargo run --release --example chat`, then open <http://127.0.0.1:3000> in two windows.
+//! A chat with rooms: `cargo run --example chat`, then open <http://127.0.0.1:3000> in two windows.
 //! `ADDR=0.0.0.0:8080` listens elsewhere. `-- --export DIR` writes what clients need into a folder, and exits;
 //! `-- --export-react DIR` what a React app needs.
 
