@@ -57,10 +57,7 @@ impl From<&str> for Name {
 
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        Self(match ArrayString::from(&text) {
-            Ok(short) => Text::Short(short),
-            Err(_) => Text::Long(text.into()),
-        })
+        Self::from(&*text)
     }
 }
 
