@@ -19,7 +19,7 @@ use zocket_layers::{
 
 use crate::{
     OnConnect, OnConnectWith, Procedure, Router, RouterError, UpgradeService,
-    connection::Open,
+    connection::{Ends, Open},
     contract::SchemaOf,
     on_connect::{Connect, Lifecycle, connect, connect_with},
     router::RouterService,
@@ -43,6 +43,7 @@ pub(crate) struct Core<C> {
     pub(crate) concurrency: usize,
     pub(crate) lifecycle: Lifecycle<C>,
     pub(crate) open: Arc<Open<C>>,
+    pub(crate) ends: Ends,
     background: Once,
 }
 
@@ -348,6 +349,7 @@ impl<C, L> Builder<C, L> {
             concurrency: self.concurrency,
             lifecycle: self.lifecycle,
             open: Arc::default(),
+            ends: Ends::default(),
             background: Once::new(),
         };
         Zocket {

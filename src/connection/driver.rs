@@ -19,7 +19,7 @@ use super::{
     socket::{Broken, Received, Socket},
     stir::Stir,
 };
-use crate::on_connect::BoxFuture;
+use crate::{app::Core, on_connect::BoxFuture};
 
 /// Moves a session and its socket until one of them ends.
 ///
@@ -72,14 +72,18 @@ where
 
     /// Drives the connection to its end, and the handlers that are still running to theirs; then comes the departure,
     /// which does not wait for a peer that takes its time to say goodbye.
-    pub(super) async fn run<C: Send + Sync + 'static>(mut self: Box<Self>, departure: Departure<C>) {
+    pub(super) async fn run<C: Send + Sync + 'static>(
+        mut self: Box<Self>,
+        core: Arc<Core<C>>,
+        departure: Departure<C>,
+    ) {
         let end = poll_fn(|cx| self.poll(cx)).await;
+        self.session.hang_up();
         // Boxed: an idle connection need not carry what happens at its end.
-        Box::pin(self.end(end, departure)).await;
+        Box::pin(core.ends.run(self.end(end, departure))).await;
     }
 
     async fn end<C: Send + Sync + 'static>(self, end: End, departure: Departure<C>) {
-        self.session.hang_up();
         let Self {
             mut socket,
             mut session,

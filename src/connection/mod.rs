@@ -6,6 +6,7 @@
 
 mod departure;
 mod driver;
+mod ends;
 mod gauge;
 mod heartbeat;
 mod in_flight;
@@ -25,7 +26,7 @@ use serde_json::json;
 use tower::{BoxError, Service};
 use zocket_layers::{ClientId, Connection, Context, Error, Frame, Limits, Mailbox, Wire};
 
-pub(crate) use self::{departure::Departure, open::Open};
+pub(crate) use self::{departure::Departure, ends::Ends, open::Open};
 use self::{driver::Driver, session::Session, socket::Socket};
 use crate::{app::Core, on_connect::BoxFuture};
 
@@ -94,7 +95,7 @@ where
         if session.wire() == Wire::Extended {
             socket.outbound().push(welcome(client, &contract, &core.limits));
         }
-        Box::new(Driver::new(socket, session, opening, core.limits.clone())).run(departure)
+        Box::new(Driver::new(socket, session, opening, core.limits.clone())).run(core, departure)
     }
 }
 
