@@ -30,24 +30,28 @@ impl RpcId {
 
     /// Reads an id from its JSON text; null and the empty string are none.
     pub(crate) fn from_json(token: &str) -> Result<Option<Self>, InvalidRpcId> {
-        let id = || Some(Self(token.into()));
         match token.as_bytes() {
-            b"null" | b"\"\"" => Ok(None),
-            [b'"', content @ .., b'"'] if !content.contains(&b'\\') => {
-                if content.len() > Self::MAX_BYTES {
-                    return Err(InvalidRpcId("expected at most 128 bytes"));
-                }
-                Ok(id())
-            }
             // Escaped: written anew, so that two spellings of one id are one id.
-            [b'"', ..] => match serde_json::from_str::<String>(token) {
+            [b'"', content @ ..] if content.contains(&b'\\') => match serde_json::from_str::<String>(token) {
                 Ok(id) => Self::string(&id).map(Some),
                 Err(_) => Err(InvalidRpcId("expected text in Unicode, got a lone surrogate")),
             },
-            [b'-' | b'0'..=b'9', ..] if token.len() <= Self::MAX_BYTES => Ok(id()),
-            [b'-' | b'0'..=b'9', ..] => Err(InvalidRpcId("expected at most 128 bytes")),
-            _ => Err(InvalidRpcId("expected a string or a number")),
+            _ => Self::from_plain(token),
         }
+    }
+
+    /// [`from_json`](Self::from_json) for what is not escaped.
+    pub(crate) fn from_plain(token: &str) -> Result<Option<Self>, InvalidRpcId> {
+        let length = match token.as_bytes() {
+            b"null" | b"\"\"" => return Ok(None),
+            [b'"', content @ .., b'"'] => content.len(),
+            number @ [b'-' | b'0'..=b'9', ..] => number.len(),
+            _ => return Err(InvalidRpcId("expected a string or a number")),
+        };
+        if length > Self::MAX_BYTES {
+            return Err(InvalidRpcId("expected at most 128 bytes"));
+        }
+        Ok(Some(Self(token.into())))
     }
 
     /// The id as JSON text.

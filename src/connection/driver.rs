@@ -120,10 +120,9 @@ where
             return Poll::Ready(End::Gone);
         }
         self.session.listen(cx);
-        let is_stirred = self.stir.take();
         let mut turn = Turn {
             messages: 0,
-            may_read: is_stirred,
+            may_read: self.stir.take(),
         };
         loop {
             let Self { socket, session, .. } = self;
@@ -157,9 +156,8 @@ where
                 Err(end) => return Poll::Ready(end),
             };
             let is_over = turn.messages >= MESSAGES_A_TURN;
-            // Something was begun, or can be: it may have something to say already, which then goes out with the
-            // rest.
-            if (read || begun.any) && !is_over {
+            // What was begun may have something to say already, which then goes out with the rest.
+            if (read || begun.any) && !is_over && self.session.has_more() {
                 continue;
             }
             match self.socket.poll_write(cx) {
@@ -181,10 +179,7 @@ where
             if hold && !self.is_on_hold() {
                 continue;
             }
-            match self
-                .heartbeat
-                .poll(is_stirred, &mut Task::from_waker(self.stir.waker()))
-            {
+            match self.heartbeat.poll(&mut Task::from_waker(self.stir.waker())) {
                 Poll::Pending => {
                     if turn.may_read {
                         self.stir.keep();

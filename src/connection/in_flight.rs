@@ -7,25 +7,26 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
-use pin_project::pin_project;
 use zocket_layers::{RpcId, Turn};
+
+/// A box that is larger is not kept by a connection that rests.
+const MAX_KEPT: usize = 256;
 
 /// The messages of a connection that are being handled.
 ///
 /// Most are handled at the first look. It takes place in a box that is used again, and only those that are not done
 /// then are put among those that wait.
 pub(super) struct InFlight<F> {
-    first_look: Option<Boxed<F>>,
-    waiting: Option<Box<FuturesUnordered<Boxed<F>>>>,
+    first_look: Option<Slot<F>>,
+    waiting: Option<Box<FuturesUnordered<Waiting<F>>>>,
 }
 
-type Boxed<F> = Pin<Box<Handling<F>>>;
+/// Where a message is being handled; none when it has been.
+type Slot<F> = Pin<Box<Option<F>>>;
 
-/// A message being handled.
-#[pin_project]
-struct Handling<F> {
-    #[pin]
-    future: Option<F>,
+/// A message that was not handled at the first look.
+struct Waiting<F> {
+    slot: Slot<F>,
     about: About,
 }
 
@@ -36,22 +37,23 @@ pub(super) struct About {
     pub(super) turn: Turn,
 }
 
-impl<F: Future> Future for Handling<F> {
+/// Goes on with what is in a slot, and empties it at the end.
+fn poll_slot<F: Future>(slot: &mut Slot<F>, cx: &mut Task<'_>) -> Poll<F::Output> {
+    let Some(future) = slot.as_mut().as_pin_mut() else {
+        // Polled once more, it has nothing left to say.
+        return Poll::Pending;
+    };
+    let output = ready!(future.poll(cx));
+    slot.set(None);
+    Poll::Ready(output)
+}
+
+impl<F: Future> Future for Waiting<F> {
     type Output = (About, F::Output);
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
-        let Some(future) = this.future.as_mut().as_pin_mut() else {
-            // It was done before.
-            return Poll::Pending;
-        };
-        let output = ready!(future.poll(cx));
-        this.future.set(None);
-        let about = About {
-            rpc_id: this.about.rpc_id.take(),
-            turn: this.about.turn,
-        };
-        Poll::Ready((about, output))
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let output = ready!(poll_slot(&mut self.slot, cx));
+        Poll::Ready((self.about.clone(), output))
     }
 }
 
@@ -81,26 +83,19 @@ impl<F: Future> InFlight<F> {
         about: About,
         cx: &mut Task<'_>,
     ) -> Result<(About, F::Output), About> {
-        let mut handling = match self.first_look.take() {
-            Some(mut handling) => {
-                let mut this = handling.as_mut().project();
-                this.future.set(Some(future));
-                *this.about = about;
-                handling
-            }
-            None => Box::pin(Handling {
-                future: Some(future),
-                about,
-            }),
-        };
-        match handling.as_mut().poll(cx) {
-            Poll::Ready(handled) => {
-                self.first_look = Some(handling);
-                Ok(handled)
+        let mut slot = self.first_look.take().unwrap_or_else(|| Box::pin(None));
+        slot.set(Some(future));
+        match poll_slot(&mut slot, cx) {
+            Poll::Ready(output) => {
+                self.first_look = Some(slot);
+                Ok((about, output))
             }
             Poll::Pending => {
-                let about = handling.about.clone();
-                self.waiting.get_or_insert_default().push(handling);
+                let waiting = Waiting {
+                    slot,
+                    about: about.clone(),
+                };
+                self.waiting.get_or_insert_default().push(waiting);
                 Err(about)
             }
         }
@@ -116,7 +111,9 @@ impl<F: Future> InFlight<F> {
 
     /// Gives back what is not needed to wait.
     pub(super) fn shrink(&mut self) {
-        self.first_look = None;
+        if size_of::<Option<F>>() > MAX_KEPT {
+            self.first_look = None;
+        }
         if self.is_empty() {
             self.waiting = None;
         }

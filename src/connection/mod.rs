@@ -12,6 +12,7 @@ mod heartbeat;
 mod in_flight;
 mod open;
 mod outbound;
+mod pool;
 mod session;
 mod socket;
 mod stir;

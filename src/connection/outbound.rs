@@ -1,9 +1,9 @@
 //! What waits to be written to a socket.
 
 use std::{
-    cell::RefCell,
     collections::VecDeque,
     io::{self, IoSlice},
+    mem,
     ops::Deref,
     pin::Pin,
     task::{Context as Task, Poll, ready},
@@ -13,6 +13,8 @@ use bytes::Bytes;
 use tokio::io::AsyncWrite;
 use zocket_layers::FrameHeader;
 
+use super::pool::Pool;
+
 /// What a frame counts for beyond its bytes.
 pub(super) const FRAME_WEIGHT: usize = 64;
 /// So many bytes, and somewhat more, are written at a time.
@@ -21,24 +23,23 @@ const WRITE_AT_ONCE: usize = 64 << 10;
 const SHARED: usize = 4 << 10;
 /// So many of those are written at a time.
 const MAX_SHARED: usize = 16;
-/// So many buffers are kept by a thread, for all its connections.
-const KEPT: usize = 4;
+/// A queue that has held more pieces is not kept.
+const MAX_KEPT_PIECES: usize = 64;
 
 thread_local! {
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: Pool<Vec<u8>> = const { Pool::new() };
+    static QUEUES: Pool<VecDeque<Piece>> = const { Pool::new() };
 }
 
 fn take_buffer() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    BUFFERS.with(Pool::take).unwrap_or_default()
 }
 
 fn give_back(mut buffer: Vec<u8>) {
-    buffer.clear();
-    BUFFERS.with_borrow_mut(|buffers| {
-        if buffers.len() < KEPT && buffer.capacity() <= 2 * WRITE_AT_ONCE {
-            buffers.push(buffer);
-        }
-    });
+    if buffer.capacity() <= 2 * WRITE_AT_ONCE {
+        buffer.clear();
+        BUFFERS.with(|buffers| buffers.give_back(buffer));
+    }
 }
 
 /// What waits to be written: everything goes out in one write, as far as the peer takes it.
@@ -90,7 +91,7 @@ impl Outbound {
         }
         if !matches!(self.pieces.back(), Some(Piece::Own { wire, .. }) if wire.len() < WRITE_AT_ONCE) {
             let wire = take_buffer();
-            self.pieces.push_back(Piece::Own { wire, weight: 0 });
+            self.queue(Piece::Own { wire, weight: 0 });
         }
         if let Some(Piece::Own { wire, weight }) = self.pieces.back_mut() {
             wire.extend_from_slice(&FrameHeader::text(text.len()));
@@ -106,6 +107,9 @@ impl Outbound {
     }
 
     fn queue(&mut self, piece: Piece) {
+        if self.pieces.capacity() == 0 {
+            self.pieces = QUEUES.with(Pool::take).unwrap_or_default();
+        }
         self.weight += piece.weight();
         self.pieces.push_back(piece);
     }
@@ -134,8 +138,11 @@ impl Outbound {
 
     /// Gives back what an empty queue holds.
     pub(super) fn shrink(&mut self) {
-        if self.pieces.is_empty() {
-            self.pieces = VecDeque::new();
+        if self.pieces.is_empty() && self.pieces.capacity() > 0 {
+            let queue = mem::take(&mut self.pieces);
+            if queue.capacity() <= MAX_KEPT_PIECES {
+                QUEUES.with(|queues| queues.give_back(queue));
+            }
         }
     }
 

@@ -196,6 +196,11 @@ where
         Delivery::Open
     }
 
+    /// Whether there is, or may be, something to begin or to hand on.
+    pub(super) fn has_more(&self) -> bool {
+        !self.queue.is_empty() || !self.in_flight.is_empty() || self.mailbox.is_notified() || self.pings > 0
+    }
+
     /// A message has been handled.
     fn end(
         &mut self,

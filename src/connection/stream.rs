@@ -1,7 +1,6 @@
 //! The stream below the WebSocket, as the library wants it.
 
 use std::{
-    cell::RefCell,
     io::{self, Read, Write},
     ops::Range,
     pin::Pin,
@@ -12,13 +11,13 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::pool::Pool;
+
 /// So many bytes are read at a time.
 const READ_AT_ONCE: usize = 16 << 10;
-/// So many buffers are kept by a thread, for all its connections.
-const KEPT: usize = 4;
 
 thread_local! {
-    static BUFFERS: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: Pool<Box<[u8]>> = const { Pool::new() };
 }
 
 /// The stream below the WebSocket. The library asks for little at a time, since what it asks for it holds; much is read
@@ -69,7 +68,7 @@ impl Stream {
             Some(ahead) => ahead,
             None => {
                 let mut buffer = BUFFERS
-                    .with_borrow_mut(Vec::pop)
+                    .with(Pool::take)
                     .unwrap_or_else(|| vec![0; READ_AT_ONCE].into());
                 let mut read = ReadBuf::new(&mut buffer);
                 let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
@@ -95,11 +94,10 @@ impl Stream {
 }
 
 fn give_back(buffer: Box<[u8]>) {
-    BUFFERS.with_borrow_mut(|buffers| {
-        if buffer.len() == READ_AT_ONCE && buffers.len() < KEPT {
-            buffers.push(buffer);
-        }
-    });
+    // Shorter ones are what a connection kept of one.
+    if buffer.len() == READ_AT_ONCE {
+        BUFFERS.with(|buffers| buffers.give_back(buffer));
+    }
 }
 
 /// A [`Stream`] within a task.

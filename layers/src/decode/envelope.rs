@@ -106,14 +106,14 @@ fn read_usual(frame: &str) -> Option<Envelope> {
             .count(),
     };
     let (before, id) = rest.split_at(rest.len() - id);
-    let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
-        Some(rest) => (rest, RpcId::from_json(id).ok()?),
-        None => (rest, None),
-    };
     let is_plain = |text: &str| text.bytes().all(|byte| byte >= b' ' && byte != b'\\');
     if !is_plain(route) || !is_plain(id) || (id.len() > 1 && id.starts_with('0')) {
         return None;
     }
+    let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
+        Some(rest) => (rest, RpcId::from_plain(id).ok()?),
+        None => (rest, None),
+    };
     let payload = match rest {
         "" => None,
         rest => match serde_json::from_str::<&RawValue>(rest.strip_prefix(r#","payload":"#)?)
