@@ -11,7 +11,7 @@ use tower::{
 };
 use zocket::{
     Context, Error, Outgoing,
-    layers::{DecodeLayer, Effect, Frame, RescueLayer},
+    layers::{DecodeLayer, Effect, RescueLayer},
 };
 
 use crate::{
@@ -177,9 +177,10 @@ fn frames(meter: Messages, frame: &'static str) {
     hub.perform(Some(&connection.client_id()), join)
         .expect("there is room");
     let events = RefCell::new(Vec::new());
+    let frames = stages::frames(connection);
     meter.service(service, || {
         mailbox.pull(&mut events.borrow_mut());
         events.borrow_mut().clear();
-        Frame::new(connection.clone(), frame)
+        frames.borrow_mut().bytes(frame)
     });
 }

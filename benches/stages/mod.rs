@@ -2,6 +2,7 @@
 //! they execute. A stage's own cost is the difference between two neighbours.
 
 use std::{
+    cell::RefCell,
     fmt::Debug,
     hint::black_box,
     sync::Arc,
@@ -16,7 +17,7 @@ use zocket::{
     ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply,
     RouterService, Zocket,
     layers::{
-        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frame, Hub, Mailbox, RescueLayer, ValidateLayer,
+        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frames, Hub, Mailbox, RescueLayer, ValidateLayer,
         Wire, handler_fn, middleware::with,
     },
 };
@@ -164,14 +165,19 @@ pub(crate) fn rescue(meter: impl Meter) {
     meter.service(service, || raw(&connection));
 }
 
+/// A connection's, as its driver has them.
+pub(crate) fn frames(connection: Connection) -> RefCell<Frames> {
+    RefCell::new(Frames::of(connection))
+}
+
 pub(crate) fn decode(meter: impl Meter) {
-    let connection = connection();
+    let frames = frames(connection());
     let service = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .layer(FanoutLayer::new())
         .service(validated());
-    meter.service(service, || Frame::new(connection.clone(), FRAME));
+    meter.service(service, || frames.borrow_mut().bytes(FRAME));
 }
 
 /// An app whose contexts are users.
@@ -187,7 +193,7 @@ where
     L: Layer<RouterService>,
     L::Service: Service<Message, Response = Reply, Error = BoxError> + Clone,
 {
-    let connection = connection();
+    let frames = frames(connection());
     let zo = app();
     let procedure = zo.message().input::<Post>().with(named).handle(post);
     let router = zo
@@ -200,7 +206,7 @@ where
         .layer(RescueLayer::new())
         .layer(layer)
         .service(router);
-    meter.service(service, || Frame::new(connection.clone(), FRAME));
+    meter.service(service, || frames.borrow_mut().bytes(FRAME));
 }
 
 /// Hands on.

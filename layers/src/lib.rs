@@ -107,7 +107,7 @@ pub use self::{
     client_id::ClientId,
     connection::{Connection, Wire},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
-    decode::{DecodeLayer, Frame},
+    decode::{DecodeLayer, Frame, Frames},
     effect::{Action, Close, Effect},
     emitter::{Clients, Emitter, SendBy, Sending},
     error::{Code, Error, Issue, Segment},

@@ -27,15 +27,15 @@ impl Message {
             route: route.into(),
             rpc_id: None,
         };
-        Self::asking(connection, asked, payload)
+        Self::of(Outbox::holding(connection, asked), payload)
     }
 
-    pub(crate) fn asking(connection: Connection, asked: Asked, payload: RawPayload) -> Self {
+    pub(crate) fn of(outbox: Outbox, payload: RawPayload) -> Self {
         let parts = Parts {
             extensions: Extensions::new(),
             changed: None,
             turn: None,
-            outbox: Outbox::holding(connection, asked),
+            outbox,
         };
         Self {
             parts,

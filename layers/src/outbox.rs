@@ -9,6 +9,7 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard};
+use triomphe::Arc as OnlyStrong;
 
 use crate::{Connection, Effect, Error, audit::Auditor, hub::Full, message::Asked};
 
@@ -17,7 +18,7 @@ use crate::{Connection, Effect, Error, audit::Auditor, hub::Full, message::Asked
 ///
 /// Clones share it. A [`fork`](Self::fork) has effects of its own: it is what a retry's attempt gets.
 #[derive(Clone)]
-pub(crate) struct Outbox(Arc<Shared>);
+pub(crate) struct Outbox(OnlyStrong<Shared>);
 
 struct Shared {
     /// Where the message came from, and its effects go to. Here, so that a message and its contexts share one pointer
@@ -63,12 +64,16 @@ enum Way {
 impl Outbox {
     /// One in which effects wait.
     pub(crate) fn holding(connection: Connection, asked: Asked) -> Self {
-        let state = State {
-            way: Way::Holding(Vec::new()),
-            failure: None,
-            auditor: None,
-        };
-        Self::new(connection, asked, None, Glance::Fresh, state)
+        Self::new(connection, asked, None, Glance::Fresh, State::fresh())
+    }
+
+    /// One for its connection's next message. It takes the place of this one, if nobody else has that any more.
+    pub(crate) fn next(&mut self, asked: Asked) -> Self {
+        match OnlyStrong::get_mut(&mut self.0) {
+            Some(shared) => shared.renew(asked),
+            None => *self = Self::holding(self.connection().clone(), asked),
+        }
+        self.clone()
     }
 
     /// One of no message, whose effects the hub performs at once.
@@ -79,7 +84,7 @@ impl Outbox {
     }
 
     fn new(connection: Connection, asked: Asked, parent: Option<Self>, glance: Glance, state: State) -> Self {
-        Self(Arc::new(Shared {
+        Self(OnlyStrong::new(Shared {
             connection,
             asked,
             parent,
@@ -100,7 +105,7 @@ impl Outbox {
 
     /// Whether this is a clone of the other.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        OnlyStrong::ptr_eq(&self.0, &other.0)
     }
 
     fn glance(&self) -> Glance {
@@ -326,12 +331,39 @@ impl Outbox {
     }
 }
 
-/// What went wrong and was not reported by then has nobody left to report it to but the log.
-impl Drop for Shared {
-    fn drop(&mut self) {
+impl State {
+    const fn fresh() -> Self {
+        Self {
+            way: Way::Holding(Vec::new()),
+            failure: None,
+            auditor: None,
+        }
+    }
+}
+
+impl Shared {
+    /// Makes it that of another message.
+    fn renew(&mut self, asked: Asked) {
+        // Without a look at the state, nothing was noted in it.
+        if *self.glance.get_mut() == Glance::Look as u8 {
+            self.tell_failure();
+            *self.state.get_mut() = State::fresh();
+        }
+        *self.glance.get_mut() = Glance::Fresh as u8;
+        self.asked = asked;
+    }
+
+    /// What went wrong and was not reported by then has nobody left to report it to but the log.
+    fn tell_failure(&mut self) {
         if let Some(error) = &self.state.get_mut().failure {
             tracing::warn!(%error, "not sent, and nobody was told");
         }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.tell_failure();
     }
 }
 

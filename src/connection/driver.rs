@@ -242,10 +242,9 @@ where
                 break;
             };
             heard = true;
-            let connection = || self.session.connection().clone();
             let frame = match received {
-                Ok(Received::Text(text)) => Frame::text(connection(), text),
-                Ok(Received::Binary(bytes)) => Frame::new(connection(), bytes),
+                Ok(Received::Text(text)) => self.session.frames().text(text),
+                Ok(Received::Binary(bytes)) => self.session.frames().bytes(bytes),
                 Ok(Received::Control) => continue,
                 Ok(Received::Closed) => return Err(End::ByPeer),
                 Err(Broken::Gone) => return Err(End::Gone),

@@ -13,7 +13,7 @@ use futures_util::task::AtomicWaker;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{
-    ClientId, Code, Connection, Error, Frame, Mailbox, RpcId, Turn, Wire,
+    ClientId, Code, Connection, Error, Frame, Frames, Mailbox, RpcId, Turn, Wire,
     decode::{error_frame, refusal_frame},
     hub::Delivery,
     rescue::explain,
@@ -28,7 +28,7 @@ use super::{
 /// What outlives a socket: the messages read and not yet begun, those being handled, and the mailbox, which knows
 /// the rooms.
 pub(super) struct Session<S: Service<Frame>> {
-    connection: Connection,
+    frames: Frames,
     mailbox: Arc<Mailbox>,
     pipeline: S,
     /// Messages of this connection that may be handled at once, unless their routes are concurrent.
@@ -84,7 +84,7 @@ where
     ) -> Self {
         connection.turns().set_driver(mailbox.reader().clone());
         Self {
-            connection,
+            frames: Frames::of(connection),
             mailbox,
             pipeline,
             concurrency,
@@ -100,23 +100,28 @@ where
         }
     }
 
-    pub(super) fn connection(&self) -> &Connection {
-        &self.connection
+    fn connection(&self) -> &Connection {
+        self.frames.connection()
+    }
+
+    /// Makes messages of what was read.
+    pub(super) fn frames(&mut self) -> &mut Frames {
+        &mut self.frames
     }
 
     pub(super) fn client_id(&self) -> ClientId {
-        self.connection.client_id()
+        self.connection().client_id()
     }
 
     /// Whether one more message may be queued.
     pub(super) fn has_room(&self) -> bool {
-        let limits = self.connection.limits();
+        let limits = self.connection().limits();
         self.failed.is_none() && self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
     }
 
     /// What the client understands.
     pub(super) fn wire(&self) -> Wire {
-        self.connection.wire()
+        self.connection().wire()
     }
 
     /// What the driver is woken by, once it [`listen`](Self::listen)s.
@@ -282,12 +287,12 @@ where
     }
 
     fn may_begin(&mut self) -> bool {
-        let given_up = self.connection.turns().take_given_up();
+        let given_up = self.connection().turns().take_given_up();
         if !given_up.is_empty() {
             self.turns.retain(|turn| !given_up.contains(turn));
         }
         self.turns.len() < self.concurrency
-            && self.in_flight.len() < self.connection.limits().in_flight.max(1)
+            && self.in_flight.len() < self.connection().limits().in_flight.max(1)
     }
 
     /// The pipeline is done for good, as tower means it: who waits is told, and nothing more is begun.
@@ -334,14 +339,14 @@ where
 
     /// Nothing can be sent any more.
     pub(super) fn hang_up(&self) {
-        self.connection.close();
+        self.connection().close();
         self.mailbox.mute();
     }
 
     /// Handles what was read to its end, now that nobody is there to be told. A message that waits for readiness
     /// longer than [`Limits::stall`](zocket_layers::Limits::stall) is given up.
     pub(super) async fn finish(&mut self) {
-        let stall = self.connection.limits().stall;
+        let stall = self.connection().limits().stall;
         let mut stalled = None;
         poll_fn(|cx| {
             loop {

@@ -1,7 +1,7 @@
 use bytes::Bytes;
 
-use super::envelope::{Envelope, NoMessage, read, read_bytes};
-use crate::{Connection, Error, Message, RawPayload, RpcId, Turn, message::Asked};
+use super::Frames;
+use crate::{Connection, Error, Message, RpcId, Turn};
 
 /// One data frame's content as it came from a client, text or binary alike: a message in JSON.
 #[derive(Debug)]
@@ -23,32 +23,10 @@ pub(super) struct Unread {
 impl Frame {
     /// A frame that came by this connection. It is parsed here, but for its payload.
     pub fn new(connection: Connection, bytes: impl Into<Bytes>) -> Self {
-        let bytes = bytes.into();
-        Self::of(connection, read_bytes(&bytes), bytes)
+        Frames::of(connection).bytes(bytes)
     }
 
-    /// [`new`](Self::new) for what is known to be UTF-8: it is not looked at again.
-    pub fn text(connection: Connection, text: impl AsRef<str> + Into<Bytes>) -> Self {
-        Self::of(connection, read(text.as_ref()), text.into())
-    }
-
-    fn of(connection: Connection, read: Result<Envelope, NoMessage>, bytes: Bytes) -> Self {
-        let len = bytes.len();
-        let message = match read {
-            Ok(Envelope {
-                rpc_id,
-                route,
-                payload,
-            }) => {
-                let payload = payload.map_or(RawPayload::absent(), |part| RawPayload::part_of(bytes, part));
-                Ok(Message::asking(connection, Asked { route, rpc_id }, payload))
-            }
-            Err((rpc_id, error)) => Err(Unread {
-                connection,
-                rpc_id,
-                error,
-            }),
-        };
+    pub(super) const fn read(len: usize, message: Result<Message, Unread>) -> Self {
         Self { len, message }
     }
 

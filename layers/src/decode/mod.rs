@@ -23,6 +23,7 @@
 mod encode;
 mod envelope;
 mod frame;
+mod frames;
 mod future;
 mod layer;
 mod service;
@@ -30,6 +31,7 @@ mod service;
 pub use self::{
     encode::{error_frame, refusal_frame},
     frame::Frame,
+    frames::Frames,
     future::DecodeFuture,
     layer::DecodeLayer,
     service::DecodeService,
