@@ -269,13 +269,14 @@ where
     }
 
     /// Begins to handle a message, now that the pipeline is ready for it.
-    fn begin(&mut self, frame: Frame, cx: &mut Task<'_>, out: &mut Outbound) -> Delivery {
+    fn begin(&mut self, mut frame: Frame, cx: &mut Task<'_>, out: &mut Outbound) -> Delivery {
         self.turn = self.turn.saturating_add(1);
         let about = About {
             rpc_id: frame.rpc_id().cloned(),
             turn: self.turn,
         };
-        let future = self.pipeline.call(frame.with_turn(self.turn));
+        frame.take_turn(self.turn);
+        let future = self.pipeline.call(frame);
         match self.in_flight.begin(future, about, cx) {
             Ok((about, answer)) => self.end(about, answer, out),
             Err(About { rpc_id, turn }) => {

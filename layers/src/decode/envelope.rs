@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memrchr};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -95,19 +94,21 @@ fn place(whole: &str, part: &str) -> Range<usize> {
 /// read so, and refused there if it has to be.
 fn read_usual(frame: &str) -> Option<Envelope> {
     let rest = frame.strip_prefix(r#"{"type":""#)?;
-    let (route, rest) = rest.split_at(memchr(b'"', rest.as_bytes())?);
-    let rest = rest[1..].strip_suffix('}')?;
+    let quote = rest.bytes().position(is_special)?;
+    let (route, rest) = rest.split_at(quote);
+    let rest = rest.strip_prefix('"')?.strip_suffix('}')?;
     let id = match rest.as_bytes() {
-        [before @ .., b'"'] => before.len() + 1 - memrchr(b'"', before)?,
+        [before @ .., b'"'] => {
+            let quote = before.iter().rposition(|byte| is_special(*byte))?;
+            (before[quote] == b'"').then_some(quote)?
+        }
         bytes => bytes
             .iter()
-            .rev()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count(),
+            .rposition(|byte| !byte.is_ascii_digit())
+            .map_or(0, |other| other + 1),
     };
-    let (before, id) = rest.split_at(rest.len() - id);
-    let is_plain = |text: &str| text.bytes().all(|byte| byte >= b' ' && byte != b'\\');
-    if !is_plain(route) || !is_plain(id) || (id.len() > 1 && id.starts_with('0')) {
+    let (before, id) = rest.split_at(id);
+    if id.len() > 1 && id.starts_with('0') {
         return None;
     }
     let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
@@ -129,6 +130,11 @@ fn read_usual(frame: &str) -> Option<Envelope> {
         route: route.into(),
         payload,
     })
+}
+
+/// Whether it ends a JSON string, or makes it more than its text.
+const fn is_special(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\')
 }
 
 /// The id of an object that has another member twice, or is UTF-8 only as far as the id.

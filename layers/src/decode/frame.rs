@@ -30,13 +30,11 @@ impl Frame {
         Self { len, message }
     }
 
-    /// The same frame, holding a turn of its connection's.
-    #[must_use]
-    pub fn with_turn(mut self, turn: Turn) -> Self {
+    /// Has it hold a turn of its connection's.
+    pub fn take_turn(&mut self, turn: Turn) {
         if let Ok(message) = &mut self.message {
             message.parts_mut().take_turn(turn);
         }
-        self
     }
 
     /// Bytes.

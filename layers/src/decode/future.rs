@@ -44,16 +44,15 @@ impl<F> DecodeFuture<F> {
 }
 
 /// An answer whose effects nobody has performed promises what was not done.
-fn performed(outcome: Outcome) -> Outcome {
-    match outcome {
-        Outcome::Reply(reply) if !reply.effects.is_empty() => {
-            let lost = format!(
-                "FanoutLayer is missing from the stack: {} effects were not performed",
-                reply.effects.len()
-            );
-            Outcome::Refused(explain(Error::internal(lost).into()))
-        }
-        outcome => outcome,
+fn check_performed(outcome: &mut Outcome) {
+    if let Outcome::Reply(reply) = outcome
+        && !reply.effects.is_empty()
+    {
+        let lost = format!(
+            "FanoutLayer is missing from the stack: {} effects were not performed",
+            reply.effects.len()
+        );
+        *outcome = Outcome::Refused(explain(Error::internal(lost).into()));
     }
 }
 
@@ -63,7 +62,8 @@ impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Inner { future, to, limit } => {
-                let outcome = performed(ready!(future.poll(cx))?.into_outcome());
+                let mut outcome = ready!(future.poll(cx))?.into_outcome();
+                check_performed(&mut outcome);
                 Poll::Ready(Ok(outcome_frame(outcome, to, *limit)))
             }
             StateProjection::Refused(frame) => Poll::Ready(Ok(frame.take())),
