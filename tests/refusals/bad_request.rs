@@ -1,0 +1,91 @@
+//! BAD_REQUEST: payloads of the wrong shape, and such as break their constraints.
+
+use std::sync::atomic::Ordering;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use zocket::Context;
+
+use crate::{State, app, common::Client, connect};
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Profile {
+    #[garde(length(chars, min = 3))]
+    nick_name: String,
+    #[garde(range(min = 18))]
+    age: u8,
+    #[garde(inner(length(chars, max = 3)))]
+    tags: Vec<String>,
+}
+
+/// A client that can `save` a profile.
+async fn profiles() -> Client {
+    let zo = app(&State::default());
+    let save = zo
+        .message()
+        .input::<Profile>()
+        .handle(async |cx: Context<State>, profile: Profile| {
+            cx.runs.fetch_add(1, Ordering::SeqCst);
+            Ok((profile.nick_name, profile.age, profile.tags))
+        });
+    connect(zo.serve(zo.router().incoming("save", save))).await
+}
+
+#[tokio::test]
+async fn a_payload_of_the_wrong_shape_is_told_every_issue_by_the_names_of_the_wire() {
+    let mut client = profiles().await;
+    let payload = json!({ "nickName": 7, "tags": ["ok", 1, null], "nick_name": "Ada" });
+    let refusal = client.call("save", payload).await.unwrap_err();
+    assert_eq!(refusal.code(), "BAD_REQUEST");
+    let mut issues = refusal.issues();
+    issues.sort();
+    assert_eq!(
+        issues,
+        [
+            "age: required",
+            "nickName: type",
+            "nick_name: unknown_key",
+            "tags.1: type",
+            "tags.2: type",
+        ]
+    );
+    client.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_payload_that_breaks_its_constraints_is_told_every_issue() {
+    let mut client = profiles().await;
+    let payload = json!({ "nickName": "Al", "age": 17, "tags": ["a", "long", "longer"] });
+    let refusal = client.call("save", payload).await.unwrap_err();
+    assert_eq!(refusal.code(), "BAD_REQUEST");
+    let mut issues = refusal.issues();
+    issues.sort();
+    assert_eq!(
+        issues,
+        [
+            "age: minimum",
+            "nickName: min_length",
+            "tags.1: max_length",
+            "tags.2: max_length",
+        ]
+    );
+    let good = json!({ "nickName": "Ada", "age": 36, "tags": [] });
+    assert_eq!(client.call("save", good).await, Ok(Some(json!(["Ada", 36, []]))));
+}
+
+#[tokio::test]
+async fn a_payload_that_is_not_there_is_a_bad_request_where_one_is_needed() {
+    let mut client = profiles().await;
+    for frame in [
+        json!({ "type": "save", "rpcId": "a" }),
+        json!({ "type": "save", "rpcId": "a", "payload": null }),
+    ] {
+        client.send(frame).await;
+        let refusal = client.answer(&json!("a")).await.unwrap_err();
+        assert_eq!(refusal.code(), "BAD_REQUEST");
+        assert_eq!(refusal.issues(), [": type"]);
+    }
+}

@@ -1,0 +1,52 @@
+//! NOT_FOUND: messages of no route, and types that are the protocol's own.
+
+use crate::{code, log::Log, told, visit};
+
+#[tokio::test]
+async fn an_unknown_route_is_not_found() {
+    let (_, mut client) = visit().await;
+    let long = "x".repeat(10_000);
+    for route in [
+        "", "Echo", "echo.", ".echo", "echo.x", " echo", "echo\0", "e.cho", &long,
+    ] {
+        let refusal = told(&mut client, route).await;
+        assert_eq!(refusal.code(), "NOT_FOUND", "{route}");
+        assert!(
+            refusal.message().len() < 500,
+            "the message repeats all of the route"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_clients_words_fill_no_log_and_forge_no_line_of_it() {
+    let log = Log::capture();
+    let (_, mut client) = visit().await;
+    let long = "x".repeat(500_000);
+    for route in [&long, "a\n2026-01-01T00:00:00Z ERROR forged\r\u{1b}[2J"] {
+        assert_eq!(code(&mut client, route).await, "NOT_FOUND");
+    }
+    let log = log.text();
+    assert!(log.len() < 5_000, "{} bytes were logged", log.len());
+    assert!(!log.lines().any(|line| line.starts_with("2026-01-01T")), "{log}");
+    assert!(!log.contains('\u{1b}'), "{log}");
+}
+
+#[tokio::test]
+async fn types_of_the_protocols_own_are_refused() {
+    let (_, mut client) = visit().await;
+    for route in [
+        "__",
+        "__ping",
+        "__pong",
+        "__ack",
+        "__welcome",
+        "__error",
+        "__rpc_res",
+        "__rpc_err",
+        "__proto__",
+    ] {
+        assert_eq!(code(&mut client, route).await, "NOT_FOUND", "{route}");
+    }
+    client.expect_nothing().await;
+}

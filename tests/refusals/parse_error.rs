@@ -1,0 +1,96 @@
+//! PARSE_ERROR: what is no message.
+
+use serde_json::{Value, json};
+
+use crate::{common::Client, visit};
+
+/// The next frame, which must be a refusal: its `rpcId`, and its code.
+async fn refused(client: &mut Client) -> (Value, String) {
+    let frame = client.next().await;
+    assert_eq!(frame["type"], "__rpc_err", "{frame}");
+    assert!(
+        frame["error"]["message"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{frame}"
+    );
+    (
+        frame["rpcId"].clone(),
+        frame["error"]["code"].as_str().unwrap().to_owned(),
+    )
+}
+
+#[tokio::test]
+async fn what_is_no_message_but_has_an_id_is_a_parse_error_under_that_id() {
+    let (_, mut client) = visit().await;
+    for text in [
+        r#"{"rpcId":"a"}"#,
+        r#"{"rpcId":"a","type":null}"#,
+        r#"{"rpcId":"a","type":7}"#,
+        r#"{"rpcId":"a","type":true}"#,
+        r#"{"rpcId":"a","type":["echo"]}"#,
+        r#"{"rpcId":"a","type":{"echo":1}}"#,
+        r#"{"rpcId":"a","type":"\ud800"}"#,
+        r#"{"payload":{},"type":{},"rpcId":"a"}"#,
+    ] {
+        client.send_text(text).await;
+        assert_eq!(
+            refused(&mut client).await,
+            (json!("a"), "PARSE_ERROR".to_owned()),
+            "{text}"
+        );
+    }
+    client.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn what_has_no_readable_id_is_a_parse_error_that_nobody_can_be_told_of() {
+    let (state, mut client) = visit().await;
+    let too_long = "x".repeat(129);
+    for text in [
+        "",
+        " ",
+        "hello",
+        "{",
+        "null",
+        "7",
+        r#""echo""#,
+        "[]",
+        r#"["echo",null,"a"]"#,
+        r#"{"type":"echo","rpcId":"a"} {}"#,
+        r#"{"type":"echo","rpcId":"a"#,
+        r#"{'type':'echo','rpcId':'a'}"#,
+        r#"{"type":"echo","rpcId":"a",}"#,
+        r#"{"type":"echo","rpcId":NaN}"#,
+        r#"{"type":"echo","rpcId":01}"#,
+        "\u{feff}{\"type\":\"echo\",\"rpcId\":\"a\"}",
+    ] {
+        client.send_text(text).await;
+    }
+    for id in [
+        "true".to_owned(),
+        "false".to_owned(),
+        "[]".to_owned(),
+        r#"["a"]"#.to_owned(),
+        "{}".to_owned(),
+        r#""\ud800""#.to_owned(),
+        format!("\"{too_long}\""),
+        "1".repeat(129),
+    ] {
+        client
+            .send_text(format!(r#"{{"type":"echo","rpcId":{id}}}"#))
+            .await;
+    }
+    // None was run, none was answered, and none has cost the connection.
+    client.expect_nothing().await;
+    assert_eq!(state.runs(), 0);
+    assert_eq!(client.call("echo", Value::Null).await, Ok(Some(json!("here"))));
+}
+
+#[tokio::test]
+async fn a_parse_error_says_what_was_expected_and_what_came() {
+    let (_, mut client) = visit().await;
+    client.send(json!({ "type": 7, "rpcId": "a" })).await;
+    let refusal = client.answer(&json!("a")).await.unwrap_err();
+    assert_eq!(refusal.message(), "type: expected a string, got a number");
+}
