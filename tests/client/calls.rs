@@ -1,0 +1,164 @@
+//! Calls: their answers, their refusals, and when they are sent.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::Message;
+use zocket::{
+    Code,
+    client::{CallError, CallOptions, Client, Sent},
+};
+
+use crate::{
+    begins, calling, hasty,
+    servers::{Mortal, fake_with},
+    soon, waiting,
+    world::{Posted, Said, World, site, text, visit},
+};
+
+#[tokio::test]
+async fn a_call_is_answered_in_the_callers_types() {
+    let (_, client) = visit().await;
+    let posted: Posted = client.call("post", &text("hello")).await.unwrap();
+    assert_eq!(posted, Posted { length: 5 });
+    let () = client.call("nothing", &()).await.unwrap();
+    let error = client.call::<String>("post", &text("hello")).await.unwrap_err();
+    assert!(matches!(error, CallError::Decode(_)), "{error}");
+    let ill = HashMap::from([((1, 2), 3)]);
+    let error = client.call::<()>("post", &ill).await.unwrap_err();
+    assert!(matches!(error, CallError::Encode(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_refusal_comes_with_its_code_and_its_issues() {
+    let (_, client) = visit().await;
+    let error = client.call::<Posted>("post", &text("")).await.unwrap_err();
+    let refusal = error.refusal().unwrap();
+    assert!(refusal.is(Code::BAD_REQUEST));
+    assert_eq!(refusal.issues.len(), 1);
+    assert_eq!(refusal.issues[0].path, ["text".into()]);
+    assert_eq!(refusal.issues[0].code, "min_length");
+    assert_eq!(refusal.issues[0].params["min"], 1);
+    let error = client.call::<()>("refuse", &()).await.unwrap_err();
+    assert_eq!(error.to_string(), "CONFLICT: no");
+}
+
+#[tokio::test]
+async fn a_message_that_the_server_would_not_take_is_not_sent() {
+    let (world, client) = visit().await;
+    let error = client
+        .call::<Posted>("post", &text("x".repeat(100_000)))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, CallError::TooLarge { limit: 100_000, bytes } if bytes > 100_000),
+        "{error}"
+    );
+    let _: Posted = client.call("post", &text("x")).await.unwrap();
+    assert_eq!(world.names(), ["bot"], "the connection is the same");
+}
+
+#[tokio::test]
+async fn a_call_that_is_not_answered_in_time_fails() {
+    let (_, client) = visit().await;
+    let options = CallOptions {
+        timeout: Duration::from_millis(20),
+        ..CallOptions::default()
+    };
+    let error = client.call_with::<()>("wait", &(), options).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout), "{error}");
+}
+
+#[tokio::test]
+async fn calls_made_before_it_is_open_wait() {
+    let world = World::default();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    drop(listener);
+    let client = hasty(format!("ws://{addr}?name=bot")).start().unwrap();
+    let mut said = client.on::<Said>();
+    waiting(&client).await;
+    let impatient = CallOptions {
+        wait: false,
+        ..CallOptions::default()
+    };
+    let error = client
+        .call_with::<()>("nothing", &(), impatient)
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(error, CallError::Disconnected { sent: Sent::No }),
+        "{error}"
+    );
+    let calling = calling::<Posted>(&client, "post", text("early"));
+    let server = Mortal::serve_at(&world, addr).await;
+    assert_eq!(soon(calling).await.unwrap().unwrap().length, 5);
+    assert_eq!(soon(said.next()).await.unwrap().unwrap().text, "early");
+    server.die().await;
+}
+
+#[tokio::test]
+async fn a_call_that_was_given_up_before_it_was_sent_never_is() {
+    let types = Arc::new(Mutex::new(Vec::new()));
+    let go = Arc::new(Semaphore::new(0));
+    let gate = go.clone();
+    let server = fake_with(&types, async |mut socket, _, seen: Arc<Mutex<Vec<String>>>| {
+        while let Some(Ok(Message::Text(frame))) = socket.next().await {
+            let frame: Value = serde_json::from_str(&frame).unwrap();
+            seen.lock()
+                .unwrap()
+                .push(frame["type"].as_str().unwrap().to_owned());
+            let answer = json!({ "type": "__rpc_res", "rpcId": frame["rpcId"] });
+            socket.send(Message::text(answer.to_string())).await.unwrap();
+        }
+    })
+    .await;
+    let client = Client::builder(server.url(""))
+        .headers_with(move || {
+            let gate = gate.clone();
+            async move {
+                gate.acquire().await?.forget();
+                Ok(())
+            }
+        })
+        .start()
+        .unwrap();
+    let mut dropped = Box::pin(client.call::<()>("dropped", &()));
+    assert!(begins(&mut dropped).await);
+    drop(dropped);
+    go.add_permits(1);
+    let () = soon(client.call("kept", &())).await.unwrap();
+    assert_eq!(*types.lock().unwrap(), ["kept"]);
+}
+
+#[tokio::test]
+async fn one_call_too_many_waits_for_its_turn() {
+    let (world, server) = site().await;
+    let client = Client::builder(server.url("name=bot"))
+        .max_calls(1)
+        .connect()
+        .await
+        .unwrap();
+    let mut first = Box::pin(client.call::<()>("wait", &()));
+    assert!(begins(&mut first).await);
+    let post = text("x");
+    let mut second = Box::pin(client.call::<Posted>("post", &post));
+    assert!(begins(&mut second).await);
+    world.one_waits().await;
+    assert!(begins(&mut second).await);
+    // The server handles one after the other: only another connection frees it.
+    client.reconnect();
+    let error = soon(first).await.unwrap_err();
+    assert!(
+        matches!(error, CallError::Disconnected { sent: Sent::Unknown }),
+        "{error}"
+    );
+    assert_eq!(soon(second).await.unwrap().length, 1);
+    assert_eq!(world.names().len(), 2);
+}

@@ -1,0 +1,98 @@
+//! Servers that let nobody in: which of them are given up, and which are tried again.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use futures_util::StreamExt;
+use zocket::client::{CallError, Outage, Status};
+
+use crate::{
+    common::{self, until},
+    hasty,
+    servers::{drain, refusing},
+    soon, waiting,
+    world::{Said, site},
+};
+
+#[tokio::test]
+async fn a_refused_handshake_is_final_and_says_why() {
+    let (world, server) = site().await;
+    let client = hasty(server.url("name=stranger")).start().unwrap();
+    let mut said = client.on::<Said>();
+    let outage = soon(client.ready()).await.unwrap_err();
+    let Outage::Refused { status, refusal } = &outage else {
+        panic!("{outage}");
+    };
+    assert_eq!(
+        (*status, refusal.to_string().as_str()),
+        (401, "UNAUTHORIZED: who are you?")
+    );
+    assert!(client.status().is_closed());
+    assert!(soon(said.next()).await.is_none());
+    let error = client.call::<()>("nothing", &()).await.unwrap_err();
+    assert!(matches!(error, CallError::Closed), "{error}");
+    assert_eq!(world.names().len(), 1, "it does not try again");
+
+    let outage = soon(hasty(server.url("name=")).connect()).await.unwrap_err();
+    let Outage::Refused { status: 400, refusal } = &outage else {
+        panic!("{outage}");
+    };
+    assert_eq!(refusal.issues[0].path, ["name".into()]);
+}
+
+#[tokio::test]
+async fn a_server_that_wants_patience_gets_it() {
+    let (_, server) = site().await;
+    let client = hasty(server.url("name=eager")).start().unwrap();
+    let waiting = waiting(&client).await;
+    let Status::Waiting { delay, outage, .. } = waiting else {
+        unreachable!("it was waited for");
+    };
+    assert!(delay >= Duration::from_secs(7), "{delay:?}");
+    assert!(matches!(outage, Outage::Refused { status: 429, .. }), "{outage}");
+}
+
+#[tokio::test]
+async fn a_server_in_trouble_is_tried_again() {
+    let (server, count) = refusing("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\noops!").await;
+    let outage = soon(hasty(server.url("")).connect()).await.unwrap_err();
+    assert_eq!(
+        outage.to_string(),
+        "the server refuses (502): INTERNAL_SERVER_ERROR: oops!"
+    );
+    let client = hasty(server.url("")).start().unwrap();
+    until(|| count.load(Ordering::SeqCst) >= 4).await;
+    assert!(!client.status().is_closed());
+}
+
+#[tokio::test]
+async fn a_server_of_another_protocol_is_final() {
+    let (server, _) = refusing("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
+    let outage = soon(hasty(server.url("")).start().unwrap().ready())
+        .await
+        .unwrap_err();
+    assert!(matches!(outage, Outage::Refused { status: 200, .. }), "{outage}");
+
+    let plain = common::listen(|listener| async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let socket = tokio_tungstenite::accept_async(stream).await.unwrap();
+        drain(socket).await;
+    })
+    .await;
+    let outage = soon(hasty(plain.url("")).start().unwrap().ready())
+        .await
+        .unwrap_err();
+    assert!(matches!(outage, Outage::Incompatible(_)), "{outage}");
+}
+
+#[tokio::test]
+async fn a_server_that_never_welcomes_is_given_up() {
+    let silent = common::listen(|listener| async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let builder = hasty(silent.url("")).connect_timeout(Duration::from_millis(20));
+    let outage = soon(builder.connect()).await.unwrap_err();
+    assert!(matches!(outage, Outage::Timeout), "{outage}");
+}

@@ -1,0 +1,91 @@
+//! What client and server tell each other as a connection opens.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::json;
+use zocket::client::{BuildError, Client, Outage, Status};
+
+use crate::{
+    common::until,
+    hasty,
+    servers::Mortal,
+    soon,
+    world::{Headers, World, site, visit},
+};
+
+#[tokio::test]
+async fn the_welcome_tells_who_the_client_is_and_what_the_server_speaks() {
+    let (world, client) = visit().await;
+    assert!(client.client_id().is_some());
+    assert_eq!(client.contract(), Some(world.app().1));
+    let Status::Open(welcome) = client.status() else {
+        panic!("{client:?}");
+    };
+    assert_eq!(welcome.max_message(), 100_000);
+}
+
+#[tokio::test]
+async fn headers_are_made_anew_at_each_attempt() {
+    let world = World::default();
+    let server = Mortal::serve(&world).await;
+    let addr = server.addr;
+    let made = Arc::new(AtomicU32::new(0));
+    let client = hasty(format!("ws://{addr}"))
+        .headers_with(move || {
+            let n = made.fetch_add(1, Ordering::SeqCst);
+            async move {
+                match n {
+                    1 => Err("no token to be had".into()),
+                    n => Ok(Headers {
+                        name: format!("bot {n}"),
+                    }),
+                }
+            }
+        })
+        .connect()
+        .await
+        .unwrap();
+    assert_eq!(world.names(), ["bot 0"]);
+    client.reconnect();
+    until(|| world.names().len() == 2).await;
+    assert_eq!(world.names(), ["bot 0", "bot 2"], "the second attempt had none");
+    server.die().await;
+}
+
+#[tokio::test]
+async fn headers_that_no_field_can_carry_arrive() {
+    let (world, server) = site().await;
+    for name in ["Zoë", "two\nlines", " spaces ", "a&b=c+d%20"] {
+        let headers = Headers { name: name.into() };
+        let client = Client::builder(server.url("")).headers(&headers).unwrap();
+        soon(client.connect()).await.unwrap();
+    }
+    assert_eq!(world.names(), ["Zoë", "two\nlines", " spaces ", "a&b=c+d%20"]);
+}
+
+#[tokio::test]
+async fn what_can_t_work_is_said_at_once() {
+    let url = |url: &str| Client::builder(url).start().unwrap_err();
+    assert!(matches!(url("nonsense"), BuildError::Url(_)));
+    assert!(matches!(url("http://127.0.0.1"), BuildError::Url(_)));
+    #[cfg(not(feature = "client-rustls"))]
+    assert!(matches!(url("wss://127.0.0.1"), BuildError::Url(_)));
+    let builder = Client::builder("ws://127.0.0.1");
+    assert!(matches!(
+        builder.headers(&json!({ "n": 1 })),
+        Err(BuildError::Headers(_))
+    ));
+    // Headers of the wrong shape stay so: another attempt would not help.
+    let client = Client::builder("ws://127.0.0.1")
+        .headers_with(async || Ok(1))
+        .start()
+        .unwrap();
+    let outage = soon(client.ready()).await.unwrap_err();
+    assert!(
+        matches!(outage, Outage::Build(BuildError::Headers(_))),
+        "{outage}"
+    );
+}

@@ -1,0 +1,137 @@
+//! Servers that die, that misbehave, that refuse.
+
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use futures_util::{SinkExt, StreamExt};
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+    runtime::Runtime,
+};
+use tokio_tungstenite::{
+    WebSocketStream, accept_hdr_async,
+    tungstenite::{
+        Message,
+        handshake::server::{ErrorResponse, Request, Response},
+    },
+};
+use zocket::ClientId;
+
+use crate::{
+    common::{self, PATIENCE, Server},
+    world::World,
+};
+
+/// A server with a runtime of its own, which dies with it: sockets and all.
+pub struct Mortal {
+    pub addr: SocketAddr,
+    runtime: Runtime,
+}
+
+impl Mortal {
+    /// On a free port.
+    pub async fn serve(world: &World) -> Self {
+        Self::serve_at(world, "127.0.0.1:0".parse().unwrap()).await
+    }
+
+    pub async fn serve_at(world: &World, addr: SocketAddr) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let app = world.app().0;
+        let serving = async move {
+            let listener = TcpListener::bind(addr).await.unwrap();
+            let addr = listener.local_addr().unwrap();
+            tokio::spawn(async move {
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    let service = TowerToHyperService::new(app.clone());
+                    let http = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    tokio::spawn(http.with_upgrades());
+                }
+            });
+            addr
+        };
+        let addr = runtime.spawn(serving).await.unwrap();
+        Self { addr, runtime }
+    }
+
+    pub async fn die(self) {
+        let dying = tokio::task::spawn_blocking(move || self.runtime.shutdown_timeout(PATIENCE));
+        dying.await.unwrap();
+    }
+}
+
+pub type ServerSide = WebSocketStream<TcpStream>;
+
+/// A server of the test's own: what it does with each connection, once it has welcomed it.
+pub async fn fake<Fut>(behave: impl Fn(ServerSide, u32) -> Fut + Send + Sync + 'static) -> Server
+where
+    Fut: Future<Output = ()> + Send,
+{
+    fake_with(&(), move |socket, n, ()| behave(socket, n)).await
+}
+
+/// [`fake`], where the connections share something with the test.
+pub async fn fake_with<T, Fut>(
+    shared: &T,
+    behave: impl Fn(ServerSide, u32, T) -> Fut + Send + Sync + 'static,
+) -> Server
+where
+    T: Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
+    let shared = shared.clone();
+    common::listen(move |listener| async move {
+        for n in 1.. {
+            let (stream, _) = listener.accept().await.unwrap();
+            #[allow(clippy::result_large_err, reason = "the library's")]
+            let pick = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+                let offered = request.headers()["sec-websocket-protocol"].clone();
+                response.headers_mut().insert("sec-websocket-protocol", offered);
+                Ok(response)
+            };
+            let mut socket = accept_hdr_async(stream, pick).await.unwrap();
+            let welcome = json!({ "type": "__welcome", "payload": {
+                "clientId": ClientId::random(), "contract": "0", "limits": { "message": 1 << 20 },
+            }});
+            socket.send(Message::text(welcome.to_string())).await.unwrap();
+            behave(socket, n, shared.clone()).await;
+        }
+    })
+    .await
+}
+
+/// A server that answers each handshake with this, and counts them.
+pub async fn refusing(answer: &'static str) -> (Server, Arc<AtomicU32>) {
+    let count = Arc::new(AtomicU32::new(0));
+    let counting = count.clone();
+    let server = common::listen(move |listener| async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            counting.fetch_add(1, Ordering::SeqCst);
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        }
+    });
+    (server.await, count)
+}
+
+/// Reads until there is nothing more.
+pub async fn drain(mut socket: ServerSide) {
+    while let Some(Ok(_)) = socket.next().await {}
+}
