@@ -5,11 +5,12 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Serialize;
 
-use crate::Error;
+use crate::{Error, RpcId};
 
-/// `{"type":"__rpc_res","payload":…,"rpcId":…}` up to the payload, and without one up to the id.
+/// `{"type":"__rpc_res","payload":…,"rpcId":…}` up to the payload, without one up to the id, and from there to the id.
 const ANSWER_BEGINS: &[u8] = br#"{"type":"__rpc_res","payload":"#;
 const NO_ANSWER: &[u8] = br#"{"type":"__rpc_res""#;
+const ANSWER_GOES_TO: &[u8] = br#","rpcId":"#;
 
 /// How payloads are written on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -83,15 +84,19 @@ impl RawPayload {
         })
     }
 
-    /// As much of a frame as can be said before the answer's id: with the answer, and without one.
-    pub(crate) fn into_frame(self) -> Vec<u8> {
-        match self.content {
+    /// The frame that answers with this payload, or with none.
+    pub(crate) fn into_frame(self, rpc_id: &RpcId) -> Vec<u8> {
+        let mut frame = match self.content {
             Content::Answer(frame) => frame,
             _ => match self.bytes() {
                 Some(answer) if !answer.is_empty() => [ANSWER_BEGINS, answer].concat(),
                 _ => NO_ANSWER.to_vec(),
             },
+        };
+        for part in [ANSWER_GOES_TO, rpc_id.as_json().as_bytes(), b"}"] {
+            frame.extend_from_slice(part);
         }
+        frame
     }
 
     /// The payload with other bytes in the same codec; absent without any, since no codec writes a value as none.

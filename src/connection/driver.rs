@@ -58,7 +58,7 @@ where
         opening: Option<BoxFuture<Result<(), Error>>>,
         limits: Arc<Limits>,
     ) -> Self {
-        let heartbeat = Heartbeat::new(&limits);
+        let heartbeat = Heartbeat::new(limits.clone());
         let stir = Stir::new(session.waker().clone());
         Self {
             socket,

@@ -2,6 +2,7 @@
 
 use std::{
     pin::Pin,
+    sync::Arc,
     task::{Context as Task, Poll},
     time::Duration,
 };
@@ -12,12 +13,14 @@ use zocket_layers::Limits;
 /// Longer than any connection lives; `Duration::MAX` can't be added to an instant.
 const EVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+fn after(instant: Instant, duration: Duration) -> Instant {
+    instant + duration.min(EVER)
+}
+
 /// The one timer of a connection: it asks a silent peer for a sign of life, and gives up one that stays silent,
 /// or a message that waits for readiness too long.
 pub(super) struct Heartbeat {
-    ping_after: Duration,
-    pong_within: Duration,
-    stall: Duration,
+    limits: Arc<Limits>,
     /// When the peer was last heard.
     heard: Instant,
     /// When it was asked for a sign of life, if it has not given one since.
@@ -41,17 +44,15 @@ pub(super) enum Beat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: Arc<Limits>) -> Self {
         let heard = Instant::now();
-        let ping_after = limits.ping_after.min(EVER);
+        let timer = Box::pin(sleep_until(after(heard, limits.ping_after)));
         Self {
-            ping_after,
-            pong_within: limits.pong_within.min(EVER),
-            stall: limits.stall.min(EVER),
+            limits,
             heard,
             asked: None,
             stalled: None,
-            timer: Box::pin(sleep_until(heard + ping_after)),
+            timer,
             is_set: true,
         }
     }
@@ -69,8 +70,9 @@ impl Heartbeat {
         } else if self.stalled.is_none() {
             let now = Instant::now();
             self.stalled = Some(now);
-            if now + self.stall < self.timer.deadline() {
-                self.timer.as_mut().reset(now + self.stall);
+            let deadline = after(now, self.limits.stall);
+            if deadline < self.timer.deadline() {
+                self.timer.as_mut().reset(deadline);
                 self.is_set = true;
             }
         }
@@ -85,13 +87,14 @@ impl Heartbeat {
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
-            let stall = self.stalled.map(|since| since + self.stall);
+            let stall = self.stalled.map(|since| after(since, self.limits.stall));
             if stall.is_some_and(|deadline| deadline <= now) {
                 return Poll::Ready(Beat::Stalled);
             }
-            let silence = self
-                .asked
-                .map_or(self.heard + self.ping_after, |asked| asked + self.pong_within);
+            let silence = match self.asked {
+                None => after(self.heard, self.limits.ping_after),
+                Some(asked) => after(asked, self.limits.pong_within),
+            };
             if silence > now {
                 self.timer
                     .as_mut()

@@ -20,7 +20,7 @@ use zocket_layers::{
 };
 
 use super::{
-    gauge::Part,
+    gauge::{self, Part},
     in_flight::{About, InFlight},
     outbound::Outbound,
 };
@@ -46,7 +46,8 @@ pub(super) struct Session<S: Service<Frame>> {
     failed: Option<Error>,
     /// Pings that are not answered yet.
     pings: usize,
-    gauges: [Part; 2],
+    queued: Part<gauge::Queued>,
+    handled: Part<gauge::InFlight>,
 }
 
 const PONG: Bytes = Bytes::from_static(br#"{"type":"__pong"}"#);
@@ -96,7 +97,8 @@ where
             ids: HashSet::new(),
             failed: None,
             pings: 0,
-            gauges: [Part::queued(), Part::in_flight()],
+            queued: Part::new(),
+            handled: Part::new(),
         }
     }
 
@@ -322,9 +324,8 @@ where
     }
 
     fn tell(&mut self) {
-        let [queued, in_flight] = &mut self.gauges;
-        queued.tell(self.queue.len());
-        in_flight.tell(self.in_flight.len());
+        self.queued.tell(self.queue.len());
+        self.handled.tell(self.in_flight.len());
     }
 
     /// Whether the pipeline has failed, and everyone has been told.

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::{
 use zocket_layers::{Close, Limits};
 
 use super::{
-    gauge::Part,
+    gauge::{self, Part},
     outbound::{FRAME_WEIGHT, Outbound},
     stream::Stream,
 };
@@ -48,7 +48,7 @@ pub(super) struct Socket {
     unflushed: bool,
     /// Nothing more can be read.
     ended: bool,
-    gauge: Part,
+    gauge: Part<gauge::Outbound>,
 }
 
 /// What came in.
@@ -89,7 +89,7 @@ impl Socket {
             pongs: 0,
             unflushed: false,
             ended: false,
-            gauge: Part::outbound(),
+            gauge: Part::new(),
         }
     }
 

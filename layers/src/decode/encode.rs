@@ -4,7 +4,7 @@ use std::io::Write;
 
 use serde::Serialize;
 
-use crate::{Code, Error, Name, Outcome, RawPayload, Reply, RpcId, Wire};
+use crate::{Code, Error, Name, Outcome, Reply, RpcId, Wire};
 
 /// What a message's sender is told by.
 #[derive(Debug)]
@@ -39,7 +39,7 @@ pub(super) fn outcome_frame(outcome: Outcome, to: &Recipient, limit: usize) -> O
 fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, limit: usize) -> Vec<u8> {
     match outcome {
         Outcome::Reply(Reply { answer, .. }) => {
-            let frame = answer_frame(answer, rpc_id);
+            let frame = answer.into_frame(rpc_id);
             if frame.len() <= limit {
                 return frame;
             }
@@ -49,14 +49,6 @@ fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, limit: usize) -> Vec<u8> 
         }
         Outcome::Refused(error) => refusal_frame(&error, rpc_id),
     }
-}
-
-fn answer_frame(answer: RawPayload, rpc_id: &RpcId) -> Vec<u8> {
-    let mut frame = answer.into_frame();
-    for part in [br#","rpcId":"#, rpc_id.as_json().as_bytes(), b"}"] {
-        frame.extend_from_slice(part);
-    }
-    frame
 }
 
 /// The frame that refuses a message: `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.

@@ -1,24 +1,24 @@
 //! Where a client's events come together.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    fmt, mem,
+    fmt,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     task::{Context as Task, Poll},
 };
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
-use indexmap::IndexMap;
 use parking_lot::Mutex;
 
 use super::{
     Full,
-    log::{Clock, Entry, Group, Place},
+    inbox::Inbox,
+    log::{Clock, Entry},
     room::Room,
+    subscription::Subscription,
 };
 use crate::{ClientId, Close, Event, Limits};
 
@@ -34,34 +34,6 @@ pub struct Mailbox {
     marked: AtomicBool,
     reader: Arc<AtomicWaker>,
     inbox: Mutex<Inbox>,
-}
-
-#[derive(Default)]
-struct Inbox {
-    /// What was sent to the client itself, or was left unread in a room that it has left.
-    direct: VecDeque<Entry>,
-    direct_weight: usize,
-    everyone: Option<Subscription>,
-    rooms: IndexMap<Arc<str>, Subscription>,
-    /// Up to which number everything was read.
-    pulled: u64,
-    /// Groups of which an entry was read, by its number, as long as another one may come.
-    seen: HashMap<u64, Arc<Group>>,
-    close: Option<Close>,
-    overflowed: bool,
-    /// Nothing is read any more.
-    muted: bool,
-    /// The client was let go: it enters no room any more.
-    gone: bool,
-}
-
-/// A membership, as the member sees it.
-pub(super) struct Subscription {
-    pub(super) room: Arc<Room>,
-    /// What is to be read next.
-    pub(super) place: Arc<Place>,
-    /// Weight of what was read, for the room to see.
-    pub(super) read: Arc<AtomicU64>,
 }
 
 /// How it stands with a mailbox after a [`pull`](Mailbox::pull).
@@ -146,12 +118,15 @@ impl Mailbox {
         if inbox.overflowed {
             return Delivery::Overflowed;
         }
-        inbox.close.clone().map_or(Delivery::Open, Delivery::Close)
+        inbox
+            .close
+            .as_deref()
+            .map_or(Delivery::Open, |close| Delivery::Close(close.clone()))
     }
 
     /// Asks for the connection to be closed after what was sent before. The first close stands.
     pub fn close(&self, close: Close) {
-        self.inbox.lock().close.get_or_insert(close);
+        self.inbox.lock().close.get_or_insert_with(|| Box::new(close));
         self.notify();
     }
 
@@ -307,185 +282,5 @@ impl fmt::Debug for Mailbox {
             .field("client", &self.client)
             .field("notified", &self.notified)
             .finish_non_exhaustive()
-    }
-}
-
-impl Inbox {
-    /// Decides about what is unread and depends on the rooms that the client is in, before it enters or leaves one.
-    fn settle(&mut self, client: ClientId, clock: &Clock) {
-        if !clock.is_selective_after(self.pulled) {
-            return;
-        }
-        let mut everyone = self.everyone.take();
-        let mut rooms = mem::take(&mut self.rooms);
-        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
-            self.keep_unread(subscription);
-        }
-        (self.everyone, self.rooms) = (everyone, rooms);
-        self.sort_direct();
-        let Self {
-            direct,
-            direct_weight,
-            rooms,
-            ..
-        } = self;
-        direct.retain_mut(|entry| {
-            let is_out = entry
-                .except
-                .take()
-                .is_some_and(|except| except.covers(&client, |room| rooms.contains_key(room)));
-            if is_out {
-                *direct_weight -= entry.event.weight();
-            }
-            !is_out
-        });
-    }
-
-    /// Takes over what stands unread in a room's log.
-    fn keep_unread(&mut self, subscription: &mut Subscription) {
-        subscription.read_until(u64::MAX, |entry| {
-            self.direct_weight += entry.event.weight();
-            self.direct.push_back(entry);
-        });
-    }
-
-    fn sort_direct(&mut self) {
-        self.direct.make_contiguous().sort_by_key(|entry| entry.number);
-    }
-
-    /// Hands on what a single room has sent, without a look at the order among rooms; all else in order.
-    fn pull_wire(&mut self, client: ClientId, clock: &Clock, take: &mut dyn FnMut(Bytes, usize)) {
-        let until = clock.now();
-        let Self {
-            direct,
-            everyone,
-            rooms,
-            seen,
-            pulled,
-            ..
-        } = self;
-        let mut unread = None;
-        let mut sources = usize::from(!direct.is_empty()) + usize::from(!seen.is_empty());
-        let subscriptions = everyone.iter().chain(rooms.values()).enumerate();
-        for (index, _) in subscriptions.filter(|(_, source)| source.place.get_until(until).is_some()) {
-            sources += 1;
-            unread = Some(index);
-        }
-        if let (1, Some(index)) = (sources, unread)
-            && let Some(source) = everyone.iter_mut().chain(rooms.values_mut()).nth(index)
-            && source.read_wire(until, take)
-        {
-            *pulled = until;
-        } else if sources > 0 {
-            let mut events = Vec::new();
-            self.pull(client, clock, &mut events);
-            for event in events {
-                take(event.wire().clone(), event.weight());
-            }
-        } else {
-            *pulled = until;
-        }
-    }
-
-    fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
-        let Self {
-            direct,
-            direct_weight,
-            everyone,
-            rooms,
-            seen,
-            pulled,
-            ..
-        } = self;
-        // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
-        // what stands before its entries has a smaller number than the clock shows.)
-        let complete = |group: &Arc<Group>| group.complete.load(Ordering::Acquire);
-        let forgettable: Vec<_> = seen
-            .iter()
-            .filter(|(_, group)| complete(group))
-            .map(|(number, _)| *number)
-            .collect();
-        // Whatever has a number up to this one and came before it from the same sender is visible now; of what
-        // has a larger number that can't be said, so it waits.
-        let until = clock.now();
-
-        let mut entries = Vec::new();
-        while direct.front().is_some_and(|entry| entry.number <= until) {
-            if let Some(entry) = direct.pop_front() {
-                *direct_weight -= entry.event.weight();
-                entries.push(entry);
-            }
-        }
-        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
-            subscription.read_until(until, |entry| entries.push(entry));
-        }
-        *pulled = until;
-        entries.sort_by_key(|entry| entry.number);
-        entries.retain(|Entry { except, .. }| match except {
-            Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),
-            None => true,
-        });
-        // Of several entries of one event, one.
-        entries.retain(|Entry { number, group, .. }| match group {
-            Some(group) => seen.insert(*number, group.clone()).is_none(),
-            None => true,
-        });
-        events.extend(entries.into_iter().map(|entry| entry.event));
-        for number in forgettable {
-            seen.remove(&number);
-        }
-    }
-}
-
-impl Subscription {
-    /// Ends the reading. Returns the place where what was not read begins.
-    fn mute(&mut self) -> Arc<Place> {
-        // Never behind again.
-        self.read.store(u64::MAX, Ordering::Relaxed);
-        mem::take(&mut self.place)
-    }
-
-    /// Reads on, up to and with the entry of this number. Returns whether that was all: an entry that not everyone
-    /// takes is left, with what comes after it.
-    fn read_wire(&mut self, until: u64, take: &mut dyn FnMut(Bytes, usize)) -> bool {
-        let mut weight = 0;
-        let mut was_all = true;
-        while let Some((entry, next)) = self.place.get_until(until) {
-            if entry.group.is_some() || entry.except.is_some() {
-                was_all = false;
-                break;
-            }
-            let (wire, weighs, next) = match self.place.run_until(until) {
-                Some(run) => (run.wire.clone(), run.weight, run.next.clone()),
-                None => (
-                    entry.event.wire().clone(),
-                    entry.event.weight() as u64,
-                    next.clone(),
-                ),
-            };
-            take(wire, weighs as usize);
-            weight += weighs;
-            self.place = next;
-        }
-        self.advance(weight);
-        was_all
-    }
-
-    fn advance(&self, weight: u64) {
-        if weight > 0 {
-            self.read.fetch_add(weight, Ordering::Relaxed);
-        }
-    }
-
-    /// Reads on, up to and with the entry of this number.
-    fn read_until(&mut self, until: u64, mut read: impl FnMut(Entry)) {
-        let mut weight = 0;
-        while let Some((entry, next)) = self.place.get_until(until) {
-            weight += entry.event.weight() as u64;
-            read(entry.clone());
-            let next = next.clone();
-            self.place = next;
-        }
-        self.advance(weight);
     }
 }

@@ -17,10 +17,12 @@
 //! ```
 
 mod flusher;
+mod inbox;
 mod local;
 mod log;
 mod mailbox;
 mod room;
+mod subscription;
 
 use std::{fmt, sync::Arc};
 

@@ -11,7 +11,8 @@ use parking_lot::Mutex;
 use super::{
     Full,
     log::{Entry, Log},
-    mailbox::{Mailbox, Subscription},
+    mailbox::Mailbox,
+    subscription::Subscription,
 };
 use crate::ClientId;
 
