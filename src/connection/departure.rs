@@ -3,9 +3,9 @@
 use std::{mem, panic::AssertUnwindSafe, sync::Arc};
 
 use futures_util::FutureExt;
-use zocket_layers::{Connection, Context, Mailbox};
+use zocket_layers::Mailbox;
 
-use super::open::Stay;
+use super::{Guest, open::Stay};
 use crate::app::Core;
 
 /// From a successful `on_connect` on, exactly one `on_disconnect` is owed. [`depart`](Self::depart) runs it; if
@@ -14,24 +14,17 @@ pub(crate) struct Departure<C: Send + Sync + 'static>(Option<Owed<C>>);
 
 struct Owed<C> {
     core: Arc<Core<C>>,
-    connection: Connection,
-    context: Context<C>,
+    guest: Guest<C>,
     mailbox: Arc<Mailbox>,
     stay: Arc<Stay<C>>,
 }
 
 impl<C: Send + Sync + 'static> Departure<C> {
-    pub(crate) fn new(
-        core: Arc<Core<C>>,
-        connection: Connection,
-        context: Context<C>,
-        mailbox: Arc<Mailbox>,
-    ) -> Self {
-        let stay = core.open.enter(mailbox.clone(), context.clone());
+    pub(crate) fn new(core: Arc<Core<C>>, guest: Guest<C>, mailbox: Arc<Mailbox>) -> Self {
+        let stay = core.open.enter(mailbox.clone(), guest.clone());
         Self(Some(Owed {
             core,
-            connection,
-            context,
+            guest,
             mailbox,
             stay,
         }))
@@ -54,15 +47,14 @@ impl<C> Owed<C> {
     async fn pay(self) {
         let Self {
             core,
-            connection,
-            context,
+            guest,
             mailbox,
             stay,
         } = self;
-        let client = connection.client_id();
-        connection.close();
+        let client = guest.connection.client_id();
+        guest.connection.close();
         if let Some(on_disconnect) = &core.lifecycle.disconnect {
-            let leaving = AssertUnwindSafe(async { on_disconnect(context).await });
+            let leaving = AssertUnwindSafe(async { on_disconnect(guest.context()).await });
             if leaving.catch_unwind().await.is_err() {
                 tracing::error!(%client, "on_disconnect panicked");
             }

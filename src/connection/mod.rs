@@ -8,6 +8,7 @@ mod departure;
 mod driver;
 mod ends;
 mod gauge;
+mod guest;
 mod heartbeat;
 mod in_flight;
 mod open;
@@ -25,9 +26,9 @@ use futures_util::FutureExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
 use tower::{BoxError, Service};
-use zocket_layers::{ClientId, Connection, Context, Error, Frame, Limits, Mailbox, Wire};
+use zocket_layers::{ClientId, Context, Error, Frame, Limits, Mailbox, Wire};
 
-pub(crate) use self::{departure::Departure, ends::Ends, open::Open};
+pub(crate) use self::{departure::Departure, ends::Ends, guest::Guest, open::Open};
 use self::{driver::Driver, session::Session, socket::Socket};
 use crate::{app::Core, on_connect::BoxFuture};
 
@@ -35,8 +36,7 @@ use crate::{app::Core, on_connect::BoxFuture};
 pub(crate) struct Visit<C: Send + Sync + 'static, S> {
     pub(crate) core: Arc<Core<C>>,
     pub(crate) pipeline: S,
-    pub(crate) connection: Connection,
-    pub(crate) context: Context<C>,
+    pub(crate) guest: Guest<C>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) departure: Departure<C>,
     /// The contract's hash.
@@ -52,7 +52,7 @@ where
     ///
     /// What an idle connection's task holds is little: what is needed before and after is boxed.
     pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
-        let client = self.connection.client_id();
+        let client = self.guest.connection.client_id();
         // Counted until the goodbye has been said, too.
         let _stay = self.departure.stay();
         match upgrade.await {
@@ -83,15 +83,14 @@ where
         let Self {
             core,
             pipeline,
-            connection,
-            context,
+            guest,
             mailbox,
             departure,
             contract,
         } = self;
-        let client = connection.client_id();
-        let opening = core.lifecycle.open.is_some().then(|| open(core.clone(), context));
-        let session = Session::new(connection, mailbox, pipeline, core.concurrency);
+        let client = guest.connection.client_id();
+        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), guest.context()));
+        let session = Session::new(guest.connection, mailbox, pipeline, core.concurrency);
         let mut socket = Socket::new(upgraded, &core.limits);
         if session.wire() == Wire::Extended {
             socket.outbound().push(welcome(client, &contract, &core.limits));

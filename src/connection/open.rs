@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zocket_layers::{ClientId, Close, Context, Mailbox};
 
+use super::Guest;
+
 /// The connections that there are, each from its `on_connect` to the end of its `on_disconnect`.
 pub(crate) struct Open<C> {
     connections: Mutex<HashMap<ClientId, Here<C>>>,
@@ -22,7 +24,7 @@ pub(crate) struct Open<C> {
 /// One that there is.
 struct Here<C> {
     mailbox: Arc<Mailbox>,
-    context: Context<C>,
+    guest: Guest<C>,
 }
 
 impl<C> Default for Open<C> {
@@ -42,11 +44,11 @@ const GOING_AWAY: Close = Close {
 
 impl<C> Open<C> {
     /// Counts a connection, until the last clone of what is returned is dropped.
-    pub(super) fn enter(self: &Arc<Self>, mailbox: Arc<Mailbox>, context: Context<C>) -> Arc<Stay<C>> {
+    pub(super) fn enter(self: &Arc<Self>, mailbox: Arc<Mailbox>, guest: Guest<C>) -> Arc<Stay<C>> {
         let client = mailbox.client_id();
         let here = Here {
             mailbox: mailbox.clone(),
-            context,
+            guest,
         };
         self.connections.lock().insert(client, here);
         // Whoever came in between is not missed by `shutdown`.
@@ -83,11 +85,10 @@ impl<C> Open<C> {
     }
 
     pub(crate) fn contexts(&self) -> Vec<Context<C>> {
-        self.connections
-            .lock()
-            .values()
-            .map(|here| here.context.clone())
-            .collect()
+        let connections = self.connections.lock();
+        let guests: Vec<_> = connections.values().map(|here| here.guest.clone()).collect();
+        drop(connections);
+        guests.iter().map(Guest::context).collect()
     }
 
     pub(crate) fn is_shut_down(&self) -> bool {

@@ -15,12 +15,12 @@ use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
 use tower::{BoxError, Service};
-use zocket_layers::{ClientId, Code, Connection, Context, Error, Frame};
+use zocket_layers::{ClientId, Code, Connection, Error, Frame};
 
 use super::{answer, handshake};
 use crate::{
     app::Core,
-    connection::{Departure, Visit},
+    connection::{Departure, Guest, Visit},
     on_connect::Rejection,
 };
 
@@ -123,16 +123,15 @@ where
         let (hub, declared, limits) = (core.hub.clone(), core.declared.clone(), core.limits.clone());
         let connection = Connection::new(client_id, wire, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
-        let context = Context::of_connection(&connection, value);
+        let guest = Guest { connection, value };
         core.start_background();
         let mailbox = core.hub.connect(client_id, &core.limits);
-        let departure = Departure::new(core.clone(), connection.clone(), context.clone(), mailbox.clone());
+        let departure = Departure::new(core.clone(), guest.clone(), mailbox.clone());
         let pipeline = self.pipeline.clone();
         let visit = Box::new(Visit {
             core: core.clone(),
             pipeline,
-            connection,
-            context,
+            guest,
             mailbox,
             departure,
             contract: self.contract.clone(),
