@@ -151,6 +151,12 @@ pub(crate) struct Asked {
     pub(crate) rpc_id: Option<RpcId>,
 }
 
+impl Asked {
+    pub(crate) fn is_short(&self) -> bool {
+        self.route.is_short() && self.rpc_id.as_ref().is_none_or(RpcId::is_short)
+    }
+}
+
 impl Parts {
     /// The dotted path that it asks for.
     #[must_use]

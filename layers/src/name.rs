@@ -17,6 +17,12 @@ enum Text {
     Long(Arc<str>),
 }
 
+impl Name {
+    pub(crate) const fn is_short(&self) -> bool {
+        matches!(self.0, Text::Short(_))
+    }
+}
+
 impl Default for Name {
     fn default() -> Self {
         Self(Text::Short(ArrayString::new()))

@@ -93,6 +93,11 @@ impl Outbox {
         }))
     }
 
+    /// Whether it holds nothing beyond its own memory: nothing was looked at, and what was asked for is short.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.glance() != Glance::Look && self.asked().is_short()
+    }
+
     /// The connection that its message came by.
     pub(crate) fn connection(&self) -> &Connection {
         &self.0.connection

@@ -54,6 +54,10 @@ impl RpcId {
         Ok(Some(Self(token.into())))
     }
 
+    pub(crate) const fn is_short(&self) -> bool {
+        self.0.is_short()
+    }
+
     /// The id as JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {

@@ -314,6 +314,7 @@ where
     /// to wait.
     pub(super) fn rest(&mut self) {
         self.tell();
+        self.frames.rest();
         self.in_flight.shrink();
         if self.queue.is_empty() {
             self.queue.shrink_to_fit();

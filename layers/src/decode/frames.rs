@@ -42,9 +42,9 @@ impl Frames {
         self.frame(read(text.as_ref()), text.into())
     }
 
-    /// Gives back the memory of the last message.
+    /// There is none to come for now: gives back what the last message left behind beyond its memory.
     pub fn rest(&mut self) {
-        self.last = None;
+        self.last.take_if(|last| !last.is_bare());
     }
 
     fn frame(&mut self, read: Result<Envelope, NoMessage>, bytes: Bytes) -> Frame {
@@ -75,5 +75,29 @@ impl Frames {
                 self.last.insert(outbox).clone()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Error;
+
+    #[test]
+    fn at_rest_a_message_leaves_nothing_behind_but_its_memory() {
+        let mut frames = Frames::of(Connection::detached(()));
+        let (long, short) = ("x".repeat(100), "x");
+        for (route, id, is_kept) in [(short, short, true), (&long, short, false), (short, &long, false)] {
+            let frame = frames.bytes(format!(r#"{{"type":"{route}","rpcId":"{id}"}}"#));
+            assert_eq!(frame.route(), Some(route));
+            drop(frame);
+            frames.rest();
+            assert_eq!(frames.last.is_some(), is_kept, "{route} {id}");
+        }
+        let message = frames.bytes(r#"{"type":"x"}"#).into_message().unwrap();
+        message.parts().outbox.fail(Error::internal("lost"));
+        drop(message);
+        frames.rest();
+        assert!(frames.last.is_none());
     }
 }

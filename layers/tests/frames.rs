@@ -1,0 +1,120 @@
+//! Messages of one connection, each in the memory of the one before.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+use zocket_layers::{
+    Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, Frames, RescueLayer,
+    ValidateLayer, handler_fn,
+};
+
+/// Joins the room, keeps the context if that is asked for, and fails if it is called so.
+#[derive(Debug, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
+#[garde(allow_unvalidated)]
+struct Enter {
+    room: String,
+    fail: bool,
+    keep: bool,
+}
+
+type Kept = Arc<Mutex<Vec<Context<()>>>>;
+
+fn service(
+    layer: FanoutLayer,
+    kept: Kept,
+) -> impl Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone {
+    ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(layer)
+        .layer(ValidateLayer::<Enter>::new())
+        .layer(ContextLayer::<()>::new())
+        .service(handler_fn(move |cx: Context<()>, enter: Enter| {
+            let kept = kept.clone();
+            async move {
+                cx.rooms().join(enter.room)?;
+                if enter.keep {
+                    kept.lock().push(cx);
+                }
+                if enter.fail {
+                    return Err(Error::conflict("as asked"));
+                }
+                Ok(())
+            }
+        }))
+}
+
+fn enter(id: u32, room: &str, fail: bool, keep: bool) -> String {
+    format!(r#"{{"type":"enter","payload":{{"room":"{room}","fail":{fail},"keep":{keep}}},"rpcId":{id}}}"#)
+}
+
+async fn answer(
+    service: &(impl Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone),
+    frame: Frame,
+) -> String {
+    let answer = service.clone().oneshot(frame).await.unwrap().unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn what_a_failed_message_noted_is_not_the_next_ones() {
+    let connection = Connection::detached(());
+    let (hub, client) = (connection.hub().clone(), connection.client_id());
+    let service = service(FanoutLayer::new().atomic(), Kept::default());
+    let mut frames = Frames::of(connection);
+    for id in 0..4 {
+        let failed = answer(&service, frames.text(enter(id, "never", true, false))).await;
+        assert!(failed.contains("CONFLICT"), "{failed}");
+        let room = format!("room-{id}");
+        let done = answer(&service, frames.text(enter(100 + id, &room, false, false))).await;
+        assert!(done.ends_with(&format!(r#""rpcId":{}}}"#, 100 + id)), "{done}");
+        assert!(hub.has(&client, &room));
+        assert!(!hub.has(&client, "never"));
+    }
+}
+
+#[tokio::test]
+async fn a_context_that_is_kept_stays_that_of_its_message() {
+    let connection = Connection::detached(());
+    let (hub, client) = (connection.hub().clone(), connection.client_id());
+    let kept = Kept::default();
+    let service = service(FanoutLayer::new().atomic(), kept.clone());
+    let mut frames = Frames::of(connection);
+    answer(&service, frames.text(enter(1, "first", false, true))).await;
+    answer(&service, frames.text(enter(2, "second", true, true))).await;
+    answer(&service, frames.text(enter(3, "third", false, false))).await;
+    let kept = kept.lock();
+    let [first, second] = &kept[..] else {
+        panic!("two are kept")
+    };
+    first.rooms().join("late").unwrap();
+    assert!(hub.has(&client, "late"), "the first message has succeeded");
+    second.rooms().join("too-late").unwrap();
+    assert!(!hub.has(&client, "too-late"), "the second one has failed");
+    assert!(!hub.has(&client, "second"));
+    assert!(hub.has(&client, "third"));
+}
+
+#[tokio::test]
+async fn an_answer_goes_by_its_own_messages_id_however_frames_come() {
+    let connection = Connection::detached(());
+    let service = service(FanoutLayer::new(), Kept::default());
+    let mut frames = Frames::of(connection);
+    // Read together, handled the other way round.
+    let both = [1, 2].map(|id| frames.text(enter(id, "room", false, false)));
+    for (frame, id) in both.into_iter().rev().zip([2, 1]) {
+        let done = answer(&service, frame).await;
+        assert!(done.ends_with(&format!(r#""rpcId":{id}}}"#)), "{done}");
+    }
+    frames.rest();
+    let refused = answer(&service, frames.bytes("{\"rpcId\":3}")).await;
+    assert!(
+        refused.contains("PARSE_ERROR") && refused.contains("\"rpcId\":3"),
+        "{refused}"
+    );
+    let done = answer(&service, frames.bytes(enter(4, "room", false, false))).await;
+    assert!(done.ends_with(r#""rpcId":4}"#), "{done}");
+}
