@@ -11,7 +11,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 
 /// Wakes a connection's driver, and remembers that it was by the stream or by the timer. Most often it is by the mailbox:
-/// then the other two need not be looked at.
+/// then the stream need not be looked at.
 pub(super) struct Stir {
     stirred: Arc<Stirred>,
     waker: Waker,
@@ -44,7 +44,7 @@ impl Stir {
             && self.stirred.is_stirred.swap(false, Ordering::AcqRel)
     }
 
-    /// Has the stream and the timer looked at the next time.
+    /// Has the stream looked at the next time.
     pub(super) fn keep(&self) {
         self.stirred.is_stirred.store(true, Ordering::Release);
     }
