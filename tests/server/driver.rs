@@ -1,0 +1,322 @@
+//! The connection's driver: order, concurrency, bounds.
+
+use std::{sync::Arc, time::Duration};
+
+use crate::common::{self, serve, until};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio::sync::{Notify, Semaphore};
+use tower::limit::GlobalConcurrencyLimitLayer;
+use zocket::{Builder, Code, Context, Error, Limits, NoHeaders, Outgoing, Zocket};
+
+#[derive(Clone)]
+struct Gates {
+    slow: Arc<Notify>,
+    begun: Arc<Semaphore>,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Self {
+            slow: Arc::default(),
+            begun: Arc::new(Semaphore::new(0)),
+        }
+    }
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Tick(String);
+
+impl Outgoing for Tick {
+    const TYPE: &'static str = "tick";
+}
+
+fn app(gates: &Gates) -> Builder<Gates, tower::layer::util::Identity> {
+    Zocket::builder().on_connect_with(
+        gates.clone(),
+        async |gates: Gates, _: NoHeaders, _: zocket::ClientId| Ok(gates),
+    )
+}
+
+/// Waits for its gate.
+async fn slow(cx: Context<Gates>) -> Result<&'static str, Error> {
+    cx.begun.add_permits(1);
+    cx.slow.notified().await;
+    Ok("slow")
+}
+
+async fn fast(_: Context<Gates>) -> Result<&'static str, Error> {
+    Ok("fast")
+}
+
+/// The ids of the next answers.
+async fn answers(client: &mut common::Client, count: usize) -> Vec<Value> {
+    let mut ids = Vec::new();
+    for _ in 0..count {
+        ids.push(client.next().await["rpcId"].take());
+    }
+    ids
+}
+
+#[tokio::test]
+async fn messages_are_handled_in_order_one_at_a_time() {
+    let gates = Gates::default();
+    let zo = app(&gates).build();
+    let router = zo
+        .router()
+        .incoming("slow", zo.message().handle(slow))
+        .incoming("fast", zo.message().handle(fast));
+    let server = serve(zo.serve(router)).await;
+    let mut client = server.connect("").await;
+    let first = client.begin("slow", Value::Null).await;
+    let second = client.begin("fast", Value::Null).await;
+    gates.begun.acquire().await.unwrap().forget();
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 2).await, [first, second]);
+}
+
+#[tokio::test]
+async fn a_concurrent_route_lets_the_next_message_overtake() {
+    let gates = Gates::default();
+    let zo = app(&gates).build();
+    let router = zo
+        .router()
+        .incoming("slow", zo.message().concurrent().handle(slow))
+        .incoming("fast", zo.message().handle(fast));
+    let server = serve(zo.serve(router)).await;
+    let mut client = server.connect("").await;
+    let first = client.begin("slow", Value::Null).await;
+    let second = client.begin("fast", Value::Null).await;
+    assert_eq!(answers(&mut client, 1).await, [second]);
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 1).await, [first]);
+}
+
+#[tokio::test]
+async fn concurrency_n_lets_n_messages_run_and_no_more() {
+    let gates = Gates::default();
+    let zo = app(&gates).concurrency(2).build();
+    let router = zo
+        .router()
+        .incoming("slow", zo.message().handle(slow))
+        .incoming("fast", zo.message().handle(fast));
+    let server = serve(zo.serve(router)).await;
+    let mut client = server.connect("").await;
+    let first = client.begin("slow", Value::Null).await;
+    let second = client.begin("fast", Value::Null).await;
+    assert_eq!(answers(&mut client, 1).await, [second]);
+    let third = client.begin("slow", Value::Null).await;
+    let fourth = client.begin("fast", Value::Null).await;
+    gates.begun.acquire_many(2).await.unwrap().forget();
+    // Both places are taken; the fourth waits.
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 2).await, [first, fourth]);
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 1).await, [third]);
+}
+
+#[tokio::test]
+async fn messages_in_flight_are_bounded() {
+    let gates = Gates::default();
+    let zo = app(&gates)
+        .limits(Limits {
+            in_flight: 2,
+            ..Limits::default()
+        })
+        .build();
+    let router = zo
+        .router()
+        .incoming("slow", zo.message().concurrent().handle(slow))
+        .incoming("fast", zo.message().handle(fast));
+    let server = serve(zo.serve(router)).await;
+    let mut client = server.connect("").await;
+    let first = client.begin("slow", Value::Null).await;
+    let second = client.begin("slow", Value::Null).await;
+    let third = client.begin("fast", Value::Null).await;
+    gates.begun.acquire_many(2).await.unwrap().forget();
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 2).await, [first, third]);
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut client, 1).await, [second]);
+}
+
+#[tokio::test]
+async fn a_global_limit_of_one_starves_nobody_and_deadlocks_with_no_window() {
+    for window in [1, 2, 7, 16] {
+        let gates = Gates::default();
+        let zo = app(&gates)
+            .concurrency(window)
+            .layer(GlobalConcurrencyLimitLayer::new(1))
+            .build();
+        let router = zo.router().incoming("fast", zo.message().handle(fast));
+        let server = serve(zo.serve(router)).await;
+        let idle = [server.connect("").await, server.connect("").await];
+        let mut busy = [server.connect("").await, server.connect("").await];
+        for client in &mut busy {
+            for _ in 0..50 {
+                client.begin("fast", Value::Null).await;
+            }
+        }
+        for client in &mut busy {
+            assert_eq!(answers(client, 50).await.len(), 50, "window {window}");
+        }
+        drop(idle);
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_readiness_too_long_ends_the_connection() {
+    let gates = Gates::default();
+    let limits = Limits {
+        stall: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let zo = app(&gates)
+        .limits(limits)
+        .layer(GlobalConcurrencyLimitLayer::new(1))
+        .build();
+    let server = serve(zo.serve(zo.router().incoming("slow", zo.message().handle(slow)))).await;
+    let (mut first, mut second) = (server.connect("").await, server.connect("").await);
+    let id = first.begin("slow", Value::Null).await;
+    gates.begun.acquire().await.unwrap().forget();
+    second.begin("slow", Value::Null).await;
+    assert_eq!(second.closed().await, (3001, "stalled".to_owned()));
+    gates.slow.notify_one();
+    assert_eq!(answers(&mut first, 1).await, [id]);
+}
+
+#[tokio::test]
+async fn what_a_handler_sends_goes_out_before_its_answer_and_before_its_end() {
+    async fn ticks(cx: Context<Gates>) -> Result<(), Error> {
+        cx.send(Tick("first".into())).to([cx.client_id()]);
+        cx.slow.notified().await;
+        cx.rooms().join("room")?;
+        cx.send(Tick("second".into())).to_room("room");
+        cx.send(Tick("third".into())).broadcast();
+        Ok(())
+    }
+    let gates = Gates::default();
+    let zo = app(&gates).build();
+    let server = serve(
+        zo.serve(
+            zo.router()
+                .outgoing::<Tick>()
+                .incoming("ticks", zo.message().handle(ticks)),
+        ),
+    )
+    .await;
+    let mut client = server.connect("").await;
+    let id = client.begin("ticks", Value::Null).await;
+    assert_eq!(client.event("tick").await, "first");
+    gates.slow.notify_one();
+    assert_eq!(client.event("tick").await, "second");
+    assert_eq!(client.event("tick").await, "third");
+    assert_eq!(client.next().await, json!({ "type": "__rpc_res", "rpcId": id }));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
+    async fn burst(cx: Context<Gates>) -> Result<(), Error> {
+        for _ in 0..40 {
+            cx.send(Tick("x".repeat(500_000))).broadcast();
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+    let gates = Gates::default();
+    let zo = app(&gates)
+        .limits(Limits {
+            outbound: 1 << 20,
+            close_within: Duration::from_millis(200),
+            ..Limits::default()
+        })
+        .build();
+    let server = serve(
+        zo.serve(
+            zo.router()
+                .outgoing::<Tick>()
+                .incoming("burst", zo.message().handle(burst)),
+        ),
+    )
+    .await;
+    let lazy = server.connect("").await;
+    let mut eager = server.connect("").await;
+    until(|| zo.connections() == 2).await;
+    let mut received = 0;
+    for _ in 0..5 {
+        let id = eager.begin("burst", Value::Null).await;
+        while eager.next().await["rpcId"] != id {
+            received += 1;
+        }
+    }
+    assert_eq!(received, 200);
+    // The lazy client's connection is gone, though it never read a byte.
+    until(|| zo.connections() == 1).await;
+    drop(lazy);
+}
+
+#[tokio::test]
+async fn an_answer_larger_than_the_limit_is_refused_and_costs_nothing_else() {
+    let gates = Gates::default();
+    let zo = app(&gates)
+        .limits(Limits {
+            message: 10_000,
+            ..Limits::default()
+        })
+        .build();
+    let router = zo.router().incoming(
+        "big",
+        zo.message()
+            .handle(async |_: Context<Gates>| Ok("x".repeat(20_000))),
+    );
+    let server = serve(zo.serve(router)).await;
+    let mut client = server.connect("").await;
+    let refusal = client.call("big", Value::Null).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::PAYLOAD_TOO_LARGE.as_str());
+    client.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_silent_peer_is_pinged_and_one_that_stays_silent_is_given_up() {
+    let gates = Gates::default();
+    let (ping_after, pong_within) = (Duration::from_millis(50), Duration::from_millis(50));
+    let zo = app(&gates)
+        .limits(Limits {
+            ping_after,
+            pong_within,
+            ..Limits::default()
+        })
+        .build();
+    let server = serve(zo.serve(zo.router())).await;
+    let silent = server.connect("").await;
+    let mut alive = server.connect("").await;
+    // Reading answers pings; the silent one does not read.
+    let reading = tokio::spawn(async move {
+        use futures_util::StreamExt;
+        while alive.socket.next().await.is_some() {}
+    });
+    until(|| zo.connections() == 1).await;
+    assert!(!reading.is_finished());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_client_that_sends_nonsense_holds_no_permit_of_a_limit_that_all_share() {
+    let gates = Gates::default();
+    let zo = app(&gates).layer(GlobalConcurrencyLimitLayer::new(1)).build();
+    let router = zo.router().incoming(
+        "hello",
+        zo.message().handle(async |_: Context<Gates>| Ok("hello")),
+    );
+    let server = serve(zo.serve(router)).await;
+    let mut idle = server.connect("").await;
+    idle.send_text(r#"{"rpcId":"no type"}"#).await;
+    let refusal = idle.next().await;
+    assert_eq!(refusal["error"]["code"], Code::PARSE_ERROR.as_str());
+    // It says nothing more, and does not go.
+    let mut other = server.connect("").await;
+    let answer = other.call("hello", Value::Null).await.unwrap();
+    assert_eq!(answer, Some("hello".into()));
+    drop(idle);
+}

@@ -1,0 +1,87 @@
+//! The extended protocol, as far as it goes: negotiation, welcome, `__error`, pings that a page can send.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use crate::common::{Client, Server, serve};
+use serde_json::{Value, json};
+use tokio_tungstenite::{
+    connect_async,
+    tungstenite::{client::IntoClientRequest, http::HeaderValue},
+};
+use zocket::{Context, Error, Zocket};
+
+async fn app() -> (Server, String) {
+    let zo = Zocket::builder().build();
+    let router = || {
+        zo.router()
+            .incoming("hello", zo.message().handle(async |_: Context<()>| Ok("hello")))
+            .incoming(
+                "refuse",
+                zo.message()
+                    .handle(async |_: Context<()>| Err::<(), _>(Error::conflict("no"))),
+            )
+    };
+    let hash = router().contract().hash();
+    (serve(zo.serve(router())).await, hash)
+}
+
+/// Connects, offering these subprotocols. Returns what the server picked as well.
+async fn offer(server: &Server, protocols: &'static str) -> (Client, Option<HeaderValue>) {
+    let mut request = server.url("").into_client_request().unwrap();
+    request
+        .headers_mut()
+        .insert("sec-websocket-protocol", HeaderValue::from_static(protocols));
+    let (socket, response) = connect_async(request).await.unwrap();
+    (
+        Client::new(socket),
+        response.headers().get("sec-websocket-protocol").cloned(),
+    )
+}
+
+#[tokio::test]
+async fn the_welcome_comes_first_with_the_clients_id_the_contract_and_the_limits() {
+    let (server, hash) = app().await;
+    let (mut client, picked) = offer(&server, "other, zocket.v1.json").await;
+    assert_eq!(picked.unwrap(), "zocket.v1.json");
+    let welcome = client.event("__welcome").await;
+    assert_eq!(welcome["clientId"].as_str().map(str::len), Some(36));
+    assert_eq!(welcome["contract"], hash);
+    assert_eq!(welcome["limits"], json!({ "message": 1 << 20 }));
+    assert_eq!(client.call("hello", Value::Null).await, Ok(Some(json!("hello"))));
+}
+
+#[tokio::test]
+async fn a_message_without_an_id_that_fails_is_told_by_an_error() {
+    let (server, _) = app().await;
+    let (mut client, _) = offer(&server, "zocket.v1.json").await;
+    client.event("__welcome").await;
+    client.send(json!({ "type": "refuse" })).await;
+    assert_eq!(
+        client.event("__error").await,
+        json!({ "type": "refuse", "code": "CONFLICT", "message": "no" })
+    );
+    client.send_text("{").await;
+    assert_eq!(client.event("__error").await["code"], "PARSE_ERROR");
+    client.send(json!({ "type": "hello" })).await;
+    client.expect_nothing().await;
+}
+
+#[tokio::test]
+async fn a_page_may_ping() {
+    let (server, _) = app().await;
+    let (mut client, _) = offer(&server, "zocket.v1.json").await;
+    client.event("__welcome").await;
+    client.send(json!({ "type": "__ping" })).await;
+    assert_eq!(client.next().await, json!({ "type": "__pong" }));
+}
+
+#[tokio::test]
+async fn a_client_of_the_base_protocol_meets_none_of_it() {
+    let (server, _) = app().await;
+    let mut plain = server.connect("").await;
+    plain.send(json!({ "type": "refuse" })).await;
+    plain.send(json!({ "type": "__ping" })).await;
+    plain.expect_nothing().await;
+    let refusal = plain.call("__ping", Value::Null).await.unwrap_err();
+    assert_eq!(refusal.code(), "NOT_FOUND");
+}

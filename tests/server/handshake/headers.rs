@@ -1,0 +1,200 @@
+//! Connect headers: from fields and query parameters to what `on_connect` gets, or to a refusal with all issues.
+
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use super::{
+    Runs, app,
+    common::{Server, serve},
+    raw, refused, site,
+};
+
+/// `[name, x-room, x-user-id]` as `on_connect` got them.
+async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Value {
+    let client = server.try_connect(query, fields).await;
+    let mut client = client.unwrap_or_else(|(status, body)| panic!("{query}: {status} {body}"));
+    client
+        .call("headers", Value::Null)
+        .await
+        .expect("an answer")
+        .expect("a payload")
+}
+
+/// The paths of a refusal's issues, sorted.
+fn paths(body: &Value) -> Vec<String> {
+    assert_eq!(body["error"], "Invalid headers", "{body}");
+    let details = body["details"].as_array().expect("details");
+    let mut paths = Vec::new();
+    for issue in details {
+        assert!(
+            issue["code"].as_str().is_some_and(|code| !code.is_empty()),
+            "{issue}"
+        );
+        assert!(
+            issue["message"].as_str().is_some_and(|text| !text.is_empty()),
+            "{issue}"
+        );
+        paths.push(issue["path"].to_string());
+    }
+    paths.sort();
+    paths
+}
+
+#[tokio::test]
+async fn header_fields_and_query_parameters_are_one_map() {
+    let server = site().await;
+    let headers = received(&server, "name=Ann&x-room=attic", &[("x-user-id", "7")]).await;
+    assert_eq!(headers, json!(["Ann", "attic", "7"]));
+    let headers = received(&server, "", &[("Name", "Ann"), ("X-Room", "attic")]).await;
+    assert_eq!(headers, json!(["Ann", "attic", null]));
+}
+
+#[tokio::test]
+async fn what_is_absent_gets_its_default() {
+    let server = site().await;
+    assert_eq!(
+        received(&server, "name=Ann", &[]).await,
+        json!(["Ann", "lobby", null])
+    );
+}
+
+#[tokio::test]
+async fn query_parameters_are_percent_decoded() {
+    let server = site().await;
+    for (written, meant) in [
+        ("a+b", "a b"),
+        ("a%20b", "a b"),
+        ("a%2Bb", "a+b"),
+        ("a%26x-room%3Db", "a&x-room=b"),
+        ("a=b", "a=b"),
+        ("%C3%A9", "é"),
+        ("%e2%82%ac", "€"),
+        ("100%25", "100%"),
+        // Broken escapes stand for themselves, broken UTF-8 for U+FFFD.
+        ("50%", "50%"),
+        ("%zz%4", "%zz%4"),
+        ("%FFa", "\u{FFFD}a"),
+    ] {
+        let headers = received(&server, &format!("name={written}"), &[]).await;
+        assert_eq!(headers[0], meant, "{written}");
+    }
+    // The name as well.
+    assert_eq!(received(&server, "n%61me=Ann", &[]).await[0], "Ann");
+}
+
+#[tokio::test]
+async fn the_last_of_a_repeated_query_parameter_counts() {
+    let server = site().await;
+    let headers = received(&server, "name=Ann&x-room=attic&name=Bob&x-room=cellar", &[]).await;
+    assert_eq!(headers, json!(["Bob", "cellar", null]));
+    let (status, body) = refused(&server, "name=Ann&name=").await;
+    assert_eq!((status, paths(&body)), (400, vec![r#"["name"]"#.to_owned()]));
+}
+
+#[tokio::test]
+async fn a_repeated_header_field_is_joined() {
+    let server = site().await;
+    let headers = received(&server, "name=Ann", &[("x-user-id", "1"), ("x-user-id", "2")]).await;
+    assert_eq!(headers[2], "1, 2");
+}
+
+#[tokio::test]
+async fn a_query_parameter_never_replaces_a_field_of_the_request() {
+    let server = site().await;
+    for query in [
+        "x-user-id=evil",
+        "X-User-Id=evil",
+        "x%2Duser%2Did=evil",
+        "x-user-id=a&x-user-id=evil",
+    ] {
+        for field in ["x-user-id", "X-User-Id", "X-USER-ID"] {
+            let headers = received(&server, &format!("name=Ann&{query}"), &[(field, "trusted")]).await;
+            assert_eq!(headers[2], "trusted", "?{query} beside {field}");
+        }
+    }
+    // The client library writes names in lower case; a proxy need not. An empty field is a field, too.
+    for field in ["X-User-ID", "x-USER-id"] {
+        let answer = raw()
+            .start("GET /?name=Ann&x-room=spoofed-and-too-long HTTP/1.1")
+            .with(field, "trusted")
+            .with("X-ROOM", "")
+            .send(&server)
+            .await;
+        assert_eq!(answer.status, 101, "{}", answer.body);
+    }
+}
+
+#[tokio::test]
+async fn only_declared_names_are_looked_at() {
+    let runs = Runs::default();
+    let server = serve(app(&runs)).await;
+    let query = "name=Ann&x-zocket-version=1&utm_source=mail&constructor=&__proto__=1&=&&";
+    let headers = received(&server, query, &[("x-other", "1"), ("cookie", "a=b")]).await;
+    assert_eq!(headers, json!(["Ann", "lobby", null]));
+    // Not quite a declared name is not one.
+    let headers = received(&server, "name=Ann&X-User-Id=7&x-user-id%20=7&x_user_id=7", &[]).await;
+    assert_eq!(headers[2], Value::Null);
+    assert_eq!(runs.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn invalid_headers_are_refused_with_all_issues_and_on_connect_does_not_run() {
+    let runs = Runs::default();
+    let server = serve(app(&runs)).await;
+    let both = vec![r#"["name"]"#.to_owned(), r#"["x-room"]"#.to_owned()];
+    // One missing and one too long; both too long.
+    for query in [
+        "x-room=01234567890".to_owned(),
+        format!("x-room=01234567890&name={}", "x".repeat(41)),
+    ] {
+        let (status, body) = refused(&server, &query).await;
+        assert_eq!((status, paths(&body)), (400, both.clone()), "{query}: {body}");
+    }
+    let answer = raw().start("GET / HTTP/1.1").send(&server).await;
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.fields["content-type"], "application/json");
+    assert_eq!(paths(&answer.body), [r#"["name"]"#]);
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_field_that_is_not_utf_8_is_an_issue_beside_the_others() {
+    let runs = Runs::default();
+    let server = serve(app(&runs)).await;
+    let answer = raw().with("x-room", b"caf\xe9").send(&server).await;
+    assert_eq!(
+        (answer.status, paths(&answer.body)),
+        (400, vec![r#"["x-room"]"#.to_owned()])
+    );
+    // A query parameter does not stand in for it.
+    let answer = raw()
+        .start("GET /?name=Ann&x-room=attic HTTP/1.1")
+        .with("x-room", b"caf\xe9")
+        .send(&server)
+        .await;
+    assert_eq!(
+        (answer.status, paths(&answer.body)),
+        (400, vec![r#"["x-room"]"#.to_owned()])
+    );
+    // All the issues at once, and none twice.
+    let answer = raw()
+        .start("GET /?x-room=01234567890 HTTP/1.1")
+        .with("x-user-id", b"\xff")
+        .send(&server)
+        .await;
+    let all = [r#"["name"]"#, r#"["x-room"]"#, r#"["x-user-id"]"#];
+    assert_eq!(paths(&answer.body), all, "{}", answer.body);
+    let answer = raw()
+        .start("GET / HTTP/1.1")
+        .with("name", b"\xff")
+        .send(&server)
+        .await;
+    assert_eq!(paths(&answer.body), [r#"["name"]"#], "{}", answer.body);
+    assert_eq!(runs.load(Ordering::SeqCst), 0);
+    // Of a field that is not declared, nobody asks.
+    assert_eq!(raw().with("x-other", b"\xff").send(&server).await.status, 101);
+    // UTF-8 is fine.
+    let answer = raw().with("x-room", "café".as_bytes()).send(&server).await;
+    assert_eq!(answer.status, 101, "{}", answer.body);
+}

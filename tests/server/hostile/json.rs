@@ -1,0 +1,171 @@
+//! JSON at its edges.
+
+use serde_json::{Value, json};
+
+use super::{
+    answer, ask, assert_well, call,
+    common::raw::{BINARY, FIN, frame},
+    send,
+    site::Site,
+};
+
+#[tokio::test]
+async fn a_key_named_twice_is_refused_where_it_matters() {
+    let (site, mut raw) = Site::attacked().await;
+    let told = call(&mut raw, "small", r#"{"n":1,"n":2}"#).await;
+    assert_eq!(told["error"]["code"], "BAD_REQUEST");
+    assert_eq!(told["error"]["issues"][0]["code"], "duplicate_key", "{told}");
+    assert_eq!(told["error"]["issues"][0]["path"], json!(["n"]), "{told}");
+    // In an envelope nobody can say which one counts.
+    for text in [
+        r#"{"type":"here","type":"panic","rpcId":1}"#,
+        r#"{"type":"here","rpcId":1,"payload":1,"payload":2}"#,
+        r#"{"type":"here","rpcId":1,"\u0074ype":"panic"}"#,
+    ] {
+        let told = ask(&mut raw, text).await;
+        assert_eq!(told["error"]["code"], "PARSE_ERROR", "{told}");
+    }
+    // Of two ids, nobody can say which one to answer to.
+    send(&mut raw, r#"{"type":"here","rpcId":1,"rpcId":2}"#).await;
+    assert_well(&mut raw).await;
+    let told = ask(&mut raw, r#"{"type":"here","more":1,"more":2,"rpcId":1}"#).await;
+    assert_eq!(told["payload"], "here");
+    site.survived_without(raw).await;
+}
+
+#[tokio::test]
+async fn odd_text_is_data_or_a_refusal_and_never_more() {
+    let (site, mut raw) = Site::attacked().await;
+    let any = |value: &str| format!(r#"{{"type":"any","rpcId":1,"payload":{{"any":{value}}}}}"#);
+    for value in [
+        r#""\u0000""#,
+        r#""\ud83d\ude00""#,
+        r#"{"__proto__":{"admin":true}}"#,
+        r#"{"constructor":{"prototype":1}}"#,
+        r#"{"":"","\u0000":0}"#,
+        r#""\u202e\ufeff\uffff""#,
+        r#"{"$serde_json::private::Number":"1"}"#,
+    ] {
+        let told = ask(&mut raw, &any(value)).await;
+        let sent: Value = serde_json::from_str(value).unwrap();
+        assert_eq!(told["payload"]["any"], sent, "{value}: {told}");
+    }
+    for value in [r#""\ud800""#, r#""\udc00\ud800""#, r#"{"\ud800":1}"#] {
+        let told = ask(&mut raw, &any(value)).await;
+        assert_eq!(told["error"]["code"], "BAD_REQUEST", "{value}: {told}");
+        // Where nobody looks, nobody minds.
+        let told = call(&mut raw, "here", value).await;
+        assert_eq!(told["payload"], "here");
+    }
+    // As bare bytes, the control character makes it no JSON at all.
+    send(&mut raw, "{\"type\":\"here\",\"rpcId\":\"\0\"}").await;
+    assert_well(&mut raw).await;
+    let told = call(&mut raw, "join", r#"{"room":"a\u0000b"}"#).await;
+    assert_eq!(told, json!({ "type": "__rpc_res", "rpcId": 1 }));
+    site.survived_without(raw).await;
+}
+
+#[tokio::test]
+async fn numbers_out_of_range_are_refused_with_an_issue() {
+    let (site, mut raw) = Site::attacked().await;
+    for (route, number) in [
+        ("small", r#"{"n":300}"#),
+        ("small", r#"{"n":-1}"#),
+        ("small", r#"{"n":-0}"#),
+        ("small", r#"{"n":1.5}"#),
+        ("small", r#"{"n":1.0}"#),
+        ("small", r#"{"n":1e2}"#),
+        ("small", r#"{"n":1e400}"#),
+        ("numbers", r#"{"natural":18446744073709551616}"#),
+        ("numbers", r#"{"natural":-1}"#),
+        ("numbers", r#"{"natural":-0}"#),
+        ("numbers", r#"{"integer":9223372036854775808}"#),
+        ("numbers", r#"{"integer":-9223372036854775809}"#),
+        ("numbers", r#"{"integer":-0}"#),
+        ("numbers", r#"{"float":1e400}"#),
+        ("numbers", r#"{"float":-1e400}"#),
+    ] {
+        let told = call(&mut raw, route, number).await;
+        assert_eq!(told["error"]["code"], "BAD_REQUEST", "{route} {number}: {told}");
+        assert!(
+            told["error"]["issues"][0]["code"].is_string(),
+            "{route} {number}: {told}"
+        );
+    }
+    for (route, number, back) in [
+        ("small", r#"{"n":255}"#, json!({ "n": 255 })),
+        (
+            "numbers",
+            r#"{"natural":18446744073709551615}"#,
+            json!({ "natural": u64::MAX }),
+        ),
+        (
+            "numbers",
+            r#"{"integer":-9223372036854775808}"#,
+            json!({ "integer": i64::MIN }),
+        ),
+        ("numbers", r#"{"float":1e308}"#, json!({ "float": 1e308 })),
+        ("numbers", r#"{"float":1e-400}"#, json!({ "float": 0.0 })),
+    ] {
+        let told = call(&mut raw, route, number).await;
+        assert_eq!(told["payload"], back, "{route} {number}: {told}");
+    }
+    site.survived_without(raw).await;
+}
+
+#[tokio::test]
+async fn binary_messages_that_are_no_utf_8_are_refused_and_the_connection_goes_on() {
+    let (site, mut raw) = Site::attacked().await;
+    for bytes in [
+        &b"\xff\xfe\xfd"[..],
+        b"",
+        b"{\"type\":\"here\",\"rpcId\":\"\xc3\"}",
+        b"{\"type\":\"here\",\"rpcId\":1}\xff",
+    ] {
+        raw.write(&frame(FIN | BINARY, bytes)).await;
+    }
+    assert_well(&mut raw).await;
+    // Where the id can be read, the refusal has it.
+    for bytes in [
+        &b"{\"type\":\"here\xff\",\"rpcId\":1}"[..],
+        b"{\"type\":\"any\",\"payload\":{\"any\":\"\xed\xa0\x80\"},\"rpcId\":1}",
+    ] {
+        raw.write(&frame(FIN | BINARY, bytes)).await;
+        let told = answer(&mut raw).await;
+        assert_eq!(
+            (&told["rpcId"], &told["error"]["code"]),
+            (&json!(1), &json!("PARSE_ERROR"))
+        );
+    }
+    assert_well(&mut raw).await;
+    site.survived_without(raw).await;
+}
+
+/// serde_json has a key of its own under which a text is read as JSON, with a depth of its own.
+#[tokio::test]
+async fn json_within_serde_jsons_own_key_is_no_way_around_the_depth() {
+    let (site, mut raw) = Site::attacked().await;
+    let mut value = "1".to_owned();
+    for _ in 0..17 {
+        let inner = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));
+        value = json!({ "$serde_json::private::RawValue": inner }).to_string();
+    }
+    assert!(value.len() < 1_000_000, "{}", value.len());
+    for text in [
+        format!(r#"{{"type":"any","rpcId":1,"payload":{{"any":{value}}}}}"#),
+        format!(r#"{{"type":"small","rpcId":1,"payload":{{"n":{value}}}}}"#),
+        format!(r#"{{"type":"small","rpcId":1,"payload":{value}}}"#),
+    ] {
+        let told = ask(&mut raw, &text).await;
+        assert_eq!(told["error"]["code"], "BAD_REQUEST", "{told:.200}");
+    }
+    // Nor does it make the server read a text as anything but a text.
+    let told = call(
+        &mut raw,
+        "any",
+        r#"{"any":{"$serde_json::private::RawValue":"[1]"}}"#,
+    )
+    .await;
+    assert_ne!(told["payload"]["any"], json!([1]), "{told}");
+    site.survived_without(raw).await;
+}

@@ -1,0 +1,55 @@
+//! Limits: as large as can be, and as small as to be reached.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zocket::Limits;
+
+use super::site::Site;
+
+#[tokio::test]
+async fn limits_may_be_as_large_as_their_types() {
+    let site = Site::with(Limits {
+        message: usize::MAX,
+        in_flight: usize::MAX,
+        queued: usize::MAX,
+        outbound: usize::MAX,
+        room_name: usize::MAX,
+        room_backlog: usize::MAX,
+        stall: Duration::MAX,
+        ping_after: Duration::MAX,
+        pong_within: Duration::MAX,
+        close_within: Duration::MAX,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = site.server.connect("").await;
+    assert_eq!(client.call("noise", Value::Null).await, Ok(None));
+    assert_eq!(client.event("noise").await, "!");
+    client.close().await;
+    site.survived().await;
+}
+
+#[tokio::test]
+async fn a_client_may_not_be_in_more_rooms_than_the_limit() {
+    let site = Site::with(Limits {
+        rooms: 5,
+        room_name: 40,
+        ..Limits::default()
+    })
+    .await;
+    let mut client = site.server.connect("").await;
+    for room in ["", "b", "c"] {
+        assert_eq!(client.call("join", json!({ "room": room })).await, Ok(None));
+    }
+    let refusal = client.call("join", json!({ "room": "d" })).await.unwrap_err();
+    assert_eq!(refusal.code(), "PRECONDITION_FAILED");
+    let refusal = client
+        .call("join", json!({ "room": "x".repeat(41) }))
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), "BAD_REQUEST");
+    assert_eq!(site.hub.room_count(), 3 + 3);
+    client.close().await;
+    site.survived().await;
+}

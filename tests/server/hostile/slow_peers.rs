@@ -1,0 +1,114 @@
+//! Peers that send slowly or without end, and such as call faster than they read.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite;
+use zocket::Limits;
+
+use super::{
+    answer,
+    common::{
+        PATIENCE,
+        raw::{FIN, TEXT, frame, handshake, head},
+    },
+    site::Site,
+};
+
+#[tokio::test]
+async fn a_peer_that_sends_one_byte_at_a_time_is_served_and_holds_nobody_up() {
+    let mut site = Site::new().await;
+    let mut raw = site.server.dial().await;
+    raw.0.set_nodelay(true).unwrap();
+    for byte in handshake("").bytes() {
+        raw.write(&[byte]).await;
+        tokio::task::yield_now().await;
+    }
+    assert!(raw.read_http().await.starts_with("HTTP/1.1 101 "));
+    for byte in frame(FIN | TEXT, br#"{"type":"here","rpcId":"slow"}"#) {
+        raw.write(&[byte]).await;
+        assert!(site.bystander.call("here", Value::Null).await.is_ok());
+    }
+    assert_eq!(answer(&mut raw).await["rpcId"], "slow");
+    site.survived_without(raw).await;
+}
+
+#[tokio::test]
+async fn a_message_that_never_ends_is_given_up_like_any_silence() {
+    let limits = Limits {
+        ping_after: Duration::from_millis(50),
+        pong_within: Duration::from_millis(50),
+        ..Limits::default()
+    };
+    let site = Site::with(limits).await;
+    let mut raw = site.server.raw().await;
+    // It sends and sends, and never a whole frame.
+    let drip = async {
+        raw.write(&head(FIN | TEXT, 1_000_000)).await;
+        while raw.try_write(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, drip).await.expect("it is never given up");
+    site.nobody_is_left().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_reads_may_call_as_fast_as_it_can_write() {
+    let site = Site::new().await;
+    let client = site.server.connect("").await;
+    let (mut writing, mut reading) = client.socket.split();
+    let calls = async {
+        for id in 0..300 {
+            let call = json!({ "type": "big", "rpcId": id }).to_string();
+            writing.feed(tungstenite::Message::text(call)).await.unwrap();
+        }
+        writing.flush().await.unwrap();
+    };
+    // 30 MB of answers, far more than `Limits::outbound`, and each is read as soon as it comes.
+    let answers = async {
+        for id in 0..300 {
+            match reading.next().await {
+                Some(Ok(tungstenite::Message::Text(text))) => {
+                    assert!(text.ends_with(&format!("\"rpcId\":{id}}}")), "{id}: {text:.100}");
+                }
+                other => panic!("{id}: {other:?}"),
+            }
+        }
+    };
+    timeout(PATIENCE, async { tokio::join!(calls, answers) })
+        .await
+        .expect("not all is answered");
+    // It was not taken for a slow reader.
+    let last = json!({ "type": "here", "rpcId": "last" }).to_string();
+    writing.send(tungstenite::Message::text(last)).await.unwrap();
+    let answer = timeout(PATIENCE, reading.next()).await.expect("no answer");
+    assert!(
+        matches!(&answer, Some(Ok(tungstenite::Message::Text(text))) if text.contains("here")),
+        "{answer:?}"
+    );
+    drop((writing, reading));
+    site.survived().await;
+}
+
+#[tokio::test]
+async fn a_peer_that_calls_and_does_not_read_is_let_go() {
+    let limits = Limits {
+        outbound: 1 << 20,
+        stall: Duration::from_millis(300),
+        close_within: Duration::from_millis(200),
+        ..Limits::default()
+    };
+    let site = Site::with(limits).await;
+    let mut raw = site.server.raw().await;
+    for id in 0..500 {
+        let call = format!(r#"{{"type":"big","rpcId":{id}}}"#);
+        if raw.try_write(&frame(FIN | TEXT, call.as_bytes())).await.is_err() {
+            break;
+        }
+    }
+    site.bystander_is_alone().await;
+    site.survived().await;
+}

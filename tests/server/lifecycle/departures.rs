@@ -1,0 +1,166 @@
+//! Whoever has got in goes once, however the connection ends; whoever has not owes no departure.
+
+use http::{Request, Response, StatusCode};
+use hyper::body::Incoming;
+use serde_json::Value;
+use tokio::io::AsyncWriteExt;
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+use zocket::Context;
+
+use super::{
+    World, all_gone, app,
+    common::{serve, until},
+    request_upgrade, router, shut, start, visit,
+};
+
+#[tokio::test]
+async fn a_clean_close_is_one_departure() {
+    let world = World::new();
+    let (zo, server) = start(app(&world)).await;
+    server.connect("").await.close().await;
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_is_one_departure() {
+    let world = World::new();
+    let (zo, server) = start(app(&world)).await;
+    let client = server.connect("").await;
+    until(|| zo.connections() == 1).await;
+    drop(client);
+    all_gone(&zo, &world, 1).await;
+    // In the middle of a frame: masked, 100 bytes announced, none sent.
+    let mut client = server.connect("").await;
+    client
+        .socket
+        .get_mut()
+        .write_all(&[0x81, 0x80 | 100])
+        .await
+        .unwrap();
+    drop(client);
+    all_gone(&zo, &world, 2).await;
+}
+
+#[tokio::test]
+async fn a_protocol_error_is_one_departure() {
+    let world = World::new();
+    let (zo, mut client) = visit(app(&world)).await;
+    // RFC 6455, section 5.1: a client masks its frames.
+    client.socket.get_mut().write_all(b"\x81\x02hi").await.unwrap();
+    assert_eq!(client.closed().await.0, 1002);
+    drop(client);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn a_close_by_the_server_is_one_departure() {
+    let world = World::new();
+    let zo = app(&world).build();
+    let kick = zo.message().handle(async |cx: Context<World>| {
+        cx.close(4000, "kicked");
+        cx.close(4001, "twice");
+        Ok(())
+    });
+    let server = serve(zo.serve(zo.router().incoming("kick", kick))).await;
+    let mut client = server.connect("").await;
+    client.begin("kick", Value::Null).await;
+    assert_eq!(client.closed().await, (4000, "kicked".to_owned()));
+    drop(client);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn whom_on_connect_refuses_owes_no_departure() {
+    let world = World::new();
+    let (zo, server) = start(app(&world)).await;
+    let (status, _) = server.try_connect("how=refuse", &[]).await.err().unwrap();
+    assert_eq!(status, 403);
+    // One who gets in and goes after it would come out after it.
+    server.connect("").await.close().await;
+    all_gone(&zo, &world, 1).await;
+    assert_eq!(world.log(), ["on_connect", "on_connect", "on_disconnect in []"]);
+}
+
+#[tokio::test]
+async fn a_client_gone_while_on_connect_runs_owes_a_departure_only_if_it_succeeded() {
+    let world = World {
+        connect: shut(),
+        ..World::new()
+    };
+    let (zo, server) = start(app(&world)).await;
+    for round in 1..=30 {
+        let stream = request_upgrade(&server, b"").await;
+        until(|| world.count("on_connect") == round).await;
+        match round % 3 {
+            // It is cancelled.
+            0 => drop(stream),
+            // It succeeds, and the client goes at the same time.
+            1 => {
+                world.connect.add_permits(1);
+                drop(stream);
+            }
+            // The other way round.
+            _ => {
+                drop(stream);
+                tokio::task::yield_now().await;
+                world.connect.add_permits(1);
+            }
+        }
+        until(|| world.count("on_connect ended") == round && zo.connections() == 0).await;
+        assert_eq!(
+            world.count("on_connect succeeds"),
+            world.count("on_disconnect in []"),
+            "{:?}",
+            world.log()
+        );
+        if round % 3 == 0 {
+            assert_eq!(world.log().last().unwrap(), "on_connect ended");
+        }
+        // Left over where it was cancelled.
+        world.connect.forget_permits(1);
+    }
+    assert!(world.count("on_disconnect in []") > 0, "{:?}", world.log());
+}
+
+#[tokio::test]
+async fn a_client_gone_before_the_101_could_reach_it_is_one_departure() {
+    let world = World::new();
+    let zo = app(&world).build();
+    let service = zo.serve(router(&zo));
+    // The answer is made, and never goes out.
+    let never_answers = service_fn(move |request: Request<Incoming>| {
+        let service = service.clone();
+        async move {
+            let response = service.oneshot(request).await?;
+            assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
+            std::future::pending::<()>().await;
+            Ok::<_, std::convert::Infallible>(response)
+        }
+    });
+    let server = serve(never_answers).await;
+    let stream = request_upgrade(&server, b"").await;
+    until(|| zo.connections() == 1).await;
+    assert_eq!(
+        world.log(),
+        ["on_connect", "on_connect succeeds", "on_connect ended"]
+    );
+    drop(stream);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn a_101_that_a_layer_replaces_is_one_departure() {
+    let world = World::new();
+    let zo = app(&world).build();
+    let replaced = ServiceBuilder::new()
+        .map_response(|_| {
+            let mut response = Response::new(zocket::Body::default());
+            *response.status_mut() = StatusCode::IM_A_TEAPOT;
+            response
+        })
+        .service(zo.serve(router(&zo)));
+    let server = serve(replaced).await;
+    let (status, _) = server.try_connect("", &[]).await.err().unwrap();
+    assert_eq!(status, 418);
+    all_gone(&zo, &world, 1).await;
+}

@@ -1,0 +1,142 @@
+//! `on_open`: what it may do, when it ends, and what comes before and after it.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::json;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::Message;
+use zocket::{Context, Error};
+
+use super::{Hello, World, all_gone, app, common, common::until, visit};
+
+#[tokio::test]
+async fn on_open_runs_before_the_first_message_and_what_it_sends_arrives_first() {
+    async fn open(cx: Context<World>) -> Result<(), Error> {
+        cx.note("on_open begins");
+        cx.send(Hello("first".into())).to([cx.client_id()]);
+        World::pass(&cx.handler).await;
+        cx.rooms().join("lobby")?;
+        cx.send(Hello("second".into())).to_room("lobby");
+        cx.note("on_open ends");
+        Ok(())
+    }
+    let world = World::new();
+    let (_, mut client) = visit(app(&world).on_open(open)).await;
+    client.send(json!({ "type": "quick", "rpcId": 1 })).await;
+    // The client is connected, and what was sent is there, while on_open still runs.
+    assert_eq!(client.event("hello").await, "first");
+    assert_eq!(world.log(), ["on_connect", "on_open begins"]);
+    world.handler.add_permits(1);
+    assert_eq!(client.event("hello").await, "second");
+    assert_eq!(client.next().await, json!({ "type": "__rpc_res", "rpcId": 1 }));
+    assert_eq!(
+        world.log(),
+        ["on_connect", "on_open begins", "on_open ends", "quick"]
+    );
+}
+
+#[tokio::test]
+async fn an_error_of_on_open_closes_with_1008_after_what_it_sent() {
+    async fn open(cx: Context<World>) -> Result<(), Error> {
+        cx.rooms().join("lobby")?;
+        cx.send(Hello("you are not welcome".into())).to_room("lobby");
+        cx.send(Hello("goodbye".into())).to([cx.client_id()]);
+        Err(Error::forbidden("not here"))
+    }
+    let world = World::new();
+    let (zo, mut client) = visit(app(&world).on_open(open)).await;
+    client.send(json!({ "type": "quick" })).await;
+    assert_eq!(client.event("hello").await, "you are not welcome");
+    assert_eq!(client.event("hello").await, "goodbye");
+    assert_eq!(client.closed().await, (1008, "FORBIDDEN".to_owned()));
+    drop(client);
+    until(|| zo.connections() == 0).await;
+    // Nothing was read.
+    assert_eq!(world.log(), ["on_connect", "on_disconnect in [lobby]"]);
+}
+
+#[tokio::test]
+async fn a_panic_of_on_open_closes_with_1011_and_tells_nothing() {
+    async fn open(_: Context<World>) -> Result<(), Error> {
+        panic!("password=hunter2");
+    }
+    let world = World::new();
+    let (zo, mut client) = visit(app(&world).on_open(open)).await;
+    assert_eq!(client.closed().await, (1011, "internal-error".to_owned()));
+    drop(client);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn on_open_may_close() {
+    async fn open(cx: Context<World>) -> Result<(), Error> {
+        cx.send(Hello("goodbye".into())).to([cx.client_id()]);
+        cx.close(4001, "full");
+        Ok(())
+    }
+    let world = World::new();
+    let (zo, mut client) = visit(app(&world).on_open(open)).await;
+    assert_eq!(client.event("hello").await, "goodbye");
+    assert_eq!(client.closed().await, (4001, "full".to_owned()));
+    drop(client);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn on_open_that_still_runs_when_its_client_is_shut_down_ends_before_on_disconnect() {
+    async fn open(cx: Context<World>) -> Result<(), Error> {
+        cx.note("on_open begins");
+        cx.closed().await;
+        World::pass(&cx.handler).await;
+        cx.note("on_open ends");
+        Ok(())
+    }
+    let world = World::new();
+    let (zo, mut client) = visit(app(&world).on_open(open)).await;
+    world.noted("on_open begins").await;
+    assert_eq!(zo.shutdown(Duration::ZERO).await, 1);
+    assert_eq!(client.closed().await.0, 1001);
+    drop(client);
+    assert_eq!(world.log(), ["on_connect", "on_open begins"]);
+    world.handler.add_permits(1);
+    all_gone(&zo, &world, 1).await;
+    assert_eq!(world.log()[2..], ["on_open ends", "on_disconnect in []"]);
+}
+
+#[tokio::test]
+async fn on_open_learns_that_its_client_has_gone_and_no_message_is_handled_meanwhile() {
+    async fn open(cx: Context<World>) -> Result<(), Error> {
+        cx.note("on_open begins");
+        cx.closed().await;
+        World::pass(&cx.handler).await;
+        cx.note("on_open ends");
+        Ok(())
+    }
+    for clean in [true, false] {
+        let world = World::new();
+        let (zo, mut client) = visit(app(&world).on_open(open)).await;
+        client.send(json!({ "type": "quick" })).await;
+        // Whatever comes after the message is read, and answered; the message waits.
+        client.socket.send(Message::Ping("there?".into())).await.unwrap();
+        let pong = timeout(common::PATIENCE, client.socket.next())
+            .await
+            .expect("no pong comes");
+        assert_eq!(pong.unwrap().unwrap(), Message::Pong("there?".into()));
+        assert_eq!(world.log(), ["on_connect", "on_open begins"]);
+        if clean {
+            client.socket.close(None).await.unwrap();
+        }
+        drop(client);
+        world.handler.add_permits(1);
+        all_gone(&zo, &world, 1).await;
+        let expected = [
+            "on_connect",
+            "on_open begins",
+            "on_open ends",
+            "quick",
+            "on_disconnect in []",
+        ];
+        assert_eq!(world.log(), expected);
+    }
+}

@@ -1,0 +1,120 @@
+//! Shutdown, and how connections are counted.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::{
+    World, all_gone, app,
+    common::{self, Client, until},
+    request_upgrade, shut, start,
+};
+
+#[tokio::test]
+async fn shutdown_closes_everyone_with_1001_and_waits_for_on_disconnect() {
+    let world = World {
+        disconnect: shut(),
+        ..World::new()
+    };
+    let (zo, server) = start(app(&world)).await;
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        clients.push(server.connect("").await);
+    }
+    until(|| zo.connections() == 3).await;
+    let shutdown = tokio::spawn({
+        let zo = zo.clone();
+        async move { zo.shutdown(common::PATIENCE).await }
+    });
+    for client in &mut clients {
+        assert_eq!(client.closed().await, (1001, "going-away".to_owned()));
+    }
+    drop(clients);
+    // Nobody else gets in.
+    let (status, body) = server.try_connect("", &[]).await.err().unwrap();
+    assert_eq!(status, 503);
+    assert!(
+        body["error"].as_str().unwrap().contains("shutting down"),
+        "{body}"
+    );
+    // on_disconnect still waits, and shutdown for it.
+    assert_eq!((zo.connections(), shutdown.is_finished()), (3, false));
+    world.disconnect.add_permits(3);
+    assert_eq!(shutdown.await.unwrap(), 0);
+    all_gone(&zo, &world, 3).await;
+    assert_eq!(world.count("on_connect"), 3);
+}
+
+#[tokio::test]
+async fn shutdown_returns_how_many_have_not_gone_in_time() {
+    let world = World::new();
+    let (zo, server) = start(app(&world)).await;
+    let (mut idle, mut busy) = (server.connect("").await, server.connect("").await);
+    busy.begin("work", Value::Null).await;
+    world.noted("work begins").await;
+    assert_eq!(zo.shutdown(Duration::ZERO).await, 2);
+    assert_eq!(idle.closed().await.0, 1001);
+    assert_eq!(busy.closed().await.0, 1001);
+    drop((idle, busy));
+    until(|| zo.connections() == 1).await;
+    // It may be asked again. The handler hangs.
+    let (begun, grace) = (Instant::now(), Duration::from_millis(50));
+    assert_eq!(zo.shutdown(grace).await, 1);
+    assert!(begun.elapsed() >= grace);
+    assert_eq!(world.count("work ends"), 0);
+    world.handler.add_permits(1);
+    assert_eq!(zo.shutdown(common::PATIENCE).await, 0);
+    assert_eq!(world.count("work ends"), 1);
+    all_gone(&zo, &world, 2).await;
+}
+
+#[tokio::test]
+async fn shutdown_of_an_app_without_connections_returns_at_once() {
+    let zo = app(&World::new()).build();
+    assert_eq!(zo.shutdown(Duration::ZERO).await, 0);
+}
+
+#[tokio::test]
+async fn whoever_is_in_on_connect_at_a_shutdown_does_not_stay() {
+    let world = World {
+        connect: shut(),
+        ..World::new()
+    };
+    let (zo, server) = start(app(&world)).await;
+    let mut stream = request_upgrade(&server, b"").await;
+    world.noted("on_connect").await;
+    zo.shutdown(Duration::ZERO).await;
+    world.connect.add_permits(1);
+    world.noted("on_connect ended").await;
+    // Let in, and closed at once.
+    stream.read_http().await;
+    assert_eq!(stream.closed().await, (1001, "going-away".to_owned()));
+    drop(stream);
+    all_gone(&zo, &world, 1).await;
+}
+
+#[tokio::test]
+async fn connections_are_counted_from_on_connect_to_the_end_of_on_disconnect() {
+    let world = World {
+        connect: shut(),
+        disconnect: shut(),
+        ..World::new()
+    };
+    let (zo, server) = start(app(&world)).await;
+    assert_eq!(zo.connections(), 0);
+    let (client, ()) = tokio::join!(server.connect("how=wait"), async {
+        world.noted("on_connect").await;
+        assert_eq!(zo.connections(), 0, "on_connect has not ended");
+        world.connect.add_permits(1);
+    });
+    assert_eq!(zo.connections(), 1);
+    let other: Client = server.connect("").await;
+    assert_eq!(zo.connections(), 2);
+    client.close().await;
+    other.close().await;
+    assert_eq!(zo.connections(), 2, "on_disconnect has not ended");
+    world.disconnect.add_permits(1);
+    until(|| zo.connections() == 1).await;
+    world.disconnect.add_permits(1);
+    all_gone(&zo, &world, 2).await;
+}

@@ -1,0 +1,14 @@
+//! The server from outside, as it is without features.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod driver;
+mod extended;
+mod handshake;
+mod hostile;
+mod lifecycle;
+mod middleware;
+mod rooms;
+mod router;
+mod serving;

@@ -1,0 +1,103 @@
+//! What asks again: retry, hedge.
+
+use std::{future::Ready, time::Duration};
+
+use tokio::time::Instant;
+use tower::{
+    ServiceBuilder, hedge,
+    layer::layer_fn,
+    retry::{Policy, RetryLayer},
+};
+use zocket::{Code, Reply};
+
+use super::{
+    position::{At, Position, serve, serve_atomic},
+    site::{Script, Step, ask, connect, passed},
+};
+
+cells! {
+    a_retry_answers_with_the_second_attempt_and_performs_its_effects_alone_where_they_are_held,
+    a_retry_does_not_take_back_what_was_sent_where_effects_pass,
+    a_retry_gives_up_with_what_the_last_attempt_was_told,
+    a_hedge_answers_with_whichever_attempt_is_first_and_performs_its_effects_alone,
+}
+
+/// Asks once more, whatever went wrong.
+#[derive(Clone)]
+struct OnceMore(bool);
+
+impl<R: Clone, E> Policy<R, Reply, E> for OnceMore {
+    type Future = Ready<()>;
+
+    fn retry(&mut self, _: &mut R, result: &mut Result<Reply, E>) -> Option<Ready<()>> {
+        (result.is_err() && std::mem::take(&mut self.0)).then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, request: &R) -> Option<R> {
+        Some(request.clone())
+    }
+}
+
+async fn a_retry_answers_with_the_second_attempt_and_performs_its_effects_alone_where_they_are_held<
+    P: Position,
+>() {
+    let script = Script::new([Step::Fail(Code::CONFLICT)]);
+    let app = serve_atomic::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
+    assert_eq!(client.event("begun").await, 2);
+    client.expect_nothing().await;
+}
+
+async fn a_retry_does_not_take_back_what_was_sent_where_effects_pass<P: Position>() {
+    let script = Script::new([Step::Fail(Code::CONFLICT)]);
+    let app = serve::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
+    assert_eq!(client.event("begun").await, 1);
+    assert_eq!(client.event("begun").await, 2);
+    client.expect_nothing().await;
+}
+
+async fn a_retry_gives_up_with_what_the_last_attempt_was_told<P: Position>() {
+    let script = Script::new([Step::Fail(Code::CONFLICT), Step::Fail(Code::FORBIDDEN)]);
+    let app = serve_atomic::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "word").await, Err("FORBIDDEN".to_owned()));
+    assert_eq!(script.begun(), 2);
+    client.expect_nothing().await;
+}
+
+/// Asks a second time whoever takes longer than others have.
+#[derive(Clone)]
+struct Always;
+
+impl<R: Clone> hedge::Policy<R> for Always {
+    fn clone_request(&self, request: &R) -> Option<R> {
+        Some(request.clone())
+    }
+
+    fn can_retry(&self, _: &R) -> bool {
+        true
+    }
+}
+
+/// `Hedge` is not `Clone`: a buffer stands around it, and what it has measured holds for everyone.
+async fn a_hedge_answers_with_whichever_attempt_is_first_and_performs_its_effects_alone<P: Position>() {
+    let script = Script::new([Step::Wait]);
+    let hedge = layer_fn(|inner: P::Inner| {
+        let minute = Duration::from_secs(60);
+        hedge::Hedge::new_with_mock_latencies::<At<P>>(inner, Always, 10, 0.9, minute, &[100; 10])
+    });
+    let layer = ServiceBuilder::new().buffer::<At<P>>(16).layer(hedge);
+    let app = serve_atomic::<P, _, _>(&script, layer.into_inner());
+    let mut client = connect(&app).await;
+    let start = Instant::now();
+    assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
+    assert!((95..110).contains(&passed(start, 0)), "{:?}", start.elapsed());
+    assert_eq!(script.begun(), 2);
+    assert_eq!(client.event("begun").await, 2);
+    // The attempt that lost was dropped.
+    assert_eq!(script.waiting(), 0);
+    client.expect_nothing().await;
+}

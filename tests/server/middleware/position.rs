@@ -1,0 +1,216 @@
+//! The places for a layer.
+
+use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncServiceLayer};
+use zocket::{
+    Builder, ClientId, Context, Endpoint, Message, NoHeaders, RawPayload, Reply, Route, Router,
+    RouterService, UpgradeService, Zocket,
+    layers::{HandlerService, Scope},
+};
+
+use super::site::{Ask, Begun, Handle, Script, handle};
+
+/// The message at a position.
+pub type At<P> = Message<<P as Kind>::Payload, <P as Kind>::Context>;
+/// What goes wrong at a position.
+pub type ErrorAt<P> = <<P as Kind>::Inner as Service<At<P>>>::Error;
+/// What a message runs as at a position.
+pub type FutureAt<P> = <<P as Kind>::Inner as Service<At<P>>>::Future;
+
+/// What handles messages of one kind, as a route can keep it.
+pub trait Handles<P, C>:
+    Service<Message<P, C>, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+impl<S, P, C> Handles<P, C> for S where
+    S: Service<Message<P, C>, Response = Reply, Error: Into<BoxError>, Future: Send>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// What passes at a place for a layer.
+pub trait Kind: 'static {
+    type Payload: Clone + Send + Sync + 'static;
+    type Context: Scope + Clone + Send + Sync + 'static;
+    /// What the layer stands around.
+    type Inner: Service<At<Self>, Response = Reply, Error: Into<BoxError> + Send + Sync, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static;
+
+    fn word(payload: &Self::Payload) -> String;
+    fn payload(word: &str) -> Self::Payload;
+}
+
+/// A place for a layer. The app has two routes that have it, `part.it` and `part.also`, and one, `apart`, that has
+/// it only where everything has.
+pub trait Position: Kind {
+    /// Whether the layer is laid once for the app, and not once for each route.
+    const IS_WHOLE_APP: bool = false;
+    /// Whether effects are performed outside of the layer.
+    const IS_INSIDE: bool = false;
+
+    /// An app with the layer in its place.
+    fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService;
+}
+
+/// Any layer for a position.
+pub type LayerAt<P> = BoxCloneSyncServiceLayer<<P as Kind>::Inner, At<P>, Reply, BoxError>;
+
+/// An app with a layer at a position, whose effects pass as they are noted.
+pub fn serve<P, L, S>(script: &Script, layer: L) -> UpgradeService
+where
+    P: Position,
+    L: Layer<P::Inner, Service = S> + Send + Sync + 'static,
+    S: Handles<P::Payload, P::Context>,
+{
+    P::build(script, false, boxed::<P, L, S>(layer))
+}
+
+/// [`serve`], where effects are held.
+pub fn serve_atomic<P, L, S>(script: &Script, layer: L) -> UpgradeService
+where
+    P: Position,
+    L: Layer<P::Inner, Service = S> + Send + Sync + 'static,
+    S: Handles<P::Payload, P::Context>,
+{
+    P::build(script, true, boxed::<P, L, S>(layer))
+}
+
+fn boxed<P, L, S>(layer: L) -> LayerAt<P>
+where
+    P: Position,
+    L: Layer<P::Inner, Service = S> + Send + Sync + 'static,
+    S: Handles<P::Payload, P::Context>,
+{
+    BoxCloneSyncServiceLayer::new(layer_fn(move |inner| layer.layer(inner).map_err(Into::into)))
+}
+
+type App<L> = Zocket<Script, L>;
+
+fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
+    Zocket::builder().on_connect_with(
+        script.clone(),
+        async |script: Script, _: NoHeaders, _: ClientId| Ok(script),
+    )
+}
+
+fn endpoint<L>(zo: &App<L>, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
+    let procedure = zo.message().input::<Ask>();
+    let procedure = if atomic { procedure.atomic() } else { procedure };
+    procedure.handle(handle as Handle)
+}
+
+fn router<L>(zo: &App<L>, part: Router<Script>) -> Router<Script> {
+    zo.router()
+        .outgoing::<Begun>()
+        .incoming("apart", endpoint(zo, false))
+        .nest("part", part)
+}
+
+fn part<S: Handles<RawPayload, ()>>(
+    zo: &App<impl Sized>,
+    it: Endpoint<Script, S>,
+    also: Endpoint<Script, S>,
+) -> Router<Script> {
+    zo.router().incoming("it", it).incoming("also", also)
+}
+
+fn raw_word(payload: &RawPayload) -> String {
+    serde_json::from_slice::<Ask>(payload.as_json()).map_or_else(|_| String::new(), |ask| ask.word)
+}
+
+fn raw_payload(word: &str) -> RawPayload {
+    RawPayload::of(&Ask {
+        word: word.to_owned(),
+    })
+    .unwrap()
+}
+
+/// `Zocket::builder().layer(..)`.
+pub struct WholeApp;
+
+impl Kind for WholeApp {
+    type Payload = RawPayload;
+    type Context = ();
+    type Inner = RouterService;
+
+    fn word(payload: &RawPayload) -> String {
+        raw_word(payload)
+    }
+
+    fn payload(word: &str) -> RawPayload {
+        raw_payload(word)
+    }
+}
+
+impl Position for WholeApp {
+    const IS_WHOLE_APP: bool = true;
+
+    fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
+        let zo = builder(script).layer(layer).build();
+        let part = part(&zo, endpoint(&zo, atomic), endpoint(&zo, atomic));
+        zo.serve(router(&zo, part))
+    }
+}
+
+/// `Router::layer`.
+pub struct OutsideFanout;
+
+impl Kind for OutsideFanout {
+    type Payload = RawPayload;
+    type Context = ();
+    type Inner = Route;
+
+    fn word(payload: &RawPayload) -> String {
+        raw_word(payload)
+    }
+
+    fn payload(word: &str) -> RawPayload {
+        raw_payload(word)
+    }
+}
+
+impl Position for OutsideFanout {
+    fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
+        let zo = builder(script).build();
+        let part = part(&zo, endpoint(&zo, atomic), endpoint(&zo, atomic)).layer(layer);
+        zo.serve(router(&zo, part))
+    }
+}
+
+/// `Procedure::layer`.
+pub struct InsideFanout;
+
+impl Kind for InsideFanout {
+    type Payload = Ask;
+    type Context = Context<Script>;
+    type Inner = HandlerService<Handle, Script, Ask, (Context<Script>, Ask)>;
+
+    fn word(payload: &Ask) -> String {
+        payload.word.clone()
+    }
+
+    fn payload(word: &str) -> Ask {
+        Ask {
+            word: word.to_owned(),
+        }
+    }
+}
+
+impl Position for InsideFanout {
+    const IS_INSIDE: bool = true;
+
+    fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
+        let zo = builder(script).build();
+        let procedure = zo.message().input::<Ask>().layer(layer);
+        let procedure = if atomic { procedure.atomic() } else { procedure };
+        let endpoint = || procedure.clone().handle(handle as Handle);
+        let part = part(&zo, endpoint(), endpoint());
+        zo.serve(router(&zo, part))
+    }
+}

@@ -1,0 +1,145 @@
+//! What looks at messages, answers and errors, and changes them: filters, maps, then, and_then.
+
+use std::time::Duration;
+
+use tower::{
+    BoxError,
+    filter::{AsyncFilterLayer, FilterLayer},
+    util::{AndThenLayer, MapErrLayer, MapFutureLayer, MapRequestLayer, MapResponseLayer, ThenLayer},
+};
+use zocket::{Code, Error, RawPayload, Reply};
+
+use super::{
+    position::{At, ErrorAt, FutureAt, Position, WholeApp, serve, serve_atomic},
+    site::{Script, Step, answer, ask, begin, connect},
+};
+
+cells! {
+    a_filter_refuses_with_its_own_code_what_never_reaches_the_handler,
+    an_async_filter_does_the_same_and_may_wait,
+    map_request_changes_what_the_handler_gets,
+    map_response_changes_what_the_client_gets,
+    map_err_changes_what_the_client_is_told,
+    map_future_wraps_the_run,
+    then_may_answer_instead_of_an_error,
+    and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside,
+}
+
+fn reply(word: &str) -> Reply {
+    Reply::with_payload(RawPayload::of(word).unwrap())
+}
+
+/// Lets nothing but good words through.
+fn check<P: Position>(message: At<P>) -> Result<At<P>, Error> {
+    match &*P::word(message.payload()) {
+        "good" => Ok(message),
+        _ => Err(Error::forbidden("only what is good")),
+    }
+}
+
+async fn a_filter_refuses_with_its_own_code_what_never_reaches_the_handler<P: Position>() {
+    let script = Script::new([]);
+    let app = serve::<P, _, _>(&script, FilterLayer::new(check::<P>));
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "bad").await, Err("FORBIDDEN".to_owned()));
+    assert_eq!(script.begun(), 0);
+    assert_eq!(ask(&mut client, "good").await, Ok("good".to_owned()));
+}
+
+async fn an_async_filter_does_the_same_and_may_wait<P: Position>() {
+    let script = Script::new([]);
+    let layer = AsyncFilterLayer::new(|message: At<P>| async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        check::<P>(message)
+    });
+    let app = serve::<P, _, _>(&script, layer);
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "bad").await, Err("FORBIDDEN".to_owned()));
+    assert_eq!(script.begun(), 0);
+    assert_eq!(ask(&mut client, "good").await, Ok("good".to_owned()));
+}
+
+async fn map_request_changes_what_the_handler_gets<P: Position>() {
+    let script = Script::new([]);
+    let layer = MapRequestLayer::new(|message: At<P>| {
+        message.map_payload(|payload| P::payload(&P::word(&payload).to_uppercase()))
+    });
+    let app = serve::<P, _, _>(&script, layer);
+    assert_eq!(ask(&mut connect(&app).await, "word").await, Ok("WORD".to_owned()));
+}
+
+async fn map_response_changes_what_the_client_gets<P: Position>() {
+    let script = Script::new([]);
+    let app = serve::<P, _, _>(&script, MapResponseLayer::new(|_: Reply| reply("mapped")));
+    assert_eq!(
+        ask(&mut connect(&app).await, "word").await,
+        Ok("mapped".to_owned())
+    );
+}
+
+async fn map_err_changes_what_the_client_is_told<P: Position>() {
+    let script = Script::new([Step::Fail(Code::CONFLICT)]);
+    let layer = MapErrLayer::new(|error: ErrorAt<P>| {
+        let error: BoxError = error.into();
+        Error::forbidden("not for you").with_source(error)
+    });
+    let app = serve::<P, _, _>(&script, layer);
+    assert_eq!(
+        ask(&mut connect(&app).await, "word").await,
+        Err("FORBIDDEN".to_owned())
+    );
+}
+
+async fn map_future_wraps_the_run<P: Position>() {
+    let script = Script::new([]);
+    let layer = MapFutureLayer::new(|run: FutureAt<P>| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let _: Reply = run.await?;
+        Ok::<_, ErrorAt<P>>(reply("wrapped"))
+    });
+    let app = serve::<P, _, _>(&script, layer);
+    assert_eq!(
+        ask(&mut connect(&app).await, "word").await,
+        Ok("wrapped".to_owned())
+    );
+    assert_eq!(script.begun(), 1);
+}
+
+async fn then_may_answer_instead_of_an_error<P: Position>() {
+    let script = Script::new([Step::Fail(Code::CONFLICT)]);
+    let layer = ThenLayer::new(|result: Result<Reply, ErrorAt<P>>| async {
+        Ok::<_, ErrorAt<P>>(result.unwrap_or_else(|_| reply("instead")))
+    });
+    let app = serve::<P, _, _>(&script, layer);
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "word").await, Ok("instead".to_owned()));
+    assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
+}
+
+async fn and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside<P: Position>() {
+    let script = Script::new([]);
+    let layer =
+        AndThenLayer::new(|_: Reply| async { Err::<Reply, BoxError>(Error::conflict("too late").into()) });
+    let app = serve_atomic::<P, _, _>(&script, layer);
+    let mut client = connect(&app).await;
+    assert_eq!(ask(&mut client, "word").await, Err("CONFLICT".to_owned()));
+    if !P::IS_INSIDE {
+        assert_eq!(client.event("begun").await, 1);
+    }
+    client.expect_nothing().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn map_request_around_the_whole_app_chooses_another_route() {
+    let script = Script::new([]);
+    let layer = MapRequestLayer::new(|mut message: At<WholeApp>| {
+        if *message.parts().route() == "old.name" {
+            message.parts_mut().set_route("part.it");
+        }
+        message
+    });
+    let app = serve::<WholeApp, _, _>(&script, layer);
+    let mut client = connect(&app).await;
+    let id = begin(&mut client, "old.name", "word").await;
+    assert_eq!(answer(&mut client, &id).await, Ok("word".to_owned()));
+}

@@ -1,0 +1,154 @@
+//! An app whose one handler does what a test tells it to.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use garde::Validate;
+use hyper::server::conn::http1;
+use hyper_util::{rt::TokioIo, service::TowerToHyperService};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::{io::DuplexStream, sync::Semaphore, time::Instant};
+use tokio_tungstenite::client_async;
+use tower::{BoxError, Service};
+use zocket::{Code, Context, Error, Outgoing};
+
+use super::common;
+
+pub type Client = common::Client<DuplexStream>;
+
+/// What a client asks with, and gets back.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
+pub struct Ask {
+    #[garde(skip)]
+    pub word: String,
+}
+
+/// What everyone is told of each attempt at a message.
+#[derive(Serialize, JsonSchema)]
+pub struct Begun(pub u64);
+
+impl Outgoing for Begun {
+    const TYPE: &'static str = "begun";
+}
+
+/// What the handler does with a message, if not answer it.
+pub enum Step {
+    Fail(Code),
+    /// Until the test lets it go.
+    Wait,
+    Panic,
+}
+
+/// What the handler is to do, and has done.
+#[derive(Clone)]
+pub struct Script(Arc<Inner>);
+
+struct Inner {
+    steps: Mutex<VecDeque<Step>>,
+    begun: AtomicU64,
+    /// Held by each that waits.
+    waiting: Arc<()>,
+    gate: Semaphore,
+}
+
+impl Script {
+    pub fn new(steps: impl IntoIterator<Item = Step>) -> Self {
+        Self(Arc::new(Inner {
+            steps: Mutex::new(steps.into_iter().collect()),
+            begun: AtomicU64::new(0),
+            waiting: Arc::default(),
+            gate: Semaphore::new(0),
+        }))
+    }
+
+    /// How often the handler has begun.
+    pub fn begun(&self) -> u64 {
+        self.0.begun.load(Ordering::SeqCst)
+    }
+
+    /// How many handlers wait.
+    pub fn waiting(&self) -> usize {
+        Arc::strong_count(&self.0.waiting) - 1
+    }
+
+    /// Lets one go that waits.
+    pub fn let_one_go(&self) {
+        self.0.gate.add_permits(1);
+    }
+}
+
+pub type Handle = fn(Context<Script>, Ask) -> BoxFuture<'static, Result<String, Error>>;
+
+/// Tells everyone that it has begun, does what it is told, and answers with the word that it was asked with.
+pub fn handle(cx: Context<Script>, ask: Ask) -> BoxFuture<'static, Result<String, Error>> {
+    Box::pin(async move {
+        let begun = cx.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
+        cx.send(Begun(begun)).broadcast();
+        let step = cx.0.steps.lock().unwrap().pop_front();
+        match step {
+            None => {}
+            Some(Step::Fail(code)) => return Err(Error::new(code, "as the test wants it")),
+            Some(Step::Wait) => {
+                let _waiting = cx.0.waiting.clone();
+                cx.0.gate.acquire().await.unwrap().forget();
+            }
+            Some(Step::Panic) => panic!("as the test wants it"),
+        }
+        Ok(ask.word)
+    })
+}
+
+/// Connects to an app, or to what stands around it, over a pipe in memory.
+pub async fn connect<S, B>(service: &S) -> Client
+where
+    S: Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let service = TowerToHyperService::new(service.clone());
+    tokio::spawn(async move {
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        let _ = serving.with_upgrades().await;
+    });
+    let (socket, _) = client_async("ws://in.memory/", near).await.unwrap();
+    Client::new(socket)
+}
+
+/// Asks a route that has the layer; its answer, or the code of its refusal.
+pub async fn ask(client: &mut Client, word: &str) -> Result<String, String> {
+    let id = begin(client, "part.it", word).await;
+    answer(client, &id).await
+}
+
+/// Asks without waiting for the answer.
+pub async fn begin(client: &mut Client, route: &str, word: &str) -> Value {
+    client.begin(route, json!({ "word": word })).await
+}
+
+pub async fn answer(client: &mut Client, id: &Value) -> Result<String, String> {
+    match client.answer(id).await {
+        Ok(word) => Ok(word.unwrap().as_str().unwrap().to_owned()),
+        Err(refusal) => Err(refusal.code().to_owned()),
+    }
+}
+
+/// Waits until there is nothing left to do for anyone: as long as there is, paused time stands still.
+pub async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+/// The whole milliseconds that have passed, but for those that [`settle`] took.
+pub fn passed(since: Instant, settled: u64) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap() - settled
+}

@@ -1,0 +1,68 @@
+//! What limits time: timeout, rate limit, spawn-ready.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tower::{ServiceBuilder, timeout::TimeoutLayer};
+
+use super::{
+    position::{At, Position, serve},
+    site::{Script, Step, answer, ask, begin, connect, passed, settle},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+cells! {
+    a_message_that_takes_longer_than_the_timeout_is_refused_and_the_next_one_is_handled,
+    messages_beyond_the_rate_are_held_back_and_not_refused,
+    spawn_ready_lets_a_limits_permit_be_waited_for_by_a_task,
+}
+
+async fn a_message_that_takes_longer_than_the_timeout_is_refused_and_the_next_one_is_handled<P: Position>() {
+    let script = Script::new([Step::Wait]);
+    let app = serve::<P, _, _>(&script, TimeoutLayer::new(SECOND));
+    let mut client = connect(&app).await;
+    let start = Instant::now();
+    assert_eq!(ask(&mut client, "slow").await, Err("TIMEOUT".to_owned()));
+    assert!((1000..1010).contains(&passed(start, 0)));
+    assert_eq!(ask(&mut client, "quick").await, Ok("quick".to_owned()));
+    assert!(passed(start, 0) < 1010);
+}
+
+/// `RateLimit` is not `Clone`: a buffer stands around it, whose clones share the one that there is.
+async fn messages_beyond_the_rate_are_held_back_and_not_refused<P: Position>() {
+    let script = Script::new([]);
+    let layer = ServiceBuilder::new().buffer::<At<P>>(16).rate_limit(2, SECOND);
+    let app = serve::<P, _, _>(&script, layer.into_inner());
+    let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
+    let start = Instant::now();
+    for client in [&mut ann, &mut bob] {
+        assert_eq!(ask(client, "now").await, Ok("now".to_owned()));
+    }
+    assert!(passed(start, 0) < 10);
+    let third = begin(&mut ann, "part.it", "later").await;
+    settle().await;
+    assert_eq!(script.begun(), 2);
+    assert_eq!(answer(&mut ann, &third).await, Ok("later".to_owned()));
+    assert!((990..1010).contains(&passed(start, 0)));
+}
+
+/// `SpawnReady` is not `Clone` either, and what it does, to drive the readiness of what is inside, the buffer's task
+/// does already.
+async fn spawn_ready_lets_a_limits_permit_be_waited_for_by_a_task<P: Position>() {
+    let script = Script::new([Step::Wait]);
+    let layer = ServiceBuilder::new()
+        .buffer::<At<P>>(16)
+        .layer(tower::spawn_ready::SpawnReadyLayer::new())
+        .concurrency_limit(1);
+    let app = serve::<P, _, _>(&script, layer.into_inner());
+    let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
+    let first = begin(&mut ann, "part.it", "first").await;
+    settle().await;
+    let second = begin(&mut bob, "part.it", "second").await;
+    settle().await;
+    assert_eq!(script.begun(), 1);
+    script.let_one_go();
+    assert_eq!(answer(&mut ann, &first).await, Ok("first".to_owned()));
+    assert_eq!(answer(&mut bob, &second).await, Ok("second".to_owned()));
+}

@@ -1,0 +1,135 @@
+//! Procedures and routers by themselves, without a server: what they would have done, and how they refuse.
+
+use serde_json::json;
+use tower::{BoxError, Service, ServiceExt};
+use zocket::{
+    ClientId, Close, Code, Connection, Context, Endpoint, Error, Event, Message, NoHeaders, Reply, Zocket,
+    layers::{Effect, Target},
+};
+
+use super::{Post, Said, code, message, post};
+
+/// The context of those who may.
+struct Admin {
+    name: &'static str,
+}
+
+struct User {
+    name: &'static str,
+    is_admin: bool,
+}
+
+async fn require_admin(cx: Context<User>) -> Result<Admin, Error> {
+    if cx.is_admin {
+        Ok(Admin { name: cx.name })
+    } else {
+        Err(Error::forbidden("admins only"))
+    }
+}
+
+/// An app whose clients are of no account.
+fn app() -> Zocket<User> {
+    Zocket::builder()
+        .on_connect(async |_: NoHeaders, _: ClientId| {
+            Ok(User {
+                name: "",
+                is_admin: false,
+            })
+        })
+        .build()
+}
+
+fn clear(
+    zo: &Zocket<User>,
+) -> Endpoint<User, impl Service<Message, Response = Reply, Error = BoxError> + Clone> {
+    zo.message()
+        .input::<Post>()
+        .with(require_admin)
+        .handle(async |cx: Context<Admin>, input: Post| {
+            cx.rooms().join("attic")?;
+            assert!(cx.rooms().has("attic"));
+            assert_eq!(cx.rooms().size("attic").await, 1);
+            cx.send(Said { text: "one" }).to_rooms(["attic", "cellar"]);
+            cx.send(Said { text: "two" }).to([cx.client_id()]);
+            cx.send(Said { text: "three" }).broadcast();
+            cx.rooms().leave("attic");
+            cx.close(4000, input.text);
+            Ok(cx.name)
+        })
+}
+
+#[tokio::test]
+async fn a_procedure_by_itself_says_what_it_would_have_done() {
+    let zo = app();
+    let connection = Connection::detached(User {
+        name: "Ann",
+        is_admin: true,
+    });
+    let (ann, hub) = (connection.client_id(), connection.hub().clone());
+    let reply = clear(&zo).oneshot(post(connection, "bye")).await.unwrap();
+    assert_eq!(reply.answer.as_json(), br#""Ann""#);
+    let emit = |to, text| Effect::Emit {
+        to,
+        event: Event::json(&Said { text }).unwrap(),
+    };
+    assert_eq!(
+        reply.effects,
+        [
+            Effect::Join("attic".into()),
+            emit(Target::rooms(["attic", "cellar"]), "one"),
+            emit(Target::clients(vec![ann]), "two"),
+            emit(Target::everyone(), "three"),
+            Effect::Leave("attic".into()),
+            Effect::Close(Close::new(4000, "bye")),
+        ]
+    );
+    // And has done nothing.
+    assert!(hub.rooms(&ann).is_empty());
+}
+
+#[tokio::test]
+async fn a_procedure_by_itself_refuses_as_it_does_in_an_app() {
+    let zo = app();
+    let call = |text: &str| {
+        let bob = User {
+            name: "Bob",
+            is_admin: false,
+        };
+        let message = post(Connection::detached(bob), text);
+        async {
+            *clear(&zo)
+                .oneshot(message)
+                .await
+                .unwrap_err()
+                .downcast::<Error>()
+                .unwrap()
+        }
+    };
+    assert_eq!(call("bye").await.to_string(), "FORBIDDEN: admins only");
+    let refusal = call("much too long").await;
+    assert_eq!(refusal.code(), Code::BAD_REQUEST);
+    assert_eq!(json!(refusal.issues())[0]["path"], json!(["text"]));
+    // The context of another app is a mistake, and no panic.
+    let refusal = clear(&zo).oneshot(message((), "clear")).await.unwrap_err();
+    assert_eq!(code(&refusal), Code::BAD_REQUEST);
+    let foreign = post(Connection::detached(7_u8), "bye");
+    let refusal = clear(&zo).oneshot(foreign).await.unwrap_err();
+    assert_eq!(code(&refusal), Code::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn a_code_that_is_not_declared_is_an_internal_error() {
+    const FULL: Code = Code::app("FULL");
+    let zo = Zocket::builder().build();
+    let full = async |_: Context<()>| Err::<(), _>(Error::new(FULL, "8 players"));
+    let router = zo
+        .router()
+        .incoming("declared", zo.message().code(FULL).handle(full))
+        .incoming("undeclared", zo.message().handle(full))
+        .into_service()
+        .unwrap();
+    for (route, expected) in [("declared", FULL), ("undeclared", Code::INTERNAL_SERVER_ERROR)] {
+        let error = router.clone().oneshot(message((), route)).await.unwrap_err();
+        assert_eq!(code(&error), expected, "{route}");
+    }
+}

@@ -1,0 +1,60 @@
+//! The router and procedures: what they refuse to serve, in which order layers stand, and what they do by themselves.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what is unwrapped by a test's helper is part of the test"
+)]
+
+use crate::common;
+
+/// An outgoing message of a name.
+macro_rules! outgoing {
+    ($($name:ident: $event_type:literal),*) => {$(
+        #[derive(Serialize, JsonSchema)]
+        struct $name {
+            text: &'static str,
+        }
+
+        impl Outgoing for $name {
+            const TYPE: &'static str = $event_type;
+        }
+    )*};
+}
+
+mod by_itself;
+mod layers;
+mod problems;
+
+use std::any::Any;
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tower::BoxError;
+use zocket::{Code, Connection, Error, Message, Outgoing, RawPayload};
+
+outgoing! {
+    Said: "chat.said"
+}
+
+#[derive(Debug, Clone, Deserialize, JsonSchema, Validate)]
+struct Post {
+    #[garde(length(chars, min = 1, max = 5))]
+    text: String,
+}
+
+/// A message without a payload.
+fn message<C: Any + Send + Sync>(context: C, route: &'static str) -> Message {
+    Message::new(Connection::detached(context), route, RawPayload::absent())
+}
+
+/// A message of a [`Post`], to whatever takes it.
+fn post(connection: Connection, text: &str) -> Message {
+    let payload = RawPayload::json(json!({ "text": text }).to_string());
+    Message::new(connection, "post", payload)
+}
+
+/// The code that a message is refused with.
+fn code(error: &BoxError) -> Code {
+    error.downcast_ref::<Error>().unwrap().code()
+}

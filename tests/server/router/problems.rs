@@ -1,0 +1,263 @@
+//! Routers that contradict themselves are refused, with the places of what is wrong.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use zocket::{Context, Outgoing, Router, Zocket};
+
+use super::Said;
+
+/// A procedure of whatever kind.
+macro_rules! nop {
+    ($zo:expr) => {
+        $zo.message().handle(async |_: Context<_>| Ok(()))
+    };
+}
+
+outgoing! {
+    OtherSaid: "chat.said",
+    Moved: "game.board.moved",
+    Elsewhere: "gameboard.moved",
+    Prefix: "game",
+    Empty: "a..b",
+    Reserved: "__welcome"
+}
+
+/// A place in this file, as problems name it.
+fn place(line: u32) -> String {
+    format!("{}:{line}:", file!())
+}
+
+/// The problems of a router that can't be served.
+fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
+    let error = zo.try_serve(router).expect_err("it contradicts itself");
+    for problem in error.problems() {
+        assert!(error.to_string().contains(problem.as_str()), "{error}");
+    }
+    error.problems().to_vec()
+}
+
+/// There is one problem, and it says all of this.
+#[track_caller]
+fn assert_problem(zo: &Zocket, router: Router<()>, says: &[&str]) {
+    let problems = problems(zo, router);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    for words in says {
+        assert!(problems[0].contains(words), "{words} in {problems:#?}");
+    }
+}
+
+fn app() -> Zocket {
+    Zocket::builder().build()
+}
+
+#[test]
+fn a_route_declared_twice_is_refused_with_both_places() {
+    let zo = app();
+    let (router, first) = (zo.router().incoming("chat.post", nop!(zo)), line!());
+    let router = router.incoming("chat.read", nop!(zo));
+    let (router, second) = (router.incoming("chat.post", nop!(zo)), line!());
+    assert_problem(
+        &zo,
+        router,
+        &["`chat.post`", "twice", &place(first), &place(second)],
+    );
+}
+
+#[test]
+fn a_route_declared_again_through_a_nest_is_refused_with_both_places() {
+    let zo = app();
+    let (inner, second) = (zo.router().incoming("post", nop!(zo)), line!());
+    let (router, first) = (zo.router().incoming("app.chat.post", nop!(zo)), line!());
+    let router = router.nest("app", zo.router().nest("chat", inner));
+    assert_problem(
+        &zo,
+        router,
+        &["`app.chat.post`", "twice", &place(first), &place(second)],
+    );
+    // By two nests of one prefix, too; else they are fine together.
+    let (one, first) = (zo.router().incoming("post", nop!(zo)), line!());
+    let (two, second) = (zo.router().incoming("post", nop!(zo)), line!());
+    let three = zo.router().incoming("read", nop!(zo));
+    let router = zo
+        .router()
+        .nest("chat", one)
+        .nest("chat", two)
+        .nest("chat", three);
+    assert_problem(
+        &zo,
+        router,
+        &["`chat.post`", "twice", &place(first), &place(second)],
+    );
+}
+
+#[test]
+fn a_route_at_the_prefix_of_a_nest_is_refused_with_both_places() {
+    let zo = app();
+    let module = || zo.router().incoming("start", nop!(zo));
+    let (router, route) = (zo.router().incoming("game", nop!(zo)), line!());
+    let (router, nest) = (router.nest("game", module()), line!());
+    assert_problem(&zo, router, &["`game`", "nest", &place(route), &place(nest)]);
+    // In whatever order, however deep.
+    let (inner, nest) = (zo.router().nest("game", module()), line!());
+    let (inner, route) = (inner.incoming("game", nop!(zo)), line!());
+    let router = zo.router().nest("app", inner);
+    assert_problem(&zo, router, &["`app.game`", "nest", &place(route), &place(nest)]);
+    // What only begins alike is something else.
+    let router = zo.router().nest("game", module()).incoming("games", nop!(zo));
+    assert!(zo.try_serve(router).is_ok());
+}
+
+#[test]
+fn an_empty_segment_is_refused_with_its_place() {
+    let zo = app();
+    for path in ["", ".", "a..b", ".a", "a."] {
+        let quoted = format!("`{path}`");
+        let (router, line) = (zo.router().incoming(path, nop!(zo)), line!());
+        assert_problem(&zo, router, &["route", &quoted, "empty segment", &place(line)]);
+        let module = zo.router().incoming("start", nop!(zo));
+        let (router, line) = (zo.router().nest(path, module), line!());
+        assert_problem(&zo, router, &["nest", &quoted, "empty segment", &place(line)]);
+    }
+    let (router, line) = (zo.router().outgoing::<Empty>(), line!());
+    assert_problem(
+        &zo,
+        router,
+        &["outgoing", "`a..b`", "empty segment", &place(line)],
+    );
+    // Within a module, too.
+    let (module, line) = (zo.router().incoming("b.", nop!(zo)), line!());
+    assert_problem(
+        &zo,
+        zo.router().nest("a", module),
+        &["empty segment", &place(line)],
+    );
+}
+
+#[test]
+fn the_protocols_own_names_are_refused_with_their_place() {
+    let zo = app();
+    let (router, line) = (zo.router().incoming("__rpc_res", nop!(zo)), line!());
+    assert_problem(&zo, router, &["route", "`__rpc_res`", "protocol", &place(line)]);
+    let module = zo.router().incoming("start", nop!(zo));
+    let (router, line) = (zo.router().nest("__game", module), line!());
+    assert_problem(&zo, router, &["nest", "`__game`", "protocol", &place(line)]);
+    let (router, line) = (zo.router().outgoing::<Reserved>(), line!());
+    assert_problem(
+        &zo,
+        router,
+        &["outgoing", "`__welcome`", "protocol", &place(line)],
+    );
+    // One underscore is anyone's.
+    assert!(zo.try_serve(zo.router().incoming("_a", nop!(zo))).is_ok());
+}
+
+#[test]
+fn an_outgoing_message_outside_of_its_nests_prefix_is_refused_with_its_place() {
+    let zo = app();
+    let (module, line) = (zo.router().outgoing::<Said>(), line!());
+    let router = zo.router().nest("game", module);
+    assert_problem(&zo, router, &["`chat.said`", "`game`", &place(line)]);
+    // The prefix is made of segments, and is not the name.
+    let (module, line) = (zo.router().outgoing::<Elsewhere>(), line!());
+    assert_problem(
+        &zo,
+        zo.router().nest("game", module),
+        &["`gameboard.moved`", &place(line)],
+    );
+    let (module, line) = (zo.router().outgoing::<Prefix>(), line!());
+    assert_problem(&zo, zo.router().nest("game", module), &["`game`", &place(line)]);
+    // In nested nests, all of them count.
+    let module = || zo.router().outgoing::<Moved>();
+    let nested = zo.router().nest("game", zo.router().nest("board", module()));
+    assert!(zo.try_serve(nested).is_ok());
+    let nested = zo.router().nest("board", zo.router().nest("game", module()));
+    assert_problem(&zo, nested, &["`game.board.moved`", "`board.game`"]);
+    assert!(zo.try_serve(zo.router().nest("game", module())).is_ok());
+    assert!(zo.try_serve(module()).is_ok());
+}
+
+#[test]
+fn one_name_for_two_types_is_refused_with_both_places() {
+    let zo = app();
+    let (router, first) = (zo.router().outgoing::<Said>(), line!());
+    let (module, second) = (zo.router().outgoing::<OtherSaid>(), line!());
+    let says = [
+        "`chat.said`",
+        "two types",
+        "Said",
+        "OtherSaid",
+        &place(first),
+        &place(second),
+    ];
+    assert_problem(&zo, router.nest("chat", module), &says);
+}
+
+#[test]
+fn one_outgoing_message_may_be_declared_by_several_modules() {
+    let zo = app();
+    let module = || zo.router().outgoing::<Said>().outgoing::<Said>();
+    let router = zo
+        .router()
+        .outgoing::<Said>()
+        .nest("chat", module())
+        .nest("chat", module());
+    assert!(zo.try_serve(router).is_ok());
+}
+
+#[test]
+fn all_problems_are_told_at_once() {
+    let zo = app();
+    let module = zo
+        .router()
+        .outgoing::<Said>()
+        .incoming("a..b", nop!(zo))
+        .incoming("start", nop!(zo));
+    let router = || {
+        zo.router()
+            .outgoing::<OtherSaid>()
+            .incoming("__x", nop!(zo))
+            .incoming("game", nop!(zo))
+            .incoming("game.start", nop!(zo))
+    };
+    let router = router().nest("game", module);
+    let problems = problems(&zo, router);
+    for words in [
+        "`a..b`",
+        "`__x`",
+        "`game.start`",
+        "prefix of a nest",
+        "not under the prefix",
+        "two types",
+    ] {
+        let count = problems.iter().filter(|problem| problem.contains(words)).count();
+        assert_eq!(count, 1, "{words}: {problems:#?}");
+    }
+    assert_eq!(problems.len(), 6, "{problems:#?}");
+    // Nothing of it was taken over: what a refused router declares can't be sent after all.
+    let served = zo.router().incoming("ok", nop!(zo));
+    assert!(zo.try_serve(served).is_ok());
+    assert!(zo.emitter().send(OtherSaid { text: "" }).broadcast().is_err());
+}
+
+#[test]
+fn a_router_of_another_app_is_refused_with_its_place() {
+    // Its effects would go to another hub, where nobody is.
+    let (zo, other) = (app(), app());
+    let module = other.router().incoming("start", nop!(other));
+    let (router, line) = (zo.router().nest("game", module), line!());
+    assert_problem(&zo, router, &["`game`", "another app", &place(line)]);
+    let router = other.router().incoming("start", nop!(other));
+    assert_problem(&zo, router, &["another app"]);
+}
+
+#[test]
+fn serve_panics_with_the_problems() {
+    let zo = app();
+    let router = zo.router().incoming("", nop!(zo)).incoming("__x", nop!(zo));
+    let panic = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| zo.serve(router))).unwrap_err();
+    let message = panic.downcast::<String>().unwrap();
+    assert!(
+        message.contains("empty segment") && message.contains("`__x`"),
+        "{message}"
+    );
+}
