@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tower::{Service, layer::layer_fn};
 use zocket::{Code, Context, Error, Message, Next, Reply, Route, RouterService, from_fn};
 
-use crate::{State, Tick, app, builder, common::Client, connect, echoing, log::Log, router, told};
+use super::{State, Tick, app, builder, common::Client, connect, echoing, log::Log, router, told};
 
 /// A layer that panics in one of three places.
 #[derive(Clone)]

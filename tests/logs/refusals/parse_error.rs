@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::{common::Client, visit};
+use super::{common::Client, visit};
 
 /// The next frame, which must be a refusal: its `rpcId`, and its code.
 async fn refused(client: &mut Client) -> (Value, String) {

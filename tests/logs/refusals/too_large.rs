@@ -3,7 +3,7 @@
 use serde_json::json;
 use zocket::{Context, Error, Limits};
 
-use crate::{
+use super::{
     State, Tick, app, builder, code,
     common::{
         raw::{BINARY, CONTINUATION, FIN, TEXT, frame, head},

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower::timeout::TimeoutLayer;
 
-use crate::{State, app, builder, code, connect, never, router};
+use super::{State, app, builder, code, connect, never, router};
 
 #[tokio::test]
 async fn a_timeout_is_told_wherever_it_stands() {

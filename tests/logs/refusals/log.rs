@@ -2,7 +2,7 @@
 
 use std::{cell::RefCell, io, rc::Rc, sync::Once};
 
-use crate::common::Refusal;
+use super::common::Refusal;
 
 thread_local! {
     static CURRENT: RefCell<Log> = RefCell::default();

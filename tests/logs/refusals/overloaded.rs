@@ -9,7 +9,7 @@ use tower::{
 };
 use zocket::{Context, Error, Limits, Message, Reply, Route, RouterService};
 
-use crate::{
+use super::{
     State, Tick, app, builder, code,
     common::{Client, Server, serve, until},
     connect, echo, echoing, wait,

@@ -1,6 +1,6 @@
 //! NOT_FOUND: messages of no route, and types that are the protocol's own.
 
-use crate::{code, log::Log, told, visit};
+use super::{code, log::Log, told, visit};
 
 #[tokio::test]
 async fn an_unknown_route_is_not_found() {

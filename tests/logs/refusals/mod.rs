@@ -5,8 +5,7 @@
     reason = "what is unwrapped by a test's helper is part of the test"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
+use crate::common;
 
 mod log;
 

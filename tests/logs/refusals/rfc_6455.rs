@@ -3,7 +3,7 @@
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::{
+use super::{
     common::raw::{BINARY, CLOSE, CONTINUATION, FIN, PING, TEXT, frame, handshake, head},
     site, visit,
 };

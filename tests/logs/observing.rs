@@ -1,14 +1,12 @@
 //! What an app's operator sees: spans in the log, and metrics.
 
-mod common;
-
 use std::{
     collections::BTreeMap,
     io::{self, Write},
     sync::Arc,
 };
 
-use common::{serve, until};
+use crate::common::{serve, until};
 use garde::Validate;
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
 use parking_lot::Mutex;

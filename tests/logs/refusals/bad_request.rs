@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use zocket::Context;
 
-use crate::{State, app, common::Client, connect};
+use super::{State, app, common::Client, connect};
 
 #[derive(Deserialize, JsonSchema, Validate)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

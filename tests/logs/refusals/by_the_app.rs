@@ -5,7 +5,7 @@ use std::{io, time::Duration};
 use serde_json::json;
 use zocket::{Code, Context, Error, Message, Next, Reply, from_fn};
 
-use crate::{State, app, code, connect, echo, echoing, log::Log, told};
+use super::{State, app, code, connect, echo, echoing, log::Log, told};
 
 const ROOM_FULL: Code = Code::app("ROOM_FULL");
 
