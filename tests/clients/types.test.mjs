@@ -1,5 +1,5 @@
 // What TypeScript's compilers say to what the server's contract becomes. The files are written by the Rust test
-// `tests/typescript.rs`.
+// `tests/contract/typescript.rs`.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -35,7 +35,7 @@ async function check(compiler, ...files) {
 }
 
 test("the Rust test has written what is checked here", () => {
-  assert.ok(existsSync(written("truth/truth.ts")), "run `cargo test --test typescript` first");
+  assert.ok(existsSync(written("truth/truth.ts")), "run `cargo test --test contract` first");
   return writeFile(written("truth/package.json"), '{ "type": "module" }');
 });
 

@@ -349,7 +349,7 @@ fn a_committed_contract_that_changed_fails_a_test_with_the_reasons() {
 
 #[test]
 fn no_route_hides_a_member_that_every_client_has() {
-    let runtime = include_str!("../src/contract/typescript/runtime.d.ts");
+    let runtime = include_str!("../../src/contract/typescript/runtime.d.ts");
     let (_, base) = runtime.split_once("export interface ClientBase {\n").unwrap();
     let (base, _) = base.split_once("\n}").unwrap();
     let members: Vec<_> = base
