@@ -13,7 +13,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zocket::{ClientId, Context, Error, Limits, Outgoing, UpgradeService, Zocket, client::Client};
 
-use crate::common::{Server, serve, until};
+use super::common::{Server, serve, until};
 
 #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 pub struct Headers {

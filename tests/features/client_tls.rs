@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-mod common;
-
 use std::sync::Arc;
 
-use common::{Server, listen};
+use crate::common::{Server, listen};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rcgen::{CertifiedKey, generate_simple_self_signed};

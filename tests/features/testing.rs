@@ -181,7 +181,7 @@ async fn an_event_that_is_another_or_of_another_shape_fails_the_test() {
     }
     let told = complaint(async move { assert!(matches!(ann.expect().await, Other)) }).await;
     assert!(told.contains("expected `other`, got `said`"), "{told}");
-    assert!(told.starts_with("tests/testing.rs:"), "{told}");
+    assert!(told.starts_with("tests/features/testing.rs:"), "{told}");
     #[derive(Debug, Deserialize, Serialize, JsonSchema)]
     struct Shaped {
         number: u8,

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use tokio::io::AsyncReadExt;
 use zocket::client::{Client, Outage, Status};
 
-use crate::{
+use super::{
     common::{PATIENCE, until},
     hasty,
     servers::fake_with,

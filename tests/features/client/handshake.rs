@@ -8,7 +8,7 @@ use std::sync::{
 use serde_json::json;
 use zocket::client::{BuildError, Client, Outage, Status};
 
-use crate::{
+use super::{
     common::until,
     hasty,
     servers::Mortal,

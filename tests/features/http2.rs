@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-mod common;
-
+use crate::common::{Server, listen, until};
 use axum::{Router, routing::get};
-use common::{Server, listen, until};
 use futures_util::{SinkExt, StreamExt};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty};

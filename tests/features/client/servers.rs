@@ -26,7 +26,7 @@ use tokio_tungstenite::{
 };
 use zocket::ClientId;
 
-use crate::{
+use super::{
     common::{self, PATIENCE, Server},
     world::World,
 };

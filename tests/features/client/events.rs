@@ -8,7 +8,7 @@ use zocket::{
     client::{Client, EventError},
 };
 
-use crate::{
+use super::{
     servers::{drain, fake},
     soon,
     world::{Posted, Said, connect, site, text, visit},

@@ -15,7 +15,7 @@ use zocket::{
     client::{CallError, CallOptions, Client, Sent},
 };
 
-use crate::{
+use super::{
     begins, calling, hasty,
     servers::{Mortal, fake_with},
     soon, waiting,

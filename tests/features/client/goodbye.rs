@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use tokio_tungstenite::tungstenite::Message;
 use zocket::client::{CallError, Client, Outage, Status};
 
-use crate::{
+use super::{
     calling,
     servers::fake_with,
     soon,

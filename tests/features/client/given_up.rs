@@ -5,7 +5,7 @@ use std::{sync::atomic::Ordering, time::Duration};
 use futures_util::StreamExt;
 use zocket::client::{CallError, Outage, Status};
 
-use crate::{
+use super::{
     common::{self, until},
     hasty,
     servers::{drain, refusing},

@@ -6,8 +6,7 @@
     reason = "these are tests, and their helpers"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
+use crate::common;
 
 mod servers;
 mod world;

@@ -10,7 +10,7 @@ use tokio::{sync::Semaphore, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use zocket::client::{CallError, Client, Outage, Sent, Status};
 
-use crate::{
+use super::{
     begins, calling, hasty,
     servers::{Mortal, drain, fake, fake_with},
     soon, status, waiting,

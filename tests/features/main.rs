@@ -1,0 +1,11 @@
+//! What the crate's features turn on: the client, also over TLS, the test kit, HTTP/2.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod client;
+mod client_tls;
+mod http2;
+mod readiness;
+mod targets;
+mod testing;
