@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-mod support;
-
 use std::{
     future::{Ready, pending, ready},
     sync::{
@@ -26,7 +24,7 @@ use zocket_layers::{
     middleware::from_fn,
 };
 
-use self::support::{Said, notified, pull};
+use crate::support::{Said, notified, pull};
 
 type Cx = Context<()>;
 type Route = BoxCloneSyncService<Message, Reply, BoxError>;

@@ -4,13 +4,10 @@
     reason = "what is unwrapped by a test's helper is part of the test"
 )]
 
-#[path = "support/permits.rs"]
-mod permits;
-
 use std::{fmt, time::Duration};
 
+use crate::support::permits::{self, ProbeLayer};
 use http::StatusCode;
-use permits::ProbeLayer;
 use tower::{BoxError, Layer, Service, ServiceExt, layer::util::Identity, service_fn};
 use tower_http::{limit::RequestBodyLimitLayer, timeout::TimeoutLayer};
 use zocket_layers::{

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-mod support;
-
 use std::sync::Arc;
 
 use zocket_layers::{
@@ -11,7 +9,7 @@ use zocket_layers::{
     hub::{Delivery, Full},
 };
 
-use self::support::{Said, pull};
+use crate::support::{Said, pull};
 
 /// Clients of a hub, each in the rooms named with it.
 struct World<const N: usize> {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-mod support;
-
 use std::{
     sync::{
         Arc,
@@ -16,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
 use zocket_layers::{Action, ClientId, Effect, Event, Hub, Limits, LocalHub, Target};
 
-use self::support::{Said, notified, pull};
+use crate::support::{Said, notified, pull};
 
 /// More than the flusher tells at a time.
 const MEMBERS: usize = 300;

@@ -1,4 +1,9 @@
-//! What the tests of the hub have in common.
+//! What several of the tests have in common.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+pub(crate) mod permits;
+pub(crate) mod probe;
 
 use std::future::poll_fn;
 
@@ -14,7 +19,6 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-#[allow(dead_code, reason = "not every test file looks at events")]
 pub(crate) fn number(event: &Event) -> u64 {
     number_of(event.frame())
 }
@@ -47,7 +51,6 @@ fn messages(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Waits for a notification.
-#[allow(dead_code, reason = "not every test file waits")]
 pub(crate) async fn notified(mailbox: &Mailbox) {
     poll_fn(|cx| mailbox.poll_notified(cx)).await;
 }

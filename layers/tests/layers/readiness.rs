@@ -5,9 +5,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-#[path = "support/probe.rs"]
-mod probe;
-
 use std::{
     fmt::Debug,
     sync::{
@@ -32,7 +29,7 @@ use zocket_layers::{
     middleware::{from_fn, with, with_input},
 };
 
-use self::probe::Probe;
+use crate::support::probe::Probe;
 
 type Typed = Message<(), Context<()>>;
 

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-mod support;
-
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
@@ -12,7 +10,7 @@ use zocket_layers::{
     hub::{Delivery, Full},
 };
 
-use self::support::{Said, notified, number, pull};
+use crate::support::{Said, notified, number, pull};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
