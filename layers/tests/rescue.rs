@@ -231,6 +231,9 @@ async fn panics_in_poll_ready_in_call_and_in_poll_are_told_without_detail() {
 
 #[tokio::test]
 async fn an_answer_whose_effects_nobody_performs_is_refused() {
+    // tracing keeps for all threads whether anyone listens at a place in the code: if the first to pass it did not, those
+    // beside it would miss what they wait for.
+    let _listening = tracing::subscriber::set_default(Log::default());
     let connection = Connection::detached(());
     let join = handler_fn(async |cx: Context<()>| cx.rooms().join("a"));
     let without_fanout = ServiceBuilder::new()
