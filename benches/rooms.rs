@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zocket::{
     ClientId, Event, Hub, Limits, LocalHub, Outgoing,
-    layers::{Effect, Mailbox, Target},
+    layers::{Effect, Form, Mailbox, Target, hub::ConnectOptions},
 };
 
 fn main() {
@@ -30,14 +30,15 @@ fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
         ..Limits::default()
     };
     let hub = LocalHub::with_limits(&limits);
+    let options = ConnectOptions::new(Arc::new(limits), Form::BASE);
     let mailboxes: Vec<_> = (0..members)
-        .map(|_| hub.connect(ClientId::random(), &limits))
+        .map(|_| hub.connect(ClientId::random(), &options))
         .collect();
     for mailbox in &mailboxes {
         hub.perform(Some(&mailbox.client_id()), Effect::Join("room".into()))
             .expect("there is no limit");
     }
-    let owner = hub.connect(ClientId::random(), &limits);
+    let owner = hub.connect(ClientId::random(), &options);
     for other in 0..others {
         let join = Effect::Join(format!("room-{other}").into());
         hub.perform(Some(&owner.client_id()), join)
@@ -47,7 +48,7 @@ fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
 }
 
 fn to_room() -> Effect {
-    let event = Event::json(&Said("hello")).expect("it is JSON");
+    let event = Event::of(&Said("hello")).expect("it is JSON");
     Effect::Emit {
         to: Target::room("room"),
         event,
@@ -75,8 +76,8 @@ fn send_by_rooms(bencher: Bencher<'_, '_>, rooms: usize) {
 #[divan::bench(args = [10, 10_000])]
 fn join_and_leave(bencher: Bencher<'_, '_>, members: usize) {
     let (hub, _mailboxes) = hub(members, 0);
-    let limits = Limits::default();
-    let client = hub.connect(ClientId::random(), &limits).client_id();
+    let options = ConnectOptions::default();
+    let client = hub.connect(ClientId::random(), &options).client_id();
     bencher.bench_local(|| {
         hub.perform(Some(&client), Effect::Join("room".into()))
             .expect("there is no limit");

@@ -1,7 +1,9 @@
-//! The stack by hand, with a layer of one's own in it: `cargo run --example layers`. No socket, no server: a stack is a
-//! service, and frames are its requests.
+//! A stack composed by hand, with a layer of its own, served on a socket: `cargo run --example layers`, on `ADDR` (default
+//! 127.0.0.1:3000). Then send `{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}` to `ws://127.0.0.1:3000/?name=Ann`
+//! with any WebSocket client. The stack has no router: it greets whatever the type is.
 
 use std::{
+    env,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,15 +15,14 @@ use std::{
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt};
+use tokio::net::TcpListener;
+use tower::{BoxError, Layer, Service, ServiceBuilder};
 use zocket::{
-    Context, Error, Message, Outgoing,
-    layers::{
-        Connection, ContextLayer, DecodeLayer, FanoutLayer, Frame, RescueLayer, ValidateLayer, handler_fn,
-    },
+    ClientId, Context, Error, Message, Outgoing, Zocket,
+    layers::{ContextLayer, DecodeLayer, FanoutLayer, RescueLayer, ValidateLayer, handler_fn},
 };
 
-/// Numbers the messages, for whoever asks the extensions.
+/// Numbers the messages. Stages further inside find the number in the extensions.
 #[derive(Clone, Default)]
 struct NumberLayer(Arc<AtomicU64>);
 
@@ -39,7 +40,7 @@ impl<S> Layer<S> for NumberLayer {
 #[derive(Clone)]
 struct NumberService<S>(S, Arc<AtomicU64>);
 
-/// Whatever the payload and the context: it stands anywhere.
+/// For any payload and any context: the layer can stand anywhere in the stack.
 impl<S, P, C> Service<Message<P, C>> for NumberService<S>
 where
     S: Service<Message<P, C>>,
@@ -59,8 +60,10 @@ where
     }
 }
 
+#[derive(Deserialize, JsonSchema, Validate)]
 struct User {
-    name: &'static str,
+    #[garde(length(chars, min = 1, max = 40))]
+    name: String,
 }
 
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -83,12 +86,11 @@ async fn greet(cx: Context<User>, input: Greet) -> Result<usize, Error> {
     Ok(input.greeting.len())
 }
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main]
 async fn main() -> Result<(), BoxError> {
     tracing_subscriber::fmt().init();
-    let ann = Connection::detached(User { name: "Ann" });
     let stack = ServiceBuilder::new()
-        .layer(DecodeLayer::json()) //                Frame → Message, and the answer's frame
+        .layer(DecodeLayer::json()) //                Frame → Message, and outcome → frame
         .layer(RescueLayer::new()) //                 errors and panics → a refusal
         .layer(NumberLayer::default()) //             ours
         .timeout(Duration::from_secs(1)) //           tower's
@@ -102,15 +104,13 @@ async fn main() -> Result<(), BoxError> {
             message
         })
         .service(handler_fn(greet));
+    let zo = Zocket::builder()
+        .on_connect(async |user: User, _: ClientId| Ok(user))
+        .build();
+    let app = axum::Router::new().fallback_service(zo.serve_stack(stack));
 
-    for text in [
-        r#"{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}"#,
-        r#"{"type":"greet","payload":{"greeting":""},"rpcId":2}"#,
-        r#"{"type":"greet""#,
-    ] {
-        let answer = stack.clone().oneshot(Frame::new(ann.clone(), text)).await?;
-        tracing::info!(answer = ?answer.map(String::from_utf8).transpose()?);
-    }
-    tracing::info!(members = ann.hub().size("greeters").await, "in the room");
-    Ok(())
+    let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(addr).await?;
+    tracing::info!("listening on {}", listener.local_addr()?);
+    Ok(axum::serve(listener, app).await?)
 }

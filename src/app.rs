@@ -1,11 +1,6 @@
 //! The app: everything that its connections share.
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, Once},
-    time::Duration,
-};
+use std::{fmt, future::Future, sync::Arc, time::Duration};
 
 use schemars::SchemaGenerator;
 use tower::{
@@ -13,39 +8,31 @@ use tower::{
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
-    Connection, Context, Declared, DecodeLayer, Emitter, Error, Hub, Limits, LocalHub, Message, Reply,
-    RescueLayer,
+    Connection, Context, DecodeLayer, Emitter, Error, Frame, FrameResponse, Hub, Limits, LocalHub, Message,
+    Reply, RescueLayer,
 };
 
 use crate::{
-    OnConnect, OnConnectWith, Procedure, Router, RouterError, UpgradeService,
-    connection::{Ends, Open},
     contract::SchemaOf,
-    on_connect::{Connect, Lifecycle, connect, connect_with},
-    router::RouterService,
+    core::{Connect, Core, Lifecycle},
+    on_connect::{OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
+    procedure::Procedure,
+    router::{Router, RouterError, RouterService},
+    upgrade::{ServeError, ServeOptions, StackError, UpgradeService},
 };
 
-/// An app: what happens when a client comes and goes, the hub, the limits. Its [`message`](Self::message) begins
-/// procedures, its [`router`](Self::router) holds them, [`serve`](Self::serve) makes a service of it. Cheap to
-/// clone.
+/// An app: its lifecycle, its hub, its limits. Its [`message`](Self::message) begins procedures, its
+/// [`router`](Self::router) holds them, [`serve`](Self::serve) makes a service of it. Cheap to clone.
 ///
-/// `C` is the value that `on_connect` makes and every handler gets.
-pub struct Zocket<C = (), L = Identity> {
-    pub(crate) core: Arc<Core<C>>,
-    layers: L,
+/// `C` is the value that `on_connect` makes and every handler gets. The layers of the builder are not part of the type:
+/// a function returns a `Zocket<User>` however many there are.
+pub struct Zocket<C = ()> {
+    core: Arc<Core<C>>,
+    compose: Arc<Compose<C>>,
 }
 
-/// What the connections of an app share.
-pub(crate) struct Core<C> {
-    pub(crate) hub: Arc<dyn Hub>,
-    pub(crate) declared: Declared,
-    pub(crate) limits: Arc<Limits>,
-    pub(crate) concurrency: usize,
-    pub(crate) lifecycle: Lifecycle<C>,
-    pub(crate) open: Arc<Open<C>>,
-    pub(crate) ends: Ends,
-    background: Once,
-}
+/// Puts the app's layers around a router, and serves that with the contract of this hash.
+type Compose<C> = dyn Fn(&Arc<Core<C>>, RouterService, &str) -> UpgradeService + Send + Sync;
 
 impl Zocket {
     /// Begins an app.
@@ -55,13 +42,13 @@ impl Zocket {
             hub: None,
             limits: Limits::default(),
             concurrency: 1,
-            lifecycle: Lifecycle::new(),
+            lifecycle: no_lifecycle(),
             layers: Identity::new(),
         }
     }
 }
 
-impl<C, L> Zocket<C, L> {
+impl<C> Zocket<C> {
     /// Begins a procedure.
     #[must_use]
     pub fn message(&self) -> Procedure<C, C, (), Identity> {
@@ -99,7 +86,7 @@ impl<C, L> Zocket<C, L> {
     /// peer has been said goodbye.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.core.open.len()
+        self.core.registry.len()
     }
 
     /// The context of each connection that there is, as [`connections`](Self::connections) counts them, in no order:
@@ -107,27 +94,20 @@ impl<C, L> Zocket<C, L> {
     /// them is done at once.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context<C>> {
-        self.core.open.contexts()
+        self.core.registry.contexts()
     }
 
     /// Lets no one in any more (503), closes every connection with 1001 `going-away`, and waits until each has
     /// run its handlers and `on_disconnect` to the end, but no longer than `grace`. Returns how many have not by
     /// then.
     pub async fn shutdown(&self, grace: Duration) -> usize {
-        self.core.open.shutdown();
-        let _ = tokio::time::timeout(grace, self.core.open.drained()).await;
-        self.core.open.len()
+        self.core.registry.shutdown();
+        let _ = tokio::time::timeout(grace, self.core.registry.drained()).await;
+        self.core.registry.len()
     }
 }
 
-impl<C, L> Zocket<C, L>
-where
-    C: Send + Sync + 'static,
-    L: Layer<RouterService>,
-    L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
-    <L::Service as Service<Message>>::Error: Into<BoxError>,
-    <L::Service as Service<Message>>::Future: Send,
-{
+impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service of the app, for `axum::Router::route_service`, hyper, or a stack of tower-http layers.
     ///
     /// # Panics
@@ -135,53 +115,155 @@ where
     #[must_use]
     #[track_caller]
     pub fn serve(&self, router: Router<C>) -> UpgradeService {
-        match self.try_serve(router) {
-            Ok(service) => service,
-            Err(error) => panic!("{error}"),
-        }
+        or_panic(self.try_serve(router))
     }
 
-    /// [`serve`](Self::serve) for whoever wants to handle the error.
+    /// [`serve`](Self::serve) for callers that handle the error.
     ///
     /// # Errors
     /// Everything in which the router contradicts itself: a route declared twice, a route that is the prefix of
     /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
     /// or declared as two types.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
+        let (routes, contract) = self.declare(router)?;
+        Ok((self.compose)(&self.core, routes, &contract))
+    }
+
+    /// Serves a stack that you compose by hand around the routes of a router. It keeps the router's contract, and its
+    /// declared events and routes. The layers of the builder are not part of it: the stack is yours, whole.
+    ///
+    /// ```
+    /// use tower::ServiceBuilder;
+    /// use zocket::{Zocket, layers::{DecodeLayer, RescueLayer, TraceLayer}};
+    ///
+    /// let zo = Zocket::builder().build();
+    /// let service = zo.serve_with(zo.router(), |routes| {
+    ///     ServiceBuilder::new()
+    ///         .layer(DecodeLayer::json())
+    ///         .layer(RescueLayer::new())
+    ///         .layer(TraceLayer::new())
+    ///         .service(routes)
+    /// });
+    /// # drop(service);
+    /// ```
+    ///
+    /// # Panics
+    /// If the router contradicts itself, or the stack does not fit the app;
+    /// [`try_serve_with`](Self::try_serve_with) returns the reasons instead.
+    #[must_use]
+    #[track_caller]
+    pub fn serve_with<S>(&self, router: Router<C>, compose: impl FnOnce(RouterService) -> S) -> UpgradeService
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        or_panic(self.try_serve_with(router, compose))
+    }
+
+    /// [`serve_with`](Self::serve_with) for callers that handle the error.
+    ///
+    /// # Errors
+    /// [`ServeError::Router`] as with [`try_serve`](Self::try_serve); [`ServeError::Stack`] as with
+    /// [`try_serve_stack`](Self::try_serve_stack).
+    pub fn try_serve_with<S>(
+        &self,
+        router: Router<C>,
+        compose: impl FnOnce(RouterService) -> S,
+    ) -> Result<UpgradeService, ServeError>
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let (routes, contract) = self.declare(router)?;
+        let stack = compose(routes);
+        let options = ServeOptions::of_stack::<C, _>(&stack)?
+            .contract(&contract)
+            .declared(&self.core.declared);
+        Ok(UpgradeService::new(self.core.clone(), stack, options))
+    }
+
+    /// Serves a stack that you compose by hand: any service of [`Frame`]s, over the same upgrade, with the same limits and
+    /// the same lifecycle as [`serve`](Self::serve). It declares no events and no routes, so that everything may be sent.
+    ///
+    /// - With a [`DecodeLayer`] the stack speaks the base protocol, and the extended one to clients that negotiate it.
+    ///   Their welcome has no `contract`.
+    /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client negotiates
+    ///   anything. A response over [`Limits::message`] is logged and not sent.
+    /// - An `Err` or a panic of `call` ends that message alone: it is logged, and refused where its id is known. An `Err`
+    ///   of `poll_ready` means that the stack has failed for good: the connection closes with 1011.
+    /// - A `DecodeLayer` inside of a `Buffer` is not seen: put it outside.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use tower::service_fn;
+    /// use zocket::{Zocket, layers::Frame};
+    ///
+    /// let echo = service_fn(async |frame: Frame| Ok::<_, Infallible>(frame.into_data()));
+    /// let service = Zocket::builder().build().serve_stack(echo);
+    /// # drop(service);
+    /// ```
+    ///
+    /// # Panics
+    /// If the stack does not fit the app; [`try_serve_stack`](Self::try_serve_stack) returns the reason instead.
+    #[must_use]
+    #[track_caller]
+    pub fn serve_stack<S>(&self, stack: S) -> UpgradeService
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        or_panic(self.try_serve_stack(stack))
+    }
+
+    /// [`serve_stack`](Self::serve_stack) for callers that handle the error.
+    ///
+    /// # Errors
+    /// [`StackError`] for a `ContextLayer` of another type than `C`.
+    pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, StackError>
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let options = ServeOptions::of_stack::<C, _>(&stack)?;
+        Ok(UpgradeService::new(self.core.clone(), stack, options))
+    }
+
+    /// Checks a router, and declares its events and routes. Returns its service and the hash of its contract.
+    fn declare(&self, router: Router<C>) -> Result<(RouterService, String), RouterError> {
         let contract = router.contract().hash();
-        let (router, outgoing) = router.build_for(&self.core.hub)?;
+        let (routes, outgoing) = router.build_for(&self.core.hub)?;
         self.core.declared.extend(outgoing);
-        self.core.declared.extend_routes(router.paths());
-        let pipeline = RescueLayer::new().layer(self.layers.layer(router));
-        Ok(UpgradeService::new(
-            self.core.clone(),
-            DecodeLayer::json().layer(pipeline),
-            &contract,
-        ))
+        self.core.declared.extend_routes(routes.paths());
+        Ok((routes, contract))
     }
 }
 
-impl<C> Core<C> {
-    /// Has run what the hub needs to have run beside it.
-    pub(crate) fn start_background(&self) {
-        self.background.call_once(|| {
-            if let Some(background) = self.hub.background() {
-                tokio::spawn(background);
-            }
-        });
+#[track_caller]
+fn or_panic<E: fmt::Display>(served: Result<UpgradeService, E>) -> UpgradeService {
+    match served {
+        Ok(service) => service,
+        Err(error) => panic!("{error}"),
     }
 }
 
-impl<C, L: Clone> Clone for Zocket<C, L> {
+impl<C> Clone for Zocket<C> {
     fn clone(&self) -> Self {
         Self {
             core: self.core.clone(),
-            layers: self.layers.clone(),
+            compose: self.compose.clone(),
         }
     }
 }
 
-impl<C, L> fmt::Debug for Zocket<C, L> {
+impl<C> fmt::Debug for Zocket<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Zocket")
             .field("hub", &self.core.hub)
@@ -335,26 +417,35 @@ impl<C, L> Builder<C, L> {
             layers: Stack::new(layer, layers),
         }
     }
+}
 
+impl<C, L> Builder<C, L>
+where
+    C: Send + Sync + 'static,
+    L: Layer<RouterService> + Send + Sync + 'static,
+    L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Message>>::Error: Into<BoxError>,
+    <L::Service as Service<Message>>::Future: Send,
+{
     /// The app.
     #[must_use]
-    pub fn build(self) -> Zocket<C, L> {
+    pub fn build(self) -> Zocket<C> {
         let hub = self
             .hub
             .unwrap_or_else(|| Arc::new(LocalHub::with_limits(&self.limits)));
-        let core = Core {
-            hub,
-            declared: Declared::default(),
-            limits: Arc::new(self.limits),
-            concurrency: self.concurrency,
-            lifecycle: self.lifecycle,
-            open: Arc::default(),
-            ends: Ends::default(),
-            background: Once::new(),
+        let core = Core::new(hub, Arc::new(self.limits), self.concurrency, self.lifecycle);
+        let layers = self.layers;
+        let decode = DecodeLayer::json();
+        let compose = move |core: &Arc<Core<C>>, routes: RouterService, contract: &str| {
+            let pipeline = decode.layer(RescueLayer::new().layer(layers.layer(routes)));
+            let options = ServeOptions::with_codec(decode.codec())
+                .contract(contract)
+                .declared(&core.declared);
+            UpgradeService::new(core.clone(), pipeline, options)
         };
         Zocket {
             core: Arc::new(core),
-            layers: self.layers,
+            compose: Arc::new(compose),
         }
     }
 }

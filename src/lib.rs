@@ -67,9 +67,9 @@ pub mod testing;
 
 mod app;
 mod connection;
+mod core;
 mod on_connect;
 mod procedure;
-mod route;
 mod router;
 mod upgrade;
 
@@ -84,7 +84,6 @@ pub use self::{
     contract::Contract,
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     procedure::{Endpoint, Procedure, With, WithInput},
-    route::Route,
-    router::{Router, RouterError, RouterService},
-    upgrade::{Body, UpgradeFuture, UpgradeService},
+    router::{Route, Router, RouterError, RouterService},
+    upgrade::{Body, ServeError, StackError, UpgradeFuture, UpgradeService},
 };

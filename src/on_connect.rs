@@ -1,14 +1,17 @@
 //! What an app does when a client comes and goes.
 
-use std::{future::Future, pin::Pin, sync::Arc};
+use std::{future::Future, sync::Arc};
 
 use garde::Validate;
 use http::request::Parts;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Deserialize;
-use zocket_layers::{Checker, ClientId, Context, Error, Input, Issue};
+use zocket_layers::{Checker, ClientId, Error, Input};
 
-use crate::contract::SchemaOf;
+use crate::{
+    core::{Connect, Lifecycle, Rejection},
+    upgrade::HeaderRules,
+};
 
 /// What makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade request's
 /// [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` tells them apart; it is
@@ -142,37 +145,13 @@ where
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Validate)]
 pub struct NoHeaders {}
 
-/// Why a client does not get in.
-#[derive(Debug)]
-pub(crate) enum Rejection {
-    /// Its headers are not what the app declares.
-    Headers(Vec<Issue>),
-    /// The app refused.
-    Refused(Error),
-}
-
-pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
-type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
-type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
-
-/// What an app does when a client comes and goes.
-pub(crate) struct Lifecycle<C> {
-    /// The schema of the headers that `connect` reads.
-    pub(crate) headers: SchemaOf,
-    pub(crate) connect: Connect<C>,
-    pub(crate) open: Option<Open<C>>,
-    pub(crate) disconnect: Option<Disconnect<C>>,
-}
-
-impl Lifecycle<()> {
-    pub(crate) fn new() -> Self {
-        Self {
-            headers: SchemaGenerator::subschema_for::<NoHeaders>,
-            connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
-            open: None,
-            disconnect: None,
-        }
+/// The lifecycle of an app without `on_connect`.
+pub(crate) fn no_lifecycle() -> Lifecycle<()> {
+    Lifecycle {
+        headers: SchemaGenerator::subschema_for::<NoHeaders>,
+        connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
+        open: None,
+        disconnect: None,
     }
 }
 
@@ -205,7 +184,7 @@ where
     C: Send + 'static,
     Fut: Future<Output = Result<C, Error>> + Send + 'static,
 {
-    let rules = Arc::new(crate::upgrade::HeaderRules::<H>::new(Checker::new()));
+    let rules = Arc::new(HeaderRules::<H>::new(Checker::new()));
     Box::new(move |request, client_id| match rules.read(&request) {
         Ok(headers) => {
             let asking = ask(headers, client_id, request);

@@ -10,7 +10,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use http_body_util::Empty;
 use hyper::{Request, Response, StatusCode, body::Bytes, body::Incoming, client::conn::http1};
 use hyper_util::rt::TokioIo;
@@ -28,6 +28,7 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
+use tokio_tungstenite::{connect_async, tungstenite::Message};
 use zocket::{
     Code, Outgoing,
     client::{CallError, Client, Outage},
@@ -161,17 +162,48 @@ async fn axum_knows_its_users_by_a_cookie_and_tells_them_from_a_handler_of_http(
 }
 
 #[tokio::test]
-async fn layers_runs_to_its_end() {
-    let output = program("layers").output().await.unwrap();
-    assert!(output.status.success());
-    let said = String::from_utf8(output.stdout).unwrap();
-    for part in [
-        "number=1",
-        r#"__rpc_res\",\"payload\":5"#,
-        "BAD_REQUEST",
-        "members=1",
+async fn layers_serves_its_hand_made_stack() {
+    #[derive(Serialize, Deserialize, JsonSchema)]
+    struct Greeted(String);
+
+    impl Outgoing for Greeted {
+        const TYPE: &'static str = "greeted";
+    }
+
+    let example = Example::start("layers").await;
+    let client = example.connect("/?name=Ann").await;
+    assert_eq!(client.contract(), None, "a stack has no contract");
+    let mut greeted = client.on::<Greeted>();
+    let length: usize = client
+        .call("greet", &json!({ "greeting": "hello" }))
+        .await
+        .unwrap();
+    assert_eq!(length, 5);
+    assert_eq!(greeted.next().await.unwrap().unwrap().0, "hello, Ann");
+    let refused = client
+        .call::<usize>("greet", &json!({ "greeting": "" }))
+        .await
+        .unwrap_err();
+    assert!(
+        refused
+            .refusal()
+            .is_some_and(|refusal| refusal.is(Code::BAD_REQUEST))
+    );
+}
+
+#[tokio::test]
+async fn echo_returns_text_and_binary_unchanged() {
+    let example = Example::start("echo").await;
+    let (mut stream, _) = connect_async(format!("ws://{}", example.addr)).await.unwrap();
+    for message in [
+        Message::text("no JSON"),
+        Message::text(r#"{"type":"a","rpcId":1}"#),
+        Message::text(""),
+        Message::binary(vec![0xff; 70_000]),
+        Message::binary(vec![]),
     ] {
-        assert!(said.contains(part), "{part} is not in {said}");
+        stream.send(message.clone()).await.unwrap();
+        assert_eq!(stream.next().await.unwrap().unwrap(), message);
     }
 }
 

@@ -177,10 +177,9 @@ fn frames(meter: Messages, frame: &'static str) {
     hub.perform(Some(&connection.client_id()), join)
         .expect("there is room");
     let events = RefCell::new(Vec::new());
-    let frames = stages::frames(connection);
     meter.service(service, || {
         mailbox.pull(&mut events.borrow_mut());
         events.borrow_mut().clear();
-        frames.borrow_mut().bytes(frame)
+        stages::frame(&connection, frame)
     });
 }

@@ -2,7 +2,6 @@
 //! they execute. A stage's own cost is the difference between two neighbours.
 
 use std::{
-    cell::RefCell,
     fmt::Debug,
     hint::black_box,
     sync::Arc,
@@ -17,8 +16,8 @@ use zocket::{
     ClientId, Connection, Context, Error, Limits, LocalHub, Message, NoHeaders, RawPayload, Reply,
     RouterService, Zocket,
     layers::{
-        ContextLayer, Declared, DecodeLayer, FanoutLayer, Frames, Hub, Mailbox, RescueLayer, ValidateLayer,
-        Wire, handler_fn, middleware::with,
+        ContextLayer, Declared, DecodeLayer, FanoutLayer, Form, Frame, Hub, Mailbox, RescueLayer,
+        ValidateLayer, handler_fn, hub::ConnectOptions, middleware::with,
     },
 };
 
@@ -89,9 +88,9 @@ pub(crate) fn connected() -> (Connection, Arc<Mailbox>) {
     let hub = Arc::new(LocalHub::new());
     let limits = Arc::new(Limits::default());
     let client = ClientId::random();
-    let mailbox = hub.connect(client, &limits);
+    let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     let user = Arc::new(User::ann());
-    let connection = Connection::new(client, Wire::Base, user, hub, Declared::default(), limits);
+    let connection = Connection::new(client, Form::BASE, user, hub, Declared::default(), limits);
     (connection, mailbox)
 }
 
@@ -165,19 +164,19 @@ pub(crate) fn rescue(meter: impl Meter) {
     meter.service(service, || raw(&connection));
 }
 
-/// A connection's, as its driver has them.
-pub(crate) fn frames(connection: Connection) -> RefCell<Frames> {
-    RefCell::new(Frames::of(connection))
+/// A frame as a connection makes it, its head read.
+pub(crate) fn frame(connection: &Connection, text: &'static str) -> Frame {
+    Frame::read_text(connection.clone(), text)
 }
 
 pub(crate) fn decode(meter: impl Meter) {
-    let frames = frames(connection());
+    let connection = connection();
     let service = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .layer(FanoutLayer::new())
         .service(validated());
-    meter.service(service, || frames.borrow_mut().bytes(FRAME));
+    meter.service(service, || frame(&connection, FRAME));
 }
 
 /// An app whose contexts are users.
@@ -193,7 +192,7 @@ where
     L: Layer<RouterService>,
     L::Service: Service<Message, Response = Reply, Error = BoxError> + Clone,
 {
-    let frames = frames(connection());
+    let connection = connection();
     let zo = app();
     let procedure = zo.message().input::<Post>().with(named).handle(post);
     let router = zo
@@ -206,7 +205,7 @@ where
         .layer(RescueLayer::new())
         .layer(layer)
         .service(router);
-    meter.service(service, || frames.borrow_mut().bytes(FRAME));
+    meter.service(service, || frame(&connection, FRAME));
 }
 
 /// Hands on.

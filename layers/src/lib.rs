@@ -60,7 +60,7 @@
 //!     .service(handler_fn(greet));
 //! let frame = Frame::new(connection, r#"{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}"#);
 //! let answer = stack.oneshot(frame).await?;
-//! assert_eq!(answer.as_deref(), Some(br#"{"type":"__rpc_res","payload":"hello, Ann","rpcId":1}"#.as_slice()));
+//! assert_eq!(answer.bytes(), Some(br#"{"type":"__rpc_res","payload":"hello, Ann","rpcId":1}"#.as_slice()));
 //! # Ok(()) }
 //! ```
 
@@ -75,64 +75,41 @@ pub mod idempotency;
 pub mod metrics;
 pub mod middleware;
 pub mod normalize;
+pub mod protocol;
 pub mod quota;
 pub mod rescue;
+pub mod service;
 pub mod trace;
 pub mod validate;
 
 mod client_id;
 mod connection;
 mod effect;
-mod emitter;
 mod error;
-mod event;
-mod frame_header;
-mod handler;
 mod limits;
 mod message;
-mod name;
-mod outbox;
-mod payload;
-mod refusal;
-mod reply;
-mod rpc_id;
-mod stack;
-mod target;
-mod turns;
-mod watch;
 
 pub use self::{
     audit::{Audit, AuditHub, AuditLayer, Audited},
     authorize::AuthorizeLayer,
     client_id::ClientId,
-    connection::{Connection, Wire},
+    connection::{Clients, Connection, Declared, Emitter, SendBy, Sending, Turn, Turns},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
-    decode::{DecodeLayer, Frame, Frames},
-    effect::{Action, Close, Effect},
-    emitter::{Clients, Emitter, SendBy, Sending},
+    decode::DecodeLayer,
+    effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, Target},
     error::{Code, Error, Issue, Segment},
-    event::{Declared, Event, Outgoing},
     fanout::FanoutLayer,
-    frame_header::FrameHeader,
-    handler::{Handler, HandlerFuture, HandlerService, handler_fn},
     http::HttpLayer,
-    hub::{Hub, LocalHub, Mailbox},
+    hub::{Hub, Mailbox, local::LocalHub},
     idempotency::IdempotencyLayer,
     limits::Limits,
-    message::{Message, Parts, Scope},
+    message::{Answer, BindEffects, Frame, FrameResponse, Message, Outcome, Parts, Reply},
     metrics::MetricsLayer,
     middleware::Next,
-    name::Name,
-    payload::{Codec, RawPayload},
+    protocol::{Codec, DataFrame, Form, InvalidRpcId, Kind, Name, RawPayload, RpcId},
     quota::{Quota, QuotaLayer},
-    refusal::Refusable,
-    reply::{Answer, Outcome, Reply},
     rescue::RescueLayer,
-    rpc_id::{InvalidRpcId, RpcId},
-    stack::{IsContext, IsInput, IsOutcome, IsRaw, NoContextYet, stack},
-    target::{Audience, Except, Target},
+    service::{Handler, HandlerFuture, HandlerService, handler_fn, stack},
     trace::TraceLayer,
-    turns::{Turn, Turns},
     validate::{Checker, Input, ValidateLayer, ValidateService},
-    watch::{Watch, Watched},
 };

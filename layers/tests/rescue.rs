@@ -243,7 +243,7 @@ async fn an_answer_whose_effects_nobody_performs_is_refused() {
         .layer(ContextLayer::<()>::new())
         .service(join);
     let frame = Frame::new(connection, r#"{"type":"a","rpcId":1}"#);
-    let answer = without_fanout.oneshot(frame).await.unwrap().unwrap();
-    let answer = String::from_utf8(answer.to_vec()).unwrap();
+    let answer = without_fanout.oneshot(frame).await.unwrap();
+    let answer = String::from_utf8(answer.bytes().unwrap().to_vec()).unwrap();
     assert!(answer.contains("INTERNAL_SERVER_ERROR"), "{answer}");
 }

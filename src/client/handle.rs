@@ -14,7 +14,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
-use zocket_layers::{ClientId, Outgoing};
+use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::{
     Builder, CallError, CallOptions, Events, Outage, Sent, Status, Unanswered, Welcome,
@@ -154,7 +154,7 @@ impl Client {
     /// The failures of messages that asked for no answer: see [`send`](Self::send).
     #[must_use = "dropping it unsubscribes"]
     pub fn errors(&self) -> Events<Unanswered> {
-        Events::new(wire::ERROR, self.0.event_buffer, &self.0.listeners)
+        Events::new(words::ERROR, self.0.event_buffer, &self.0.listeners)
     }
 
     /// How it stands.
@@ -199,10 +199,10 @@ impl Client {
     }
 
     /// The hash of the server's contract, to be compared with [`Contract::hash`](crate::Contract::hash) of the
-    /// contract that this client was written for; none without a connection.
+    /// contract that this client was written for; none without a connection, or from a server without a contract.
     #[must_use]
     pub fn contract(&self) -> Option<String> {
-        self.welcome().map(|welcome| welcome.contract)
+        self.welcome().and_then(|welcome| welcome.contract)
     }
 
     /// Gives up the present connection, or the wait for the next one, and connects at once, with new headers. Calls

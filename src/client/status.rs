@@ -45,15 +45,16 @@ impl Status {
     }
 }
 
-/// What the server says first.
+/// The first frame of the server.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Welcome {
     /// Who this client is to the server: another one after each reconnection.
     pub client_id: ClientId,
-    /// The hash of the server's contract: [`Contract::hash`](crate::Contract::hash).
-    pub contract: String,
+    /// The hash of the server's contract: [`Contract::hash`](crate::Contract::hash). None for a server without a
+    /// contract, such as a stack composed by hand.
+    pub contract: Option<String>,
     /// What a message may have.
     #[serde(default)]
     pub(super) limits: WelcomeLimits,

@@ -5,11 +5,9 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zocket_layers::protocol::words;
 
-use super::{Refusal, Welcome};
-
-/// The type under which failures of messages without an answer come.
-pub(crate) const ERROR: &str = "__error";
+use super::{refusal::Refusal, status::Welcome};
 
 /// A message as it goes out.
 pub(crate) fn write(
@@ -62,10 +60,10 @@ pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error>
     };
     let id = || frame.id.and_then(|id| id.get().parse::<u64>().ok());
     Ok(match &*frame.r#type {
-        "__welcome" => Some(Incoming::Welcome(serde_json::from_slice(&payload)?)),
-        "__rpc_res" => id().map(|id| Incoming::Answer(id, Ok(payload))),
-        "__rpc_err" => id().map(|id| Incoming::Answer(id, Err(refusal(frame.error)))),
-        other if other == ERROR || !other.starts_with("__") => {
+        words::WELCOME => Some(Incoming::Welcome(serde_json::from_slice(&payload)?)),
+        words::ANSWER => id().map(|id| Incoming::Answer(id, Ok(payload))),
+        words::REFUSAL => id().map(|id| Incoming::Answer(id, Err(refusal(frame.error)))),
+        other if other == words::ERROR || !other.starts_with(words::PREFIX) => {
             Some(Incoming::Event(frame.r#type.into_owned(), payload))
         }
         _ => None,

@@ -1,64 +1,62 @@
 //! A connection, from the 101 to the end of `on_disconnect`.
 //!
-//! What the connection owns and what the session owns are apart: the [`Session`](session::Session) has the inbound
-//! queue, the handlers in flight and, through its mailbox, the rooms; the [`Socket`](socket::Socket) has the
-//! WebSocket and what waits to be written. The [`Driver`](driver::Driver) moves both.
+//! The [`Session`] is the protocol without input and output, the [`WebSocket`] the framing on a stream, the
+//! [`Handlers`](handlers::Handlers) the pipeline and its messages in flight. The [`Driver`] moves all three.
 
-mod departure;
+mod buffers;
 mod driver;
-mod ends;
-mod gauge;
-mod guest;
-mod heartbeat;
-mod in_flight;
-mod open;
-mod outbound;
-mod pool;
+mod handlers;
+mod io_wake_flag;
 mod session;
-mod socket;
-mod stir;
-mod stream;
+mod timer;
+mod websocket;
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
 use tower::{BoxError, Service};
-use zocket_layers::{ClientId, Context, Error, Frame, Limits, Mailbox, Wire};
+use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, Mailbox};
 
-pub(crate) use self::{departure::Departure, ends::Ends, guest::Guest, open::Open};
-use self::{driver::Driver, session::Session, socket::Socket};
-use crate::{app::Core, on_connect::BoxFuture};
+use self::{
+    driver::Driver,
+    session::{Session, SessionOptions},
+    websocket::WebSocket,
+};
+use crate::core::{BoxFuture, ClientHandle, Core, DisconnectGuard};
 
-/// One client's stay.
-pub(crate) struct Visit<C: Send + Sync + 'static, S> {
+/// The task of one connection.
+pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) core: Arc<Core<C>>,
     pub(crate) pipeline: S,
-    pub(crate) guest: Guest<C>,
+    pub(crate) handle: ClientHandle<C>,
     pub(crate) mailbox: Arc<Mailbox>,
-    pub(crate) departure: Departure<C>,
-    /// The contract's hash.
-    pub(crate) contract: Arc<str>,
+    pub(crate) guard: DisconnectGuard<C>,
+    /// The codec of the stack; none if its frames are opaque.
+    pub(crate) codec: Option<Codec>,
+    /// Hash of the contract; none for a stack without one.
+    pub(crate) contract: Option<Arc<str>>,
 }
 
-impl<C, S> Visit<C, S>
+impl<C, S> ConnectionTask<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError>,
+    S: Service<Frame>,
+    S::Response: Into<FrameResponse>,
+    S::Error: Into<BoxError>,
 {
-    /// Waits for the 101 to have gone out, drives the connection to its end, and lets the client go.
+    /// Waits until the 101 has gone out, drives the connection to its end, and lets the client go.
     ///
-    /// What an idle connection's task holds is little: what is needed before and after is boxed.
+    /// The task of an idle connection holds little: values that are needed before and after are boxed.
     pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
-        let client = self.guest.connection.client_id();
-        // Counted until the goodbye has been said, too.
-        let _stay = self.departure.stay();
+        let client = self.handle.connection.client_id();
+        // Registered until the Close has been answered, too.
+        let _registered = self.guard.registered();
         match upgrade.await {
             Ok(upgraded) => {
                 tracing::debug!(%client, "connection open");
-                // The pipeline's panics are caught in it; one of the driver's own must not cost the departure.
+                // The handlers catch the app's panics; one of the driver's own must not cost the on_disconnect.
                 if AssertUnwindSafe(self.drive(upgraded))
                     .catch_unwind()
                     .await
@@ -73,47 +71,64 @@ where
                 } else {
                     tracing::debug!(%client, %error, "the client was gone before the handshake was answered");
                 }
-                Box::pin(self.departure.depart()).await;
+                Box::pin(self.guard.run()).await;
             }
         }
         tracing::debug!(%client, "connection ended");
     }
 
     fn drive(self, upgraded: Upgraded) -> impl Future<Output = ()> {
+        let welcome = self.welcome();
         let Self {
             core,
             pipeline,
-            guest,
+            handle,
             mailbox,
-            departure,
-            contract,
+            guard,
+            codec,
+            ..
         } = self;
-        let client = guest.connection.client_id();
-        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), guest.context()));
-        let session = Session::new(guest.connection, mailbox, pipeline, core.concurrency);
-        let mut socket = Socket::new(upgraded, &core.limits);
-        if session.wire() == Wire::Extended {
-            socket.outbound().push(welcome(client, &contract, &core.limits));
+        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
+        let options = SessionOptions {
+            codec,
+            concurrency: core.concurrency,
+        };
+        let mut session = Session::new(
+            handle.connection,
+            mailbox,
+            options,
+            core.limits.clone(),
+            timer::now(),
+        );
+        if let Some(welcome) = welcome {
+            session.outbound().push(welcome);
         }
-        Box::new(Driver::new(socket, session, opening, core.limits.clone())).run(core, departure)
+        let socket = WebSocket::new(upgraded, &core.limits);
+        Box::new(Driver::new(socket, session, pipeline, opening)).run(core, guard)
+    }
+
+    /// The first frame of the extended protocol.
+    fn welcome(&self) -> Option<DataFrame> {
+        let connection = &self.handle.connection;
+        if !connection.form().is_extended() {
+            return None;
+        }
+        let mut payload = json!({ "clientId": connection.client_id() });
+        if let Some(contract) = &self.contract {
+            payload["contract"] = json!(&**contract);
+        }
+        payload["limits"] = json!({ "message": self.core.limits.message });
+        Some(connection.form().codec.welcome(&payload))
     }
 }
 
-/// The first frame of the extended protocol.
-fn welcome(client_id: ClientId, contract: &str, limits: &Limits) -> Bytes {
-    let payload =
-        json!({ "clientId": client_id, "contract": contract, "limits": { "message": limits.message } });
-    json!({ "type": "__welcome", "payload": payload })
-        .to_string()
-        .into()
-}
-
-/// Runs the app's `on_open`.
+/// Runs the app's `on_open`, until its effects are in effect.
 fn open<C: Send + Sync + 'static>(core: Arc<Core<C>>, context: Context<C>) -> BoxFuture<Result<(), Error>> {
     Box::pin(async move {
-        match &core.lifecycle.open {
-            Some(open) => open(context).await,
-            None => Ok(()),
-        }
+        let Some(open) = &core.lifecycle.open else {
+            return Ok(());
+        };
+        open(context.clone()).await?;
+        context.performed().await
     })
 }

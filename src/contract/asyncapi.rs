@@ -1,7 +1,7 @@
 //! The contract as an AsyncAPI document.
 
 use serde_json::{Map, Value, json};
-use zocket_layers::Code;
+use zocket_layers::{Code, protocol::words};
 
 use super::{Contract, IncomingContract, names::Names};
 
@@ -169,7 +169,10 @@ fn refused(path: &str, incoming: &IncomingContract) -> Value {
     correlated(
         &format!("{path}.refusal"),
         None,
-        frame("__rpc_err", [("rpcId", rpc_id(), true), ("error", error, true)]),
+        frame(
+            words::REFUSAL,
+            [("rpcId", rpc_id(), true), ("error", error, true)],
+        ),
     )
 }
 
@@ -216,8 +219,8 @@ impl Draft07<'_> {
     fn answer(&self, path: &str, incoming: &IncomingContract) -> Value {
         let id = ("rpcId", rpc_id(), true);
         let payload = match &incoming.output {
-            Some(output) => frame("__rpc_res", [("payload", self.schema(output), true), id]),
-            None => frame("__rpc_res", [id]),
+            Some(output) => frame(words::ANSWER, [("payload", self.schema(output), true), id]),
+            None => frame(words::ANSWER, [id]),
         };
         correlated(&format!("{path}.answer"), None, payload)
     }

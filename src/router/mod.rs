@@ -2,6 +2,7 @@
 
 mod check;
 mod contract;
+mod route;
 mod service;
 
 use std::{
@@ -14,11 +15,14 @@ use std::{
 
 use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
-use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply};
+use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words};
 
 use self::service::Entry;
-pub use self::{check::RouterError, service::RouterService};
-use crate::{Endpoint, contract::SchemaOf, procedure::Traits, route::Route};
+pub use self::{check::RouterError, route::Route, service::RouterService};
+use crate::{
+    contract::SchemaOf,
+    procedure::{Endpoint, Traits},
+};
 
 /// What an app receives and sends, nested by module. Made by [`Zocket::router`](crate::Zocket::router), served by
 /// [`Zocket::serve`](crate::Zocket::serve), which refuses one that contradicts itself.
@@ -193,7 +197,7 @@ impl<C> Router<C> {
             self.problems
                 .push(format!("{what} `{path}` ({place}) has an empty segment"));
         }
-        if path.starts_with("__") {
+        if path.starts_with(words::PREFIX) {
             self.problems.push(format!(
                 "{what} `{path}` ({place}) begins with `__`, which is the protocol's own"
             ));

@@ -9,9 +9,9 @@ use std::{
 
 use foldhash::fast::RandomState;
 use tower::{BoxError, Service};
-use zocket_layers::{Code, Error, Message, Refusable, Reply};
+use zocket_layers::{Code, Error, Message, Reply, service::RefusableFuture};
 
-use crate::route::{Route, RouteFuture};
+use super::route::{Route, RouteFuture};
 
 /// A route, and how it is called.
 #[derive(Clone)]
@@ -37,7 +37,7 @@ impl RouterService {
 impl Service<Message> for RouterService {
     type Response = Reply;
     type Error = BoxError;
-    type Future = Refusable<RouteFuture>;
+    type Future = RefusableFuture<RouteFuture>;
 
     fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -52,12 +52,12 @@ impl Service<Message> for RouterService {
                 .take(100)
                 .flat_map(char::escape_debug)
                 .collect();
-            return Refusable::refused(Error::new(Code::NOT_FOUND, format!("no route `{route}`")));
+            return RefusableFuture::refused(Error::new(Code::NOT_FOUND, format!("no route `{route}`")));
         };
         if entry.concurrent {
             message.parts().give_up_turn();
         }
-        Refusable::inner(entry.route.run(message))
+        RefusableFuture::inner(entry.route.run(message))
     }
 }
 

@@ -20,7 +20,7 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
-use zocket_layers::{ClientId, Outgoing};
+use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::line::Line;
 use crate::client::{
@@ -239,10 +239,10 @@ impl TestClient {
     pub fn expect_error(&mut self) -> impl Future<Output = Unanswered> {
         let place = Location::caller();
         async move {
-            let payload = self.event_of(wire::ERROR, place).await;
+            let payload = self.event_of(words::ERROR, place).await;
             match serde_json::from_slice(&payload) {
                 Ok(error) => error,
-                Err(error) => panic!("{place}: no `{}`: {error}", wire::ERROR),
+                Err(error) => panic!("{place}: no `{}`: {error}", words::ERROR),
             }
         }
     }

@@ -5,20 +5,20 @@ use http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::Full;
 use serde_json::json;
 use zocket_layers::{
-    Error, Wire,
+    Error, Form,
     http::{retry_after, status_of},
     rescue::explain,
 };
 
 use super::{
     Body,
-    handshake::{Accept, EXTENDED_JSON, NoHandshake},
+    handshake::{Accept, NoHandshake},
 };
-use crate::on_connect::Rejection;
+use crate::core::Rejection;
 
 /// 101, with the `Sec-WebSocket-Accept` that answers the client's key; over HTTP/2 200. And the subprotocol that was
 /// negotiated.
-pub(super) fn accepted(accept: &Accept, wire: Wire) -> Response<Body> {
+pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
     let mut response = Response::new(Body::default());
     if let Accept::Switch(accept) = accept {
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -30,10 +30,10 @@ pub(super) fn accepted(accept: &Accept, wire: Wire) -> Response<Body> {
         }
     }
     let headers = response.headers_mut();
-    if wire == Wire::Extended {
+    if form.is_extended() {
         headers.insert(
             header::SEC_WEBSOCKET_PROTOCOL,
-            HeaderValue::from_static(EXTENDED_JSON),
+            HeaderValue::from_static(form.codec.subprotocol()),
         );
     }
     response

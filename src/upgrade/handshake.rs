@@ -6,7 +6,7 @@ use http::{
     request::Parts,
 };
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use zocket_layers::Wire;
+use zocket_layers::{Codec, Form};
 
 /// Why a request opens no WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,17 +98,12 @@ fn check_upgrade(request: &Parts) -> Result<String, NoHandshake> {
     }
 }
 
-/// The subprotocol that stands for the extended protocol in JSON.
-pub(super) const EXTENDED_JSON: &str = "zocket.v1.json";
-
-/// The first of the subprotocols offered that is known decides; a client that offers none of them gets the base
-/// protocol alone.
-pub(super) fn negotiate(headers: &HeaderMap) -> Wire {
-    if has_token(headers, &SEC_WEBSOCKET_PROTOCOL, EXTENDED_JSON) {
-        Wire::Extended
-    } else {
-        Wire::Base
-    }
+/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer its subprotocol speaks the base
+/// protocol.
+pub(super) fn negotiate(headers: &HeaderMap, codec: Option<Codec>) -> Form {
+    codec
+        .filter(|codec| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, codec.subprotocol()))
+        .map_or(Form::BASE, Form::extended)
 }
 
 /// Whether one of a header's comma-separated tokens is this one, in any case of its letters.

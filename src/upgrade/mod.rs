@@ -3,7 +3,11 @@
 mod answer;
 mod handshake;
 mod headers;
+mod options;
 mod service;
 
-pub(crate) use self::headers::HeaderRules;
-pub use self::service::{Body, UpgradeFuture, UpgradeService};
+pub(crate) use self::{headers::HeaderRules, options::ServeOptions};
+pub use self::{
+    options::{ServeError, StackError},
+    service::{Body, UpgradeFuture, UpgradeService},
+};

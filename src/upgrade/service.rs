@@ -15,13 +15,12 @@ use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
 use tower::{BoxError, Service};
-use zocket_layers::{ClientId, Code, Connection, Error, Frame};
+use zocket_layers::{ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
 
-use super::{answer, handshake};
+use super::{answer, handshake, options::ServeOptions};
 use crate::{
-    app::Core,
-    connection::{Departure, Guest, Visit},
-    on_connect::Rejection,
+    connection::ConnectionTask,
+    core::{ClientHandle, Core, DisconnectGuard, Rejection},
 };
 
 /// The body of an answer to an upgrade request: empty, or JSON that says why there is no upgrade.
@@ -48,30 +47,29 @@ type Accepting = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 struct App<C, S> {
     core: Arc<Core<C>>,
-    pipeline: S,
-    /// The contract's hash.
-    contract: Arc<str>,
+    stack: S,
+    options: ServeOptions,
 }
 
 impl UpgradeService {
-    pub(crate) fn new<C, S>(core: Arc<Core<C>>, pipeline: S, contract: &str) -> Self
+    pub(crate) fn new<C, S>(core: Arc<Core<C>>, stack: S, options: ServeOptions) -> Self
     where
         C: Send + Sync + 'static,
-        S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        Self(Arc::new(App {
-            core,
-            pipeline,
-            contract: contract.into(),
-        }))
+        Self(Arc::new(App { core, stack, options }))
     }
 }
 
 impl<C, S> Accept for App<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S: Service<Frame> + Clone + Send + Sync + 'static,
+    S::Response: Into<FrameResponse>,
+    S::Error: Into<BoxError>,
     S::Future: Send,
 {
     fn accept(self: Arc<Self>, request: Parts) -> Accepting {
@@ -82,13 +80,15 @@ where
 impl<C, S> App<C, S>
 where
     C: Send + Sync + 'static,
-    S: Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone + Send + Sync + 'static,
+    S: Service<Frame> + Clone + Send + Sync + 'static,
+    S::Response: Into<FrameResponse>,
+    S::Error: Into<BoxError>,
     S::Future: Send,
 {
     async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {
         let core = &self.core;
         let accept = handshake::check(&request).map_err(answer::no_handshake)?;
-        if core.open.is_shut_down() {
+        if core.registry.is_shut_down() {
             return Err(answer::refused(&Error::new(Code::OVERLOADED, "the server is shutting down")).into());
         }
         let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else {
@@ -101,7 +101,7 @@ where
             ))
             .into());
         };
-        let wire = handshake::negotiate(&request.headers);
+        let form = handshake::negotiate(&request.headers, self.options.codec);
         log_version(&request);
 
         let client_id = ClientId::random();
@@ -118,26 +118,29 @@ where
         };
         let value = value.map_err(answer::rejected)?;
 
-        // From here on, on_disconnect is owed: `departure` runs it, whatever becomes of the connection.
         let value = Arc::new(value);
-        let (hub, declared, limits) = (core.hub.clone(), core.declared.clone(), core.limits.clone());
-        let connection = Connection::new(client_id, wire, value.clone(), hub, declared, limits)
+        let declared = self.options.declared.clone();
+        let (hub, limits) = (core.hub.clone(), core.limits.clone());
+        let connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
-        let guest = Guest { connection, value };
+        let handle = ClientHandle { connection, value };
         core.start_background();
-        let mailbox = core.hub.connect(client_id, &core.limits);
-        let departure = Departure::new(core.clone(), guest.clone(), mailbox.clone());
-        let pipeline = self.pipeline.clone();
-        let visit = Box::new(Visit {
+        let mailbox = core
+            .hub
+            .connect(client_id, &ConnectOptions::new(core.limits.clone(), form));
+        // From here on the guard runs on_disconnect, whatever becomes of the connection.
+        let guard = DisconnectGuard::new(core.clone(), handle.clone(), mailbox.clone());
+        let task = Box::new(ConnectionTask {
             core: core.clone(),
-            pipeline,
-            guest,
+            pipeline: self.stack.clone(),
+            handle,
             mailbox,
-            departure,
-            contract: self.contract.clone(),
+            guard,
+            codec: self.options.codec,
+            contract: self.options.contract.clone(),
         });
-        tokio::spawn(visit.run(upgrade));
-        Ok(answer::accepted(&accept, wire))
+        tokio::spawn(task.run(upgrade));
+        Ok(answer::accepted(&accept, form))
     }
 }
 

@@ -26,7 +26,7 @@ async fn app() -> (Server, String) {
 }
 
 /// Connects, offering these subprotocols. Returns what the server picked as well.
-async fn offer(server: &Server, protocols: &'static str) -> (Client, Option<HeaderValue>) {
+pub(crate) async fn offer(server: &Server, protocols: &'static str) -> (Client, Option<HeaderValue>) {
     let mut request = server.url("").into_client_request().unwrap();
     request
         .headers_mut()

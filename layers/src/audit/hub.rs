@@ -3,7 +3,11 @@ use std::{fmt, sync::Arc};
 use futures_util::future::BoxFuture;
 
 use super::{Audit, Audited};
-use crate::{ClientId, Effect, Hub, Limits, Mailbox, Target, hub::Full};
+use crate::{
+    client_id::ClientId,
+    effect::{Effect, Target},
+    hub::{ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
+};
 
 /// A hub that shows a sink all that it is asked to do and does: `builder.hub(Arc::new(AuditHub::new(hub, sink)))`.
 pub struct AuditHub<H> {
@@ -28,23 +32,23 @@ impl<H: Hub> AuditHub<H> {
 }
 
 impl<H: Hub> Hub for AuditHub<H> {
-    fn connect(&self, client: ClientId, limits: &Limits) -> Arc<Mailbox> {
-        self.inner.connect(client, limits)
+    fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
+        self.inner.connect(client, options)
     }
 
     fn disconnect(&self, mailbox: &Mailbox) {
         self.inner.disconnect(mailbox);
     }
 
-    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full> {
-        self.inner.perform(from, effect.clone())?;
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full> {
+        let performed = self.inner.perform(from, effect.clone())?;
         self.sink.audit(&Audited {
             client: from.copied(),
             route: None,
             rpc_id: None,
             effect: &effect,
         });
-        Ok(())
+        Ok(performed)
     }
 
     fn has(&self, client: &ClientId, room: &str) -> bool {
@@ -55,11 +59,11 @@ impl<H: Hub> Hub for AuditHub<H> {
         self.inner.rooms(client)
     }
 
-    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Vec<ClientId>> {
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
         self.inner.clients(of)
     }
 
-    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize> {
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
         self.inner.size(room)
     }
 

@@ -49,7 +49,7 @@ mod layer;
 mod service;
 mod sink;
 
-pub(crate) use self::sink::Auditor;
+use self::sink::Auditor;
 pub use self::{
     hub::AuditHub,
     layer::AuditLayer,

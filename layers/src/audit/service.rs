@@ -7,7 +7,7 @@ use std::{
 use tower::Service;
 
 use super::{Audit, Auditor};
-use crate::Message;
+use crate::message::Message;
 
 /// The service of [`AuditLayer`](super::AuditLayer).
 #[derive(Clone)]
@@ -37,8 +37,8 @@ where
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
         let parts = message.parts();
         parts
-            .outbox
-            .audit(|next| Auditor::of(parts, self.sink.clone(), next));
+            .state
+            .observe(|next| Arc::new(Auditor::of(parts, self.sink.clone(), next)));
         self.inner.call(message)
     }
 }

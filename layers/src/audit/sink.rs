@@ -1,6 +1,11 @@
 use std::{fmt, sync::Arc};
 
-use crate::{ClientId, Effect, Name, Parts, RpcId};
+use crate::{
+    client_id::ClientId,
+    effect::{Effect, EffectObserver},
+    message::Parts,
+    protocol::{Name, RpcId},
+};
 
 /// Something that was done, and by whom.
 #[derive(Debug, Clone, Copy)]
@@ -35,11 +40,11 @@ pub(crate) struct Auditor {
     rpc_id: Option<RpcId>,
     sink: Arc<dyn Audit>,
     /// Of a layer further outside.
-    next: Option<Arc<Self>>,
+    next: Option<Arc<dyn EffectObserver>>,
 }
 
 impl Auditor {
-    pub(super) fn of(parts: &Parts, sink: Arc<dyn Audit>, next: Option<Arc<Self>>) -> Self {
+    pub(super) fn of(parts: &Parts, sink: Arc<dyn Audit>, next: Option<Arc<dyn EffectObserver>>) -> Self {
         Self {
             client: parts.connection().client_id(),
             route: parts.route().clone(),
@@ -48,18 +53,18 @@ impl Auditor {
             next,
         }
     }
+}
 
-    /// Sees an effect that the hub has taken.
-    pub(crate) fn see(&self, effect: &Effect) {
-        let mut auditor = Some(self);
-        while let Some(this) = auditor {
-            this.sink.audit(&Audited {
-                client: Some(this.client),
-                route: Some(&this.route),
-                rpc_id: this.rpc_id.as_ref(),
-                effect,
-            });
-            auditor = this.next.as_deref();
+impl EffectObserver for Auditor {
+    fn observe(&self, effect: &Effect) {
+        self.sink.audit(&Audited {
+            client: Some(self.client),
+            route: Some(&self.route),
+            rpc_id: self.rpc_id.as_ref(),
+            effect,
+        });
+        if let Some(next) = &self.next {
+            next.observe(effect);
         }
     }
 }

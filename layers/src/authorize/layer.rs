@@ -1,7 +1,7 @@
 use tower::Layer;
 
 use super::{AuthorizeService, OfContext, OfMessage, Verdict};
-use crate::{Code, Context, Message};
+use crate::{context::Context, error::Code, message::Message};
 
 /// Lets those messages pass that a predicate allows, and refuses the others.
 #[derive(Debug, Clone, Copy)]

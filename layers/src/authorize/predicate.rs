@@ -1,6 +1,10 @@
 use std::fmt;
 
-use crate::{Code, Context, Error, Message};
+use crate::{
+    context::Context,
+    error::{Code, Error},
+    message::Message,
+};
 
 /// What an [`AuthorizeLayer`](super::AuthorizeLayer) asks about each message.
 pub trait Predicate<P, C> {

@@ -3,7 +3,11 @@ use std::task::{Context as Task, Poll};
 use tower::{BoxError, Service};
 
 use super::{Predicate, Verdict};
-use crate::{Code, Message, Refusable, Reply};
+use crate::{
+    error::Code,
+    message::{Message, Reply},
+    service::RefusableFuture,
+};
 
 /// The service of [`AuthorizeLayer`](super::AuthorizeLayer).
 #[derive(Debug, Clone)]
@@ -31,7 +35,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = Refusable<S::Future>;
+    type Future = RefusableFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -39,11 +43,11 @@ where
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
         match self.predicate.decide(&message).into_result(self.code) {
-            Ok(()) => Refusable::inner(self.inner.call(message)),
+            Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(error) => {
                 // What was ready, and is not called, may hold a permit that others wait for.
                 self.inner = self.inner.clone();
-                Refusable::refused(error)
+                RefusableFuture::refused(error)
             }
         }
     }

@@ -6,7 +6,12 @@ use std::{
 
 use tower::{BoxError, Service};
 
-use crate::{Context, Error, Message, Reply, refusal::Refusable};
+use super::value::Context;
+use crate::{
+    error::Error,
+    message::{Message, Reply},
+    service::{RefusableFuture, report_context},
+};
 
 /// The service of [`ContextLayer`](super::ContextLayer).
 pub struct ContextService<S, C> {
@@ -24,8 +29,9 @@ impl<S, C> ContextService<S, C> {
     }
 }
 
-impl<S: Clone, C> Clone for ContextService<S, C> {
+impl<S: Clone, C: 'static> Clone for ContextService<S, C> {
     fn clone(&self) -> Self {
+        report_context::<C>();
         Self::new(self.inner.clone())
     }
 }
@@ -46,7 +52,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = Refusable<S::Future>;
+    type Future = RefusableFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -56,12 +62,12 @@ where
         let (parts, (), payload) = message.into_parts();
         let Some(value) = parts.connection().context::<C>() else {
             // One app has one context type; only a stack made by hand can get here.
-            return Refusable::refused(Error::internal(format!(
+            return RefusableFuture::refused(Error::internal(format!(
                 "the connection's context is no `{}`: ContextLayer and Connection must agree",
                 std::any::type_name::<C>()
             )));
         };
         let context = Context::of_message(&parts, value);
-        Refusable::inner(self.inner.call(Message::from_parts(parts, context, payload)))
+        RefusableFuture::inner(self.inner.call(Message::from_parts(parts, context, payload)))
     }
 }

@@ -1,8 +1,12 @@
 use std::{borrow::Cow, fmt, future::Future, ops::Deref, sync::Arc};
 
+use super::rooms::Rooms;
 use crate::{
-    ClientId, Clients, Close, Connection, Effect, Emitter, Error, Outgoing, Parts, Rooms, Scope, SendBy,
-    Sending, Target, outbox::Outbox,
+    client_id::ClientId,
+    connection::{Clients, Connection, Emitter, SendBy, Sending},
+    effect::{Close, Effect, Outgoing, Target},
+    error::Error,
+    message::{BindEffects, MessageState, Parts},
 };
 
 /// What a handler or a middleware knows beside its input: the client, its rooms, ways to send, and by `Deref`
@@ -14,7 +18,7 @@ use crate::{
 /// [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
 pub struct Context<C = ()> {
     value: Arc<C>,
-    outbox: Outbox,
+    state: MessageState,
 }
 
 impl<C> Context<C> {
@@ -23,7 +27,7 @@ impl<C> Context<C> {
     pub fn of_message(parts: &Parts, value: Arc<C>) -> Self {
         Self {
             value,
-            outbox: parts.outbox.clone(),
+            state: parts.state.clone(),
         }
     }
 
@@ -33,7 +37,7 @@ impl<C> Context<C> {
     pub fn of_connection(connection: &Connection, value: Arc<C>) -> Self {
         Self {
             value,
-            outbox: Outbox::passing(connection.clone()),
+            state: MessageState::passing(connection.clone()),
         }
     }
 
@@ -46,7 +50,7 @@ impl<C> Context<C> {
     /// The client's rooms.
     #[must_use]
     pub fn rooms(&self) -> Rooms<'_> {
-        Rooms { outbox: &self.outbox }
+        Rooms { state: &self.state }
     }
 
     /// Encodes an event; what is called on the result says who gets it:
@@ -66,7 +70,7 @@ impl<C> Context<C> {
     }
 
     fn by_message(&self) -> ByMessage<'_> {
-        ByMessage { outbox: &self.outbox }
+        ByMessage { state: &self.state }
     }
 
     /// Sends independently of this message, its success and its order.
@@ -75,21 +79,36 @@ impl<C> Context<C> {
         self.connection().emitter()
     }
 
-    /// Waits until the hub has taken everything that was sent so far. Under `.atomic()`, where effects wait for
-    /// the handler's success, there is nothing to wait for.
+    /// Waits until the hub has taken everything that was sent so far, and every join is in effect. Under `.atomic()`,
+    /// where effects wait for the handler's success, there is nothing to wait for.
     ///
     /// # Errors
-    /// The first thing that could not be sent since the last flush, as [`send`](Self::send) lists them.
+    /// The first failure since the last flush, as [`send`](Self::send) lists them.
     pub async fn flush(&self) -> Result<(), Error> {
+        let performed = self.performed().await;
         let flushed = self.connection().hub().flush().await;
-        self.outbox.take_failure().map_or(Ok(()), Err)?;
+        self.state.take_failure().map_or(Ok(()), Err)?;
+        performed?;
         flushed.map_err(Into::into)
+    }
+
+    /// Waits until every effect that the hub has taken is in effect.
+    ///
+    /// # Errors
+    /// The first of them that could not be put into effect.
+    #[doc(hidden)]
+    pub async fn performed(&self) -> Result<(), Error> {
+        let mut performed = Ok(());
+        for ticket in self.state.take_pending() {
+            performed = performed.and(ticket.await);
+        }
+        performed.map_err(Into::into)
     }
 
     /// Closes this client's connection, after what was sent before. Codes 4000 to 4999 are the app's own;
     /// 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.outbox.note_or_fail(Effect::Close(Close::new(code, reason)));
+        self.state.note_or_fail(Effect::Close(Close::new(code, reason)));
     }
 
     /// Resolves when the client has gone. A handler runs to its end all the same.
@@ -108,12 +127,12 @@ impl<C> Context<C> {
     pub fn narrow<D>(cx: Self, value: D) -> Context<D> {
         Context {
             value: Arc::new(value),
-            outbox: cx.outbox,
+            state: cx.state,
         }
     }
 
     fn connection(&self) -> &Connection {
-        self.outbox.connection()
+        self.state.connection()
     }
 }
 
@@ -121,7 +140,7 @@ impl<C> Clone for Context<C> {
     fn clone(&self) -> Self {
         Self {
             value: self.value.clone(),
-            outbox: self.outbox.clone(),
+            state: self.state.clone(),
         }
     }
 }
@@ -134,11 +153,11 @@ impl<C> Deref for Context<C> {
     }
 }
 
-impl<C> Scope for Context<C> {
-    fn enter(&mut self, parts: &Parts) {
+impl<C> BindEffects for Context<C> {
+    fn bind(&mut self, parts: &Parts) {
         // As a rule the context was made for this very message.
-        if !self.outbox.is(&parts.outbox) {
-            self.outbox = parts.outbox.clone();
+        if !self.state.is(&parts.state) {
+            self.state = parts.state.clone();
         }
     }
 }
@@ -155,7 +174,7 @@ impl<C: fmt::Debug> fmt::Debug for Context<C> {
 /// From inside a message: what can't be sent is told by [`Context::flush`], else it fails the message.
 #[derive(Debug)]
 pub struct ByMessage<'a> {
-    outbox: &'a Outbox,
+    state: &'a MessageState,
 }
 
 impl SendBy for ByMessage<'_> {
@@ -163,8 +182,8 @@ impl SendBy for ByMessage<'_> {
 
     fn send_by(self, emission: Result<Effect, Error>) {
         match emission {
-            Ok(effect) => self.outbox.note_or_fail(effect),
-            Err(error) => self.outbox.fail(error),
+            Ok(effect) => self.state.note_or_fail(effect),
+            Err(error) => self.state.fail(error),
         }
     }
 }

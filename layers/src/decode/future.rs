@@ -1,13 +1,20 @@
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     task::{Context as Task, Poll, ready},
 };
 
 use pin_project::pin_project;
 
-use super::encode::{Recipient, outcome_frame};
-use crate::{Error, Outcome, rescue::explain, stack::IsOutcome};
+use super::recipient::Recipient;
+use crate::{
+    error::Error,
+    message::{FrameResponse, Outcome},
+    protocol::Codec,
+    rescue::explain,
+    service::IsOutcome,
+};
 
 /// The future of [`DecodeService`](super::DecodeService).
 #[pin_project]
@@ -23,22 +30,28 @@ enum State<F> {
     Inner {
         #[pin]
         future: F,
-        to: Recipient,
+        recipient: Recipient,
+        codec: Codec,
         limit: usize,
     },
-    Refused(Option<Vec<u8>>),
+    Refused(FrameResponse),
 }
 
 impl<F> DecodeFuture<F> {
-    pub(super) const fn inner(future: F, to: Recipient, limit: usize) -> Self {
+    pub(super) const fn inner(future: F, recipient: Recipient, codec: Codec, limit: usize) -> Self {
         Self {
-            state: State::Inner { future, to, limit },
+            state: State::Inner {
+                future,
+                recipient,
+                codec,
+                limit,
+            },
         }
     }
 
-    pub(super) const fn refused(frame: Option<Vec<u8>>) -> Self {
+    pub(super) const fn refused(response: FrameResponse) -> Self {
         Self {
-            state: State::Refused(frame),
+            state: State::Refused(response),
         }
     }
 }
@@ -57,16 +70,21 @@ fn check_performed(outcome: &mut Outcome) {
 }
 
 impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<F> {
-    type Output = Result<Option<Vec<u8>>, E>;
+    type Output = Result<FrameResponse, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
-            StateProjection::Inner { future, to, limit } => {
+            StateProjection::Inner {
+                future,
+                recipient,
+                codec,
+                limit,
+            } => {
                 let mut outcome = ready!(future.poll(cx))?.into_outcome();
                 check_performed(&mut outcome);
-                Poll::Ready(Ok(outcome_frame(outcome, to, *limit)))
+                Poll::Ready(Ok(recipient.respond(outcome, *codec, *limit)))
             }
-            StateProjection::Refused(frame) => Poll::Ready(Ok(frame.take())),
+            StateProjection::Refused(response) => Poll::Ready(Ok(mem::take(response))),
         }
     }
 }

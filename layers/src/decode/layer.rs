@@ -1,9 +1,9 @@
 use tower::Layer;
 
 use super::DecodeService;
-use crate::Codec;
+use crate::protocol::Codec;
 
-/// Turns frames into messages, and what comes of them into frames.
+/// Turns frames into messages, and outcomes into frames.
 #[derive(Debug, Clone, Copy)]
 pub struct DecodeLayer(Codec);
 
@@ -13,14 +13,18 @@ impl DecodeLayer {
     pub const fn json() -> Self {
         Self(Codec::Json)
     }
+
+    /// The codec of the frames.
+    #[must_use]
+    pub const fn codec(&self) -> Codec {
+        self.0
+    }
 }
 
 impl<S> Layer<S> for DecodeLayer {
     type Service = DecodeService<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        match self.0 {
-            Codec::Json => DecodeService::new(inner),
-        }
+        DecodeService::new(inner, self.0)
     }
 }

@@ -1,6 +1,6 @@
-//! Decode: frames become messages, and what comes of them becomes frames again.
+//! Decode: frames become messages, and their outcomes become frames again.
 //!
-//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). A [`Frame`]
+//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). A [`Frame`](crate::Frame)
 //! that is no message is answered with PARSE_ERROR by itself.
 //!
 //! ```
@@ -16,23 +16,13 @@
 //! ));
 //! let frame = Frame::new(Connection::detached(()), r#"{"type":"echo","payload":[1],"rpcId":7}"#);
 //! let answer = echo.oneshot(frame).await?;
-//! assert_eq!(answer.as_deref(), Some(br#"{"type":"__rpc_res","payload":[1],"rpcId":7}"#.as_slice()));
+//! assert_eq!(answer.bytes(), Some(br#"{"type":"__rpc_res","payload":[1],"rpcId":7}"#.as_slice()));
 //! # Ok(()) }
 //! ```
 
-mod encode;
-mod envelope;
-mod frame;
-mod frames;
 mod future;
 mod layer;
+mod recipient;
 mod service;
 
-pub use self::{
-    encode::{error_frame, refusal_frame},
-    frame::Frame,
-    frames::Frames,
-    future::DecodeFuture,
-    layer::DecodeLayer,
-    service::DecodeService,
-};
+pub use self::{future::DecodeFuture, layer::DecodeLayer, service::DecodeService};

@@ -2,25 +2,32 @@ use std::task::{Context as Task, Poll};
 
 use tower::Service;
 
-use super::{
-    DecodeFuture, Frame,
-    encode::{Recipient, error_frame, refusal_frame},
-    frame::Unread,
+use super::{DecodeFuture, recipient::Recipient};
+use crate::{
+    message::{Frame, FrameResponse, Message},
+    protocol::{Codec, Malformed},
+    service::{IsOutcome, report_codec},
 };
-use crate::{Message, Wire, stack::IsOutcome};
 
-/// The service of [`DecodeLayer`](super::DecodeLayer). It answers with the frame to send back, if an answer is
+/// The service of [`DecodeLayer`](super::DecodeLayer). It responds with the frame to send back, if an answer is
 /// wanted. A frame that it answers by itself leaves nothing behind: a permit that was taken for it goes back, by a
 /// fresh clone of the rest of the stack.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct DecodeService<S> {
     inner: S,
+    codec: Codec,
 }
 
 impl<S> DecodeService<S> {
-    /// Puts the stage around a service.
-    pub const fn new(inner: S) -> Self {
-        Self { inner }
+    pub(super) const fn new(inner: S, codec: Codec) -> Self {
+        Self { inner, codec }
+    }
+}
+
+impl<S: Clone> Clone for DecodeService<S> {
+    fn clone(&self) -> Self {
+        report_codec(self.codec);
+        Self::new(self.inner.clone(), self.codec)
     }
 }
 
@@ -28,7 +35,7 @@ impl<S: Service<Message> + Clone> Service<Frame> for DecodeService<S>
 where
     S::Response: IsOutcome,
 {
-    type Response = Option<Vec<u8>>;
+    type Response = FrameResponse;
     type Error = S::Error;
     type Future = DecodeFuture<S::Future>;
 
@@ -40,25 +47,24 @@ where
         match frame.into_message() {
             Ok(message) => {
                 let parts = message.parts();
-                let to = Recipient::of(parts.connection().wire(), parts.rpc_id(), parts.route());
+                let form = parts.connection().form();
                 let limit = parts.connection().limits().message;
-                DecodeFuture::inner(self.inner.call(message), to, limit)
+                let recipient = Recipient::of(form, parts.rpc_id(), parts.route());
+                DecodeFuture::inner(self.inner.call(message), recipient, form.codec, limit)
             }
-            Err(Unread {
-                connection,
-                rpc_id,
-                error,
-            }) => {
-                // Or an idle connection that has sent nonsense would hold a permit of a limit that all share.
+            Err((connection, Malformed { rpc_id, error })) => {
+                // Else an idle connection that has sent nonsense would hold a permit of a limit that all share.
                 self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
-                let extended = connection.wire() == Wire::Extended;
-                DecodeFuture::refused(match rpc_id {
-                    Some(rpc_id) => Some(refusal_frame(&error, &rpc_id)),
-                    None => extended.then(|| error_frame(&error, None)),
-                })
+                let form = connection.form();
+                let response = match rpc_id {
+                    Some(rpc_id) => FrameResponse::One(form.codec.refusal(&error, &rpc_id)),
+                    None if form.is_extended() => FrameResponse::One(form.codec.error(&error, None)),
+                    None => FrameResponse::Empty,
+                };
+                DecodeFuture::refused(response)
             }
         }
     }

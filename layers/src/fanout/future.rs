@@ -4,10 +4,15 @@ use std::{
     task::{Context as Task, Poll, ready},
 };
 
+use futures_util::future::{JoinAll, join_all};
 use pin_project::{pin_project, pinned_drop};
 use tower::BoxError;
 
-use crate::{Reply, outbox::Outbox};
+use crate::{
+    error::Error,
+    hub::Ticket,
+    message::{MessageState, Reply},
+};
 
 /// The future of [`FanoutService`](super::FanoutService). Dropped before its end, as by a timeout, it counts as
 /// failed.
@@ -16,13 +21,52 @@ use crate::{Reply, outbox::Outbox};
 pub struct FanoutFuture<F> {
     #[pin]
     inner: F,
-    outbox: Outbox,
+    state: MessageState,
+    /// Boxed, since few messages have effects that are pending.
+    pending: Option<Box<Pending>>,
+}
+
+/// A reply that waits for effects of its message.
+#[derive(Debug)]
+struct Pending {
+    reply: Option<Reply>,
+    tickets: JoinAll<Ticket>,
 }
 
 impl<F> FanoutFuture<F> {
-    pub(super) const fn new(inner: F, outbox: Outbox) -> Self {
-        Self { inner, outbox }
+    pub(super) const fn new(inner: F, state: MessageState) -> Self {
+        Self {
+            inner,
+            state,
+            pending: None,
+        }
     }
+}
+
+/// Performs the effects of a message that has succeeded. Returns the tickets of those that are pending.
+fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<Ticket>, BoxError> {
+    let winner = reply.state.take();
+    let winner = winner.as_ref().unwrap_or(state);
+    // Most messages performed each effect as it was noted.
+    if reply.effects.is_empty() && winner.is(state) && state.is_through() {
+        return Ok(Vec::new());
+    }
+    let failure = || winner.take_failure().or_else(|| state.take_failure());
+    // An event that can't be sent is known before anything is performed: its message has failed.
+    if let Some(failure) = failure() {
+        winner.drop_held();
+        state.drop_held();
+        return Err(failure.into());
+    }
+    winner.perform(&mut reply.effects);
+    // Effects that were noted after the handler had answered, and those to come.
+    winner.pass_up_to(state);
+    if let Some(failure) = failure() {
+        return Err(failure.into());
+    }
+    let mut pending = winner.take_pending();
+    pending.append(&mut state.take_pending());
+    Ok(pending)
 }
 
 impl<F, E> Future for FanoutFuture<F>
@@ -34,32 +78,33 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let outbox = this.outbox;
-        let mut reply = match ready!(this.inner.poll(cx)) {
-            Ok(reply) => reply,
-            Err(error) => {
-                outbox.drop_held();
-                return Poll::Ready(Err(error.into()));
+        let Pending { reply, tickets } = match this.pending {
+            Some(pending) => &mut **pending,
+            None => {
+                let mut reply = match ready!(this.inner.poll(cx)) {
+                    Ok(reply) => reply,
+                    Err(error) => {
+                        this.state.drop_held();
+                        return Poll::Ready(Err(error.into()));
+                    }
+                };
+                let tickets = perform(&mut reply, this.state)?;
+                if tickets.is_empty() {
+                    return Poll::Ready(Ok(reply));
+                }
+                let pending = Pending {
+                    reply: Some(reply),
+                    tickets: join_all(tickets),
+                };
+                this.pending.insert(Box::new(pending))
             }
         };
-        let winner = reply.outbox.take();
-        let winner = winner.as_ref().unwrap_or(outbox);
-        // As a rule everything was performed as it was noted.
-        if reply.effects.is_empty() && winner.is(outbox) && outbox.is_through() {
-            return Poll::Ready(Ok(reply));
+        for result in ready!(Pin::new(tickets).poll(cx)) {
+            result.map_err(Error::from)?;
         }
-        // An event that can't be sent is known of before anything is performed: its message has failed.
-        if let Some(failure) = winner.take_failure().or_else(|| outbox.take_failure()) {
-            winner.drop_held();
-            outbox.drop_held();
-            return Poll::Ready(Err(failure.into()));
-        }
-        winner.perform(&mut reply.effects);
-        // What was noted after the handler had answered, and from now on.
-        winner.pass_up_to(outbox);
-        match winner.take_failure().or_else(|| outbox.take_failure()) {
-            Some(failure) => Poll::Ready(Err(failure.into())),
-            None => Poll::Ready(Ok(reply)),
+        match reply.take() {
+            Some(reply) => Poll::Ready(Ok(reply)),
+            None => panic!("`FanoutFuture` polled after completion"),
         }
     }
 }
@@ -67,6 +112,6 @@ where
 #[pinned_drop]
 impl<F> PinnedDrop for FanoutFuture<F> {
     fn drop(self: Pin<&mut Self>) {
-        self.outbox.drop_held();
+        self.state.drop_held();
     }
 }

@@ -3,7 +3,7 @@ use std::task::{Context as Task, Poll};
 use tower::{BoxError, Service};
 
 use super::FanoutFuture;
-use crate::{Message, Reply};
+use crate::message::{Message, Reply};
 
 /// The service of [`FanoutLayer`](super::FanoutLayer).
 #[derive(Debug, Clone)]
@@ -32,10 +32,10 @@ where
     }
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
-        let outbox = message.parts().outbox.clone();
+        let state = message.parts().state.clone();
         if !self.atomic {
-            outbox.pass();
+            state.pass();
         }
-        FanoutFuture::new(self.inner.call(message), outbox)
+        FanoutFuture::new(self.inner.call(message), state)
     }
 }

@@ -6,7 +6,10 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use tower::BoxError;
 
-use crate::{Parts, RawPayload, Reply};
+use crate::{
+    message::{Parts, Reply},
+    protocol::RawPayload,
+};
 
 /// What of a message is not in the request. A clone is one more attempt's, with effects of its own.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use pin_project::pin_project;
 use tower::BoxError;
 
 use super::{carried::Outcome, status};
-use crate::{Error, Reply};
+use crate::{error::Error, message::Reply};
 
 /// The future of [`HttpService`](super::HttpService).
 #[pin_project]

@@ -16,7 +16,11 @@ use super::{
     carried::{Carried, Outcome},
     status::{retry_after, status_of},
 };
-use crate::{Code, Error, Message, Reply, rescue::Cause};
+use crate::{
+    error::{Code, Error},
+    message::{Message, Reply},
+    rescue::Cause,
+};
 
 /// What an HTTP layer stands around: from the request back to the message, and from what it comes to, to a response.
 #[derive(Debug, Clone)]

@@ -2,7 +2,7 @@
 
 use http::Uri;
 
-use crate::{Code, Error};
+use crate::error::{Code, Error};
 
 /// `/` and the route, in which all but RFC 3986's unreserved characters (section 2.3) are percent-encoded.
 pub(super) fn of(route: &str) -> Result<Uri, Error> {

@@ -9,7 +9,10 @@ use http_body_util::Full;
 use tower::{BoxError, Service};
 
 use super::{HttpFuture, carried::Carried, path};
-use crate::{Error, Message, Reply};
+use crate::{
+    error::Error,
+    message::{Message, Reply},
+};
 
 /// The service of [`HttpLayer`](super::HttpLayer): from the message to a request, and back from the response.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
-use crate::{Code, Error};
+use crate::error::{Code, Error};
 
 /// The status that stands for a code; 400 for the app's own.
 #[must_use]

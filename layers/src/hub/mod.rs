@@ -1,134 +1,115 @@
-//! Who is where: the [`Hub`] that effects go to, and the one within this process.
+//! Rooms and their members: the [`Hub`] that effects go to, and [`LocalHub`](crate::LocalHub) within one process.
 //!
 //! ```
-//! use std::sync::Arc;
-//! use zocket_layers::{ClientId, Effect, Hub, Limits, LocalHub};
+//! use zocket_layers::{ClientId, Effect, Hub, LocalHub, hub::ConnectOptions};
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), zocket_layers::hub::Full> {
 //! let hub = LocalHub::new();
 //! let ann = ClientId::random();
-//! let mailbox = hub.connect(ann, &Limits::default());
+//! let mailbox = hub.connect(ann, &ConnectOptions::default());
 //! hub.perform(Some(&ann), Effect::Join("lobby".into()))?;
 //! assert!(hub.has(&ann, "lobby"));
-//! assert_eq!(hub.size("lobby").await, 1);
+//! assert_eq!(hub.size("lobby").await.value, 1);
 //! hub.disconnect(&mailbox);
-//! assert_eq!(hub.size("lobby").await, 0);
+//! assert_eq!(hub.size("lobby").await.value, 0);
 //! # Ok(()) }
 //! ```
+//!
+//! A hub of your own implements the trait and fills [`Mailbox`]es: [`Mailbox::new`] makes one per client, and
+//! [`Mailbox::push`] puts an event into it.
 
-mod flusher;
-mod inbox;
-mod local;
-mod log;
+pub mod local;
+
+mod full;
 mod mailbox;
-mod room;
-mod subscription;
+mod performed;
 
 use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
 pub use self::{
-    local::LocalHub,
-    mailbox::{Delivery, Mailbox},
+    full::Full,
+    mailbox::{Batch, ConnectOptions, Mailbox, MailboxState},
+    performed::{Performed, Ticket},
 };
-use crate::{ClientId, Code, Effect, Error, Limits, Target};
+use crate::{
+    client_id::ClientId,
+    effect::{Effect, Target},
+};
 
-/// Who is where, and the way to them. [`LocalHub`] is the one within this process; an engine between nodes, or a
-/// wrapper that inspects and vetoes, stands behind the same trait, and no handler can tell.
+/// Rooms, their members, and the way to them. [`LocalHub`](crate::LocalHub) is the hub within one process; an engine
+/// between nodes, or a wrapper that inspects and vetoes, implements the same trait, and no handler can tell.
 ///
-/// Order: what one client (or the server's own code, from one task) performs is seen by each receiver in the
-/// order in which it was performed.
+/// Order: each receiver sees what one client (or the server's own code, from one task) performs in the order in which
+/// it was performed.
 pub trait Hub: fmt::Debug + Send + Sync + 'static {
-    /// Lets a client in. What is sent to it from now on is in the mailbox.
-    fn connect(&self, client: ClientId, limits: &Limits) -> Arc<Mailbox>;
+    /// Lets a client in. Events that are sent to it from now on are in the mailbox.
+    fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox>;
 
     /// Lets a client go: out of its rooms, and no longer part of everyone.
     fn disconnect(&self, mailbox: &Mailbox);
 
-    /// Performs an effect, `from` a client or the server's own code. It takes what it is given, and delivers in
-    /// its own time: the cost of sending does not grow with the number of receivers (that of `Manage` does). `Join`,
-    /// `Leave` and `Close` are about the client; from nobody they are no-ops.
+    /// Performs an effect, `from` a client or the server's own code. The hub takes the effect, and delivers in its own
+    /// time: the cost of sending does not grow with the number of receivers (that of `Manage` does). `Join`, `Leave`
+    /// and `Close` are about the client; from nobody they are no-ops.
+    ///
+    /// A hub that has to ask other nodes returns [`Performed::Pending`]. The answer to the message waits for its
+    /// ticket, and so does `Context::flush`.
     ///
     /// # Errors
-    /// [`Full`] when a limit keeps it from taking the effect.
-    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<(), Full>;
+    /// [`Full`] when a limit keeps the hub from taking the effect; [`Full::Unsupported`] for an effect that it does not
+    /// know.
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full>;
 
-    /// Whether a client is in a room.
+    /// Returns true for a client in this room.
     fn has(&self, client: &ClientId, room: &str) -> bool;
 
     /// The rooms of a client, in no order.
     fn rooms(&self, client: &ClientId) -> Vec<Arc<str>>;
 
-    /// The clients that are meant, in no order.
-    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Vec<ClientId>>;
+    /// The clients of a target, in no order.
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>>;
 
-    /// How many clients are in a room.
-    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, usize>;
+    /// The number of clients in a room.
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>>;
 
-    /// Resolves when everything performed so far is out of this process's hands, as far as the hub has any
-    /// say in it.
-    fn flush(&self) -> BoxFuture<'_, Result<(), Full>>;
+    /// Resolves when everything performed so far is out of this process's hands, as far as the hub controls it. By
+    /// default at once.
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
-    /// What has to run beside the hub. An app spawns it once, with its first connection.
-    fn background(&self) -> Option<BoxFuture<'static, ()>>;
+    /// Work that has to run beside the hub. An app spawns it once, with its first connection. By default none.
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
-/// Why a hub could not take an effect.
+/// An answer that is gathered from all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Full {
-    /// The client is in as many rooms as [`Limits::rooms`] lets it be.
-    Rooms {
-        /// That many.
-        limit: usize,
-    },
-    /// The room's name is longer than [`Limits::room_name`].
-    RoomName {
-        /// Bytes allowed.
-        limit: usize,
-        /// Bytes given.
-        got: usize,
-    },
-    /// The room has more to deliver than [`Limits::room_backlog`].
-    Backlog {
-        /// Bytes allowed.
-        limit: usize,
-    },
+pub struct Gathered<T> {
+    /// The sum of the answers that came.
+    pub value: T,
+    /// True if a node did not answer, so that its clients are missing.
+    pub is_partial: bool,
 }
 
-impl Full {
-    /// Checks the length of a room's name.
-    pub(crate) fn check_room_name(room: &str, limit: usize) -> Result<(), Self> {
-        let got = room.len();
-        if got > limit {
-            Err(Self::RoomName { limit, got })
-        } else {
-            Ok(())
+impl<T> Gathered<T> {
+    /// An answer that all nodes contributed to.
+    pub const fn complete(value: T) -> Self {
+        Self {
+            value,
+            is_partial: false,
         }
     }
-}
 
-impl fmt::Display for Full {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Rooms { limit } => write!(f, "a client may be in at most {limit} rooms"),
-            Self::RoomName { limit, got } => write!(f, "room name: at most {limit} bytes, got {got}"),
-            Self::Backlog { limit } => write!(f, "the room has more than {limit} bytes to deliver"),
+    /// An answer that lacks the clients of some node.
+    pub const fn partial(value: T) -> Self {
+        Self {
+            value,
+            is_partial: true,
         }
-    }
-}
-
-impl std::error::Error for Full {}
-
-/// `RoomName` is a BAD_REQUEST, `Rooms` a PRECONDITION_FAILED, `Backlog` OVERLOADED.
-impl From<Full> for Error {
-    fn from(full: Full) -> Self {
-        let code = match full {
-            Full::Rooms { .. } => Code::PRECONDITION_FAILED,
-            Full::RoomName { .. } => Code::BAD_REQUEST,
-            Full::Backlog { .. } => Code::OVERLOADED,
-        };
-        Self::new(code, full.to_string())
     }
 }

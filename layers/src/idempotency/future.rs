@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tower::BoxError;
 
 use super::store::{Running, Told};
-use crate::{Error, Reply};
+use crate::{error::Error, message::Reply};
 
 /// The future of [`IdempotencyService`](super::IdempotencyService).
 #[pin_project]

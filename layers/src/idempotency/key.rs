@@ -4,19 +4,19 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use crate::{ClientId, Message, Name};
+use crate::{client_id::ClientId, message::Message, protocol::Name};
 
 /// What a message is known by.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) scope: Scope,
+    pub(super) scope: BindEffects,
     pub(super) route: Name,
     pub(super) key: String,
 }
 
 /// Whose keys they are.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) enum Scope {
+pub(super) enum BindEffects {
     Client(ClientId),
     Named(String),
 }
@@ -28,8 +28,8 @@ impl Key {
     /// Bytes that it keeps.
     pub(super) fn weight(&self) -> usize {
         let scope = match &self.scope {
-            Scope::Client(_) => 0,
-            Scope::Named(name) => name.len(),
+            BindEffects::Client(_) => 0,
+            BindEffects::Named(name) => name.len(),
         };
         scope + self.route.len() + self.key.len()
     }

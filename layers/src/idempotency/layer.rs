@@ -6,7 +6,7 @@ use super::{
     IdempotencyService,
     store::{Bounds, Store},
 };
-use crate::Message;
+use crate::message::Message;
 
 type Ask<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
 

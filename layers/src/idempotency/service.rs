@@ -7,10 +7,13 @@ use tower::{BoxError, Service};
 
 use super::{
     IdempotencyFuture, IdempotencyLayer,
-    key::{Key, Scope},
+    key::{BindEffects, Key},
     store::Claim,
 };
-use crate::{Code, Error, Message, Reply};
+use crate::{
+    error::{Code, Error},
+    message::{Message, Reply},
+};
 
 /// The service of [`IdempotencyLayer`].
 #[derive(Clone)]
@@ -40,8 +43,8 @@ impl<S> IdempotencyService<S> {
         }
         let parts = message.parts();
         let scope = match &self.rules.scope {
-            Some(scope) => Scope::Named(scope(message)),
-            None => Scope::Client(parts.connection().client_id()),
+            Some(scope) => BindEffects::Named(scope(message)),
+            None => BindEffects::Client(parts.connection().client_id()),
         };
         Ok(Some(Key {
             scope,

@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use tower::BoxError;
 
 use super::key::Key;
-use crate::{Error, RawPayload, rescue::retell};
+use crate::{error::Error, protocol::RawPayload, rescue::retell};
 
 /// What an answer counts for beyond its bytes and its key's.
 const WEIGHT: usize = 256;

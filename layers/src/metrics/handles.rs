@@ -10,7 +10,7 @@ use metrics::{Counter, Histogram, SharedString, counter, histogram};
 use parking_lot::RwLock;
 use tokio::time::Instant;
 
-use crate::{Name, Parts, Watch, metrics::MetricsWatch};
+use crate::{message::Parts, metrics::MetricsObserver, protocol::Name, service::Observe};
 
 /// What a message is counted as that asks for no route of the app's.
 const UNKNOWN: &str = "unknown";
@@ -79,7 +79,7 @@ impl Handles {
         let route = SharedString::from_shared(route.into());
         Self {
             taken: now,
-            ok: counter!("zocket_messages_total", "route" => route.clone(), "outcome" => MetricsWatch::OK),
+            ok: counter!("zocket_messages_total", "route" => route.clone(), "outcome" => MetricsObserver::OK),
             duration: histogram!("zocket_message_duration_seconds", "route" => route.clone()),
             payload: histogram!("zocket_message_payload_bytes", "route" => route.clone()),
             answer: histogram!("zocket_message_answer_bytes", "route" => route.clone()),
@@ -92,7 +92,7 @@ impl Handles {
     }
 
     pub(super) fn ended(&self, outcome: &'static str, took: Duration, answer: Option<usize>) {
-        if outcome == MetricsWatch::OK {
+        if outcome == MetricsObserver::OK {
             self.ok.increment(1);
         } else {
             // Refusals are told apart by code, and not worth a handle each.

@@ -55,5 +55,5 @@ mod service;
 pub use self::{
     describe::describe,
     layer::MetricsLayer,
-    service::{MetricsService, MetricsWatch},
+    service::{MetricsObserver, MetricsService},
 };

@@ -7,7 +7,11 @@ use tokio::time::Instant;
 use tower::{BoxError, Service};
 
 use super::handles::{Handles, Routes};
-use crate::{Answer, Message, RawPayload, Watch, Watched};
+use crate::{
+    message::{Answer, Message},
+    protocol::RawPayload,
+    service::{Observe, ObservedFuture},
+};
 
 /// The service of [`MetricsLayer`](super::MetricsLayer).
 #[derive(Debug, Clone)]
@@ -30,7 +34,7 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = Watched<S::Future, MetricsWatch>;
+    type Future = ObservedFuture<S::Future, MetricsObserver>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -40,18 +44,18 @@ where
         let began = Instant::now();
         let handles = self.routes.of(message.parts(), began);
         handles.received(length(message.payload()));
-        Watched::new(MetricsWatch { handles, began }, || self.inner.call(message))
+        ObservedFuture::new(MetricsObserver { handles, began }, || self.inner.call(message))
     }
 }
 
 /// What measures a message at its end.
 #[derive(Debug)]
-pub struct MetricsWatch {
+pub struct MetricsObserver {
     handles: Arc<Handles>,
     began: Instant,
 }
 
-impl Watch for MetricsWatch {
+impl Observe for MetricsObserver {
     fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
         self.handles
             .ended(outcome, self.began.elapsed(), answer.map(length));

@@ -10,7 +10,7 @@ use std::{
 use pin_project::pin_project;
 use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
-use crate::{Message, Reply};
+use crate::message::{Message, Reply};
 
 /// A layer of `async fn(Message<P, C>, Next<P, C>) -> Result<Reply, E>`: code around the call. It stands wherever
 /// a message of that kind passes; `async fn(Message, Next)` at the raw positions.

@@ -9,7 +9,11 @@ use std::{
 use pin_project::pin_project;
 use tower::{BoxError, Service};
 
-use crate::{Context, Error, Message, Parts, Reply};
+use crate::{
+    context::Context,
+    error::Error,
+    message::{Message, Parts, Reply},
+};
 
 /// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService): first the
 /// middleware's own, which makes what the message goes on with, then the rest of the stack's.

@@ -9,7 +9,11 @@ use std::{
 use tower::{BoxError, Layer, Service};
 
 use super::future::{Kept, WithFuture};
-use crate::{Context, Error, Message, Reply};
+use crate::{
+    context::Context,
+    error::Error,
+    message::{Message, Reply},
+};
 
 /// A layer of `async fn(Context<C>) -> Result<D, Error>`: the message goes on with a `Context<D>`, or is refused.
 pub fn with<F, Fut, C, D>(f: F) -> WithLayer<F, C, D>

@@ -9,7 +9,11 @@ use std::{
 use tower::{BoxError, Layer, Service};
 
 use super::future::{Given, WithFuture};
-use crate::{Context, Error, Message, Reply};
+use crate::{
+    context::Context,
+    error::Error,
+    message::{Message, Reply},
+};
 
 /// A layer of `async fn(Context<C>, T) -> Result<(D, T), Error>`, for who decides by the input or changes it: the
 /// message goes on with a `Context<D>` and the `T` given back, or is refused.

@@ -8,7 +8,7 @@ use std::{
 use tower::Layer;
 
 use super::{Quota, QuotaService, store::Store};
-use crate::{ClientId, Connection, Parts};
+use crate::{client_id::ClientId, connection::Connection, message::Parts};
 
 /// Refuses whoever sends more than they may, by a key `K` that it makes of each message.
 pub struct QuotaLayer<K: Eq + Hash> {

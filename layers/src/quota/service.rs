@@ -9,7 +9,11 @@ use std::{
 use tower::{BoxError, Service};
 
 use super::{layer::Key, store::Store};
-use crate::{Error, Message, Refusable, Reply};
+use crate::{
+    error::Error,
+    message::{Message, Reply},
+    service::RefusableFuture,
+};
 
 /// The service of [`QuotaLayer`](super::QuotaLayer).
 pub struct QuotaService<S, K: Eq + Hash> {
@@ -32,7 +36,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = Refusable<S::Future>;
+    type Future = RefusableFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -40,13 +44,13 @@ where
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
         match self.store.take((self.key)(message.parts())) {
-            Ok(()) => Refusable::inner(self.inner.call(message)),
+            Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(wait) => {
                 // What is inside gives up the permits that it was ready with: nobody knows when the next message
                 // comes.
                 let fresh = self.inner.clone();
                 drop(mem::replace(&mut self.inner, fresh));
-                Refusable::refused(Error::too_many_requests(wait))
+                RefusableFuture::refused(Error::too_many_requests(wait))
             }
         }
     }

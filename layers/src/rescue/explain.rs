@@ -10,7 +10,7 @@ use tower::{
 };
 use uuid::Uuid;
 
-use crate::{Code, Error};
+use crate::error::{Code, Error};
 
 /// Says what the client is told of an error: our own as it is; tower's `Elapsed` as TIMEOUT; `Overloaded`, and a
 /// buffer that is closed or whose service has failed, as OVERLOADED; anything else as INTERNAL_SERVER_ERROR with
@@ -92,8 +92,10 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// Says what the client is told of a panic.
-pub(super) fn explain_panic(payload: &(dyn Any + Send)) -> Error {
+/// Returns the error that the client is told of a panic: INTERNAL_SERVER_ERROR with an id, under which the log has the
+/// panic's message.
+#[must_use]
+pub fn explain_panic(payload: &(dyn Any + Send)) -> Error {
     explain(Box::new(Panic::new(payload)))
 }
 

@@ -9,7 +9,12 @@ use pin_project::pin_project;
 use tower::BoxError;
 
 use super::explain::{explain, explain_panic};
-use crate::{ClientId, Error, Name, Outcome, Reply};
+use crate::{
+    client_id::ClientId,
+    error::Error,
+    message::{Outcome, Reply},
+    protocol::Name,
+};
 
 /// The future of [`RescueService`](super::RescueService).
 #[pin_project]

@@ -6,7 +6,10 @@ use std::{
 use tower::{BoxError, Service};
 
 use super::{RescueFuture, explain::explain_panic};
-use crate::{Error, Message, Reply};
+use crate::{
+    error::Error,
+    message::{Message, Reply},
+};
 
 /// The service of [`RescueLayer`](super::RescueLayer).
 ///

@@ -36,5 +36,5 @@ mod service;
 
 pub use self::{
     layer::TraceLayer,
-    service::{TraceService, TraceWatch},
+    service::{TraceObserver, TraceService},
 };

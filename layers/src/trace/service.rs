@@ -10,7 +10,11 @@ use tracing::{
     field::{self, Empty},
 };
 
-use crate::{Answer, Message, Parts, RawPayload, RpcId, Watch, Watched};
+use crate::{
+    message::{Answer, Message, Parts},
+    protocol::{RawPayload, RpcId},
+    service::{Observe, ObservedFuture},
+};
 
 /// The service of [`TraceLayer`](super::TraceLayer).
 #[derive(Debug, Clone)]
@@ -33,34 +37,34 @@ where
 {
     type Response = S::Response;
     type Error = BoxError;
-    type Future = Watched<S::Future, TraceWatch>;
+    type Future = ObservedFuture<S::Future, TraceObserver>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
     }
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
-        let watch = TraceWatch::new(span(self.level, message.parts()));
-        Watched::new(watch, || self.inner.call(message))
+        let observer = TraceObserver::new(span(self.level, message.parts()));
+        ObservedFuture::new(observer, || self.inner.call(message))
     }
 }
 
 /// What records a message's end in its span.
 #[derive(Debug)]
-pub struct TraceWatch {
+pub struct TraceObserver {
     span: Span,
     /// None where nobody listens to the span.
     began: Option<Instant>,
 }
 
-impl TraceWatch {
+impl TraceObserver {
     fn new(span: Span) -> Self {
         let began = (!span.is_disabled()).then(Instant::now);
         Self { span, began }
     }
 }
 
-impl Watch for TraceWatch {
+impl Observe for TraceObserver {
     fn scope<R>(&self, step: impl FnOnce() -> R) -> R {
         self.span.in_scope(step)
     }

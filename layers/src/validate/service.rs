@@ -7,9 +7,10 @@ use tower::{BoxError, Service};
 
 use super::{Input, ValidateLayer};
 use crate::{
-    Code, Error, Message, RawPayload, Reply,
-    refusal::Refusable,
-    stack::{IsRaw, NoContextYet},
+    error::{Code, Error},
+    message::{Message, Reply},
+    protocol::RawPayload,
+    service::{IsRaw, NoContextYet, RefusableFuture},
 };
 
 /// The service of [`ValidateLayer`].
@@ -67,7 +68,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = Refusable<S::Future>;
+    type Future = RefusableFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -75,8 +76,8 @@ where
 
     fn call(&mut self, message: Message<P, X>) -> Self::Future {
         match self.check(message.payload().raw()) {
-            Ok(input) => Refusable::inner(self.inner.call(message.map_payload(|_| input))),
-            Err(error) => Refusable::refused(error),
+            Ok(input) => RefusableFuture::inner(self.inner.call(message.map_payload(|_| input))),
+            Err(error) => RefusableFuture::refused(error),
         }
     }
 }

@@ -12,8 +12,8 @@ use tower::{
 };
 use zocket_layers::{
     Audit, AuditHub, AuditLayer, Audited, ClientId, Connection, Context, ContextLayer, Declared, Effect,
-    Error, FanoutLayer, Hub, Limits, LocalHub, Message, Next, RawPayload, Reply, RpcId, ValidateLayer, Wire,
-    handler_fn, middleware::from_fn,
+    Error, FanoutLayer, Form, Hub, Limits, LocalHub, Message, Next, RawPayload, Reply, RpcId, ValidateLayer,
+    handler_fn, hub::ConnectOptions, middleware::from_fn,
 };
 
 type Cx = Context<()>;
@@ -106,10 +106,10 @@ async fn what_the_hub_refuses_is_not_seen() {
         ..Limits::default()
     });
     let (book, hub, client) = (Book::default(), Arc::new(LocalHub::new()), ClientId::random());
-    let _mailbox = hub.connect(client, &limits);
+    let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     let connection = Connection::new(
         client,
-        Wire::Base,
+        Form::BASE,
         Arc::new(()),
         hub.clone(),
         Declared::default(),
@@ -240,10 +240,10 @@ async fn of_two_layers_each_sees_everything() {
 async fn a_hub_shows_what_is_done_outside_of_messages_too_and_not_by_which_route() {
     let (book, limits, client) = (Book::default(), Arc::new(Limits::default()), ClientId::random());
     let hub = Arc::new(AuditHub::new(LocalHub::new(), book.clone()));
-    let _mailbox = hub.connect(client, &limits);
+    let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     let connection = Connection::new(
         client,
-        Wire::Base,
+        Form::BASE,
         Arc::new(()),
         hub.clone(),
         Declared::default(),

@@ -19,9 +19,9 @@ use tower::{
     util::BoxCloneSyncService,
 };
 use zocket_layers::{
-    ClientId, Code, Connection, Context, ContextLayer, Declared, Effect, Error, FanoutLayer, Hub, Limits,
-    LocalHub, Mailbox, Message, Next, RawPayload, Reply, ValidateLayer, Wire, handler_fn,
-    middleware::from_fn,
+    ClientId, Code, Connection, Context, ContextLayer, Declared, Effect, Error, FanoutLayer, Form, Hub,
+    Limits, LocalHub, Mailbox, Message, Next, RawPayload, Reply, ValidateLayer, handler_fn,
+    hub::ConnectOptions, middleware::from_fn,
 };
 
 use crate::support::{Said, notified, pull};
@@ -47,14 +47,15 @@ impl World {
             Arc::new(LocalHub::with_limits(&limits)),
             Declared::default(),
         );
-        let mailbox = hub.connect(client, &limits);
+        let limits = Arc::new(limits);
+        let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
         let connection = Connection::new(
             client,
-            Wire::Base,
+            Form::BASE,
             Arc::new(()),
             hub.clone(),
             declared.clone(),
-            Arc::new(limits),
+            limits,
         );
         Self {
             hub,

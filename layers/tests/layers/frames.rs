@@ -1,4 +1,4 @@
-//! Messages of one connection, each in the memory of the one before.
+//! Messages of one connection share no effects and no ids.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
 use zocket_layers::{
-    Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, Frames, RescueLayer,
+    Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, FrameResponse, RescueLayer,
     ValidateLayer, handler_fn,
 };
 
@@ -25,7 +25,7 @@ type Kept = Arc<Mutex<Vec<Context<()>>>>;
 fn service(
     layer: FanoutLayer,
     kept: Kept,
-) -> impl Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone {
+) -> impl Service<Frame, Response = FrameResponse, Error = BoxError> + Clone {
     ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
@@ -52,11 +52,11 @@ fn enter(id: u32, room: &str, fail: bool, keep: bool) -> String {
 }
 
 async fn answer(
-    service: &(impl Service<Frame, Response = Option<Vec<u8>>, Error = BoxError> + Clone),
+    service: &(impl Service<Frame, Response = FrameResponse, Error = BoxError> + Clone),
     frame: Frame,
 ) -> String {
-    let answer = service.clone().oneshot(frame).await.unwrap().unwrap();
-    String::from_utf8(answer).unwrap()
+    let answer = service.clone().oneshot(frame).await.unwrap();
+    String::from_utf8(answer.bytes().unwrap().to_vec()).unwrap()
 }
 
 #[tokio::test]
@@ -64,12 +64,19 @@ async fn what_a_failed_message_noted_is_not_the_next_ones() {
     let connection = Connection::detached(());
     let (hub, client) = (connection.hub().clone(), connection.client_id());
     let service = service(FanoutLayer::new().atomic(), Kept::default());
-    let mut frames = Frames::of(connection);
     for id in 0..4 {
-        let failed = answer(&service, frames.text(enter(id, "never", true, false))).await;
+        let failed = answer(
+            &service,
+            Frame::read_text(connection.clone(), enter(id, "never", true, false)),
+        )
+        .await;
         assert!(failed.contains("CONFLICT"), "{failed}");
         let room = format!("room-{id}");
-        let done = answer(&service, frames.text(enter(100 + id, &room, false, false))).await;
+        let done = answer(
+            &service,
+            Frame::read_text(connection.clone(), enter(100 + id, &room, false, false)),
+        )
+        .await;
         assert!(done.ends_with(&format!(r#""rpcId":{}}}"#, 100 + id)), "{done}");
         assert!(hub.has(&client, &room));
         assert!(!hub.has(&client, "never"));
@@ -82,10 +89,21 @@ async fn a_context_that_is_kept_stays_that_of_its_message() {
     let (hub, client) = (connection.hub().clone(), connection.client_id());
     let kept = Kept::default();
     let service = service(FanoutLayer::new().atomic(), kept.clone());
-    let mut frames = Frames::of(connection);
-    answer(&service, frames.text(enter(1, "first", false, true))).await;
-    answer(&service, frames.text(enter(2, "second", true, true))).await;
-    answer(&service, frames.text(enter(3, "third", false, false))).await;
+    answer(
+        &service,
+        Frame::read_text(connection.clone(), enter(1, "first", false, true)),
+    )
+    .await;
+    answer(
+        &service,
+        Frame::read_text(connection.clone(), enter(2, "second", true, true)),
+    )
+    .await;
+    answer(
+        &service,
+        Frame::read_text(connection.clone(), enter(3, "third", false, false)),
+    )
+    .await;
     let kept = kept.lock();
     let [first, second] = &kept[..] else {
         panic!("two are kept")
@@ -102,19 +120,21 @@ async fn a_context_that_is_kept_stays_that_of_its_message() {
 async fn an_answer_goes_by_its_own_messages_id_however_frames_come() {
     let connection = Connection::detached(());
     let service = service(FanoutLayer::new(), Kept::default());
-    let mut frames = Frames::of(connection);
     // Read together, handled the other way round.
-    let both = [1, 2].map(|id| frames.text(enter(id, "room", false, false)));
+    let both = [1, 2].map(|id| Frame::read_text(connection.clone(), enter(id, "room", false, false)));
     for (frame, id) in both.into_iter().rev().zip([2, 1]) {
         let done = answer(&service, frame).await;
         assert!(done.ends_with(&format!(r#""rpcId":{id}}}"#)), "{done}");
     }
-    frames.rest();
-    let refused = answer(&service, frames.bytes("{\"rpcId\":3}")).await;
+    let refused = answer(&service, Frame::read_text(connection.clone(), "{\"rpcId\":3}")).await;
     assert!(
         refused.contains("PARSE_ERROR") && refused.contains("\"rpcId\":3"),
         "{refused}"
     );
-    let done = answer(&service, frames.bytes(enter(4, "room", false, false))).await;
+    let done = answer(
+        &service,
+        Frame::read_text(connection.clone(), enter(4, "room", false, false)),
+    )
+    .await;
     assert!(done.ends_with(r#""rpcId":4}"#), "{done}");
 }

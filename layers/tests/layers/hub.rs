@@ -6,21 +6,21 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 use zocket_layers::{
-    ClientId, Close, Effect, Event, Hub, Limits, LocalHub, Mailbox, Target,
-    hub::{Delivery, Full},
+    ClientId, Close, Effect, Event, Form, Hub, Limits, LocalHub, Mailbox, Target,
+    hub::{ConnectOptions, Full, MailboxState},
 };
 
-use crate::support::{Said, notified, number, pull};
+use crate::support::{Said, frames_in, notified, number, pull};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn connect(hub: &LocalHub) -> (ClientId, Arc<Mailbox>) {
     let client = ClientId::random();
-    (client, hub.connect(client, &Limits::default()))
+    (client, hub.connect(client, &ConnectOptions::default()))
 }
 
 fn emit(number: u64, to: Target) -> Effect {
-    let event = Event::json(&Said(number)).unwrap();
+    let event = Event::of(&Said(number)).unwrap();
     Effect::Emit { to, event }
 }
 
@@ -125,7 +125,10 @@ async fn unknown_rooms_and_clients_are_no_ops() {
     join(&hub, ClientId::random(), "a");
     assert_eq!((pull(&mailbox), hub.room_count()), (vec![], 0));
     assert_eq!(
-        (hub.size("a").await, hub.clients(&Target::room("a")).await),
+        (
+            hub.size("a").await.value,
+            hub.clients(&Target::room("a")).await.value
+        ),
         (0, vec![])
     );
 }
@@ -160,7 +163,7 @@ async fn disconnect_leaves_all_rooms_and_empty_rooms_vanish() {
     join(&hub, bob, "a");
     hub.disconnect(&anns);
     assert_eq!((hub.client_count(), hub.room_count()), (1, 1));
-    assert_eq!(hub.clients(&Target::room("a")).await, [bob]);
+    assert_eq!(hub.clients(&Target::room("a")).await.value, [bob]);
     join(&hub, ann, "late");
     hub.perform(None, emit(1, Target::everyone())).unwrap();
     assert_eq!((hub.rooms(&ann).len(), pull(&anns)), (0, vec![]));
@@ -195,7 +198,7 @@ fn a_close_comes_with_what_was_sent_before_and_the_first_one_stands() {
     let mut events = Vec::new();
     assert_eq!(
         mailbox.pull(&mut events),
-        Delivery::Close(Close::new(4000, "first"))
+        MailboxState::Close(Close::new(4000, "first"))
     );
     assert_eq!(events.iter().map(number).collect::<Vec<_>>(), [1]);
 }
@@ -204,39 +207,39 @@ fn a_close_comes_with_what_was_sent_before_and_the_first_one_stands() {
 fn a_client_is_in_no_more_rooms_than_its_limit() {
     let hub = LocalHub::new();
     let client = ClientId::random();
-    let limits = Limits {
+    let limits = Arc::new(Limits {
         rooms: 2,
         ..Limits::default()
-    };
-    let _mailbox = hub.connect(client, &limits);
+    });
+    let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     join(&hub, client, "a");
     join(&hub, client, "b");
     join(&hub, client, "b");
     let third = Effect::Join("c".into());
     assert_eq!(
-        hub.perform(Some(&client), third.clone()),
-        Err(Full::Rooms { limit: 2 })
+        hub.perform(Some(&client), third.clone()).unwrap_err(),
+        Full::Rooms { limit: 2 }
     );
     assert_eq!(hub.room_count(), 2);
     leave(&hub, client, "a");
-    assert_eq!(hub.perform(Some(&client), third), Ok(()));
+    hub.perform(Some(&client), third).unwrap();
 }
 
 #[test]
 fn a_mailbox_that_nobody_reads_overflows() {
     let hub = LocalHub::new();
     let client = ClientId::random();
-    let limits = Limits {
+    let limits = Arc::new(Limits {
         outbound: 1_000,
         ..Limits::default()
-    };
-    let mailbox = hub.connect(client, &limits);
+    });
+    let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     for number in 0..100 {
         hub.perform(None, emit(number, Target::clients(vec![client])))
             .unwrap();
     }
     let mut events = Vec::new();
-    assert_eq!(mailbox.pull(&mut events), Delivery::Overflowed);
+    assert_eq!(mailbox.pull(&mut events), MailboxState::Overflowed);
     assert!(events.is_empty());
 }
 
@@ -251,8 +254,9 @@ fn a_room_with_a_full_backlog_refuses_until_it_is_read() {
     let refused = (0..100).find(|number| hub.perform(None, emit(*number, Target::rooms(["a"]))).is_err());
     let refused = refused.unwrap();
     assert_eq!(
-        hub.perform(None, emit(refused, Target::rooms(["a"]))),
-        Err(Full::Backlog { limit: 1_000 })
+        hub.perform(None, emit(refused, Target::rooms(["a"])))
+            .unwrap_err(),
+        Full::Backlog { limit: 1_000 }
     );
     assert_eq!(pull(&mailbox), (0..refused).collect::<Vec<_>>());
     hub.perform(None, emit(refused, Target::rooms(["a"]))).unwrap();
@@ -296,9 +300,10 @@ async fn who_reads_the_same_shares_the_bytes_and_who_reads_on_gets_the_rest() {
     }
     let wires = |(_, mailbox): &(ClientId, Arc<Mailbox>)| {
         let (mut wires, mut weights) = (Vec::new(), 0);
-        mailbox.pull_wire(&mut |wire, weight| {
-            wires.push(wire);
-            weights += weight;
+        mailbox.pull_batches(&mut |batch| {
+            assert_eq!(batch.frames, frames_in(&batch.wire));
+            wires.push(batch.wire);
+            weights += batch.weight;
         });
         (wires, weights)
     };
@@ -306,7 +311,7 @@ async fn who_reads_the_same_shares_the_bytes_and_who_reads_on_gets_the_rest() {
     for number in 0..3 {
         hub.perform(None, emit(number, Target::rooms(["a"]))).unwrap();
     }
-    let weight = Event::json(&Said(0)).unwrap().weight();
+    let weight = Event::of(&Said(0)).unwrap().weight();
     let (ann_read, bob_read) = (wires(ann), wires(bob));
     assert_eq!((ann_read.0.len(), ann_read.1), (1, 3 * weight));
     assert_eq!(ann_read.0[0].as_ptr(), bob_read.0[0].as_ptr());
@@ -383,7 +388,7 @@ async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
     for (_, mailbox) in &clients {
         timeout(PATIENCE, notified(mailbox)).await.unwrap();
         let mut events = Vec::new();
-        assert_eq!(mailbox.pull(&mut events), Delivery::Open);
+        assert_eq!(mailbox.pull(&mut events), MailboxState::Open);
         assert_eq!(events.len(), 1);
     }
     flusher.abort();
@@ -409,6 +414,6 @@ async fn a_member_of_a_large_room_that_never_reads_overflows_and_the_others_go_o
             assert_eq!(pull(mailbox), [number]);
         }
     }
-    assert_eq!(unread.pull(&mut Vec::new()), Delivery::Overflowed);
+    assert_eq!(unread.pull(&mut Vec::new()), MailboxState::Overflowed);
     flusher.abort();
 }

@@ -12,7 +12,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::timeout};
-use zocket_layers::{Action, ClientId, Effect, Event, Hub, Limits, LocalHub, Target};
+use zocket_layers::{Action, ClientId, Effect, Event, Hub, LocalHub, Target, hub::ConnectOptions};
 
 use crate::support::{Said, notified, pull};
 
@@ -80,7 +80,7 @@ fn send(
             (Target::clients(vec![members[one], members[one]]), vec![one])
         }
     };
-    let event = Event::json(&Said(number)).unwrap();
+    let event = Event::of(&Said(number)).unwrap();
     hub.perform(Some(&from), Effect::Emit { to, event }).unwrap();
     receivers
 }
@@ -90,7 +90,7 @@ async fn churn(hub: Arc<LocalHub>, seed: u64, over: Arc<AtomicBool>) {
     let mut random = Random(seed);
     while !over.load(Ordering::Relaxed) {
         let client = ClientId::random();
-        let mailbox = hub.connect(client, &Limits::default());
+        let mailbox = hub.connect(client, &ConnectOptions::default());
         let mut got = Vec::new();
         // Joins that race with the disconnect.
         let racing = tokio::spawn({
@@ -135,7 +135,7 @@ async fn those_who_stay_get_everything_once_in_each_senders_order_and_nothing_is
     let mut mailboxes = Vec::new();
     for i in 0..MEMBERS {
         let client = ClientId::random();
-        mailboxes.push(hub.connect(client, &Limits::default()));
+        mailboxes.push(hub.connect(client, &ConnectOptions::default()));
         hub.perform(Some(&client), Effect::Join("big".into())).unwrap();
         if i < SMALL {
             hub.perform(Some(&client), Effect::Join("small".into())).unwrap();

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use zocket_layers::{
-    Action, ClientId, Close, Effect, Event, Hub, Limits, LocalHub, Mailbox, Target,
-    hub::{Delivery, Full},
+    Action, ClientId, Close, Effect, Event, Form, Hub, Limits, LocalHub, Mailbox, Target,
+    hub::{ConnectOptions, Full, MailboxState},
 };
 
 use crate::support::{Said, pull};
@@ -22,7 +22,7 @@ impl<const N: usize> World<N> {
     fn new(rooms: [&[&str]; N]) -> Self {
         let hub = LocalHub::new();
         let ids = rooms.map(|_| ClientId::random());
-        let mailboxes = ids.map(|id| hub.connect(id, &Limits::default()));
+        let mailboxes = ids.map(|id| hub.connect(id, &ConnectOptions::default()));
         let world = Self { hub, ids, mailboxes };
         for (id, rooms) in ids.into_iter().zip(rooms) {
             for room in rooms {
@@ -37,12 +37,14 @@ impl<const N: usize> World<N> {
     }
 
     fn emit(&self, number: u64, to: Target) {
-        let event = Event::json(&Said(number)).unwrap();
+        let event = Event::of(&Said(number)).unwrap();
         self.hub.perform(None, Effect::Emit { to, event }).unwrap();
     }
 
     fn manage(&self, clients: Target, action: Action) -> Result<(), Full> {
-        self.hub.perform(None, Effect::Manage { clients, action })
+        self.hub
+            .perform(None, Effect::Manage { clients, action })
+            .map(drop)
     }
 
     /// What each has got since it was last asked.
@@ -122,7 +124,7 @@ async fn an_audience_can_be_listed() {
     let world = World::new([&["a", "b"], &["a"], &[]]);
     let [ann, bob, cy] = world.ids;
     let list = async |target: Target| {
-        let mut ids = world.hub.clients(&target).await;
+        let mut ids = world.hub.clients(&target).await.value;
         ids.sort_by_key(|id| world.ids.iter().position(|other| other == id));
         ids
     };
@@ -152,18 +154,18 @@ fn clients_are_let_into_rooms_and_out_of_them() {
 #[test]
 fn one_who_is_in_as_many_rooms_as_it_may_be_keeps_no_other_out() {
     let hub = LocalHub::new();
-    let limits = Limits {
+    let limits = Arc::new(Limits {
         rooms: 1,
         ..Limits::default()
-    };
+    });
     let [full, free] = [ClientId::random(), ClientId::random()];
-    let mailboxes = [full, free].map(|id| hub.connect(id, &limits));
+    let mailboxes = [full, free].map(|id| hub.connect(id, &ConnectOptions::new(limits.clone(), Form::BASE)));
     hub.perform(Some(&full), Effect::Join("a".into())).unwrap();
     let everyone = Effect::Manage {
         clients: Target::clients([full, free]),
         action: Action::Join("b".into()),
     };
-    assert_eq!(hub.perform(None, everyone), Err(Full::Rooms { limit: 1 }));
+    assert_eq!(hub.perform(None, everyone).unwrap_err(), Full::Rooms { limit: 1 });
     assert!(!hub.has(&full, "b") && hub.has(&free, "b"));
     drop(mailboxes);
 }
@@ -177,9 +179,9 @@ fn clients_are_disconnected_after_what_was_sent_before() {
     let members = Target::room("a").except([bob]);
     world.manage(members, Action::Disconnect(close.clone())).unwrap();
     let mut events = Vec::new();
-    assert_eq!(world.mailboxes[0].pull(&mut events), Delivery::Close(close));
+    assert_eq!(world.mailboxes[0].pull(&mut events), MailboxState::Close(close));
     assert_eq!(events.len(), 1);
     for other in &world.mailboxes[1..] {
-        assert_eq!(other.pull(&mut events), Delivery::Open);
+        assert_eq!(other.pull(&mut events), MailboxState::Open);
     }
 }

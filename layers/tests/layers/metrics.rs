@@ -2,13 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use zocket_layers::{
-    ClientId, Connection, Effect, Error, Hub, Limits, LocalHub, Message, MetricsLayer, RawPayload, Reply,
-    RescueLayer,
+    ClientId, Connection, Effect, Error, Form, Hub, Limits, LocalHub, Message, MetricsLayer, RawPayload,
+    Reply, RescueLayer, hub::ConnectOptions,
 };
 
 /// Runs something under a recorder of its own, and returns what was recorded: `name{label=value}` and the values.
@@ -144,15 +144,16 @@ fn a_recorder_that_comes_late_is_found_in_time() {
 fn rooms_are_counted_as_they_come_and_go() {
     let hub = LocalHub::new();
     let (ann, bob) = (ClientId::random(), ClientId::random());
-    let limits = Limits {
+    let limits = Arc::new(Limits {
         rooms: 2,
         ..Limits::default()
-    };
+    });
     let rooms = |run: &dyn Fn()| {
         let recorded = recorded(async || run());
         recorded.get("zocket_rooms{}").map_or(0.0, |values| values[0])
     };
-    let mailboxes = [ann, bob].map(|client| hub.connect(client, &limits));
+    let mailboxes =
+        [ann, bob].map(|client| hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE)));
     let join = |client, room: &str| hub.perform(Some(&client), Effect::Join(room.into()));
     let came = rooms(&|| {
         join(ann, "a").unwrap();

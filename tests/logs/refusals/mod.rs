@@ -103,12 +103,12 @@ async fn bug(_: Context<State>) -> Result<(), Error> {
 }
 
 /// A router with `echo` alone.
-fn echoing<L>(zo: &Zocket<State, L>) -> Router<State> {
+fn echoing(zo: &Zocket<State>) -> Router<State> {
     zo.router().incoming("echo", zo.message().handle(echo))
 }
 
 /// A router with all of them.
-fn router<L>(zo: &Zocket<State, L>) -> Router<State> {
+fn router(zo: &Zocket<State>) -> Router<State> {
     echoing(zo)
         .incoming("wait", zo.message().handle(wait))
         .incoming("never", zo.message().handle(never))

@@ -122,7 +122,7 @@ fn app(world: &World) -> Builder<World, Identity> {
 }
 
 /// `work` waits for its gate, `quick` does not; both are noted.
-fn router<L>(zo: &Zocket<World, L>) -> Router<World> {
+fn router(zo: &Zocket<World>) -> Router<World> {
     async fn work(cx: Context<World>) -> Result<(), Error> {
         cx.note("work begins");
         World::pass(&cx.handler).await;

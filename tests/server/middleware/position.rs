@@ -4,7 +4,7 @@ use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxClon
 use zocket::{
     Builder, ClientId, Context, Endpoint, Message, NoHeaders, RawPayload, Reply, Route, Router,
     RouterService, UpgradeService, Zocket,
-    layers::{HandlerService, Scope},
+    layers::{BindEffects, HandlerService},
 };
 
 use super::site::{Ask, Begun, Handle, Script, handle};
@@ -34,7 +34,7 @@ impl<S, P, C> Handles<P, C> for S where
 /// What passes at a place for a layer.
 pub trait Kind: 'static {
     type Payload: Clone + Send + Sync + 'static;
-    type Context: Scope + Clone + Send + Sync + 'static;
+    type Context: BindEffects + Clone + Send + Sync + 'static;
     /// What the layer stands around.
     type Inner: Service<At<Self>, Response = Reply, Error: Into<BoxError> + Send + Sync, Future: Send + 'static>
         + Clone
@@ -90,7 +90,7 @@ where
     BoxCloneSyncServiceLayer::new(layer_fn(move |inner| layer.layer(inner).map_err(Into::into)))
 }
 
-type App<L> = Zocket<Script, L>;
+type App = Zocket<Script>;
 
 fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
     Zocket::builder().on_connect_with(
@@ -99,13 +99,13 @@ fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
     )
 }
 
-fn endpoint<L>(zo: &App<L>, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
+fn endpoint(zo: &App, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
     let procedure = zo.message().input::<Ask>();
     let procedure = if atomic { procedure.atomic() } else { procedure };
     procedure.handle(handle as Handle)
 }
 
-fn router<L>(zo: &App<L>, part: Router<Script>) -> Router<Script> {
+fn router(zo: &App, part: Router<Script>) -> Router<Script> {
     zo.router()
         .outgoing::<Begun>()
         .incoming("apart", endpoint(zo, false))
@@ -113,7 +113,7 @@ fn router<L>(zo: &App<L>, part: Router<Script>) -> Router<Script> {
 }
 
 fn part<S: Handles<RawPayload, ()>>(
-    zo: &App<impl Sized>,
+    zo: &App,
     it: Endpoint<Script, S>,
     also: Endpoint<Script, S>,
 ) -> Router<Script> {

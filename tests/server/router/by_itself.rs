@@ -70,7 +70,7 @@ async fn a_procedure_by_itself_says_what_it_would_have_done() {
     assert_eq!(reply.answer.as_json(), br#""Ann""#);
     let emit = |to, text| Effect::Emit {
         to,
-        event: Event::json(&Said { text }).unwrap(),
+        event: Event::of(&Said { text }).unwrap(),
     };
     assert_eq!(
         reply.effects,

@@ -8,7 +8,7 @@ use super::{
     tag::Choice,
     walk::Walk,
 };
-use crate::Issue;
+use crate::error::Issue;
 
 impl<'a> Walk<'a> {
     /// Follows the branch that `value` means.

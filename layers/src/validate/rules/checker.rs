@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use schemars::generate::SchemaSettings;
 
 use super::{constraint, plain, schema::Graph, shape};
-use crate::Issue;
+use crate::error::Issue;
 
 /// What can be the input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one
 /// derive each. Implemented for every type that has the three.

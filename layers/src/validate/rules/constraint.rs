@@ -9,7 +9,7 @@ use super::{
     walk,
     wire::{self, Part, Place},
 };
-use crate::Issue;
+use crate::error::Issue;
 
 /// Every issue of a report about `json`, up to [`walk::MOST`].
 ///

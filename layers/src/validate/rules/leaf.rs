@@ -7,7 +7,7 @@ use jsonschema::{PatternOptions, ValidationError, ValidationOptions, Validator, 
 use serde_json::{Map, Value};
 
 use super::say;
-use crate::{Issue, Segment};
+use crate::error::{Issue, Segment};
 
 /// The keywords that [`Graph`](super::schema::Graph) reads itself, and those that say nothing about a value.
 const NOT_HERE: [&str; 27] = [

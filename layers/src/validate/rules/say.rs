@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::{Issue, Segment};
+use crate::error::{Issue, Segment};
 
 /// As much of a name or a foreign sentence as an issue repeats, in characters.
 const LONGEST: usize = 128;

@@ -5,7 +5,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment as Step;
 
 use super::{say, schema::Graph, walk};
-use crate::{Issue, Segment};
+use crate::error::{Issue, Segment};
 
 /// Every issue of bytes that are no `T`; never empty.
 pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {

@@ -10,7 +10,10 @@ use super::{
     schema::{Graph, Id, Node, Rest},
     tag::Choice,
 };
-use crate::{Issue, Segment, normalize};
+use crate::{
+    error::{Issue, Segment},
+    normalize,
+};
 
 /// As many issues as one payload is told of.
 pub(super) const MOST: usize = 100;

@@ -7,7 +7,7 @@ use super::{
     schema::{Graph, Id, Node, Rest},
     tag::{Choice, Tag},
 };
-use crate::Segment;
+use crate::error::Segment;
 
 /// A member's name and its schema.
 type Member = (String, Id);

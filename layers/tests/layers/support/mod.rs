@@ -9,7 +9,7 @@ use std::future::poll_fn;
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use zocket_layers::{Event, Mailbox, Outgoing};
+use zocket_layers::{Event, Form, Mailbox, Outgoing};
 
 /// An event that is told from others by its number.
 #[derive(Serialize, JsonSchema)]
@@ -20,7 +20,7 @@ impl Outgoing for Said {
 }
 
 pub(crate) fn number(event: &Event) -> u64 {
-    number_of(event.frame())
+    number_of(event.frame(Form::BASE))
 }
 
 fn number_of(message: &[u8]) -> u64 {
@@ -31,8 +31,14 @@ fn number_of(message: &[u8]) -> u64 {
 /// What there is to read now, as it is written to a socket.
 pub(crate) fn pull(mailbox: &Mailbox) -> Vec<u64> {
     let mut numbers = Vec::new();
-    mailbox.pull_wire(&mut |wire, _| numbers.extend(messages(&wire).map(number_of)));
+    mailbox.pull_batches(&mut |batch| numbers.extend(messages(&batch.wire).map(number_of)));
     numbers
+}
+
+/// The number of WebSocket frames that stand one after the other.
+#[allow(dead_code, reason = "not every test file counts frames")]
+pub(crate) fn frames_in(wire: &[u8]) -> usize {
+    messages(wire).count()
 }
 
 /// The payloads of the WebSocket frames that stand one after the other.

@@ -11,7 +11,7 @@ mod shapes;
 use serde_json::Value;
 
 use super::{Checker, Input};
-use crate::Segment;
+use crate::error::Segment;
 
 /// The issues as `code path: sentence`, sorted. Each must lead somewhere on the wire.
 fn refusal<T: Input>(json: impl AsRef<[u8]>) -> Vec<String> {

@@ -1,0 +1,71 @@
+use std::{collections::HashSet, sync::Arc};
+
+use parking_lot::RwLock;
+
+use crate::{
+    effect::{Event, Outgoing},
+    error::{Code, Error},
+    protocol::Form,
+};
+
+/// Which messages the app's routers declare, and how large outgoing ones may be. Until a router has been
+/// served, everything may be sent.
+#[derive(Debug, Clone, Default)]
+pub struct Declared(Arc<RwLock<Names>>);
+
+#[derive(Debug, Default)]
+struct Names {
+    outgoing: Option<HashSet<&'static str>>,
+    routes: HashSet<String>,
+}
+
+impl Declared {
+    /// Adds the outgoing messages of one more router.
+    pub fn extend(&self, types: impl IntoIterator<Item = &'static str>) {
+        self.0.write().outgoing.get_or_insert_default().extend(types);
+    }
+
+    /// Adds the routes of one more router.
+    pub fn extend_routes<R: Into<String>>(&self, routes: impl IntoIterator<Item = R>) {
+        self.0.write().routes.extend(routes.into_iter().map(Into::into));
+    }
+
+    /// Whether a router has this route.
+    pub(crate) fn has_route(&self, route: &str) -> bool {
+        self.0.read().routes.contains(route)
+    }
+
+    /// Encodes a message that may be sent.
+    ///
+    /// # Errors
+    /// INTERNAL_SERVER_ERROR for one that no router declares or that can't be encoded, PAYLOAD_TOO_LARGE for
+    /// one whose frame has more than `limit` bytes.
+    pub(crate) fn encode<O: Outgoing>(&self, message: &O, limit: usize) -> Result<Event, Error> {
+        if self
+            .0
+            .read()
+            .outgoing
+            .as_ref()
+            .is_some_and(|declared| !declared.contains(O::TYPE))
+        {
+            let detail = format!(
+                "event `{event}` is not declared: add `.outgoing::<{rust}>()` to the router",
+                event = O::TYPE,
+                rust = std::any::type_name::<O>(),
+            );
+            tracing::error!("{detail}");
+            return Err(Error::internal(detail));
+        }
+        let event = Event::of(message)?;
+        let size = event.frame(Form::BASE).len();
+        if size > limit {
+            let message = format!(
+                "event `{}` has {size} bytes, more than the {limit} of Limits::message",
+                O::TYPE
+            );
+            tracing::error!("{message}");
+            return Err(Error::new(Code::PAYLOAD_TOO_LARGE, message));
+        }
+        Ok(event)
+    }
+}

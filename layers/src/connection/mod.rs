@@ -1,0 +1,193 @@
+//! The connection of a client, as its messages see it.
+
+mod declared;
+mod emitter;
+mod turns;
+
+use std::{
+    any::Any,
+    fmt,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use http::Extensions;
+use tokio::sync::Notify;
+
+pub use self::{
+    declared::Declared,
+    emitter::{Clients, Emitter, SendBy, Sending},
+    turns::{Turn, Turns},
+};
+use crate::{
+    client_id::ClientId,
+    hub::{ConnectOptions, Hub, local::LocalHub},
+    limits::Limits,
+    protocol::Form,
+};
+
+/// The connection of a client, as its messages see it: the client's id, the value that `on_connect` made, the hub. Cheap
+/// to clone; it outlives the socket.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    client_id: ClientId,
+    form: Form,
+    context: Arc<dyn Any + Send + Sync>,
+    emitter: Emitter,
+    extensions: Extensions,
+    turns: Turns,
+    closed: AtomicBool,
+    on_closed: Notify,
+}
+
+impl Connection {
+    /// A connection of `client_id` in this form, with the app's context value. Its effects and questions go to `hub`.
+    pub fn new<C: Send + Sync + 'static>(
+        client_id: ClientId,
+        form: Form,
+        context: Arc<C>,
+        hub: Arc<dyn Hub>,
+        declared: Declared,
+        limits: Arc<Limits>,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            client_id,
+            form,
+            context,
+            emitter: Emitter::new(hub, declared, limits),
+            extensions: Extensions::new(),
+            turns: Turns::default(),
+            closed: AtomicBool::new(false),
+            on_closed: Notify::new(),
+        }))
+    }
+
+    /// A connection without a socket, to a hub of its own: for trying a layer or a procedure by `oneshot`.
+    #[must_use]
+    pub fn detached<C: Send + Sync + 'static>(context: C) -> Self {
+        Self::detached_from(context, Declared::default(), Arc::default())
+    }
+
+    /// [`detached`](Self::detached) with what an app declares, and its limits.
+    #[must_use]
+    pub fn detached_from<C: Send + Sync + 'static>(
+        context: C,
+        declared: Declared,
+        limits: Arc<Limits>,
+    ) -> Self {
+        let client_id = ClientId::random();
+        let hub = Arc::new(LocalHub::with_limits(&limits));
+        hub.connect(client_id, &ConnectOptions::new(limits.clone(), Form::BASE));
+        Self::new(client_id, Form::BASE, Arc::new(context), hub, declared, limits)
+    }
+
+    /// A connection like this one, with what the HTTP side knew of its upgrade request.
+    #[must_use]
+    pub fn with_extensions(self, extensions: Extensions) -> Self {
+        Self(Arc::new(Inner {
+            client_id: self.0.client_id,
+            form: self.0.form,
+            context: self.0.context.clone(),
+            emitter: self.0.emitter.clone(),
+            extensions,
+            turns: Turns::default(),
+            closed: AtomicBool::new(self.is_closed()),
+            on_closed: Notify::new(),
+        }))
+    }
+
+    /// Whose connection this is.
+    #[must_use]
+    pub fn client_id(&self) -> ClientId {
+        self.0.client_id
+    }
+
+    /// The codec and the protocol level that the client speaks.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.0.form
+    }
+
+    /// The hub that this connection's effects go to.
+    #[must_use]
+    pub fn hub(&self) -> &Arc<dyn Hub> {
+        self.0.emitter.hub()
+    }
+
+    /// What this connection may take.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.0.emitter.limits()
+    }
+
+    /// Sends from outside of a message.
+    #[must_use]
+    pub fn emitter(&self) -> &Emitter {
+        &self.0.emitter
+    }
+
+    /// Whether a router of the app has this route.
+    #[must_use]
+    pub fn has_route(&self, route: &str) -> bool {
+        self.0.emitter.declared().has_route(route)
+    }
+
+    /// The extensions of the upgrade request, as they were when `on_connect` got them: what the HTTP server and the
+    /// layers around the upgrade have put there, such as axum's `ConnectInfo` or a request id.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.0.extensions
+    }
+
+    /// What `on_connect` made, if it is a `C`.
+    #[must_use]
+    pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
+        self.0.context.clone().downcast().ok()
+    }
+
+    /// Which messages let the next one begin before their ends.
+    #[must_use]
+    pub fn turns(&self) -> &Turns {
+        &self.0.turns
+    }
+
+    /// Says that the client has gone.
+    pub fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+        self.0.on_closed.notify_waiters();
+    }
+
+    /// Whether the client has gone.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire)
+    }
+
+    /// Resolves when the client has gone.
+    pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
+        let connection = self.clone();
+        async move {
+            let closed = connection.0.on_closed.notified();
+            tokio::pin!(closed);
+            // Listens first, then looks: a close between the two is seen.
+            closed.as_mut().enable();
+            if !connection.is_closed() {
+                closed.await;
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("client_id", &self.0.client_id)
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}

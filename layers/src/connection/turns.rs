@@ -1,0 +1,93 @@
+use std::{
+    fmt, mem,
+    num::NonZeroU64,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+/// A message's turn, one of its connection's. While it is held, the next message waits (or, under `concurrency(n)`,
+/// the n-th next). It ends with the message; a `.concurrent()` route gives it up early.
+pub type Turn = NonZeroU64;
+
+/// Which messages of a connection have given up their turns before their ends.
+#[derive(Default)]
+pub struct Turns {
+    /// Few messages ever do: the others cost one look at this.
+    any: AtomicBool,
+    given_up: Mutex<Vec<Turn>>,
+    /// The connection's driver, which waits for turns. None without a socket.
+    driver: OnceLock<Arc<AtomicWaker>>,
+}
+
+impl Turns {
+    /// Has this driver woken when a turn is given up. Only the first one is.
+    pub fn set_driver(&self, driver: Arc<AtomicWaker>) {
+        let _ = self.driver.set(driver);
+    }
+
+    pub(crate) fn give_up(&self, turn: Turn) {
+        // Without a driver nobody would take it.
+        if let Some(driver) = self.driver.get() {
+            let mut given_up = self.given_up.lock();
+            // However often it is given up.
+            if !given_up.contains(&turn) {
+                given_up.push(turn);
+            }
+            drop(given_up);
+            self.any.store(true, Ordering::Release);
+            driver.wake();
+        }
+    }
+
+    /// Those that were given up since the last call.
+    #[must_use]
+    pub fn take_given_up(&self) -> Vec<Turn> {
+        if self.any.load(Ordering::Acquire) {
+            self.any.store(false, Ordering::Release);
+            return mem::take(&mut self.given_up.lock());
+        }
+        Vec::new()
+    }
+}
+
+impl fmt::Debug for Turns {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Turns")
+            .field("any", &self.any)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn turn(number: u64) -> Turn {
+        Turn::MIN.saturating_add(number)
+    }
+
+    #[test]
+    fn what_is_given_up_is_taken_once() {
+        let turns = Turns::default();
+        turns.set_driver(Arc::default());
+        assert_eq!(turns.take_given_up(), []);
+        for number in [1, 2, 1] {
+            turns.give_up(turn(number));
+        }
+        assert_eq!(turns.take_given_up(), [turn(1), turn(2)]);
+        assert_eq!(turns.take_given_up(), []);
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_connection_without_a_driver() {
+        let turns = Turns::default();
+        turns.give_up(turn(1));
+        turns.set_driver(Arc::default());
+        assert_eq!(turns.take_given_up(), []);
+    }
+}

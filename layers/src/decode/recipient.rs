@@ -1,0 +1,55 @@
+use crate::{
+    error::{Code, Error},
+    message::{FrameResponse, Outcome},
+    protocol::{Codec, DataFrame, Form, Name, RpcId},
+};
+
+/// The sender of a message, as the frame that goes back to it needs it.
+#[derive(Debug)]
+pub(super) enum Recipient {
+    /// It matches the answer by this id.
+    Id(RpcId),
+    /// It wants no answer, but is told of the failure of a message of this type.
+    Type(Name),
+    /// It is not told.
+    Nobody,
+}
+
+impl Recipient {
+    pub(super) fn of(form: Form, rpc_id: Option<&RpcId>, route: &Name) -> Self {
+        match rpc_id {
+            Some(rpc_id) => Self::Id(rpc_id.clone()),
+            None if form.is_extended() => Self::Type(route.clone()),
+            None => Self::Nobody,
+        }
+    }
+
+    /// Writes the frame for the outcome of a message, at most `limit` bytes, if the sender is told.
+    pub(super) fn respond(&self, outcome: Outcome, codec: Codec, limit: usize) -> FrameResponse {
+        match (self, outcome) {
+            (Self::Id(rpc_id), outcome) => {
+                FrameResponse::One(answer_or_refusal(outcome, rpc_id, codec, limit))
+            }
+            (Self::Type(route), Outcome::Refused(error)) => {
+                FrameResponse::One(codec.error(&error, Some(route)))
+            }
+            (Self::Type(_), Outcome::Reply(_)) | (Self::Nobody, _) => FrameResponse::Empty,
+        }
+    }
+}
+
+fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, codec: Codec, limit: usize) -> DataFrame {
+    match outcome {
+        Outcome::Reply(reply) => {
+            let frame = codec.answer(&reply.answer, rpc_id);
+            let bytes = frame.bytes().len();
+            if bytes <= limit {
+                return frame;
+            }
+            tracing::error!(bytes, limit, "answer larger than Limits::message");
+            let message = format!("the answer has {bytes} bytes, more than {limit}");
+            codec.refusal(&Error::new(Code::PAYLOAD_TOO_LARGE, message), rpc_id)
+        }
+        Outcome::Refused(error) => codec.refusal(&error, rpc_id),
+    }
+}

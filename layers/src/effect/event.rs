@@ -1,0 +1,221 @@
+use std::{
+    fmt,
+    sync::{Arc, OnceLock},
+};
+
+use bytes::Bytes;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::{
+    error::{Code, Error},
+    protocol::{Codec, Form, FrameHeader, Name, RawPayload},
+};
+
+/// A message that the server sends of its own accord. Its name is part of the contract.
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::Serialize;
+/// use zocket_layers::Outgoing;
+///
+/// /// A line of chat, as everyone in the room sees it.
+/// #[derive(Serialize, JsonSchema)]
+/// struct Said {
+///     text: String,
+///     from: String,
+/// }
+///
+/// impl Outgoing for Said {
+///     const TYPE: &'static str = "chat.message";
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no outgoing message",
+    label = "needs `impl Outgoing for {Self} {{ const TYPE: &'static str = \"…\"; }}`, `#[derive(Serialize, JsonSchema)]`"
+)]
+pub trait Outgoing: Serialize + JsonSchema {
+    /// The full dotted name, as it stands in a frame's `type`.
+    const TYPE: &'static str;
+}
+
+/// An outgoing message: its name and its payload. It is encoded once per form that receivers use, when the first of
+/// them needs it, and all of them share the bytes. Cheap to clone.
+#[derive(Clone)]
+pub struct Event(Arc<Inner>);
+
+struct Inner {
+    name: Name,
+    payload: RawPayload,
+    weight: usize,
+    /// Whole WebSocket frames: what a server sends is not masked, and so the same for all receivers.
+    encodings: [OnceLock<Bytes>; Form::EVENT_ENCODINGS],
+}
+
+/// Bytes that an event counts for in a bounded queue, beyond those of its frame.
+const OVERHEAD: usize = 64;
+
+impl Event {
+    /// An event from a declared message, encoded at once as the JSON text frame `{"type":…,"payload":…}`.
+    ///
+    /// # Errors
+    /// INTERNAL_SERVER_ERROR when the value can't be written as JSON (a map with keys that are no strings, a
+    /// failing `Serialize`).
+    pub fn of<O: Outgoing>(message: &O) -> Result<Self, Error> {
+        let (wire, payload) = Codec::Json
+            .event_of(O::TYPE, message)
+            .map_err(|error| Error::internal(format!("event `{}` can't be encoded: {error}", O::TYPE)))?;
+        let payload = RawPayload::part_of(Codec::Json, wire.clone(), payload);
+        Ok(Self::encoded(O::TYPE.into(), payload, Form::BASE, wire))
+    }
+
+    /// An event from a payload that is encoded already. It becomes a frame when a receiver needs it.
+    pub fn from_payload(name: impl Into<Name>, payload: RawPayload) -> Self {
+        let name = name.into();
+        // As its JSON frame weighs, where nothing in the name is escaped.
+        let envelope = br#"{"type":"","payload":}"#.len();
+        let weight = envelope + name.len() + payload.as_json().len() + OVERHEAD;
+        Self(Arc::new(Inner {
+            name,
+            payload,
+            weight,
+            encodings: [const { OnceLock::new() }; Form::EVENT_ENCODINGS],
+        }))
+    }
+
+    /// An event from bytes that another node encoded: a whole WebSocket frame in this form, as [`wire`](Self::wire)
+    /// returns it. The bytes are kept, not copied.
+    ///
+    /// # Errors
+    /// PARSE_ERROR for bytes that are not one whole frame, or whose content is no event.
+    pub fn from_wire(form: Form, wire: Bytes) -> Result<Self, Error> {
+        let header = FrameHeader::of(&wire).ok_or_else(|| {
+            let got = wire.len();
+            Error::new(
+                Code::PARSE_ERROR,
+                format!("expected one whole WebSocket frame, got {got} other bytes"),
+            )
+        })?;
+        let head = form
+            .codec
+            .read_head(&wire[header.len()..])
+            .map_err(|malformed| malformed.error)?;
+        let payload = head.payload.map_or(RawPayload::absent(), |part| {
+            let part = part.start + header.len()..part.end + header.len();
+            RawPayload::part_of(form.codec, wire.clone(), part)
+        });
+        Ok(Self::encoded(head.route, payload, form, wire))
+    }
+
+    fn encoded(name: Name, payload: RawPayload, form: Form, wire: Bytes) -> Self {
+        let header = FrameHeader::of(&wire).map_or(0, |header| header.len());
+        let weight = wire.len() - header + OVERHEAD;
+        let mut encodings = [const { OnceLock::new() }; Form::EVENT_ENCODINGS];
+        encodings[form.event_encoding()] = OnceLock::from(wire);
+        Self(Arc::new(Inner {
+            name,
+            payload,
+            weight,
+            encodings,
+        }))
+    }
+
+    /// The message's name.
+    #[must_use]
+    pub fn name(&self) -> &Name {
+        &self.0.name
+    }
+
+    /// The payload, in the codec that it was made in.
+    #[must_use]
+    pub fn payload(&self) -> &RawPayload {
+        &self.0.payload
+    }
+
+    /// The whole WebSocket frame in this form, header and content, as it is written to a socket.
+    #[must_use]
+    pub fn wire(&self, form: Form) -> &Bytes {
+        self.0.encodings[form.event_encoding()]
+            .get_or_init(|| form.codec.event(&self.0.name, &self.0.payload))
+    }
+
+    /// The content of the frame in this form.
+    #[must_use]
+    pub fn frame(&self, form: Form) -> &[u8] {
+        let wire = self.wire(form);
+        &wire[FrameHeader::of(wire).map_or(0, |header| header.len())..]
+    }
+
+    /// Bytes that this event counts for in a bounded queue: its frame, and 64 more.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.0.weight
+    }
+}
+
+/// The event as its JSON frame.
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Event({})", String::from_utf8_lossy(self.frame(Form::BASE)))
+    }
+}
+
+impl PartialEq for Event {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name && self.0.payload == other.0.payload
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Serialize, JsonSchema)]
+    struct Said {
+        text: String,
+    }
+
+    impl Outgoing for Said {
+        const TYPE: &'static str = "chat.message";
+    }
+
+    fn said() -> Event {
+        Event::of(&Said { text: "hi".into() }).unwrap()
+    }
+
+    const FRAME: &[u8] = br#"{"type":"chat.message","payload":{"text":"hi"}}"#;
+
+    #[test]
+    fn an_event_is_the_same_however_it_was_made() {
+        let said = said();
+        let from_payload = Event::from_payload("chat.message", RawPayload::json(r#"{"text":"hi"}"#));
+        let from_wire = Event::from_wire(Form::BASE, said.wire(Form::BASE).clone()).unwrap();
+        for event in [&said, &from_payload, &from_wire] {
+            assert_eq!(event, &said);
+            assert_eq!(event.name(), &"chat.message");
+            assert_eq!(event.frame(Form::BASE), FRAME);
+            assert_eq!(event.wire(Form::BASE), said.wire(Form::extended(Codec::Json)));
+            assert_eq!(event.weight(), FRAME.len() + 64);
+        }
+    }
+
+    #[test]
+    fn a_payload_is_encoded_when_the_first_receiver_needs_it() {
+        let event = Event::from_payload("a", RawPayload::json("1"));
+        assert!(event.0.encodings[0].get().is_none());
+        let wire = event.wire(Form::BASE).as_ptr();
+        assert_eq!(event.clone().wire(Form::BASE).as_ptr(), wire);
+    }
+
+    #[test]
+    fn bytes_that_are_no_event_are_refused() {
+        let wire = said().wire(Form::BASE).clone();
+        for bytes in [
+            wire.slice(1..),
+            wire.slice(..wire.len() - 1),
+            Bytes::from_static(b"\x81\x02[]"),
+        ] {
+            assert!(Event::from_wire(Form::BASE, bytes.clone()).is_err(), "{bytes:?}");
+        }
+    }
+}

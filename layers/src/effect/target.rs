@@ -1,0 +1,114 @@
+use std::sync::Arc;
+
+use crate::client_id::ClientId;
+
+/// Whom something is about: an audience, but for some. Whoever is named twice, or is in several of the rooms, counts
+/// once; unknown rooms and clients are no-ops.
+///
+/// ```
+/// use zocket_layers::{ClientId, Target};
+///
+/// let me = ClientId::random();
+/// let others = Target::room("lobby").except([me]).except_rooms(["muted"]);
+/// # drop(others);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// Of whom.
+    pub audience: Audience,
+    /// Who of them is left out; most often nobody.
+    pub except: Option<Arc<Except>>,
+}
+
+/// Of whom a [`Target`] is made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// These clients.
+    Clients(Vec<ClientId>),
+    /// The members of these rooms.
+    Rooms(Vec<Arc<str>>),
+    /// Every connected client.
+    Everyone,
+}
+
+/// Who is left out of an audience.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Except {
+    /// These clients.
+    pub clients: Vec<ClientId>,
+    /// Whoever is in one of these rooms when it is sent.
+    pub rooms: Vec<Arc<str>>,
+}
+
+impl Target {
+    /// These clients.
+    pub fn clients(clients: impl IntoIterator<Item = ClientId>) -> Self {
+        Audience::Clients(clients.into_iter().collect()).into()
+    }
+
+    /// The members of a room.
+    pub fn room(room: impl Into<Arc<str>>) -> Self {
+        Audience::Rooms(vec![room.into()]).into()
+    }
+
+    /// The members of these rooms.
+    pub fn rooms<R: Into<Arc<str>>>(rooms: impl IntoIterator<Item = R>) -> Self {
+        Audience::Rooms(rooms.into_iter().map(Into::into).collect()).into()
+    }
+
+    /// Every connected client.
+    #[must_use]
+    pub fn everyone() -> Self {
+        Audience::Everyone.into()
+    }
+
+    /// But for these clients.
+    #[must_use]
+    pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
+        Except::of(&mut self.except).clients.extend(clients);
+        self
+    }
+
+    /// But for whoever is in one of these rooms then.
+    #[must_use]
+    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+        let rooms = rooms.into_iter().map(Into::into);
+        Except::of(&mut self.except).rooms.extend(rooms);
+        self
+    }
+}
+
+impl Except {
+    /// What is left out so far, to be added to.
+    pub(crate) fn of(except: &mut Option<Arc<Self>>) -> &mut Self {
+        Arc::make_mut(except.get_or_insert_default())
+    }
+
+    /// Whether a client is left out that is in the rooms of which `is_in` says so.
+    pub(crate) fn covers(&self, client: &ClientId, is_in: impl Fn(&str) -> bool) -> bool {
+        self.clients.contains(client) || self.rooms.iter().any(|room| is_in(room))
+    }
+}
+
+impl From<Audience> for Target {
+    fn from(audience: Audience) -> Self {
+        Self {
+            audience,
+            except: None,
+        }
+    }
+}
+
+/// One client.
+impl From<ClientId> for Target {
+    fn from(client: ClientId) -> Self {
+        Self::clients([client])
+    }
+}
+
+/// These clients.
+impl FromIterator<ClientId> for Target {
+    fn from_iter<I: IntoIterator<Item = ClientId>>(clients: I) -> Self {
+        Self::clients(clients)
+    }
+}

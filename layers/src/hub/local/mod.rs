@@ -1,0 +1,364 @@
+//! The hub within one process.
+
+mod flusher;
+mod room;
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use dashmap::{DashMap, Entry as Name};
+use futures_util::{FutureExt, future::BoxFuture};
+
+use self::{flusher::Flusher, room::Room};
+use super::{
+    ConnectOptions, Full, Gathered, Hub, Mailbox, Performed,
+    mailbox::log::{Clock, Entry, Group},
+};
+use crate::{
+    client_id::ClientId,
+    effect::{Action, Audience, Effect, Event, Target},
+    limits::Limits,
+};
+
+/// The hub within one process. Sending to a room appends to what the room sends; its members read that at their
+/// own pace, without a lock, so that neither the sender nor another room waits for them.
+///
+/// [`Hub::background`] must run for events to reach rooms of more than a few members in time; an app sees to that.
+pub struct LocalHub {
+    clock: Arc<Clock>,
+    clients: DashMap<ClientId, Arc<Mailbox>>,
+    rooms: DashMap<Arc<str>, Arc<Room>>,
+    everyone: Arc<Room>,
+    flusher: Flusher,
+    backlog: u64,
+    tide: Tide,
+}
+
+/// How many clients there are, and were, to give back in time what a burst of them has left behind.
+#[derive(Debug, Default)]
+struct Tide {
+    now: AtomicUsize,
+    high: AtomicUsize,
+}
+
+impl Tide {
+    fn rises(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.high.fetch_max(now, Ordering::Relaxed);
+    }
+
+    /// Whether a quarter is left of what was there, which then counts as what was there.
+    fn falls(&self) -> bool {
+        let now = self.now.fetch_sub(1, Ordering::Relaxed) - 1;
+        let has_fallen = now < self.high.load(Ordering::Relaxed) / 4;
+        if has_fallen {
+            self.high.store(now, Ordering::Relaxed);
+        }
+        has_fallen
+    }
+}
+
+impl LocalHub {
+    /// An empty hub with the backlog of the default [`Limits`].
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_limits(&Limits::default())
+    }
+
+    /// An empty hub whose rooms take [`Limits::room_backlog`] bytes.
+    #[must_use]
+    pub fn with_limits(limits: &Limits) -> Self {
+        let backlog = limits.room_backlog as u64;
+        Self {
+            clock: Arc::default(),
+            clients: DashMap::new(),
+            rooms: DashMap::new(),
+            everyone: Arc::default(),
+            flusher: Flusher::new(backlog),
+            backlog,
+            tide: Tide::default(),
+        }
+    }
+
+    /// How many clients are connected.
+    #[must_use]
+    pub fn client_count(&self) -> usize {
+        self.clients.len()
+    }
+
+    /// How many rooms have members.
+    #[must_use]
+    pub fn room_count(&self) -> usize {
+        self.rooms.len()
+    }
+
+    fn mailbox(&self, client: &ClientId) -> Option<Arc<Mailbox>> {
+        self.clients.get(client).map(|mailbox| mailbox.clone())
+    }
+
+    fn join(&self, mailbox: &Arc<Mailbox>, name: &Arc<str>) -> Result<(), Full> {
+        // The name stays locked until the member is in: a room is not removed with someone at its door.
+        let room = match self.rooms.entry(name.clone()) {
+            Name::Occupied(room) => room.into_ref(),
+            Name::Vacant(name) => {
+                metrics::gauge!("zocket_rooms").increment(1.0);
+                name.insert(Arc::default())
+            }
+        };
+        let entered = Self::enter(mailbox, name, &room);
+        let empty = room.size() == 0;
+        drop(room);
+        if empty {
+            self.remove_if(name, |room| room.size() == 0);
+        }
+        entered
+    }
+
+    /// Lets a client into a room, unless it is in it already. Called under the lock of the room's name.
+    fn enter(mailbox: &Arc<Mailbox>, name: &Arc<str>, room: &Room) -> Result<(), Full> {
+        if !mailbox.may_subscribe(name)? {
+            return Ok(());
+        }
+        // A room's members are locked before their mailboxes are, never after.
+        let subscribed = mailbox.subscribe(name, room.enter(mailbox));
+        if !matches!(subscribed, Ok(true)) {
+            room.exit(&mailbox.client_id());
+        }
+        subscribed.map(|_| ())
+    }
+
+    fn leave(&self, mailbox: &Mailbox, name: &str) {
+        self.remove_if(name, |room| {
+            if let Some(has_unread) = mailbox.unsubscribe(name) {
+                room.exit(&mailbox.client_id());
+                if has_unread {
+                    mailbox.notify();
+                }
+            }
+            room.size() == 0
+        });
+    }
+
+    fn remove_if(&self, name: &str, is_empty: impl FnOnce(&Room) -> bool) {
+        if self.rooms.remove_if(name, |_, room| is_empty(room)).is_some() {
+            metrics::gauge!("zocket_rooms").decrement(1.0);
+        }
+    }
+
+    fn emit(&self, from: Option<&ClientId>, to: &Target, event: &Event) -> Result<(), Full> {
+        match &to.audience {
+            Audience::Clients(ids) => {
+                if let ([id], None) = (ids.as_slice(), &to.except) {
+                    if let Some(mailbox) = self.mailbox(id) {
+                        mailbox.push(event);
+                    }
+                } else {
+                    for mailbox in self.meant(to) {
+                        mailbox.push(event);
+                    }
+                }
+                return Ok(());
+            }
+            Audience::Everyone => self.send(&self.everyone, to, None, event)?,
+            Audience::Rooms(names) => match names.as_slice() {
+                [name] => {
+                    if let Some(room) = self.room(name) {
+                        self.send(&room, to, None, event)?;
+                    }
+                }
+                names => self.send_to_several(names, to, event)?,
+            },
+        }
+        // The sender's own connection reads it before the answer, even if the flusher is not so far yet.
+        if let Some(mailbox) = from.and_then(|from| self.clients.get(from)) {
+            mailbox.mark();
+        }
+        Ok(())
+    }
+
+    fn send_to_several(&self, names: &[Arc<str>], to: &Target, event: &Event) -> Result<(), Full> {
+        let names = names.iter().collect::<HashSet<_>>();
+        let group = Arc::new(Group::default());
+        let number = self.clock.tick();
+        let sent = names
+            .into_iter()
+            .filter_map(|name| self.room(name))
+            .map(|room| self.send(&room, to, Some((number, &group)), event))
+            // A room that is full keeps it from no other.
+            .fold(Ok(()), Result::and);
+        group.complete.store(true, Ordering::Release);
+        sent
+    }
+
+    /// The clients that are meant, each once.
+    fn meant(&self, target: &Target) -> Vec<Arc<Mailbox>> {
+        let mut seen = HashSet::new();
+        let mut meant: Vec<_> = match &target.audience {
+            Audience::Clients(ids) => ids
+                .iter()
+                .filter(|id| seen.insert(**id))
+                .filter_map(|id| self.mailbox(id))
+                .collect(),
+            Audience::Rooms(names) => names
+                .iter()
+                .filter_map(|name| self.room(name))
+                .flat_map(|room| room.members())
+                .filter(|mailbox| seen.insert(mailbox.client_id()))
+                .collect(),
+            Audience::Everyone => self.everyone.members(),
+        };
+        if let Some(except) = &target.except {
+            meant.retain(|mailbox| !except.covers(&mailbox.client_id(), |room| mailbox.has(room)));
+        }
+        meant
+    }
+
+    fn manage(&self, clients: &Target, action: &Action) -> Result<(), Full> {
+        let mut done = Ok(());
+        for mailbox in self.meant(clients) {
+            match action {
+                // One that is full keeps no other out.
+                Action::Join(room) => done = done.and(self.join(&mailbox, room)),
+                Action::Leave(room) => self.leave(&mailbox, room),
+                Action::Disconnect(close) => mailbox.close(close.clone()),
+            }
+        }
+        done
+    }
+
+    fn room(&self, name: &str) -> Option<Arc<Room>> {
+        self.rooms.get(name).map(|room| room.clone())
+    }
+
+    fn send(
+        &self,
+        room: &Arc<Room>,
+        to: &Target,
+        group: Option<(u64, &Arc<Group>)>,
+        event: &Event,
+    ) -> Result<(), Full> {
+        let many = room.send(event.weight() as u64, self.backlog, || {
+            let number = group.map_or_else(|| self.clock.tick(), |(number, _)| number);
+            if to.except.as_ref().is_some_and(|except| !except.rooms.is_empty()) {
+                self.clock.note_selective(number);
+            }
+            Entry {
+                number,
+                group: group.map(|(_, group)| group.clone()),
+                except: to.except.clone(),
+                event: event.clone(),
+            }
+        })?;
+        if many {
+            self.flusher.schedule(room);
+        }
+        Ok(())
+    }
+}
+
+impl Default for LocalHub {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Hub for LocalHub {
+    fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
+        let mailbox = Arc::new(Mailbox::with_clock(client, options, self.clock.clone()));
+        mailbox.subscribe_to_everyone(self.everyone.enter(&mailbox));
+        if self.clients.insert(client, mailbox.clone()).is_none() {
+            self.tide.rises();
+        }
+        mailbox
+    }
+
+    fn disconnect(&self, mailbox: &Mailbox) {
+        let (everyone, rooms) = mailbox.let_go();
+        if everyone.is_some() {
+            self.everyone.exit(&mailbox.client_id());
+        }
+        for room in rooms {
+            self.leave(mailbox, &room);
+        }
+        // Not a later connection of the same id.
+        let is_this = |_: &ClientId, other: &Arc<Mailbox>| std::ptr::eq(&**other, mailbox);
+        if self.clients.remove_if(&mailbox.client_id(), is_this).is_some() && self.tide.falls() {
+            self.clients.shrink_to_fit();
+            self.rooms.shrink_to_fit();
+        }
+    }
+
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full> {
+        let own = || from.and_then(|from| self.mailbox(from));
+        match effect {
+            Effect::Emit { to, event } => self.emit(from, &to, &event)?,
+            Effect::Join(room) => {
+                if let Some(mailbox) = own() {
+                    self.join(&mailbox, &room)?;
+                }
+            }
+            Effect::Leave(room) => {
+                if let Some(mailbox) = own() {
+                    self.leave(&mailbox, &room);
+                }
+            }
+            Effect::Close(close) => {
+                if let Some(mailbox) = own() {
+                    mailbox.close(close);
+                }
+            }
+            Effect::Manage { clients, action } => self.manage(&clients, &action)?,
+        }
+        Ok(Performed::Done)
+    }
+
+    fn has(&self, client: &ClientId, room: &str) -> bool {
+        self.clients.get(client).is_some_and(|mailbox| mailbox.has(room))
+    }
+
+    fn rooms(&self, client: &ClientId) -> Vec<Arc<str>> {
+        self.clients
+            .get(client)
+            .map(|mailbox| mailbox.rooms())
+            .unwrap_or_default()
+    }
+
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
+        let clients = self.meant(of).iter().map(|mailbox| mailbox.client_id()).collect();
+        std::future::ready(Gathered::complete(clients)).boxed()
+    }
+
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
+        let size = self.room(room).map_or(0, |room| room.size());
+        std::future::ready(Gathered::complete(size)).boxed()
+    }
+
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        Some(self.flusher.run().boxed())
+    }
+}
+
+/// Rooms and mailboxes hold each other: clients that are still here are let go.
+impl Drop for LocalHub {
+    fn drop(&mut self) {
+        let mailboxes = self.clients.iter().map(|client| client.value().clone());
+        for mailbox in mailboxes.collect::<Vec<_>>() {
+            self.disconnect(&mailbox);
+        }
+    }
+}
+
+impl fmt::Debug for LocalHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LocalHub")
+            .field("clients", &self.client_count())
+            .field("rooms", &self.room_count())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,187 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64, Ordering},
+};
+
+use indexmap::IndexMap;
+use parking_lot::Mutex;
+
+use crate::{
+    client_id::ClientId,
+    hub::{
+        full::Full,
+        mailbox::{
+            Mailbox,
+            log::{Entry, Log},
+            subscription::Subscription,
+        },
+    },
+};
+
+/// Up to this many members are told of an entry by whoever appends it; more by the flusher.
+const TOLD_AT_ONCE: usize = 16;
+
+/// A room: what it sends, and who reads it.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    log: Log,
+    /// Weight of all that was ever appended, in bytes.
+    appended: AtomicU64,
+    /// `appended` as it was when the flusher last began with the first member.
+    flushing: AtomicU64,
+    /// `appended` up to which the flusher has told all members.
+    flushed: AtomicU64,
+    /// Whether the flusher has the room in its queue, or in hand.
+    pub(super) scheduled: AtomicBool,
+    members: Mutex<IndexMap<ClientId, Member>>,
+}
+
+#[derive(Debug)]
+struct Member {
+    mailbox: Arc<Mailbox>,
+    /// Weight of what this member has read, on the scale of `appended`.
+    read: Arc<AtomicU64>,
+}
+
+impl Room {
+    /// Appends what `entry` makes, `weight` bytes of it, and tells the members if they are few. Returns whether
+    /// the flusher has to tell them.
+    ///
+    /// Not everyone may be behind by more than `backlog` bytes: few members each by themselves; of many, the
+    /// flusher.
+    pub(super) fn send(
+        &self,
+        weight: u64,
+        backlog: u64,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<bool, Full> {
+        let members = self.members.lock();
+        if members.len() > TOLD_AT_ONCE {
+            drop(members);
+            let since = self.flushing.load(Ordering::Relaxed);
+            self.append(
+                weight,
+                if self.scheduled.load(Ordering::Relaxed) {
+                    since
+                } else {
+                    u64::MAX
+                },
+                backlog,
+                entry,
+            )?;
+            return Ok(true);
+        }
+        let slowest = members
+            .values()
+            .map(|member| member.read.load(Ordering::Relaxed))
+            .min();
+        self.append(weight, slowest.unwrap_or(u64::MAX), backlog, entry)?;
+        for member in members.values() {
+            member.mailbox.notify();
+        }
+        Ok(false)
+    }
+
+    fn append(
+        &self,
+        weight: u64,
+        since: u64,
+        backlog: u64,
+        entry: impl FnOnce() -> Entry,
+    ) -> Result<(), Full> {
+        self.log.append(
+            || {
+                let appended = self.appended.load(Ordering::Relaxed);
+                // One event more is taken than the backlog allows, so that any event can be.
+                if appended.saturating_sub(since) > backlog {
+                    return Err(Full::Backlog {
+                        limit: backlog.try_into().unwrap_or(usize::MAX),
+                    });
+                }
+                Ok(entry())
+            },
+            // Only when it can be read: the flusher takes those for told whom it tells after this.
+            || {
+                self.appended.fetch_add(weight, Ordering::Release);
+            },
+        )
+    }
+
+    /// Begins to tell the members. Returns what has been appended by now.
+    pub(super) fn begin_flush(&self) -> u64 {
+        let appended = self.appended.load(Ordering::Acquire);
+        self.flushing.store(appended, Ordering::Relaxed);
+        appended
+    }
+
+    /// Tells the members from position `from` to `to`. Returns whether there are more.
+    pub(super) fn tell_slice(&self, from: usize, to: usize, backlog: u64) -> bool {
+        let members = self.members.lock();
+        let flushed = self.flushed.load(Ordering::Relaxed);
+        for position in from..to.min(members.len()) {
+            let Member { mailbox, read } = &members[position];
+            // Told before, and yet so far behind: its task is stuck, and what it has not read can't be kept.
+            if flushed.saturating_sub(read.load(Ordering::Relaxed)) > backlog.saturating_mul(2) {
+                mailbox.overflow();
+            } else {
+                mailbox.notify();
+            }
+        }
+        members.len() > to
+    }
+
+    /// Ends to tell the members of what had been appended at the beginning.
+    pub(super) fn end_flush(&self, appended: u64) {
+        self.flushed.store(appended, Ordering::Relaxed);
+    }
+
+    /// Whether something was appended since.
+    pub(super) fn has_more_than(&self, appended: u64) -> bool {
+        self.appended.load(Ordering::Acquire) != appended
+    }
+
+    /// Lets a member in, to read from here on.
+    pub(super) fn enter(&self, mailbox: &Arc<Mailbox>) -> Subscription {
+        let mut members = self.members.lock();
+        let (place, appended) = self.log.end(|| self.appended.load(Ordering::Acquire));
+        let read = Arc::new(AtomicU64::new(appended));
+        members.insert(
+            mailbox.client_id(),
+            Member {
+                mailbox: mailbox.clone(),
+                read: read.clone(),
+            },
+        );
+        Subscription { place, read }
+    }
+
+    /// Lets a member go. Returns whether the room is empty now.
+    pub(super) fn exit(&self, client: &ClientId) -> bool {
+        let mut members = self.members.lock();
+        if let Some((position, _, _)) = members.swap_remove_full(client)
+            && self.scheduled.load(Ordering::Acquire)
+            && let Some((_, moved)) = members.get_index(position)
+        {
+            // The last member stands here now: the flusher may have passed this position already.
+            moved.mailbox.notify();
+        }
+        // A burst's table is given back.
+        if members.len() < members.capacity() / 4 {
+            let half = members.capacity() / 2;
+            members.shrink_to(half);
+        }
+        members.is_empty()
+    }
+
+    pub(super) fn members(&self) -> Vec<Arc<Mailbox>> {
+        self.members
+            .lock()
+            .values()
+            .map(|member| member.mailbox.clone())
+            .collect()
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.members.lock().len()
+    }
+}

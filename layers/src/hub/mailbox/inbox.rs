@@ -1,0 +1,171 @@
+use std::{
+    collections::{BTreeMap, VecDeque},
+    mem,
+    sync::{Arc, atomic::Ordering},
+};
+
+use indexmap::IndexMap;
+
+use super::{
+    log::{Batch, Clock, Entry, Group},
+    subscription::Subscription,
+};
+use crate::{
+    client_id::ClientId,
+    effect::{Close, Event},
+    protocol::Form,
+};
+
+/// State of a mailbox under its lock: unread direct events, and the position in each room.
+#[derive(Default)]
+pub(super) struct Inbox {
+    /// What was sent to the client itself, or was left unread in a room that it has left.
+    pub(super) direct: VecDeque<Entry>,
+    pub(super) direct_weight: usize,
+    pub(super) everyone: Option<Subscription>,
+    pub(super) rooms: IndexMap<Arc<str>, Subscription>,
+    /// Up to which number everything was read.
+    pulled: u64,
+    /// Groups of which an entry was read, by its number, as long as another one may come.
+    seen: BTreeMap<u64, Arc<Group>>,
+    pub(super) close: Option<Box<Close>>,
+    pub(super) overflowed: bool,
+    /// Nothing is read any more.
+    pub(super) muted: bool,
+    /// The client was let go: it enters no room any more.
+    pub(super) gone: bool,
+}
+
+impl Inbox {
+    /// Decides which unread events exclude the client, before it enters or leaves a room: rooms count as they were when
+    /// an event was sent.
+    pub(super) fn resolve_exclusions(&mut self, client: ClientId, clock: &Clock) {
+        if !clock.is_selective_after(self.pulled) {
+            return;
+        }
+        let mut everyone = self.everyone.take();
+        let mut rooms = mem::take(&mut self.rooms);
+        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
+            self.keep_unread(subscription);
+        }
+        (self.everyone, self.rooms) = (everyone, rooms);
+        self.sort_direct();
+        let Self {
+            direct,
+            direct_weight,
+            rooms,
+            ..
+        } = self;
+        direct.retain_mut(|entry| {
+            let is_out = entry
+                .except
+                .take()
+                .is_some_and(|except| except.covers(&client, |room| rooms.contains_key(room)));
+            if is_out {
+                *direct_weight -= entry.event.weight();
+            }
+            !is_out
+        });
+    }
+
+    /// Takes over what stands unread in a room's log.
+    pub(super) fn keep_unread(&mut self, subscription: &mut Subscription) {
+        subscription.read_until(u64::MAX, |entry| {
+            self.direct_weight += entry.event.weight();
+            self.direct.push_back(entry);
+        });
+    }
+
+    pub(super) fn sort_direct(&mut self) {
+        self.direct.make_contiguous().sort_by_key(|entry| entry.number);
+    }
+
+    /// Hands on what a single room has sent, without a look at the order among rooms; all else in order.
+    pub(super) fn pull_batches(
+        &mut self,
+        client: ClientId,
+        clock: &Clock,
+        form: Form,
+        take: &mut dyn FnMut(Batch),
+    ) {
+        let until = clock.now();
+        let Self {
+            direct,
+            everyone,
+            rooms,
+            seen,
+            pulled,
+            ..
+        } = self;
+        let mut unread = None;
+        let mut sources = usize::from(!direct.is_empty()) + usize::from(!seen.is_empty());
+        let subscriptions = everyone.iter().chain(rooms.values()).enumerate();
+        for (index, _) in subscriptions.filter(|(_, source)| source.place.get_until(until).is_some()) {
+            sources += 1;
+            unread = Some(index);
+        }
+        if let (1, Some(index)) = (sources, unread)
+            && let Some(source) = everyone.iter_mut().chain(rooms.values_mut()).nth(index)
+            && source.read_batches(until, form, take)
+        {
+            *pulled = until;
+        } else if sources > 0 {
+            let mut events = Vec::new();
+            self.pull(client, clock, &mut events);
+            for event in events {
+                take(Batch::of(&event, form));
+            }
+        } else {
+            *pulled = until;
+        }
+    }
+
+    pub(super) fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
+        let Self {
+            direct,
+            direct_weight,
+            everyone,
+            rooms,
+            seen,
+            pulled,
+            ..
+        } = self;
+        // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
+        // what stands before its entries has a smaller number than the clock shows.)
+        let complete = |group: &Arc<Group>| group.complete.load(Ordering::Acquire);
+        let forgettable: Vec<_> = seen
+            .iter()
+            .filter(|(_, group)| complete(group))
+            .map(|(number, _)| *number)
+            .collect();
+        // Whatever has a number up to this one and came before it from the same sender is visible now; of what
+        // has a larger number that can't be said, so it waits.
+        let until = clock.now();
+
+        let mut entries = Vec::new();
+        while direct.front().is_some_and(|entry| entry.number <= until) {
+            if let Some(entry) = direct.pop_front() {
+                *direct_weight -= entry.event.weight();
+                entries.push(entry);
+            }
+        }
+        for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
+            subscription.read_until(until, |entry| entries.push(entry));
+        }
+        *pulled = until;
+        entries.sort_by_key(|entry| entry.number);
+        entries.retain(|Entry { except, .. }| match except {
+            Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),
+            None => true,
+        });
+        // Of several entries of one event, one.
+        entries.retain(|Entry { number, group, .. }| match group {
+            Some(group) => seen.insert(*number, group.clone()).is_none(),
+            None => true,
+        });
+        events.extend(entries.into_iter().map(|entry| entry.event));
+        for number in forgettable {
+            seen.remove(&number);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+use std::{
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use super::log::{Batch, Entry, Place};
+use crate::protocol::Form;
+
+/// A reader's position in the log of a room.
+pub(in crate::hub) struct Subscription {
+    /// The place that is read next.
+    pub(in crate::hub) place: Arc<Place>,
+    /// Weight of what was read, for the room to see.
+    pub(in crate::hub) read: Arc<AtomicU64>,
+}
+
+impl Subscription {
+    /// Stops reading. Returns the place of the first unread entry.
+    pub(super) fn mute(&mut self) -> Arc<Place> {
+        // Never behind again.
+        self.read.store(u64::MAX, Ordering::Relaxed);
+        mem::take(&mut self.place)
+    }
+
+    /// Reads batches, up to and with the entry of this number. Returns false if it stopped before an entry that not
+    /// every reader takes.
+    pub(super) fn read_batches(&mut self, until: u64, form: Form, take: &mut dyn FnMut(Batch)) -> bool {
+        let mut weight = 0;
+        let mut was_all = true;
+        while let Some((entry, next)) = self.place.get_until(until) {
+            if entry.group.is_some() || entry.except.is_some() {
+                was_all = false;
+                break;
+            }
+            let (batch, next) = match self.place.batch_until(until, form) {
+                Some(joined) => (joined.batch.clone(), joined.next.clone()),
+                None => (Batch::of(&entry.event, form), next.clone()),
+            };
+            weight += batch.weight as u64;
+            take(batch);
+            self.place = next;
+        }
+        self.advance(weight);
+        was_all
+    }
+
+    fn advance(&self, weight: u64) {
+        if weight > 0 {
+            self.read.fetch_add(weight, Ordering::Relaxed);
+        }
+    }
+
+    /// Reads entries, up to and with the entry of this number.
+    pub(super) fn read_until(&mut self, until: u64, mut read: impl FnMut(Entry)) {
+        let mut weight = 0;
+        while let Some((entry, next)) = self.place.get_until(until) {
+            weight += entry.event.weight() as u64;
+            read(entry.clone());
+            let next = next.clone();
+            self.place = next;
+        }
+        self.advance(weight);
+    }
+}

@@ -1,0 +1,44 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use futures_util::future::BoxFuture;
+
+use super::Full;
+
+/// The state of an effect that a hub has taken.
+#[derive(Debug)]
+pub enum Performed {
+    /// It is in effect.
+    Done,
+    /// It will be in effect when the ticket resolves.
+    Pending(Ticket),
+}
+
+/// Resolves when an effect is in effect. Dropped, it takes nothing back.
+#[must_use = "the answer to the message has to wait for it"]
+pub struct Ticket(BoxFuture<'static, Result<(), Full>>);
+
+impl Ticket {
+    /// A ticket that resolves with this future. The hub does its work without it: the future only tells.
+    pub fn new(future: impl Future<Output = Result<(), Full>> + Send + 'static) -> Self {
+        Self(Box::pin(future))
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<(), Full>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ticket")
+    }
+}

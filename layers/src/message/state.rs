@@ -1,0 +1,411 @@
+use std::{
+    fmt, mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU8, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, MutexGuard};
+use triomphe::Arc as OnlyStrong;
+
+use crate::{
+    connection::Connection,
+    effect::{Effect, EffectObserver},
+    error::Error,
+    hub::{Full, Performed, Ticket},
+    protocol::Head,
+};
+
+/// State that a message shares with its contexts: the head it came with, its connection, and its effects. It is in one
+/// of three modes, and [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or
+/// *dropping*.
+///
+/// Clones share it. A [`fork`](Self::fork), which a retry's attempt gets, has effects of its own.
+#[derive(Clone)]
+pub(crate) struct MessageState(OnlyStrong<Shared>);
+
+struct Shared {
+    /// Source of the message and destination of its effects. Kept here, so that a message and its contexts share one
+    /// pointer.
+    connection: Connection,
+    /// Kept here, so that stages move a pointer and not the head.
+    head: Head,
+    /// The state that this one was forked from.
+    parent: Option<MessageState>,
+    /// Most messages end without the lock of `effects`, which each would otherwise take eight times.
+    summary: AtomicSummary,
+    effects: Mutex<Effects>,
+}
+
+struct Effects {
+    mode: Mode,
+    /// The first failure that no flush has reported yet.
+    failure: Option<Error>,
+    /// Effects that are not in force yet.
+    pending: Vec<Ticket>,
+    /// Sees the effects that the hub has taken.
+    observer: Option<Arc<dyn EffectObserver>>,
+}
+
+enum Mode {
+    /// Effects wait.
+    Holding(Vec<Effect>),
+    /// Effects are performed as they are noted.
+    Passing,
+    /// The message failed: effects are dropped, and logged.
+    Dropping,
+}
+
+/// Summary of the effects that is known without their lock. It only advances, from the first to the last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Summary {
+    /// Holding, and nothing has been noted.
+    Fresh,
+    /// Passing; nothing has failed, nothing is pending, nobody observes.
+    Passing,
+    /// Only the locked state knows.
+    Locked,
+}
+
+/// A [`Summary`] that is read without a lock.
+struct AtomicSummary(AtomicU8);
+
+impl AtomicSummary {
+    const fn new(summary: Summary) -> Self {
+        Self(AtomicU8::new(summary as u8))
+    }
+
+    fn get(&self) -> Summary {
+        Self::from(self.0.load(Ordering::Acquire))
+    }
+
+    const fn from(byte: u8) -> Summary {
+        match byte {
+            0 => Summary::Fresh,
+            1 => Summary::Passing,
+            _ => Summary::Locked,
+        }
+    }
+
+    /// Sends the reader to the locked state from now on. Called under the lock. Returns the summary until now.
+    fn lock(&self) -> Summary {
+        Self::from(self.0.swap(Summary::Locked as u8, Ordering::AcqRel))
+    }
+
+    /// Advances from fresh to passing. Returns false if it was not fresh.
+    fn pass(&self) -> bool {
+        let (fresh, passing) = (Summary::Fresh as u8, Summary::Passing as u8);
+        self.0
+            .compare_exchange(fresh, passing, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+}
+
+impl MessageState {
+    /// A state in which effects wait.
+    pub(crate) fn holding(connection: Connection, head: Head) -> Self {
+        Self::new(connection, head, None, Summary::Fresh, Effects::none())
+    }
+
+    /// A state of no message. The hub performs its effects at once.
+    pub(crate) fn passing(connection: Connection) -> Self {
+        let state = Self::holding(connection, Head::default());
+        state.pass();
+        state
+    }
+
+    fn new(
+        connection: Connection,
+        head: Head,
+        parent: Option<Self>,
+        summary: Summary,
+        effects: Effects,
+    ) -> Self {
+        Self(OnlyStrong::new(Shared {
+            connection,
+            head,
+            parent,
+            summary: AtomicSummary::new(summary),
+            effects: Mutex::new(effects),
+        }))
+    }
+
+    /// The connection that the message came by.
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.0.connection
+    }
+
+    /// The head that the message came with.
+    pub(crate) fn head(&self) -> &Head {
+        &self.0.head
+    }
+
+    /// Returns true for a clone of the other.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        OnlyStrong::ptr_eq(&self.0, &other.0)
+    }
+
+    fn summary(&self) -> Summary {
+        self.0.summary.get()
+    }
+
+    /// Locks the effects, to read and to change them. The summary says nothing of them from now on.
+    fn lock(&self) -> MutexGuard<'_, Effects> {
+        let mut effects = self.0.effects.lock();
+        if self.0.summary.lock() == Summary::Passing {
+            effects.mode = Mode::Passing;
+        }
+        effects
+    }
+
+    /// Forks the state for one more attempt at the same message, with the effects that are held so far.
+    pub(crate) fn fork(&self) -> Self {
+        let effects = self.lock();
+        // A passing state takes nothing back, and keeps its failure.
+        let (mode, failure) = match &effects.mode {
+            Mode::Holding(held) => (
+                Mode::Holding(held.clone()),
+                effects.failure.as_ref().map(Error::retell),
+            ),
+            Mode::Passing => (Mode::Passing, None),
+            Mode::Dropping => (Mode::Dropping, None),
+        };
+        let observer = effects.observer.clone();
+        drop(effects);
+        let effects = Effects {
+            mode,
+            failure,
+            pending: Vec::new(),
+            observer,
+        };
+        let (connection, head) = (self.0.connection.clone(), self.0.head.clone());
+        Self::new(connection, head, Some(self.clone()), Summary::Locked, effects)
+    }
+
+    /// Notes an effect. Returns the hub's refusal; a caller that can't hand it on calls [`fail`](Self::fail).
+    pub(crate) fn note(&self, effect: Effect) -> Result<(), Full> {
+        if self.summary() == Summary::Passing {
+            return self.perform_one(None, effect).map(|done| self.wait_for(done));
+        }
+        let mut effects = self.lock();
+        match &mut effects.mode {
+            Mode::Holding(held) => held.push(effect),
+            Mode::Passing => {
+                let observer = effects.observer.clone();
+                drop(effects);
+                let performed = self.perform_one(observer.as_deref(), effect)?;
+                self.wait_for(performed);
+            }
+            Mode::Dropping => {
+                let client = self.0.connection.client_id();
+                tracing::warn!(%client, ?effect, "dropped: the message that noted it has failed");
+            }
+        }
+        Ok(())
+    }
+
+    /// [`note`](Self::note) for a caller that can't hand the refusal on.
+    pub(crate) fn note_or_fail(&self, effect: Effect) {
+        if let Err(full) = self.note(effect) {
+            self.fail(full.into());
+        }
+    }
+
+    /// Sets the observer of this message's effects. `observer` gets the one before, to call it too.
+    pub(crate) fn observe(
+        &self,
+        observer: impl FnOnce(Option<Arc<dyn EffectObserver>>) -> Arc<dyn EffectObserver>,
+    ) {
+        let mut effects = self.lock();
+        effects.observer = Some(observer(effects.observer.take()));
+    }
+
+    /// Performs effects that were taken from this state. A refusal of the hub becomes its failure.
+    pub(crate) fn perform(&self, effects: &mut Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        let observer = self.lock().observer.clone();
+        for effect in effects.drain(..) {
+            match self.perform_one(observer.as_deref(), effect) {
+                Ok(performed) => self.wait_for(performed),
+                Err(full) => self.fail(full.into()),
+            }
+        }
+    }
+
+    /// Has the hub perform an effect, and shows it to the observer if the hub has taken it.
+    fn perform_one(&self, observer: Option<&dyn EffectObserver>, effect: Effect) -> Result<Performed, Full> {
+        let (hub, from) = (self.0.connection.hub(), self.0.connection.client_id());
+        let Some(observer) = observer else {
+            return hub.perform(Some(&from), effect);
+        };
+        let performed = hub.perform(Some(&from), effect.clone())?;
+        observer.observe(&effect);
+        Ok(performed)
+    }
+
+    /// Has the answer wait for an effect that is pending.
+    fn wait_for(&self, performed: Performed) {
+        if let Performed::Pending(ticket) = performed {
+            self.lock().pending.push(ticket);
+        }
+    }
+
+    /// Takes the tickets of effects that are pending.
+    pub(crate) fn take_pending(&self) -> Vec<Ticket> {
+        match self.summary() {
+            Summary::Fresh | Summary::Passing => Vec::new(),
+            Summary::Locked => mem::take(&mut self.lock().pending),
+        }
+    }
+
+    /// Remembers a failure for the next flush, or for the end of the message. The first one stands.
+    pub(crate) fn fail(&self, error: Error) {
+        self.lock().failure.get_or_insert(error);
+    }
+
+    /// Takes the failure since the last call.
+    pub(crate) fn take_failure(&self) -> Option<Error> {
+        match self.summary() {
+            Summary::Fresh | Summary::Passing => None,
+            Summary::Locked => self.lock().failure.take(),
+        }
+    }
+
+    /// Performs the effects that wait, and all that follow.
+    pub(crate) fn pass(&self) {
+        if self.summary() == Summary::Passing || self.0.summary.pass() {
+            return;
+        }
+        // Performed under the lock: effects that a child task notes meanwhile stay behind those noted before.
+        let mut effects = self.lock();
+        let Effects {
+            mode,
+            failure,
+            pending,
+            observer,
+        } = &mut *effects;
+        if let Mode::Holding(held) = mem::replace(mode, Mode::Passing) {
+            for effect in held {
+                match self.perform_one(observer.as_deref(), effect) {
+                    Ok(Performed::Done) => {}
+                    Ok(Performed::Pending(ticket)) => pending.push(ticket),
+                    Err(full) => drop(failure.get_or_insert_with(|| full.into())),
+                }
+            }
+        }
+    }
+
+    /// [`pass`](Self::pass) for this state and those it was forked from, `outermost` the last.
+    pub(crate) fn pass_up_to(&self, outermost: &Self) {
+        let mut state = self;
+        loop {
+            state.pass();
+            match &state.0.parent {
+                Some(parent) if !state.is(outermost) => state = parent,
+                _ => break,
+            }
+        }
+    }
+
+    /// Drops the effects that wait, and all that follow. A passing state goes on passing.
+    pub(crate) fn drop_held(&self) {
+        if self.summary() == Summary::Passing {
+            return;
+        }
+        let mut effects = self.lock();
+        if let Mode::Holding(held) = &effects.mode {
+            if !held.is_empty() {
+                let client = self.0.connection.client_id();
+                tracing::debug!(%client, count = held.len(), "effects dropped: their message has failed");
+            }
+            effects.mode = Mode::Dropping;
+        }
+    }
+
+    /// Takes the effects that wait, on success. Those of the states that this was forked from are copies of them, or
+    /// belong to lost attempts: they are cleared.
+    pub(crate) fn take_held(&self) -> Vec<Effect> {
+        let mut parent = self.0.parent.as_ref();
+        while let Some(state) = parent {
+            state.clear_own();
+            parent = state.0.parent.as_ref();
+        }
+        self.take_own()
+    }
+
+    fn take_own(&self) -> Vec<Effect> {
+        if self.summary() != Summary::Locked {
+            return Vec::new();
+        }
+        match &mut self.lock().mode {
+            Mode::Holding(held) => mem::take(held),
+            Mode::Passing | Mode::Dropping => Vec::new(),
+        }
+    }
+
+    fn clear_own(&self) {
+        let mut effects = self.lock();
+        if let Mode::Holding(held) = &mut effects.mode {
+            held.clear();
+            effects.failure = None;
+        }
+    }
+
+    /// Reads the effects that wait.
+    pub(crate) fn with_held<R>(&self, read: impl FnOnce(&[Effect]) -> R) -> R {
+        if self.summary() != Summary::Locked {
+            return read(&[]);
+        }
+        match &self.lock().mode {
+            Mode::Holding(held) => read(held),
+            Mode::Passing | Mode::Dropping => read(&[]),
+        }
+    }
+
+    /// Returns true if it is passing and nothing is left to do: nothing has failed, nothing is pending.
+    pub(crate) fn is_through(&self) -> bool {
+        self.summary() == Summary::Passing
+    }
+
+    /// Returns true if effects wait here, so that limits have to be counted with them.
+    pub(crate) fn is_holding(&self) -> bool {
+        match self.summary() {
+            Summary::Fresh => true,
+            Summary::Passing => false,
+            Summary::Locked => matches!(self.lock().mode, Mode::Holding(_)),
+        }
+    }
+}
+
+impl Effects {
+    const fn none() -> Self {
+        Self {
+            mode: Mode::Holding(Vec::new()),
+            failure: None,
+            pending: Vec::new(),
+            observer: None,
+        }
+    }
+}
+
+/// A failure that nobody has taken is logged: nobody else is left to be told.
+impl Drop for Shared {
+    fn drop(&mut self) {
+        if let Some(error) = &self.effects.get_mut().failure {
+            tracing::warn!(%error, "not sent, and nobody was told");
+        }
+    }
+}
+
+impl fmt::Debug for MessageState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.lock().mode {
+            Mode::Holding(held) => f.debug_tuple("Holding").field(held).finish(),
+            Mode::Passing => f.write_str("Passing"),
+            Mode::Dropping => f.write_str("Dropping"),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+use std::ops::Range;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{DataFrame, Head, Kind, Malformed, RawPayload, RpcId, json};
+use crate::error::Error;
+
+/// Encoding of frames and payloads on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub enum Codec {
+    /// JSON text, RFC 8259.
+    #[default]
+    Json,
+}
+
+impl Codec {
+    /// All codecs, the preferred one first.
+    pub const ALL: [Self; 1] = [Self::Json];
+
+    /// The WebSocket subprotocol that negotiates the extended protocol in this codec (RFC 6455, section 1.9).
+    #[must_use]
+    pub const fn subprotocol(self) -> &'static str {
+        match self {
+            Self::Json => json::SUBPROTOCOL,
+        }
+    }
+
+    /// The kind of data frame that this codec writes.
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Json => Kind::Text,
+        }
+    }
+
+    /// Reads the head of a frame. The id is read even where nothing else can be, so that the refusal carries it.
+    ///
+    /// # Errors
+    /// [`Malformed`] with PARSE_ERROR for bytes that are no message.
+    pub fn read_head(self, frame: &[u8]) -> Result<Head, Malformed> {
+        match self {
+            Self::Json => json::read(frame),
+        }
+    }
+
+    /// [`read_head`](Self::read_head) for content that is known to be UTF-8, which is not validated again.
+    ///
+    /// # Errors
+    /// As with [`read_head`](Self::read_head).
+    pub fn read_text_head(self, frame: &str) -> Result<Head, Malformed> {
+        match self {
+            Self::Json => json::read_text(frame),
+        }
+    }
+
+    /// Writes the frame that answers a message with this payload, or with none.
+    #[must_use]
+    pub fn answer(self, payload: &RawPayload, rpc_id: &RpcId) -> DataFrame {
+        match self {
+            Self::Json => json::answer(payload, rpc_id),
+        }
+    }
+
+    /// Writes the frame that refuses a message.
+    #[must_use]
+    pub fn refusal(self, error: &Error, rpc_id: &RpcId) -> DataFrame {
+        match self {
+            Self::Json => json::refusal(error, rpc_id),
+        }
+    }
+
+    /// Writes the frame that reports the failure of a message without an id. `route` is absent where it could not be
+    /// read. Extended protocol.
+    #[must_use]
+    pub fn error(self, error: &Error, route: Option<&str>) -> DataFrame {
+        match self {
+            Self::Json => json::error(error, route),
+        }
+    }
+
+    /// Writes the server's first frame. Extended protocol.
+    #[must_use]
+    pub fn welcome(self, payload: &Value) -> DataFrame {
+        match self {
+            Self::Json => json::welcome(payload),
+        }
+    }
+
+    /// The frame that answers a ping. Extended protocol.
+    #[must_use]
+    pub const fn pong(self) -> DataFrame {
+        match self {
+            Self::Json => json::PONG,
+        }
+    }
+
+    /// Writes a value as an event: a whole WebSocket frame, header included. Returns it with the place of the payload
+    /// in it.
+    pub(crate) fn event_of<P: Serialize + ?Sized>(
+        self,
+        name: &str,
+        payload: &P,
+    ) -> Result<(Bytes, Range<usize>), serde_json::Error> {
+        match self {
+            Self::Json => json::event_of(name, payload),
+        }
+    }
+
+    /// Writes an event whose payload is encoded already.
+    pub(crate) fn event(self, name: &str, payload: &RawPayload) -> Bytes {
+        match self {
+            Self::Json => json::event(name, payload),
+        }
+    }
+}
+
+/// Encoding of frames for one client: codec and protocol level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+pub struct Form {
+    /// The codec of frames in both directions.
+    pub codec: Codec,
+    /// The frames that the client understands.
+    pub level: Level,
+}
+
+/// The frames that a client understands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Level {
+    /// The base protocol.
+    #[default]
+    Base,
+    /// The extended protocol, which was negotiated.
+    Extended,
+}
+
+impl Form {
+    /// Different encodings of an event. Events have the same bytes at both levels.
+    pub(crate) const EVENT_ENCODINGS: usize = Codec::ALL.len();
+
+    /// The base protocol in JSON, for clients that negotiate nothing.
+    pub const BASE: Self = Self {
+        codec: Codec::Json,
+        level: Level::Base,
+    };
+
+    /// The extended protocol in this codec.
+    #[must_use]
+    pub const fn extended(codec: Codec) -> Self {
+        Self {
+            codec,
+            level: Level::Extended,
+        }
+    }
+
+    /// Returns true at the extended level.
+    #[must_use]
+    pub const fn is_extended(self) -> bool {
+        matches!(self.level, Level::Extended)
+    }
+
+    /// Index of this form's encoding of events.
+    pub(crate) const fn event_encoding(self) -> usize {
+        match self.codec {
+            Codec::Json => 0,
+        }
+    }
+}

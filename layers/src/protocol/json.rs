@@ -1,0 +1,265 @@
+//! The JSON codec: frames are JSON text.
+
+use std::{io::Write, ops::Range};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, value::RawValue};
+
+use super::{DataFrame, FrameHeader, Head, Kind, Malformed, Name, RawPayload, RpcId, words};
+use crate::error::{Code, Error};
+
+/// Subprotocol of the extended protocol in JSON.
+pub(super) const SUBPROTOCOL: &str = "zocket.v1.json";
+
+pub(super) const PONG: DataFrame = DataFrame::utf8(Bytes::from_static(br#"{"type":"__pong"}"#));
+
+#[derive(Deserialize)]
+struct Members<'a> {
+    #[serde(borrow, rename = "type")]
+    route: Option<&'a RawValue>,
+    #[serde(borrow)]
+    payload: Option<&'a RawValue>,
+    #[serde(borrow, rename = "rpcId")]
+    rpc_id: Option<&'a RawValue>,
+}
+
+/// Reads the head of a frame that may not be UTF-8.
+pub(super) fn read(frame: &[u8]) -> Result<Head, Malformed> {
+    match std::str::from_utf8(frame) {
+        Ok(text) => read_text(text),
+        Err(error) => Err(malformed(read_id_alone(frame), no_object(&error))),
+    }
+}
+
+/// Reads the head of a frame.
+pub(super) fn read_text(frame: &str) -> Result<Head, Malformed> {
+    match read_usual(frame) {
+        Some(head) => Ok(head),
+        None => read_by_keys(frame),
+    }
+}
+
+const fn malformed(rpc_id: Option<RpcId>, error: Error) -> Malformed {
+    Malformed { rpc_id, error }
+}
+
+fn refuse(message: String) -> Error {
+    Error::new(Code::PARSE_ERROR, message)
+}
+
+fn no_object(error: &dyn std::fmt::Display) -> Error {
+    refuse(format!("expected a JSON object: {error}"))
+}
+
+fn read_by_keys(frame: &str) -> Result<Head, Malformed> {
+    // serde would take an array for an object.
+    if !frame.trim_ascii_start().starts_with('{') {
+        return Err(malformed(None, refuse("expected a JSON object".to_owned())));
+    }
+    let members: Members<'_> = serde_json::from_str(frame)
+        .map_err(|error| malformed(read_id_alone(frame.as_bytes()), no_object(&error)))?;
+    let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(id.get())).transpose() {
+        Ok(rpc_id) => rpc_id.flatten(),
+        Err(invalid) => return Err(malformed(None, refuse(invalid.to_string()))),
+    };
+    let route = members.route.map(RawValue::get);
+    let Some(name) = route.and_then(read_string) else {
+        let what = match route.and_then(|route| route.bytes().next()) {
+            None => "nothing",
+            Some(b'"') => "a string that is no Unicode",
+            Some(b'{') => "an object",
+            Some(b'[') => "an array",
+            Some(b't' | b'f') => "a boolean",
+            Some(_) => "a number",
+        };
+        return Err(malformed(
+            rpc_id,
+            refuse(format!("type: expected a string, got {what}")),
+        ));
+    };
+    Ok(Head {
+        rpc_id,
+        route: name,
+        payload: members.payload.map(|payload| place(frame, payload.get())),
+    })
+}
+
+/// Returns the place of a part in the whole text.
+fn place(whole: &str, part: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
+}
+
+/// Reads a frame as clients write it: `{"type":…,"payload":…,"rpcId":…}` in this order, without white space, and without
+/// escapes in type and id. Reading by keys costs more than twice as much; it reads, or refuses, every other frame.
+fn read_usual(frame: &str) -> Option<Head> {
+    let rest = frame.strip_prefix(r#"{"type":""#)?;
+    let quote = rest.bytes().position(is_special)?;
+    let (route, rest) = rest.split_at(quote);
+    let rest = rest.strip_prefix('"')?.strip_suffix('}')?;
+    let id = match rest.as_bytes() {
+        [before @ .., b'"'] => {
+            let quote = before.iter().rposition(|byte| is_special(*byte))?;
+            (before[quote] == b'"').then_some(quote)?
+        }
+        bytes => bytes
+            .iter()
+            .rposition(|byte| !byte.is_ascii_digit())
+            .map_or(0, |other| other + 1),
+    };
+    let (before, id) = rest.split_at(id);
+    if id.len() > 1 && id.starts_with('0') {
+        return None;
+    }
+    let (rest, rpc_id) = match before.strip_suffix(r#","rpcId":"#) {
+        Some(rest) => (rest, RpcId::from_plain(id).ok()?),
+        None => (rest, None),
+    };
+    let payload = match rest {
+        "" => None,
+        rest => match serde_json::from_str::<&RawValue>(rest.strip_prefix(r#","payload":"#)?)
+            .ok()?
+            .get()
+        {
+            "null" => None,
+            payload => Some(place(frame, payload)),
+        },
+    };
+    Some(Head {
+        rpc_id,
+        route: route.into(),
+        payload,
+    })
+}
+
+/// Returns true for a byte that ends a JSON string or begins an escape.
+const fn is_special(byte: u8) -> bool {
+    byte < b' ' || matches!(byte, b'"' | b'\\')
+}
+
+/// Reads the id of an object that has another member twice, or is not UTF-8 elsewhere.
+fn read_id_alone(frame: &[u8]) -> Option<RpcId> {
+    #[derive(Deserialize)]
+    struct Id<'a> {
+        #[serde(borrow, rename = "rpcId")]
+        rpc_id: Option<&'a RawValue>,
+    }
+    let id: Id<'_> = serde_json::from_slice(frame).ok()?;
+    RpcId::from_json(id.rpc_id?.get()).ok()?
+}
+
+/// Returns the content of a JSON string.
+fn read_string(token: &str) -> Option<Name> {
+    match token.strip_prefix('"')?.strip_suffix('"')? {
+        plain if !plain.as_bytes().contains(&b'\\') => Some(plain.into()),
+        _ => serde_json::from_str::<String>(token).ok().map(Into::into),
+    }
+}
+
+/// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`; the payload is left out where it is absent.
+pub(super) fn answer(payload: &RawPayload, rpc_id: &RpcId) -> DataFrame {
+    let id = rpc_id.as_json().as_bytes();
+    let parts: &[&[u8]] = match payload.bytes() {
+        Some(payload) if !payload.is_empty() => &[
+            br#"{"type":"__rpc_res","payload":"#,
+            payload,
+            br#","rpcId":"#,
+            id,
+            b"}",
+        ],
+        _ => &[br#"{"type":"__rpc_res","rpcId":"#, id, b"}"],
+    };
+    // Of the exact length: `Bytes` then takes it over without an allocation of its own.
+    DataFrame::utf8(parts.concat().into())
+}
+
+/// Writes `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
+pub(super) fn refusal(error: &Error, rpc_id: &RpcId) -> DataFrame {
+    let mut frame = Vec::with_capacity(128 + error.message().len());
+    // Writing JSON into memory does not fail: the error holds strings and JSON values only.
+    let written = write!(
+        frame,
+        r#"{{"type":"{}","rpcId":{rpc_id},"error":"#,
+        words::REFUSAL
+    )
+    .map_err(serde_json::Error::io)
+    .and_then(|()| serde_json::to_writer(&mut frame, error));
+    debug_assert!(written.is_ok(), "{written:?}");
+    frame.push(b'}');
+    DataFrame::utf8(frame.into())
+}
+
+/// Writes `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`.
+pub(super) fn error(error: &Error, route: Option<&str>) -> DataFrame {
+    #[derive(Serialize)]
+    struct Payload<'a> {
+        #[serde(skip_serializing_if = "Option::is_none")]
+        r#type: Option<&'a str>,
+        #[serde(flatten)]
+        error: &'a Error,
+    }
+    frame(words::ERROR, &Payload { r#type: route, error })
+}
+
+/// Writes `{"type":"__welcome","payload":{…}}`.
+pub(super) fn welcome(payload: &Value) -> DataFrame {
+    frame(words::WELCOME, payload)
+}
+
+fn frame(r#type: &str, payload: &impl Serialize) -> DataFrame {
+    // Strings and JSON values only: this does not fail.
+    DataFrame::utf8(
+        serde_json::to_vec(&Envelope { r#type, payload })
+            .unwrap_or_default()
+            .into(),
+    )
+}
+
+#[derive(Serialize)]
+struct Envelope<'a, P: ?Sized> {
+    r#type: &'a str,
+    payload: &'a P,
+}
+
+/// Writes a value as an event: a whole WebSocket frame. Returns it with the place of the payload in it.
+pub(super) fn event_of<P: Serialize + ?Sized>(
+    name: &str,
+    payload: &P,
+) -> Result<(Bytes, Range<usize>), serde_json::Error> {
+    let mut frame = event_before_payload(name)?;
+    let start = frame.len();
+    serde_json::to_writer(&mut frame, payload)?;
+    let payload = start..frame.len();
+    let (wire, unused) = finish_event(frame);
+    Ok((wire, payload.start - unused..payload.end - unused))
+}
+
+/// Writes an event whose payload is encoded already.
+pub(super) fn event(name: &str, payload: &RawPayload) -> Bytes {
+    // A string into memory: this does not fail.
+    let mut frame = event_before_payload(name).unwrap_or_default();
+    frame.extend_from_slice(payload.as_json());
+    finish_event(frame).0
+}
+
+/// Begins an event. The header is written when the length is known, to the end of the place that is kept for it.
+fn event_before_payload(name: &str) -> Result<Vec<u8>, serde_json::Error> {
+    let mut frame = vec![0; FrameHeader::MAX];
+    frame.extend_from_slice(br#"{"type":"#);
+    serde_json::to_writer(&mut frame, name)?;
+    frame.extend_from_slice(br#","payload":"#);
+    Ok(frame)
+}
+
+/// Returns the frame, and the bytes at the beginning of `frame` that are not part of it.
+fn finish_event(mut frame: Vec<u8>) -> (Bytes, usize) {
+    frame.push(b'}');
+    let header = FrameHeader::new(Kind::Text, frame.len() - FrameHeader::MAX);
+    let unused = FrameHeader::MAX - header.len();
+    frame[unused..FrameHeader::MAX].copy_from_slice(&header);
+    (Bytes::from(frame).slice(unused..), unused)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,24 @@
+//! The wire protocol: names, ids, payloads, envelopes and codecs.
+//!
+//! Everything that PROTOCOL.md defines about bytes is here, and nowhere else: the [`Head`] of a frame, the envelope in
+//! both directions, the reserved [`words`], the [`FrameHeader`]. A codec is one file, [`json`](Codec::Json) the first.
+
+mod codec;
+mod data_frame;
+mod head;
+mod header;
+mod json;
+mod name;
+mod payload;
+mod rpc_id;
+pub mod words;
+
+pub use self::{
+    codec::{Codec, Form, Level},
+    data_frame::{DataFrame, Kind},
+    head::{Control, Head, Malformed},
+    header::FrameHeader,
+    name::Name,
+    payload::RawPayload,
+    rpc_id::{InvalidRpcId, RpcId},
+};

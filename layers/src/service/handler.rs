@@ -1,0 +1,158 @@
+use std::{
+    fmt,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use pin_project::pin_project;
+use schemars::JsonSchema;
+use serde::Serialize;
+use tower::Service;
+
+use super::stack::{IsContext, IsInput};
+use crate::{
+    context::Context,
+    error::Error,
+    message::{Message, MessageState, Reply},
+};
+
+/// What can answer a message: `async fn(Context<C>) -> Result<R, Error>`, or
+/// `async fn(Context<C>, I) -> Result<R, Error>` where the message has an input. `R` is the answer, `()` none.
+///
+/// An async closure without captures will do as well. Shared things live in the context's value.
+///
+/// `M` tells the two kinds apart; it is inferred.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't handle a message with the context `{C}` and the input `{I}`",
+    label = "not a handler for `Context<{C}>` and `{I}`",
+    note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, {I}) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
+    note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
+    note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type",
+    note = "where both fit, its future is not `Send`: something like an `Rc` or a lock's guard is held across an `.await`"
+)]
+pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
+    /// What it answers with.
+    type Answer: Serialize + JsonSchema + 'static;
+    /// What it runs as.
+    type Future: Future<Output = Result<Self::Answer, Error>> + Send;
+
+    /// Begins to handle one message.
+    fn handle(&self, cx: Context<C>, input: I) -> Self::Future;
+}
+
+impl<F, Fut, R, C, I> Handler<C, I, (Context<C>,)> for F
+where
+    F: Fn(Context<C>) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send,
+    R: Serialize + JsonSchema + 'static,
+{
+    type Answer = R;
+    type Future = Fut;
+
+    fn handle(&self, cx: Context<C>, _: I) -> Fut {
+        self(cx)
+    }
+}
+
+impl<F, Fut, R, C, I> Handler<C, I, (Context<C>, I)> for F
+where
+    F: Fn(Context<C>, I) -> Fut + Clone + Send + Sync + 'static,
+    Fut: Future<Output = Result<R, Error>> + Send,
+    R: Serialize + JsonSchema + 'static,
+{
+    type Answer = R;
+    type Future = Fut;
+
+    fn handle(&self, cx: Context<C>, input: I) -> Fut {
+        self(cx, input)
+    }
+}
+
+/// A handler as the innermost service of a stack, inside of [`ContextLayer`](crate::ContextLayer).
+pub fn handler_fn<H, C, I, M>(handler: H) -> HandlerService<H, C, I, M>
+where
+    H: Handler<C, I, M>,
+{
+    HandlerService {
+        handler,
+        kind: PhantomData,
+    }
+}
+
+type Kind<C, I, M> = PhantomData<fn() -> (C, I, M)>;
+
+/// The service that [`handler_fn`] makes.
+pub struct HandlerService<H, C, I, M> {
+    handler: H,
+    kind: Kind<C, I, M>,
+}
+
+impl<H: Clone, C, I, M> Clone for HandlerService<H, C, I, M> {
+    fn clone(&self) -> Self {
+        Self {
+            handler: self.handler.clone(),
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<H, C, I, M> fmt::Debug for HandlerService<H, C, I, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HandlerService<{}>", std::any::type_name::<H>())
+    }
+}
+
+/// Generic over what it gets, so that the compiler can say what it should get.
+impl<H, C, I, M, P, X> Service<Message<P, X>> for HandlerService<H, C, I, M>
+where
+    H: Handler<C, I, M>,
+    P: IsInput<I>,
+    X: IsContext<C>,
+{
+    type Response = Reply;
+    type Error = Error;
+    type Future = HandlerFuture<H::Future>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, message: Message<P, X>) -> Self::Future {
+        let (parts, cx, input) = message.into_parts();
+        HandlerFuture {
+            inner: self.handler.handle(cx.into_context(), input.into_input()),
+            state: Some(parts.state),
+        }
+    }
+}
+
+/// The future of [`HandlerService`].
+#[pin_project]
+#[derive(Debug)]
+pub struct HandlerFuture<F> {
+    #[pin]
+    inner: F,
+    /// State of the message. The reply takes it.
+    state: Option<MessageState>,
+}
+
+impl<F, R> Future for HandlerFuture<F>
+where
+    F: Future<Output = Result<R, Error>>,
+    R: Serialize + 'static,
+{
+    type Output = Result<Reply, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let answer = ready!(this.inner.poll(cx))?;
+        let mut reply = Reply::of(&answer)?;
+        if let Some(state) = this.state.take() {
+            reply.effects = state.take_held();
+            reply.state = Some(state);
+        }
+        Poll::Ready(Ok(reply))
+    }
+}

@@ -1,0 +1,136 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use pin_project::{pin_project, pinned_drop};
+use tower::BoxError;
+
+use crate::{error::Code, message::Answer, protocol::RawPayload, rescue::code_of};
+
+/// An observer of one message, from `call` to its end.
+pub trait Observe {
+    /// The outcome of a message that was handled.
+    const OK: &'static str = "ok";
+    /// The outcome of a message that was given up by whoever waited for it, as a timeout outside gives up.
+    const DROPPED: &'static str = "dropped";
+
+    /// Runs a step of the message: its `call`, one `poll`, or its drop.
+    fn scope<R>(&self, step: impl FnOnce() -> R) -> R {
+        step()
+    }
+
+    /// Sees the end, exactly once: `outcome` is [`OK`](Self::OK), the code that the client is told (a panic's is
+    /// INTERNAL_SERVER_ERROR), or [`DROPPED`](Self::DROPPED); `answer` is there on success.
+    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
+}
+
+/// The future of a stage that hands every message on and observes its outcome:
+/// [`TraceService`](crate::trace::TraceService), [`MetricsService`](crate::metrics::MetricsService).
+#[pin_project(PinnedDrop)]
+pub struct ObservedFuture<F, O: Observe> {
+    /// None when it has ended.
+    #[pin]
+    inner: Option<F>,
+    observation: Observation<O>,
+}
+
+impl<F, O: Observe> ObservedFuture<F, O> {
+    /// Observes the future that `call` makes.
+    pub fn new(observer: O, call: impl FnOnce() -> F) -> Self {
+        let mut observation = Observation {
+            observer,
+            state: State::Waiting,
+        };
+        Self {
+            inner: Some(observation.run(call)),
+            observation,
+        }
+    }
+}
+
+/// An observer that sees an end in any case, also by drop or panic.
+struct Observation<O: Observe> {
+    observer: O,
+    state: State,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    Waiting,
+    /// Left behind by a panic.
+    Running,
+    Ended,
+}
+
+impl<O: Observe> Observation<O> {
+    fn run<R>(&mut self, step: impl FnOnce() -> R) -> R {
+        self.state = State::Running;
+        let result = self.observer.scope(step);
+        self.state = State::Waiting;
+        result
+    }
+
+    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+        self.state = State::Ended;
+        self.observer.end(outcome, answer);
+    }
+}
+
+impl<O: Observe> Drop for Observation<O> {
+    fn drop(&mut self) {
+        match self.state {
+            State::Waiting => self.end(O::DROPPED, None),
+            State::Running => self.end(Code::INTERNAL_SERVER_ERROR.as_str(), None),
+            State::Ended => {}
+        }
+    }
+}
+
+impl<F, O, R, E> Future for ObservedFuture<F, O>
+where
+    F: Future<Output = Result<R, E>>,
+    O: Observe,
+    R: Answer,
+    E: Into<BoxError>,
+{
+    type Output = Result<R, BoxError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        // Polled once more than a future may be, it has nothing left to say.
+        let Some(inner) = this.inner.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let result = ready!(this.observation.run(|| inner.poll(cx))).map_err(Into::into);
+        this.observation.run(|| this.inner.set(None));
+        match &result {
+            Ok(answer) => {
+                let outcome = answer.refusal().map_or(O::OK, Code::as_str);
+                this.observation.end(outcome, answer.payload());
+            }
+            Err(error) => this.observation.end(code_of(&**error).as_str(), None),
+        }
+        Poll::Ready(result)
+    }
+}
+
+#[pinned_drop]
+impl<F, O: Observe> PinnedDrop for ObservedFuture<F, O> {
+    fn drop(self: Pin<&mut Self>) {
+        let mut this = self.project();
+        if this.inner.is_some() {
+            this.observation.observer.scope(|| this.inner.set(None));
+        }
+    }
+}
+
+impl<F, O: Observe> fmt::Debug for ObservedFuture<F, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObservedFuture")
+            .field("state", &self.observation.state)
+            .finish_non_exhaustive()
+    }
+}

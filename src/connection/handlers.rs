@@ -1,0 +1,151 @@
+//! The pipeline of a connection and its messages in flight.
+
+use std::{
+    any::Any,
+    future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    task::{Context as Task, Poll, ready},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use tower::{BoxError, Service};
+use zocket_layers::{Frame, FrameResponse, rescue::explain_panic};
+
+use super::session::InFlightMessage;
+
+/// A slot that is larger is not kept by an idle connection.
+const MAX_KEPT: usize = 256;
+
+/// The result of one message: an error, or a panic, of its service is its own.
+pub(super) type Handled = Result<FrameResponse, BoxError>;
+
+/// The pipeline of a connection and its messages in flight.
+///
+/// Most messages end at their first poll. It takes place in a slot that is used again; only a message that is not done
+/// then moves to the set of those that wait.
+pub(super) struct Handlers<S: Service<Frame>> {
+    pipeline: S,
+    first_poll: Option<Slot<S::Future>>,
+    waiting: Option<Box<FuturesUnordered<Waiting<S::Future>>>>,
+}
+
+/// The place of a message's future; none when it has ended.
+type Slot<F> = Pin<Box<Option<F>>>;
+
+/// A message that was not done at its first poll.
+struct Waiting<F> {
+    slot: Slot<F>,
+    message: InFlightMessage,
+}
+
+/// Polls the future in a slot, and empties the slot at its end. Returns pending for an empty slot.
+fn poll_slot<F, R, E>(slot: &mut Slot<F>, cx: &mut Task<'_>) -> Poll<Handled>
+where
+    F: Future<Output = Result<R, E>>,
+    R: Into<FrameResponse>,
+    E: Into<BoxError>,
+{
+    let Some(future) = slot.as_mut().as_pin_mut() else {
+        return Poll::Pending;
+    };
+    let polled = caught(|| future.poll(cx));
+    let handled = match polled {
+        Ok(poll) => ready!(poll).map(Into::into).map_err(Into::into),
+        Err(panic) => Err(panic),
+    };
+    // A drop may panic as well; the message has its result by then.
+    let dropped = caught(|| slot.set(None));
+    drop(dropped);
+    Poll::Ready(handled)
+}
+
+/// Calls code of the app, and turns a panic into the error that the client is told of it.
+fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic: Box<dyn Any + Send>| explain_panic(&*panic).into())
+}
+
+impl<F, R, E> Future for Waiting<F>
+where
+    F: Future<Output = Result<R, E>>,
+    R: Into<FrameResponse>,
+    E: Into<BoxError>,
+{
+    type Output = (InFlightMessage, Handled);
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
+        let handled = ready!(poll_slot(&mut self.slot, cx));
+        Poll::Ready((self.message.clone(), handled))
+    }
+}
+
+impl<S> Handlers<S>
+where
+    S: Service<Frame>,
+    S::Response: Into<FrameResponse>,
+    S::Error: Into<BoxError>,
+{
+    pub(super) const fn new(pipeline: S) -> Self {
+        Self {
+            pipeline,
+            first_poll: None,
+            waiting: None,
+        }
+    }
+
+    /// Asks for the pipeline's readiness. An error, or a panic, means that it has failed for good.
+    pub(super) fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
+        caught(|| self.pipeline.poll_ready(cx))
+            .map_or_else(|panic| Poll::Ready(Err(panic)), |ready| ready.map_err(Into::into))
+    }
+
+    /// Calls the pipeline, which is ready. Returns the result of a message that ends at its first poll.
+    ///
+    /// # Errors
+    /// The message, if it stays in flight.
+    pub(super) fn call(
+        &mut self,
+        frame: Frame,
+        message: InFlightMessage,
+        cx: &mut Task<'_>,
+    ) -> Result<(InFlightMessage, Handled), InFlightMessage> {
+        let future = match caught(|| self.pipeline.call(frame)) {
+            Ok(future) => future,
+            Err(panic) => return Ok((message, Err(panic))),
+        };
+        let mut slot = self.first_poll.take().unwrap_or_else(|| Box::pin(None));
+        slot.set(Some(future));
+        match poll_slot(&mut slot, cx) {
+            Poll::Ready(handled) => {
+                self.first_poll = Some(slot);
+                Ok((message, handled))
+            }
+            Poll::Pending => {
+                let waiting = Waiting {
+                    slot,
+                    message: message.clone(),
+                };
+                self.waiting.get_or_insert_default().push(waiting);
+                Err(message)
+            }
+        }
+    }
+
+    /// Returns the next message that has ended; none if none is in flight.
+    pub(super) fn poll_next(&mut self, cx: &mut Task<'_>) -> Poll<Option<(InFlightMessage, Handled)>> {
+        match &mut self.waiting {
+            Some(waiting) => waiting.poll_next_unpin(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// Returns the memory that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        if size_of::<Option<S::Future>>() > MAX_KEPT {
+            self.first_poll = None;
+        }
+        if self.waiting.as_ref().is_some_and(|waiting| waiting.is_empty()) {
+            self.waiting = None;
+        }
+    }
+}

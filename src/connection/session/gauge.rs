@@ -1,0 +1,67 @@
+use std::marker::PhantomData;
+
+use metrics::Gauge;
+
+/// One connection's part of a gauge that is the sum over all connections. Its drop takes the part back.
+///
+/// A connection reports when it comes to rest: what has passed through by then costs nothing.
+pub(super) struct Part<S: Sum> {
+    reported: usize,
+    sum: PhantomData<S>,
+}
+
+/// A gauge that is the sum over all connections.
+pub(super) trait Sum {
+    fn gauge() -> Gauge;
+}
+
+/// Messages that were read and have not begun.
+pub(super) struct Queued;
+
+/// Messages in flight.
+pub(super) struct InFlight;
+
+/// Bytes that wait to be written.
+pub(super) struct OutboundBytes;
+
+impl Sum for Queued {
+    fn gauge() -> Gauge {
+        metrics::gauge!("zocket_queued_messages")
+    }
+}
+
+impl Sum for InFlight {
+    fn gauge() -> Gauge {
+        metrics::gauge!("zocket_in_flight_messages")
+    }
+}
+
+impl Sum for OutboundBytes {
+    fn gauge() -> Gauge {
+        metrics::gauge!("zocket_outbound_bytes")
+    }
+}
+
+impl<S: Sum> Part<S> {
+    pub(super) const fn new() -> Self {
+        Self {
+            reported: 0,
+            sum: PhantomData,
+        }
+    }
+
+    pub(super) fn report(&mut self, now: usize) {
+        let before = std::mem::replace(&mut self.reported, now);
+        if now > before {
+            S::gauge().increment((now - before) as f64);
+        } else if now < before {
+            S::gauge().decrement((before - now) as f64);
+        }
+    }
+}
+
+impl<S: Sum> Drop for Part<S> {
+    fn drop(&mut self) {
+        self.report(0);
+    }
+}

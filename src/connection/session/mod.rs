@@ -1,0 +1,432 @@
+//! The session: the protocol of one connection, without input and output.
+//!
+//! Frames go in, frames come out, and the time is passed in. The [`Session`] decides which message begins when, what is
+//! written to the peer, and when the connection ends. It knows no socket, no runtime and no clock, so that its tests need
+//! none either. The connection's task owns it, and moves bytes between it and a socket.
+
+mod close;
+mod gauge;
+mod heartbeat;
+pub(super) mod outbound;
+#[cfg(test)]
+mod tests;
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+    sync::Arc,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use tower::BoxError;
+use zocket_layers::{
+    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, RpcId, Turn,
+    protocol::Control, rescue::explain,
+};
+
+pub(super) use self::{
+    close::{End, INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE},
+    heartbeat::Beat,
+};
+use self::{
+    gauge::{InFlight, OutboundBytes, Part, Queued},
+    heartbeat::Heartbeat,
+    outbound::Outbound,
+};
+
+/// The protocol of one connection: messages that were read and have not begun, messages in flight, frames to be written.
+pub(super) struct Session {
+    connection: Connection,
+    mailbox: Arc<Mailbox>,
+    options: SessionOptions,
+    queue: VecDeque<Frame>,
+    queued_bytes: usize,
+    /// Messages that have begun and did not end at their first poll.
+    in_flight: usize,
+    /// The turn of the message that began last.
+    turn: Turn,
+    /// Turns that are held by messages in flight.
+    turns: Vec<Turn>,
+    /// Ids of messages that are queued or in flight.
+    ids: HashSet<RpcId>,
+    /// The pipeline has failed for good. Nothing more begins.
+    has_failed: bool,
+    /// Pings that are not answered yet.
+    pings: usize,
+    heartbeat: Heartbeat,
+    outbound: Outbound,
+    queued_gauge: Part<Queued>,
+    in_flight_gauge: Part<InFlight>,
+    outbound_gauge: Part<OutboundBytes>,
+}
+
+/// Properties of a stack that its sessions need.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct SessionOptions {
+    /// The codec that heads are read in. None for a stack without a codec, whose frames are opaque.
+    pub(super) codec: Option<Codec>,
+    /// Messages that may be handled at once, besides those of concurrent routes.
+    pub(super) concurrency: usize,
+}
+
+/// A message that has begun.
+#[derive(Debug, Clone)]
+pub(super) struct InFlightMessage {
+    rpc_id: Option<RpcId>,
+    turn: Turn,
+}
+
+impl Session {
+    pub(super) fn new(
+        connection: Connection,
+        mailbox: Arc<Mailbox>,
+        options: SessionOptions,
+        limits: Arc<Limits>,
+        now: Instant,
+    ) -> Self {
+        connection.turns().set_driver(mailbox.reader().clone());
+        Self {
+            connection,
+            mailbox,
+            options,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            in_flight: 0,
+            turn: Turn::MIN,
+            turns: Vec::new(),
+            ids: HashSet::new(),
+            has_failed: false,
+            pings: 0,
+            heartbeat: Heartbeat::new(limits, now),
+            outbound: Outbound::default(),
+            queued_gauge: Part::new(),
+            in_flight_gauge: Part::new(),
+            outbound_gauge: Part::new(),
+        }
+    }
+
+    pub(super) fn client_id(&self) -> ClientId {
+        self.connection.client_id()
+    }
+
+    fn limits(&self) -> &Limits {
+        self.connection.limits()
+    }
+
+    /// The mailbox. Its waker is the driver's.
+    pub(super) fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+
+    /// The waker of the driver, which the mailbox wakes for events and for turns that are given up.
+    pub(super) fn waker(&self) -> &Arc<AtomicWaker> {
+        self.mailbox.reader()
+    }
+
+    /// The frames to be written.
+    pub(super) const fn outbound(&mut self) -> &mut Outbound {
+        &mut self.outbound
+    }
+
+    // Frames in.
+
+    /// A text frame that was read.
+    pub(super) fn text_frame(&self, text: impl AsRef<str> + Into<Bytes>) -> Frame {
+        match self.options.codec {
+            Some(_) => Frame::read_text(self.connection.clone(), text),
+            None => Frame::new(self.connection.clone(), text),
+        }
+    }
+
+    /// A binary frame that was read.
+    pub(super) fn binary_frame(&self, bytes: impl Into<Bytes>) -> Frame {
+        match self.options.codec {
+            Some(_) => Frame::read_binary(self.connection.clone(), bytes),
+            None => Frame::opaque(self.connection.clone(), DataFrame::binary(bytes)),
+        }
+    }
+
+    /// Returns true if one more message may be queued.
+    pub(super) fn has_room(&self) -> bool {
+        let limits = self.limits();
+        !self.has_failed && self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
+    }
+
+    /// Takes a frame that was read. Returns a message that may begin at once: if `may_begin`, and no other stands before
+    /// it. Any other message is queued. A control frame is answered with the next events. A message whose id is queued or
+    /// in flight does not run.
+    pub(super) fn receive(&mut self, frame: Frame, may_begin: bool) -> Option<Frame> {
+        let is_extended = self.connection.form().is_extended();
+        if is_extended && let Some(Control::Ping) = frame.head().and_then(|head| head.control()) {
+            self.pings += 1;
+            return None;
+        }
+        if !self.ids.is_empty()
+            && let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.ids.contains(*rpc_id))
+        {
+            let client = self.client_id();
+            tracing::warn!(%client, %rpc_id, "message not run: its id is queued or in flight already");
+            let error = Error::conflict(format!(
+                "not run: a message with the rpcId {rpc_id} is still being handled"
+            ));
+            count_refusal(&error);
+            if is_extended {
+                let route = frame.head().map(|head| &**head.route());
+                self.outbound
+                    .push(self.connection.form().codec.error(&error, route));
+            }
+            return None;
+        }
+        if may_begin && self.queue.is_empty() && self.has_free_turn() {
+            return Some(frame);
+        }
+        self.queue(frame);
+        None
+    }
+
+    /// Queues a message that is not to begin yet.
+    pub(super) fn queue(&mut self, frame: Frame) {
+        self.ids.extend(frame.rpc_id().cloned());
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+    }
+
+    // Messages of the pipeline.
+
+    /// Returns true if a message is queued, and turns and limits let it begin.
+    pub(super) fn may_begin(&mut self) -> bool {
+        !self.queue.is_empty() && self.has_free_turn()
+    }
+
+    fn has_free_turn(&mut self) -> bool {
+        let given_up = self.connection.turns().take_given_up();
+        if !given_up.is_empty() {
+            self.turns.retain(|turn| !given_up.contains(turn));
+        }
+        self.turns.len() < self.options.concurrency && self.in_flight < self.limits().in_flight.max(1)
+    }
+
+    /// Takes the next message from the queue.
+    pub(super) fn take_queued(&mut self) -> Option<Frame> {
+        let frame = self.queue.pop_front()?;
+        self.queued_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Begins a message: gives it its turn.
+    pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
+        self.turn = self.turn.saturating_add(1);
+        frame.set_turn(self.turn);
+        InFlightMessage {
+            rpc_id: frame.rpc_id().cloned(),
+            turn: self.turn,
+        }
+    }
+
+    /// Notes that a message did not end at its first poll.
+    pub(super) fn stays_in_flight(&mut self, message: InFlightMessage) {
+        self.in_flight += 1;
+        self.ids.extend(message.rpc_id);
+        self.turns.push(message.turn);
+    }
+
+    /// Ends a message that stayed in flight.
+    pub(super) fn end_in_flight(
+        &mut self,
+        message: &InFlightMessage,
+        response: Result<FrameResponse, BoxError>,
+    ) -> Option<End> {
+        self.in_flight -= 1;
+        self.turns.retain(|held| *held != message.turn);
+        self.end(message, response)
+    }
+
+    /// Ends a message: queues the events that it sent, and then its response. An error is this message's alone.
+    pub(super) fn end(
+        &mut self,
+        message: &InFlightMessage,
+        response: Result<FrameResponse, BoxError>,
+    ) -> Option<End> {
+        if !self.ids.is_empty()
+            && let Some(rpc_id) = &message.rpc_id
+        {
+            self.ids.remove(rpc_id);
+        }
+        let frame = match response {
+            Ok(response) => response.into_frame(),
+            Err(error) => self.refusal(&explain(error), message.rpc_id.as_ref()),
+        };
+        let mut end = None;
+        if let Some(frame) = frame {
+            if self.mailbox.has_news() {
+                end = self.send_events();
+            }
+            self.send_response(frame);
+        }
+        end
+    }
+
+    fn send_response(&mut self, frame: DataFrame) {
+        // A codec's layer sees to the limit itself, and refuses the message.
+        let (bytes, limit) = (frame.bytes().len(), self.limits().message);
+        if self.options.codec.is_none() && bytes > limit {
+            tracing::error!(client = %self.client_id(), bytes, limit, "response not sent: larger than Limits::message");
+            return;
+        }
+        self.outbound.push(frame);
+    }
+
+    /// The frame that tells the sender of a message of its failure, if it can be told.
+    fn refusal(&self, error: &Error, rpc_id: Option<&RpcId>) -> Option<DataFrame> {
+        count_refusal(error);
+        tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
+        let codec = self.options.codec?;
+        match rpc_id {
+            Some(rpc_id) => Some(codec.refusal(error, rpc_id)),
+            None => self
+                .connection
+                .form()
+                .is_extended()
+                .then(|| codec.error(error, None)),
+        }
+    }
+
+    /// The pipeline has failed for good, as an error of tower's `poll_ready` means. Refuses the messages that wait; no
+    /// other begins.
+    pub(super) fn fail(&mut self, error: BoxError) {
+        let error = explain(error);
+        tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
+        self.has_failed = true;
+        self.queued_bytes = 0;
+        let Some(codec) = self.options.codec else {
+            return self.queue.clear();
+        };
+        for rpc_id in mem::take(&mut self.queue).iter().filter_map(Frame::rpc_id) {
+            self.outbound.push(codec.refusal(&error, rpc_id));
+        }
+    }
+
+    /// Returns true if the pipeline has failed and no message is in flight any more.
+    pub(super) const fn is_finished(&self) -> bool {
+        self.has_failed && self.in_flight == 0
+    }
+
+    /// Returns true if no message is queued.
+    pub(super) fn is_queue_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// Drops the messages that have not begun. Returns their number.
+    pub(super) fn drop_queue(&mut self) -> usize {
+        let dropped = self.queue.len();
+        self.queue.clear();
+        self.queued_bytes = 0;
+        dropped
+    }
+
+    // Frames out.
+
+    /// Queues the events that the mailbox has notified of.
+    pub(super) fn send_notified(&mut self) -> Option<End> {
+        if self.mailbox.is_notified() || self.pings > 0 {
+            return self.send_events();
+        }
+        None
+    }
+
+    /// Queues the events in the mailbox. A pong comes after every event that had been sent to this client when its ping
+    /// was read, notified or not: so it is a barrier.
+    fn send_events(&mut self) -> Option<End> {
+        let Self {
+            mailbox, outbound, ..
+        } = self;
+        let state = mailbox.pull_batches(&mut |batch| outbound.push_batch(batch));
+        for _ in 0..mem::take(&mut self.pings) {
+            self.outbound.push(self.connection.form().codec.pong());
+        }
+        End::of(state)
+    }
+
+    /// Returns true if there may be something to begin or to send.
+    pub(super) fn has_more(&self) -> bool {
+        !self.queue.is_empty() || self.in_flight > 0 || self.mailbox.is_notified() || self.pings > 0
+    }
+
+    /// Returns true if the peer reads too slowly: more waits for it than the limit allows. `control_bytes` wait outside
+    /// of the session.
+    pub(super) fn is_slow_reader(&self, control_bytes: usize) -> bool {
+        self.outbound.weight() + control_bytes > self.max_outbound()
+    }
+
+    /// Returns true if responses have to be written before more messages begin. Otherwise one packet of small calls,
+    /// which begin as fast as they are read, would be answered into memory, and its sender taken for a slow reader.
+    pub(super) fn is_on_hold(&self, control_bytes: usize) -> bool {
+        self.outbound.weight() + control_bytes > self.max_outbound() / 2
+    }
+
+    fn max_outbound(&self) -> usize {
+        let limits = self.limits();
+        limits.outbound.max(limits.message)
+    }
+
+    // Time.
+
+    /// Notes a sign of life of the peer.
+    pub(super) const fn hear(&mut self, now: Instant) {
+        self.heartbeat.hear(now);
+    }
+
+    /// Notes that a message waits for readiness.
+    pub(super) fn stall(&mut self, now: impl FnOnce() -> Instant) {
+        self.heartbeat.stall(now);
+    }
+
+    /// Notes that no message waits for readiness.
+    pub(super) const fn go_on(&mut self) {
+        self.heartbeat.go_on();
+    }
+
+    /// The next time at which [`on_deadline`](Self::on_deadline) may return a beat.
+    pub(super) fn deadline(&self) -> Instant {
+        self.heartbeat.deadline()
+    }
+
+    /// Returns the beat whose time has come.
+    pub(super) fn on_deadline(&mut self, now: Instant) -> Option<Beat> {
+        self.heartbeat.poll(now)
+    }
+
+    // Rest and end.
+
+    /// Reports to the gauges, and returns the memory that an idle session does not need. `control_bytes` wait outside of
+    /// the session.
+    pub(super) fn rest(&mut self, control_bytes: usize) {
+        self.report();
+        self.outbound_gauge.report(self.outbound.weight() + control_bytes);
+        self.outbound.shrink();
+        if self.queue.is_empty() {
+            self.queue.shrink_to_fit();
+        }
+        if self.ids.is_empty() {
+            self.ids.shrink_to_fit();
+        }
+    }
+
+    /// Reports the lengths of the queues to the gauges.
+    pub(super) fn report(&mut self) {
+        self.queued_gauge.report(self.queue.len());
+        self.in_flight_gauge.report(self.in_flight);
+    }
+
+    /// Ends the sending: tells contexts that the client has gone, and mutes the mailbox.
+    pub(super) fn hang_up(&self) {
+        self.connection.close();
+        self.mailbox.mute();
+    }
+}
+
+fn count_refusal(error: &Error) {
+    metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
+}

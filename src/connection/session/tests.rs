@@ -1,0 +1,386 @@
+//! The session by itself: no socket, no runtime, no waiting. The test passes the time in.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use zocket_layers::{
+    Codec, Declared, Form, Hub, Limits, LocalHub, hub::ConnectOptions, protocol::FrameHeader,
+};
+
+use super::*;
+
+/// A session, its hub, and the time.
+struct World {
+    session: Session,
+    mailbox: Arc<Mailbox>,
+    start: Instant,
+}
+
+fn world(form: Form, limits: Limits) -> World {
+    world_with(form, Some(Codec::Json), limits)
+}
+
+fn world_with(form: Form, codec: Option<Codec>, limits: Limits) -> World {
+    let (limits, client) = (Arc::new(limits), ClientId::random());
+    let hub = Arc::new(LocalHub::with_limits(&limits));
+    let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), form));
+    let connection = Connection::new(
+        client,
+        form,
+        Arc::new(()),
+        hub,
+        Declared::default(),
+        limits.clone(),
+    );
+    let options = SessionOptions {
+        codec,
+        concurrency: 1,
+    };
+    let start = Instant::now();
+    let session = Session::new(connection, mailbox.clone(), options, limits, start);
+    World {
+        session,
+        mailbox,
+        start,
+    }
+}
+
+fn message(id: u32) -> String {
+    format!(r#"{{"type":"a","rpcId":{id}}}"#)
+}
+
+impl World {
+    fn receive(&mut self, text: impl Into<String>) -> Option<Frame> {
+        let frame = self.session.text_frame(text.into());
+        self.session.receive(frame, true)
+    }
+
+    /// Receives a message, and begins it.
+    fn begin(&mut self, text: impl Into<String>) -> InFlightMessage {
+        let mut frame = self.receive(text).expect("nothing stands before it");
+        self.session.begin(&mut frame)
+    }
+
+    fn push_event(&self, number: u32) {
+        let payload = zocket_layers::RawPayload::of(&number).unwrap();
+        self.mailbox
+            .push(&zocket_layers::Event::from_payload("event", payload));
+    }
+
+    /// Takes the frames that are to be written, as JSON.
+    fn written(&mut self) -> Vec<Value> {
+        let mut bytes = Vec::new();
+        let outbound = self.session.outbound();
+        for piece in outbound.pieces() {
+            let (header, rest) = piece.header_and_rest();
+            bytes.extend(header.as_deref().into_iter().flatten());
+            bytes.extend(rest);
+        }
+        outbound.advance(bytes.len());
+        assert!(outbound.is_empty());
+        assert_eq!(outbound.weight(), 0);
+        frames(&bytes)
+    }
+
+    fn on_deadline(&mut self, after: Duration) -> Option<Beat> {
+        self.session.on_deadline(self.start + after)
+    }
+}
+
+type Handled = Result<FrameResponse, BoxError>;
+
+fn answer(id: u32) -> Handled {
+    let rpc_id = zocket_layers::RpcId::string(&id.to_string()).unwrap();
+    let payload = zocket_layers::RawPayload::of(&id).unwrap();
+    Ok(FrameResponse::One(Codec::Json.answer(&payload, &rpc_id)))
+}
+
+fn frames(mut bytes: &[u8]) -> Vec<Value> {
+    let mut frames = Vec::new();
+    while !bytes.is_empty() {
+        let (length, header) = match bytes[1] {
+            126 => (usize::from(u16::from_be_bytes([bytes[2], bytes[3]])), 4),
+            length => (usize::from(length), 2),
+        };
+        let (frame, rest) = bytes.split_at(header + length);
+        assert!(FrameHeader::of(frame).is_some());
+        frames.push(serde_json::from_slice(&frame[header..]).unwrap());
+        bytes = rest;
+    }
+    frames
+}
+
+fn types(frames: &[Value]) -> Vec<&str> {
+    frames
+        .iter()
+        .map(|frame| frame["type"].as_str().unwrap())
+        .collect()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+#[test]
+fn a_message_begins_at_once_and_the_next_one_waits_for_its_turn() {
+    let mut world = world(Form::BASE, Limits::default());
+    let first = world.begin(message(1));
+    world.session.stays_in_flight(first.clone());
+    assert!(world.receive(message(2)).is_none());
+    assert!(!world.session.may_begin());
+    assert_eq!(world.session.end_in_flight(&first, answer(1)), None);
+    assert!(world.session.may_begin());
+    assert_eq!(
+        world.session.take_queued().unwrap().rpc_id().unwrap().as_json(),
+        "2"
+    );
+}
+
+#[test]
+fn a_turn_that_is_given_up_lets_the_next_message_begin() {
+    let mut world = world(Form::BASE, Limits::default());
+    let mut frame = world.receive(message(1)).unwrap();
+    let first = world.session.begin(&mut frame);
+    world.session.stays_in_flight(first);
+    assert!(world.receive(message(2)).is_none());
+    assert!(!world.session.may_begin());
+    frame.into_message().unwrap().parts().give_up_turn();
+    assert!(world.session.may_begin());
+}
+
+#[test]
+fn a_full_queue_has_no_room_until_a_message_is_taken() {
+    let limits = Limits {
+        queued: 2,
+        ..Limits::default()
+    };
+    let mut world = world(Form::BASE, limits);
+    for id in 0..2 {
+        assert!(world.session.has_room());
+        let frame = world.session.text_frame(message(id));
+        world.session.receive(frame, false);
+    }
+    assert!(!world.session.has_room());
+    world.session.take_queued();
+    assert!(world.session.has_room());
+}
+
+#[test]
+fn a_queue_is_bounded_in_bytes_too() {
+    let limits = Limits {
+        message: 100,
+        ..Limits::default()
+    };
+    let mut world = world(Form::BASE, limits);
+    let frame = world
+        .session
+        .text_frame(format!(r#"{{"type":"{}"}}"#, "x".repeat(100)));
+    world.session.receive(frame, false);
+    assert!(!world.session.has_room());
+}
+
+#[test]
+fn a_message_whose_id_is_in_flight_does_not_run() {
+    for (form, told) in [(Form::BASE, &[][..]), (Form::extended(Codec::Json), &["__error"])] {
+        let mut world = world(form, Limits::default());
+        let first = world.begin(message(1));
+        world.session.stays_in_flight(first.clone());
+        assert!(world.receive(message(1)).is_none());
+        assert!(world.session.is_queue_empty());
+        assert_eq!(types(&world.written()), told);
+        world.session.end_in_flight(&first, answer(1));
+        assert!(world.receive(message(1)).is_some(), "the id is free again");
+    }
+}
+
+#[test]
+fn a_message_whose_id_is_queued_does_not_run() {
+    let mut world = world(Form::BASE, Limits::default());
+    for _ in 0..2 {
+        let frame = world.session.text_frame(message(1));
+        world.session.receive(frame, false);
+    }
+    world.session.take_queued().unwrap();
+    assert!(world.session.is_queue_empty());
+}
+
+#[test]
+fn events_that_a_message_sent_come_before_its_answer() {
+    let mut world = world(Form::BASE, Limits::default());
+    let message = world.begin(message(1));
+    world.push_event(7);
+    world.session.end(&message, answer(1));
+    let written = world.written();
+    assert_eq!(types(&written), ["event", "__rpc_res"]);
+    assert_eq!(written[0]["payload"], 7);
+}
+
+#[test]
+fn a_pong_comes_after_the_events_that_were_sent_by_then() {
+    let mut world = world(Form::extended(Codec::Json), Limits::default());
+    world.push_event(1);
+    assert!(world.receive(r#"{"type":"__ping"}"#).is_none());
+    assert_eq!(world.session.send_notified(), None);
+    assert_eq!(types(&world.written()), ["event", "__pong"]);
+}
+
+#[test]
+fn a_ping_is_a_message_like_any_other_to_the_base_protocol() {
+    let mut world = world(Form::BASE, Limits::default());
+    assert!(world.receive(r#"{"type":"__ping"}"#).is_some());
+}
+
+#[test]
+fn an_error_of_a_service_refuses_its_message_alone() {
+    let mut world = world(Form::BASE, Limits::default());
+    let message = world.begin(message(1));
+    world.session.end(&message, Err("broken".into()));
+    let written = world.written();
+    assert_eq!(written[0]["error"]["code"], "INTERNAL_SERVER_ERROR");
+    assert_eq!(written[0]["rpcId"], 1);
+    assert!(!world.session.is_finished());
+}
+
+#[test]
+fn a_pipeline_that_has_failed_refuses_those_that_wait_and_finishes() {
+    let mut world = world(Form::BASE, Limits::default());
+    let first = world.begin(message(1));
+    world.session.stays_in_flight(first.clone());
+    assert!(world.receive(message(2)).is_none());
+    world.session.fail("gone".into());
+    assert!(!world.session.has_room());
+    assert!(!world.session.is_finished(), "a message is in flight");
+    assert_eq!(world.written()[0]["rpcId"], 2);
+    world.session.end_in_flight(&first, answer(1));
+    assert!(world.session.is_finished());
+}
+
+#[test]
+fn a_stack_without_a_codec_gets_frames_as_they_are() {
+    let mut world = world_with(Form::BASE, None, Limits::default());
+    let text = message(1);
+    let first = world.receive(text.clone()).unwrap();
+    assert!(first.head().is_none() && first.rpc_id().is_none());
+    assert_eq!(first.into_data(), DataFrame::text(text.clone()));
+    // The rule about repeated ids does not apply.
+    for _ in 0..2 {
+        let message = world.begin(text.clone());
+        world.session.stays_in_flight(message);
+        world.session.options.concurrency += 1;
+    }
+    let binary = world.session.binary_frame(vec![0xff]);
+    assert_eq!(binary.into_data(), DataFrame::binary(vec![0xff]));
+}
+
+#[test]
+fn a_response_of_a_stack_without_a_codec_is_bounded() {
+    let limits = Limits {
+        message: 10,
+        ..Limits::default()
+    };
+    let mut world = world_with(Form::BASE, None, limits);
+    let message = world.begin("x");
+    let large = DataFrame::binary(vec![0; 11]);
+    world.session.end(&message, Ok(large.into()));
+    assert!(world.session.outbound().is_empty());
+    let message = world.begin("x");
+    world
+        .session
+        .end(&message, Ok(DataFrame::binary(vec![0; 10]).into()));
+    assert!(!world.session.outbound().is_empty());
+}
+
+#[test]
+fn a_slow_reader_is_put_on_hold_and_then_given_up() {
+    let limits = Limits {
+        outbound: 10_000,
+        message: 1_000,
+        ..Limits::default()
+    };
+    let mut world = world(Form::BASE, limits);
+    let mut answers = 0;
+    while !world.session.is_on_hold(0) {
+        let message = world.begin(message(1));
+        world.session.end(&message, answer(1));
+        answers += 1;
+    }
+    assert!(!world.session.is_slow_reader(0));
+    assert!(world.session.is_slow_reader(5_000), "control frames count too");
+    assert_eq!(world.written().len(), answers);
+    assert!(!world.session.is_on_hold(0));
+}
+
+#[test]
+fn an_overflowed_mailbox_and_a_close_end_the_session() {
+    let limits = Limits {
+        outbound: 100,
+        ..Limits::default()
+    };
+    let mut world = world(Form::BASE, limits.clone());
+    for number in 0..10 {
+        world.push_event(number);
+    }
+    assert_eq!(world.session.send_notified(), Some(End::ByServer(SLOW_READER)));
+
+    let mut world = self::world(Form::BASE, limits);
+    world.push_event(1);
+    let close = zocket_layers::Close::new(4000, "bye");
+    world.mailbox.close(close.clone());
+    assert_eq!(world.session.send_notified(), Some(End::ByServer(close)));
+    assert_eq!(
+        world.written()[0]["payload"],
+        json!(1),
+        "what was sent before goes out first"
+    );
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_given_up() {
+    let mut world = world(Form::BASE, Limits::default());
+    let limits = Limits::default();
+    assert_eq!(world.session.deadline(), world.start + limits.ping_after);
+    assert_eq!(world.on_deadline(limits.ping_after - SECOND), None);
+    assert_eq!(world.on_deadline(limits.ping_after), Some(Beat::Ping));
+    let end = limits.ping_after + limits.pong_within;
+    assert_eq!(world.session.deadline(), world.start + end);
+    assert_eq!(world.on_deadline(end - SECOND), None);
+    assert_eq!(world.on_deadline(end), Some(Beat::Gone));
+}
+
+#[test]
+fn a_sign_of_life_moves_the_deadline() {
+    let mut world = world(Form::BASE, Limits::default());
+    let ping_after = Limits::default().ping_after;
+    assert_eq!(world.on_deadline(ping_after), Some(Beat::Ping));
+    world.session.hear(world.start + ping_after + SECOND);
+    assert_eq!(world.session.deadline(), world.start + 2 * ping_after + SECOND);
+    assert_eq!(world.on_deadline(2 * ping_after), None);
+}
+
+#[test]
+fn a_message_that_waits_for_readiness_too_long_is_given_up() {
+    let mut world = world(Form::BASE, Limits::default());
+    let stall = Limits::default().stall;
+    let since = world.start + SECOND;
+    world.session.stall(|| since);
+    world.session.stall(|| unreachable!("it waits already"));
+    world.session.hear(world.start + stall);
+    assert_eq!(world.session.deadline(), since + stall);
+    assert_eq!(world.on_deadline(stall), None);
+    assert_eq!(world.on_deadline(stall + SECOND), Some(Beat::Stalled));
+    world.session.go_on();
+    assert_eq!(world.on_deadline(stall + SECOND), None);
+}
+
+#[test]
+fn durations_without_end_never_come() {
+    let limits = Limits {
+        ping_after: Duration::MAX,
+        stall: Duration::MAX,
+        ..Limits::default()
+    };
+    let mut world = world(Form::BASE, limits);
+    let start = world.start;
+    world.session.stall(|| start);
+    assert_eq!(world.on_deadline(365 * 24 * 60 * 60 * SECOND), None);
+}

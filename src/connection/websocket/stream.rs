@@ -1,0 +1,119 @@
+//! The stream below the WebSocket, as tungstenite reads and writes it.
+
+use std::{
+    io::{self, Read, Write},
+    ops::Range,
+    pin::Pin,
+    task::{Context as Task, Poll},
+};
+
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use crate::connection::buffers::{return_read_buffer, take_read_buffer};
+
+/// The stream below the WebSocket. tungstenite keeps the buffer that it reads into, and so gets a small one. The stream
+/// reads ahead for it, into a large buffer that is lent until tungstenite has asked for all of it.
+pub(super) struct Stream {
+    pub(super) io: TokioIo<Upgraded>,
+    ahead: Option<Ahead>,
+}
+
+/// Bytes that were read ahead.
+struct Ahead {
+    buffer: Box<[u8]>,
+    left: Range<usize>,
+}
+
+impl Stream {
+    pub(super) fn new(upgraded: Upgraded) -> Self {
+        Self {
+            io: TokioIo::new(upgraded),
+            ahead: None,
+        }
+    }
+
+    /// The stream as a blocking one, which would block where it is pending.
+    pub(super) fn polled<'a, 'b>(&'a mut self, cx: &'a mut Task<'b>, may_write: bool) -> Polled<'a, 'b> {
+        Polled {
+            stream: self,
+            cx,
+            may_write,
+        }
+    }
+
+    /// Returns the buffer, and keeps a copy of the unread rest.
+    pub(super) fn shrink(&mut self) {
+        if let Some(Ahead { buffer, left }) =
+            self.ahead.take_if(|ahead| ahead.buffer.len() > ahead.left.len())
+        {
+            self.ahead = Some(Ahead {
+                buffer: buffer[left.clone()].into(),
+                left: 0..left.len(),
+            });
+            return_read_buffer(buffer);
+        }
+    }
+
+    fn poll_read(&mut self, cx: &mut Task<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
+        let mut ahead = match self.ahead.take() {
+            Some(ahead) => ahead,
+            None => {
+                let mut buffer = take_read_buffer();
+                let mut read = ReadBuf::new(&mut buffer);
+                let polled = Pin::new(&mut self.io).poll_read(cx, &mut read);
+                let left = 0..read.filled().len();
+                if left.is_empty() {
+                    return_read_buffer(buffer);
+                    return polled.map_ok(|()| 0);
+                }
+                Ahead { buffer, left }
+            }
+        };
+        let asked = ahead.left.len().min(buf.len());
+        let from = ahead.left.start;
+        buf[..asked].copy_from_slice(&ahead.buffer[from..from + asked]);
+        ahead.left.start += asked;
+        if ahead.left.is_empty() {
+            return_read_buffer(ahead.buffer);
+        } else {
+            self.ahead = Some(ahead);
+        }
+        Poll::Ready(Ok(asked))
+    }
+}
+
+/// A [`Stream`] within a task.
+pub(super) struct Polled<'a, 'b> {
+    stream: &'a mut Stream,
+    cx: &'a mut Task<'b>,
+    /// False while a frame that tungstenite did not write is written in part.
+    may_write: bool,
+}
+
+impl Read for Polled<'_, '_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        or_block(self.stream.poll_read(self.cx, buf))
+    }
+}
+
+impl Write for Polled<'_, '_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if !self.may_write {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        or_block(Pin::new(&mut self.stream.io).poll_write(self.cx, buf))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_block(Pin::new(&mut self.stream.io).poll_flush(self.cx))
+    }
+}
+
+fn or_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}

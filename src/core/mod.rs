@@ -1,0 +1,62 @@
+//! State that the connections of an app share.
+
+mod client_handle;
+mod disconnect_guard;
+mod lifecycle;
+mod registry;
+mod teardown_queue;
+
+use std::sync::{Arc, Once};
+
+use zocket_layers::{Declared, Hub, Limits};
+
+pub(crate) use self::{
+    client_handle::ClientHandle,
+    disconnect_guard::DisconnectGuard,
+    lifecycle::{BoxFuture, Connect, Lifecycle, Rejection},
+    registry::{ConnectionRegistry, RegistryGuard},
+    teardown_queue::TeardownQueue,
+};
+
+/// State that the connections of an app share.
+pub(crate) struct Core<C> {
+    pub(crate) hub: Arc<dyn Hub>,
+    /// Events and routes of the routers that are served.
+    pub(crate) declared: Declared,
+    pub(crate) limits: Arc<Limits>,
+    /// Messages of one connection that may be handled at once.
+    pub(crate) concurrency: usize,
+    pub(crate) lifecycle: Lifecycle<C>,
+    pub(crate) registry: Arc<ConnectionRegistry<C>>,
+    pub(crate) teardown: TeardownQueue,
+    background: Once,
+}
+
+impl<C> Core<C> {
+    pub(crate) fn new(
+        hub: Arc<dyn Hub>,
+        limits: Arc<Limits>,
+        concurrency: usize,
+        lifecycle: Lifecycle<C>,
+    ) -> Self {
+        Self {
+            hub,
+            declared: Declared::default(),
+            limits,
+            concurrency,
+            lifecycle,
+            registry: Arc::default(),
+            teardown: TeardownQueue::default(),
+            background: Once::new(),
+        }
+    }
+
+    /// Spawns the hub's background work, once.
+    pub(crate) fn start_background(&self) {
+        self.background.call_once(|| {
+            if let Some(background) = self.hub.background() {
+                tokio::spawn(background);
+            }
+        });
+    }
+}

@@ -1,0 +1,108 @@
+use std::{fmt, sync::Arc};
+
+use zocket_layers::{Codec, Declared, service::inspect};
+
+use crate::router::RouterError;
+
+/// Properties of a stack that its connections need.
+pub(crate) struct ServeOptions {
+    /// The codec that clients may negotiate; none if frames are opaque to the stack.
+    pub(super) codec: Option<Codec>,
+    /// Hash of the contract.
+    pub(super) contract: Option<Arc<str>>,
+    /// Events that may be sent. By default all.
+    pub(super) declared: Declared,
+}
+
+impl ServeOptions {
+    /// A stack that decodes with this codec.
+    pub(crate) fn with_codec(codec: Codec) -> Self {
+        Self {
+            codec: Some(codec),
+            contract: None,
+            declared: Declared::default(),
+        }
+    }
+
+    /// A stack of any origin, for an app whose context is `C`.
+    pub(crate) fn of_stack<C: 'static, S: Clone>(stack: &S) -> Result<Self, StackError> {
+        let inspection = inspect(stack);
+        if let Some(found) = inspection.context_other_than::<C>() {
+            return Err(StackError {
+                expected: std::any::type_name::<C>(),
+                found,
+            });
+        }
+        Ok(Self {
+            codec: inspection.codec(),
+            contract: None,
+            declared: Declared::default(),
+        })
+    }
+
+    /// Has the hash of this contract.
+    pub(crate) fn contract(mut self, hash: &str) -> Self {
+        self.contract = Some(hash.into());
+        self
+    }
+
+    /// Sends declared events only.
+    pub(crate) fn declared(mut self, declared: &Declared) -> Self {
+        self.declared = declared.clone();
+        self
+    }
+}
+
+/// A stack that does not fit its app: it has a [`ContextLayer`](zocket_layers::ContextLayer) of another type than the
+/// app's context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackError {
+    expected: &'static str,
+    found: &'static str,
+}
+
+impl fmt::Display for StackError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, found } = self;
+        write!(
+            f,
+            "the stack has a `ContextLayer::<{found}>`, and `on_connect` makes a `{expected}`: expected \
+             `ContextLayer::<{expected}>`"
+        )
+    }
+}
+
+impl std::error::Error for StackError {}
+
+/// A router or a stack that can't be served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The router contradicts itself.
+    Router(RouterError),
+    /// The stack does not fit the app.
+    Stack(StackError),
+}
+
+impl From<RouterError> for ServeError {
+    fn from(error: RouterError) -> Self {
+        Self::Router(error)
+    }
+}
+
+impl From<StackError> for ServeError {
+    fn from(error: StackError) -> Self {
+        Self::Stack(error)
+    }
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Router(error) => error.fmt(f),
+            Self::Stack(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
