@@ -3,12 +3,15 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod app_type;
 mod driver;
 mod extended;
 mod handshake;
 mod hostile;
 mod lifecycle;
 mod middleware;
+mod own_hub;
 mod rooms;
 mod router;
 mod serving;
+mod stacks;

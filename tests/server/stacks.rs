@@ -1,0 +1,416 @@
+//! Stacks composed by hand, served on a socket.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context as Task, Poll},
+    time::Duration,
+};
+
+use futures_util::{SinkExt, StreamExt};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
+use tower::{
+    BoxError, Layer, Service, ServiceBuilder,
+    layer::layer_fn,
+    service_fn,
+    util::{BoxCloneSyncService, MapRequestLayer},
+};
+use zocket::{
+    ClientId, Context, Error, Limits, NoHeaders, Outgoing, ServeError, Zocket,
+    layers::{
+        ContextLayer, DataFrame, DecodeLayer, FanoutLayer, Frame, FrameResponse, RescueLayer, ValidateLayer,
+        handler_fn,
+    },
+};
+
+use crate::{
+    common::{Client, raw::handshake, serve, until},
+    extended::offer,
+};
+
+struct User {
+    name: &'static str,
+}
+
+/// An app whose context is a user, and the number of clients that have come and gone.
+fn app(limits: Limits) -> (Zocket<User>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
+    let (came, gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = gone.clone();
+    let zo = Zocket::builder()
+        .on_connect_with(
+            came.clone(),
+            async |came: Arc<AtomicUsize>, _: NoHeaders, _: ClientId| {
+                came.fetch_add(1, Ordering::SeqCst);
+                Ok(User { name: "Ann" })
+            },
+        )
+        .on_disconnect(move |_: Context<User>| {
+            let gone = count.clone();
+            async move {
+                gone.fetch_add(1, Ordering::SeqCst);
+            }
+        })
+        .limits(limits)
+        .build();
+    (zo, came, gone)
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Said(String);
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "said";
+}
+
+/// Answers with the user's name, and says it to the client.
+async fn name(cx: Context<User>) -> Result<&'static str, Error> {
+    cx.send(Said(cx.name.to_owned())).to([cx.client_id()]);
+    Ok(cx.name)
+}
+
+/// A stack with every stage and no router.
+fn stack()
+-> impl Service<Frame, Response = FrameResponse, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+{
+    ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .layer(RescueLayer::new())
+        .layer(FanoutLayer::new())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<User>::new())
+        .service(handler_fn(name))
+}
+
+async fn echo(client: &mut Client, message: WebSocketMessage) -> WebSocketMessage {
+    client.socket.send(message).await.unwrap();
+    client.socket.next().await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn without_a_codec_frames_are_opaque_in_both_directions() {
+    let (zo, ..) = app(Limits::default());
+    let service = service_fn(async |frame: Frame| {
+        assert!(frame.head().is_none());
+        Ok::<_, Infallible>(frame.into_data())
+    });
+    let server = serve(zo.serve_stack(service)).await;
+    let mut client = server.connect("").await;
+    for message in [
+        WebSocketMessage::text("not JSON"),
+        WebSocketMessage::text(r#"{"type":"__ping","rpcId":1}"#),
+        WebSocketMessage::text(r#"{"type":"a","rpcId":1}"#),
+        WebSocketMessage::text(r#"{"type":"a","rpcId":1}"#),
+        WebSocketMessage::binary(vec![0xff, 0, 0xfe]),
+        WebSocketMessage::binary(vec![7; 200_000]),
+        WebSocketMessage::text(""),
+    ] {
+        assert_eq!(echo(&mut client, message.clone()).await, message);
+    }
+}
+
+#[tokio::test]
+async fn without_a_codec_repeated_ids_all_run_and_nothing_is_negotiated() {
+    let (zo, ..) = app(Limits::default());
+    let gate = Arc::new(tokio::sync::Semaphore::new(0));
+    let wait = gate.clone();
+    let service = service_fn(move |frame: Frame| {
+        let gate = wait.clone();
+        async move {
+            gate.acquire().await.unwrap().forget();
+            Ok::<_, Infallible>(frame.into_data())
+        }
+    });
+    let server = serve(zo.serve_stack(service)).await;
+    let mut raw = server.dial().await;
+    raw.write(handshake("Sec-WebSocket-Protocol: zocket.v1.json\r\n").as_bytes())
+        .await;
+    let answer = raw.read_http().await.to_lowercase();
+    assert!(answer.starts_with("http/1.1 101 "), "{answer}");
+    assert!(!answer.contains("sec-websocket-protocol"), "{answer}");
+
+    let mut client = server.connect("").await;
+    for _ in 0..2 {
+        client.send(json!({ "type": "a", "rpcId": 1 })).await;
+    }
+    gate.add_permits(2);
+    for _ in 0..2 {
+        assert_eq!(client.next().await, json!({ "type": "a", "rpcId": 1 }));
+    }
+}
+
+#[tokio::test]
+async fn with_a_codec_both_protocols_are_spoken_and_the_welcome_has_no_contract() {
+    let (zo, ..) = app(Limits::default());
+    let server = serve(zo.serve_stack(stack())).await;
+    let mut base = server.connect("").await;
+    assert_eq!(base.call("any", Value::Null).await, Ok(Some(json!("Ann"))));
+    assert_eq!(base.event("said").await, "Ann");
+
+    let (mut extended, picked) = offer(&server, "zocket.v1.json").await;
+    assert_eq!(picked.unwrap(), "zocket.v1.json");
+    let welcome = extended.event("__welcome").await;
+    assert_eq!(welcome["limits"], json!({ "message": 1 << 20 }));
+    assert!(welcome.get("contract").is_none(), "{welcome}");
+    extended.send(json!({ "type": "__ping" })).await;
+    assert_eq!(extended.next().await, json!({ "type": "__pong" }));
+    assert_eq!(extended.call("any", Value::Null).await, Ok(Some(json!("Ann"))));
+}
+
+#[tokio::test]
+async fn a_codec_is_seen_through_layers_of_any_origin() {
+    let (zo, ..) = app(Limits::default());
+    let boxed = BoxCloneSyncService::new(
+        ServiceBuilder::new()
+            .map_request(|frame: Frame| frame)
+            .service(stack()),
+    );
+    let server = serve(zo.serve_stack(boxed)).await;
+    let (mut client, picked) = offer(&server, "zocket.v1.json").await;
+    assert_eq!(picked.unwrap(), "zocket.v1.json");
+    client.event("__welcome").await;
+}
+
+#[tokio::test]
+async fn an_error_of_call_ends_its_message_alone() {
+    let (zo, ..) = app(Limits::default());
+    // Outside of decode, where no rescue can turn it into an answer.
+    let slow = layer_fn(|inner| {
+        ServiceBuilder::new()
+            .timeout(Duration::from_millis(50))
+            .filter_async(async |frame: Frame| {
+                if frame.head().is_some_and(|head| head.route() == "slow") {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, BoxError>(frame)
+            })
+            .service(inner)
+    });
+    let server = serve(zo.serve_stack(slow.layer(stack()))).await;
+    let mut client = server.connect("").await;
+    let refusal = client.call("slow", Value::Null).await.unwrap_err();
+    assert_eq!(refusal.code(), "TIMEOUT");
+    assert_eq!(client.call("fast", Value::Null).await, Ok(Some(json!("Ann"))));
+
+    let (mut extended, _) = offer(&server, "zocket.v1.json").await;
+    extended.event("__welcome").await;
+    extended.send(json!({ "type": "slow" })).await;
+    assert_eq!(extended.event("__error").await["code"], "TIMEOUT");
+}
+
+#[tokio::test]
+async fn a_panic_of_call_or_of_its_future_ends_its_message_alone() {
+    let (zo, ..) = app(Limits::default());
+    let panics = MapRequestLayer::new(|frame: Frame| {
+        assert!(
+            frame.head().is_none_or(|head| head.route() != "call"),
+            "asked for"
+        );
+        frame
+    });
+    let panics_later = layer_fn(|inner| {
+        ServiceBuilder::new()
+            .filter_async(async |frame: Frame| {
+                tokio::task::yield_now().await;
+                assert!(
+                    frame.head().is_none_or(|head| head.route() != "future"),
+                    "asked for"
+                );
+                Ok::<_, BoxError>(frame)
+            })
+            .service(inner)
+    });
+    let server = serve(zo.serve_stack(panics.layer(panics_later.layer(stack())))).await;
+    let mut client = server.connect("").await;
+    for route in ["call", "future", "call"] {
+        let refusal = client.call(route, Value::Null).await.unwrap_err();
+        assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
+        assert!(refusal.message().starts_with("internal error "), "{refusal:?}");
+    }
+    assert_eq!(client.call("fine", Value::Null).await, Ok(Some(json!("Ann"))));
+}
+
+#[tokio::test]
+async fn without_a_codec_an_error_is_logged_and_the_connection_goes_on() {
+    let (zo, ..) = app(Limits::default());
+    let service = service_fn(async |frame: Frame| match frame.data().as_text() {
+        Some("fail") => Err("asked for"),
+        _ => Ok(Some(frame.into_data())),
+    });
+    let server = serve(zo.serve_stack(service)).await;
+    let mut client = server.connect("").await;
+    client.send_text("fail").await;
+    let fine = WebSocketMessage::text("fine");
+    assert_eq!(echo(&mut client, fine.clone()).await, fine);
+}
+
+/// A service that is ready once, and then has failed for good.
+#[derive(Clone, Default)]
+struct ReadyOnce(bool);
+
+impl Service<Frame> for ReadyOnce {
+    type Response = DataFrame;
+    type Error = BoxError;
+    type Future = std::future::Ready<Result<DataFrame, BoxError>>;
+
+    fn poll_ready(&mut self, _: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
+        Poll::Ready(if self.0 { Err("worn out".into()) } else { Ok(()) })
+    }
+
+    fn call(&mut self, frame: Frame) -> Self::Future {
+        self.0 = true;
+        std::future::ready(Ok(frame.into_data()))
+    }
+}
+
+#[tokio::test]
+async fn an_error_of_poll_ready_closes_the_connection() {
+    let (zo, _, gone) = app(Limits::default());
+    let server = serve(zo.serve_stack(ReadyOnce::default())).await;
+    let mut client = server.connect("").await;
+    let first = WebSocketMessage::text("first");
+    assert_eq!(echo(&mut client, first.clone()).await, first);
+    client.send_text("second").await;
+    assert_eq!(client.closed().await, (1011, "unavailable".to_owned()));
+    until(|| gone.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn limits_and_lifecycle_are_those_of_the_app() {
+    let limits = Limits {
+        message: 100,
+        ..Limits::default()
+    };
+    let (zo, came, gone) = app(limits);
+    let double = service_fn(async |frame: Frame| {
+        let twice = [&frame.data().bytes()[..], frame.data().bytes()].concat();
+        Ok::<_, Infallible>(DataFrame::binary(twice))
+    });
+    let server = serve(zo.serve_stack(double)).await;
+    let mut client = server.connect("").await;
+    assert_eq!((came.load(Ordering::SeqCst), zo.connections()), (1, 1));
+    // A response over the limit is not sent, and the next one is.
+    client
+        .socket
+        .send(WebSocketMessage::binary(vec![1; 51]))
+        .await
+        .unwrap();
+    let fits = echo(&mut client, WebSocketMessage::binary(vec![2; 50])).await;
+    assert_eq!(fits, WebSocketMessage::binary(vec![2; 100]));
+    client
+        .socket
+        .send(WebSocketMessage::binary(vec![1; 101]))
+        .await
+        .unwrap();
+    assert_eq!(client.closed().await.0, 1009);
+    until(|| gone.load(Ordering::SeqCst) == 1).await;
+
+    let mut client = server.connect("").await;
+    let shutdown = tokio::spawn({
+        let zo = zo.clone();
+        async move { zo.shutdown(crate::common::PATIENCE).await }
+    });
+    assert_eq!(client.closed().await, (1001, "going-away".to_owned()));
+    drop(client);
+    assert_eq!(shutdown.await.unwrap(), 0);
+    assert_eq!(gone.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn a_plain_stack_may_send_everything_whatever_a_router_declares() {
+    let (zo, ..) = app(Limits::default());
+    let router = zo.router().incoming("name", zo.message().handle(name));
+    let declared = serve(zo.serve(router)).await;
+    let refusal = declared
+        .connect("")
+        .await
+        .call("name", Value::Null)
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR", "`said` is not declared");
+
+    let server = serve(zo.serve_stack(stack())).await;
+    let mut client = server.connect("").await;
+    assert_eq!(client.call("name", Value::Null).await, Ok(Some(json!("Ann"))));
+    assert_eq!(client.event("said").await, "Ann");
+}
+
+#[tokio::test]
+async fn serve_with_keeps_contract_declared_events_and_routes() {
+    let (zo, ..) = app(Limits::default());
+    let undeclared = zo.message().handle(async |cx: Context<User>| {
+        #[derive(Serialize, JsonSchema)]
+        struct Unknown;
+
+        impl Outgoing for Unknown {
+            const TYPE: &'static str = "unknown";
+        }
+
+        cx.send(Unknown).broadcast();
+        Ok(())
+    });
+    let router = || {
+        zo.router()
+            .outgoing::<Said>()
+            .incoming("name", zo.message().handle(name))
+            .incoming("undeclared", undeclared.clone())
+    };
+    let hash = router().contract().hash();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let counted = calls.clone();
+    let service = zo.serve_with(router(), |routes| {
+        ServiceBuilder::new()
+            .map_request(move |frame: Frame| {
+                counted.fetch_add(1, Ordering::SeqCst);
+                frame
+            })
+            .layer(DecodeLayer::json())
+            .layer(RescueLayer::new())
+            .service(routes)
+    });
+    let server = serve(service).await;
+    let (mut client, _) = offer(&server, "zocket.v1.json").await;
+    assert_eq!(client.event("__welcome").await["contract"], hash);
+    assert_eq!(client.call("name", Value::Null).await, Ok(Some(json!("Ann"))));
+    assert_eq!(client.event("said").await, "Ann");
+    let refusal = client.call("undeclared", Value::Null).await.unwrap_err();
+    assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
+    let refusal = client.call("elsewhere", Value::Null).await.unwrap_err();
+    assert_eq!(refusal.code(), "NOT_FOUND");
+    assert_eq!(calls.load(Ordering::SeqCst), 3);
+}
+
+#[test]
+fn a_context_layer_of_another_type_is_refused_when_the_service_is_made() {
+    let zo = Zocket::builder().build();
+    let error = zo.try_serve_stack(stack()).unwrap_err();
+    let said = error.to_string();
+    assert!(said.contains("User") && said.contains("`()`"), "{said}");
+
+    let error = zo.try_serve_with(zo.router(), |_| stack()).unwrap_err();
+    assert!(matches!(error, ServeError::Stack(_)), "{error}");
+
+    let (zo, ..) = app(Limits::default());
+    zo.try_serve_stack(stack()).unwrap();
+}
+
+#[test]
+#[should_panic(expected = "ContextLayer")]
+fn serve_stack_panics_with_the_reason() {
+    drop(Zocket::builder().build().serve_stack(stack()));
+}
+
+#[test]
+fn serve_with_refuses_a_router_that_contradicts_itself() {
+    let (zo, ..) = app(Limits::default());
+    let router = zo.router().incoming("__a", zo.message().handle(name));
+    let error = zo.try_serve_with(router, |_| stack()).unwrap_err();
+    assert!(matches!(error, ServeError::Router(_)), "{error}");
+}
