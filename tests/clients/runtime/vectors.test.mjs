@@ -1,0 +1,194 @@
+// The vectors of tests/vectors against the client's runtime: its server is played here. Their README says how to read them.
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, test } from "node:test";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { FakeClock, fakeWebSocket, outcome, settled } from "./fakes.mjs";
+import { check, sample } from "./patterns.mjs";
+
+const at = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url));
+const folder = at("tests/vectors");
+const files = readdirSync(folder).filter((name) => name.endsWith(".json")).sort();
+
+/** What a vector may need that this client can't do: it has no messages without an id. */
+const LACKS = ["send"];
+/** The steps that are not taken here. */
+const ELSEWHERE = ["request", "open", "binary", "bytes", "ping", "pong", "pinged", "silence", "ask", "end", "hangUp", "shutdown", "send"];
+
+/** The runtime for an app that has the routes that a vector calls. */
+async function load(vector) {
+  const incoming = {};
+  for (const { call } of vector.steps) if (call) incoming[call.route] = "payload" in call;
+  const contract = { version: "0.1.0", hash: "0", incoming, outgoing: ["said"] };
+  const file = join(mkdtempSync(join(tmpdir(), "zocket-")), "zocket.mjs");
+  writeFileSync(file, `const CONTRACT = ${JSON.stringify(contract)};\n${readFileSync(at("src/contract/typescript/runtime.js"), "utf8")}`);
+  return import(pathToFileURL(file).href);
+}
+
+/** A client, and the server that it talks to. */
+class Stage {
+  clock = new FakeClock();
+  WebSocket = fakeWebSocket();
+  /** What the client calls the ids of the vector. */
+  ids = new Map();
+  calls = new Map();
+  heard = [];
+  headers = {};
+  comeBackOn = [];
+  taken = 0;
+
+  constructor(zocket) {
+    this.zocket = zocket;
+  }
+
+  get socket() {
+    return this.WebSocket.last;
+  }
+
+  /** Connects when the client is first needed. Ours speaks the extended protocol: it is welcomed. */
+  async open() {
+    if (this.client) return this.client;
+    const { clock, WebSocket, headers } = this;
+    this.client = this.zocket.createClient("ws://server/ws", { headers, dev: false, clock, WebSocket });
+    this.client.onClose(({ code }) => {
+      if (this.comeBackOn.some(([first, last]) => first <= code && code <= last)) this.client.reconnect();
+    });
+    await settled();
+    this.socket.welcome({ contract: "0" });
+    await settled();
+    return this.client;
+  }
+
+  /** The present state of a call. */
+  async call(id) {
+    await settled();
+    const seen = this.calls.get(id);
+    assert.ok(seen, `there is no call ${id}`);
+    return seen;
+  }
+}
+
+const steps = {
+  async hello(stage, { headers, reads }) {
+    stage.headers = headers;
+    await stage.open();
+    const read = Object.fromEntries(stage.socket.url.searchParams);
+    for (const [name, expected] of Object.entries(reads)) check(expected, read[name]);
+  },
+  comeBackOn(stage, codes) {
+    stage.comeBackOn.push(codes);
+  },
+  async call(stage, { id, route, payload }) {
+    const client = await stage.open();
+    const call = route.split(".").reduce((node, segment) => node[segment], client);
+    stage.calls.set(id, outcome(payload === undefined ? call() : call(payload)));
+  },
+  async client(stage, written) {
+    await stage.open();
+    const { rpcId: label, ...expected } = JSON.parse(text(written));
+    assert.ok(stage.taken < stage.socket.sent.length, `expected ${JSON.stringify(expected)}\n  got nothing`);
+    const { rpcId, ...frame } = stage.socket.sent[stage.taken++];
+    if (label != null) {
+      const isId = typeof rpcId === "number" || (typeof rpcId === "string" && rpcId !== "" && Buffer.byteLength(rpcId) <= 128);
+      assert.ok(isId, `expected an rpcId of at most 128 bytes, or a number\n  got ${JSON.stringify(rpcId)}`);
+      stage.ids.set(label, rpcId);
+    }
+    // To a server, a payload that is null is none.
+    for (const each of [frame, expected]) if (each.payload === null) delete each.payload;
+    check(expected, frame);
+  },
+  async server(stage, pattern) {
+    await stage.open();
+    const frame = sample(pattern);
+    stage.socket.receive(stage.ids.has(frame.rpcId) ? { ...frame, rpcId: stage.ids.get(frame.rpcId) } : frame);
+  },
+  async resolves(stage, { id, payload }) {
+    const { state, value, error } = await stage.call(id);
+    assert.equal(state, "fulfilled", error);
+    check(payload, value);
+  },
+  async rejects(stage, { id, refusal }) {
+    const { state, error, value } = await stage.call(id);
+    assert.equal(state, "rejected", `got ${JSON.stringify(value)}`);
+    const { code, message, issues, retryAfterMs } = error;
+    check(refusal, { code, message, ...(issues.length && { issues }), ...(retryAfterMs !== undefined && { retryAfterMs }) });
+  },
+  async pending(stage, id) {
+    assert.equal((await stage.call(id)).state, "pending");
+  },
+  async on(stage, type) {
+    (await stage.open()).on[type]((payload) => stage.heard.push({ type, payload }));
+  },
+  event(stage, expected) {
+    check(expected, stage.heard.shift());
+  },
+  async close(stage, { code, reason = "" }) {
+    await stage.open();
+    stage.socket.end(code, reason);
+  },
+  async gone(stage) {
+    await stage.open();
+    stage.socket.end(1006);
+  },
+  async comesBack(stage, must) {
+    // The longest wait.
+    await stage.clock.advance(30_000);
+    assert.equal(stage.WebSocket.all.length > 1, must, "whether it connects again");
+    assert.equal(stage.client.status === "closed", !must);
+  },
+};
+
+function text(written) {
+  if (typeof written === "string") return written;
+  if (!Array.isArray(written)) return JSON.stringify(written);
+  return written.map((part) => (typeof part === "string" ? part : part.repeat.repeat(part.times))).join("");
+}
+
+async function run(vector) {
+  const stage = new Stage(await load(vector));
+  for (const [index, step] of vector.steps.entries()) {
+    const [[name, argument], ...more] = Object.entries(step);
+    try {
+      assert.ok(Object.hasOwn(steps, name) && !more.length, "not a step of a client's");
+      await steps[name](stage, argument);
+    } catch (error) {
+      error.message = `step ${index + 1}, ${JSON.stringify(step)}:\n  ${error.message}`;
+      throw error;
+    }
+  }
+  assert.ok(stage.client, "no step of it is a client's");
+  check([], stage.WebSocket.all.flatMap(({ sent }) => sent).slice(stage.taken));
+  stage.client.close();
+}
+
+/** Whether a vector is one for this client. Whatever is not known of it is an error. */
+function isOurs({ name, must, sides, app, needs = [], steps: taken, ...rest }) {
+  const named = (names, among) => names.forEach((one) => assert.ok(among.includes(one), `${name}: not known: ${one}`));
+  named(Object.keys(rest), []);
+  named(sides, ["server", "client"]);
+  assert.ok(sides.length, `${name} has no sides`);
+  named(needs, LACKS);
+  for (const { as, ...step } of taken) named(Object.keys(step), [...Object.keys(steps), ...ELSEWHERE]);
+  return sides.includes("client") && !needs.some((need) => LACKS.includes(need));
+}
+
+const ours = files.map((file) => {
+  const { section, vectors, ...rest } = JSON.parse(readFileSync(join(folder, file), "utf8"));
+  assert.deepEqual(rest, {}, `${file}: not known`);
+  assert.ok(vectors.length, `${file} has no vectors`);
+  return [file, vectors.filter(isOurs)];
+});
+assert.ok(ours.some(([, vectors]) => vectors.length), "there are no vectors for a client");
+
+for (const [file, vectors] of ours) {
+  describe(file, () => {
+    for (const vector of vectors) {
+      test(vector.name, () => run(vector).catch((error) => {
+        error.message = `${file}: ${vector.name}\n  must: ${vector.must}\n  ${error.message}`;
+        throw error;
+      }));
+    }
+  });
+}

@@ -1,0 +1,264 @@
+//! The vectors against the client: its server is played here.
+
+use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
+
+use futures_util::{FutureExt, SinkExt, StreamExt};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use tokio::{select, task::JoinHandle, time::timeout};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
+use zocket::{
+    Outgoing,
+    client::{CallError, Client, Events, Refusal, Status},
+};
+
+use crate::{
+    PATIENCE,
+    format::{Action, Call, Closing, Heard, Hello, Rejected, Resolved, Step, Vector, text},
+    pattern::{check, sample},
+    stage::{Entry, Stage},
+};
+
+/// The one event that vectors listen to.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Said(Value);
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "said";
+}
+
+/// Runs a vector with a client of its own.
+pub async fn run(vector: &Vector) -> Result<(), String> {
+    let mut run = Run {
+        stage: Stage::new().await,
+        come_back: Vec::new(),
+        headers: Value::Null,
+        client: None,
+        entry: None,
+        ids: HashMap::new(),
+        calls: HashMap::new(),
+        said: None,
+    };
+    for (index, step) in vector.steps.iter().enumerate() {
+        let place = |why: &str| step.fails(index, why);
+        match timeout(PATIENCE, run.step(step)).await {
+            Ok(result) => result.map_err(|why| place(&why))?,
+            Err(_) => return Err(place("expected something, and nothing came")),
+        }
+    }
+    match run.client {
+        Some(_) => Ok(()),
+        None => Err("no step of it is a client's".to_owned()),
+    }
+}
+
+struct Run {
+    stage: Stage,
+    come_back: Vec<RangeInclusive<u16>>,
+    headers: Value,
+    client: Option<Client>,
+    /// The connection that there is.
+    entry: Option<Entry>,
+    /// What the client calls the ids of the vector.
+    ids: HashMap<String, Value>,
+    calls: HashMap<String, JoinHandle<Result<Value, CallError>>>,
+    said: Option<Events<Said>>,
+}
+
+impl Run {
+    async fn step(&mut self, Step { on, action, .. }: &Step) -> Result<(), String> {
+        match action {
+            _ if on != "a" => return Err("a client has one connection".to_owned()),
+            Action::ComeBackOn(first, last) => self.come_back.push(*first..=*last),
+            Action::Hello(hello) => self.hello(hello).await?,
+            Action::Call(call) => self.call(call).await,
+            Action::Send(message) => {
+                let payload = message.payload.clone().unwrap_or_default();
+                let sent = self.client().await.send(&message.route, &payload).await;
+                sent.map_err(|error| error.to_string())?;
+            }
+            Action::Client(written) => self.written(written).await?,
+            Action::Server(frame) => {
+                let mut frame = sample(frame);
+                if let Some(id) = self.ids.get(&frame["rpcId"].to_string()) {
+                    frame["rpcId"] = id.clone();
+                }
+                let message = Message::text(frame.to_string());
+                self.entry().await.socket.send(message).await.unwrap();
+            }
+            Action::Resolves(resolved) => self.resolves(resolved).await?,
+            Action::Rejects(rejected) => self.rejects(rejected).await?,
+            Action::Pending(id) => match self.calls.get_mut(id).map(FutureExt::now_or_never) {
+                Some(None) => {}
+                other => return Err(format!("expected it to be pending\n  got {other:?}")),
+            },
+            Action::On(event_type) if event_type == Said::TYPE => {
+                self.said = Some(self.client().await.on::<Said>());
+            }
+            Action::Event(heard) => self.event(heard).await?,
+            Action::Close(Closing { code, reason, .. }) => {
+                // 1005 stands for a Close without a code.
+                let close = (*code != 1005).then(|| CloseFrame {
+                    code: (*code).into(),
+                    reason: reason.as_str().into(),
+                });
+                let mut socket = self.take_entry().await.socket;
+                socket.close(close).await.unwrap();
+                tokio::spawn(async move { while let Some(Ok(_)) = socket.next().await {} });
+            }
+            Action::Gone(_) => drop(self.take_entry().await),
+            Action::ComesBack(must) => self.comes_back(*must).await?,
+            _ => return Err("not a step of a client's".to_owned()),
+        }
+        Ok(())
+    }
+
+    /// The client, which connects when it is first needed.
+    async fn client(&mut self) -> &Client {
+        if self.client.is_none() {
+            let (floor, cap) = (Duration::from_millis(1), Duration::from_millis(5));
+            let mut builder = Client::builder(self.stage.url()).backoff(floor, cap);
+            for codes in &self.come_back {
+                builder = builder.come_back_on(codes.clone());
+            }
+            let client = builder.headers(&self.headers).unwrap().start().unwrap();
+            self.entry = self.stage.entries.recv().await;
+            client.ready().await.unwrap();
+            self.client = Some(client);
+        }
+        self.client.as_ref().expect("it was just made")
+    }
+
+    async fn entry(&mut self) -> &mut Entry {
+        self.client().await;
+        self.entry.as_mut().expect("a connection")
+    }
+
+    async fn take_entry(&mut self) -> Entry {
+        self.client().await;
+        self.entry.take().expect("a connection")
+    }
+
+    /// What a server reads of the client's request is what the vector says.
+    async fn hello(&mut self, Hello { headers, reads }: &Hello) -> Result<(), String> {
+        self.headers = headers.clone();
+        let head = &self.entry().await.head;
+        for (name, expected) in reads {
+            let got = json!(head.header(name));
+            check(expected, &got.to_string()).map_err(|why| format!("the header `{name}`: {why}"))?;
+        }
+        Ok(())
+    }
+
+    async fn call(&mut self, Call { id, route, payload }: &Call) {
+        let client = self.client().await.clone();
+        let (route, payload) = (route.clone(), payload.clone().unwrap_or_default());
+        let calling = tokio::spawn(async move { client.call(&route, &payload).await });
+        self.calls.insert(id.clone(), calling);
+    }
+
+    /// The next frame that the client writes is the expected one, but for the id, which is noted.
+    async fn written(&mut self, written: &Value) -> Result<(), String> {
+        let expected: Value = serde_json::from_str(&text(written)).unwrap();
+        let got = match self.entry().await.socket.next().await {
+            Some(Ok(Message::Text(text))) => text,
+            other => return Err(format!("expected {expected}\n  got {other:?}")),
+        };
+        let mut frame: Map<String, Value> = serde_json::from_str(&got).map_err(|error| error.to_string())?;
+        let mut expected = expected.as_object().cloned().unwrap_or_default();
+        if let Some(label) = expected.remove("rpcId") {
+            let id = frame.remove("rpcId").unwrap_or_default();
+            if !is_id(&id) {
+                return Err(format!(
+                    "expected an rpcId of at most 128 bytes, or a number\n  got {got}"
+                ));
+            }
+            self.ids.insert(label.to_string(), id);
+        }
+        // To a server, a payload that is null is none.
+        for frame in [&mut frame, &mut expected] {
+            if frame.get("payload").is_some_and(Value::is_null) {
+                frame.remove("payload");
+            }
+        }
+        check(&Value::Object(expected), &Value::Object(frame).to_string())
+    }
+
+    async fn settled(&mut self, id: &str) -> Result<Result<Value, Refusal>, String> {
+        let call = self
+            .calls
+            .remove(id)
+            .ok_or_else(|| format!("there is no call {id}"))?;
+        match call.await.unwrap() {
+            Ok(payload) => Ok(Ok(payload)),
+            Err(CallError::Refused(refusal)) => Ok(Err(refusal)),
+            Err(other) => Err(format!("expected an answer\n  got {other:?}")),
+        }
+    }
+
+    /// To this client, no payload is null.
+    async fn resolves(&mut self, Resolved { id, payload }: &Resolved) -> Result<(), String> {
+        match self.settled(id).await? {
+            Ok(got) => check(&payload.clone().unwrap_or_default(), &got.to_string()),
+            Err(refusal) => Err(format!("expected an answer\n  got {refusal:?}")),
+        }
+    }
+
+    async fn rejects(&mut self, Rejected { id, refusal }: &Rejected) -> Result<(), String> {
+        match self.settled(id).await? {
+            Ok(payload) => Err(format!("expected {refusal}\n  got the answer {payload}")),
+            Err(got) => check(refusal, &told(&got).to_string()),
+        }
+    }
+
+    async fn event(&mut self, heard: &Heard) -> Result<(), String> {
+        let said = self.said.as_mut().filter(|_| heard.r#type == Said::TYPE);
+        match said.ok_or("nobody listens to it")?.next().await {
+            Some(Ok(Said(got))) => check(&heard.payload, &got.to_string()),
+            other => Err(format!(
+                "expected {}\n  got {:?}",
+                heard.payload,
+                other.map(|event| event.err())
+            )),
+        }
+    }
+
+    /// Another connection is made, or there will be none.
+    async fn comes_back(&mut self, must: bool) -> Result<(), String> {
+        let mut statuses = self.client().await.statuses();
+        let closed = statuses.wait_for(Status::is_closed);
+        let came_back = select! {
+            entry = self.stage.entries.recv() => {
+                self.entry = entry;
+                true
+            }
+            _ = closed => false,
+        };
+        if came_back == must {
+            Ok(())
+        } else {
+            Err(format!("expected {must}\n  got {came_back}"))
+        }
+    }
+}
+
+/// Whether a server takes it for an id.
+fn is_id(id: &Value) -> bool {
+    match id {
+        Value::String(id) => (1..=128).contains(&id.len()),
+        other => other.is_number(),
+    }
+}
+
+/// A refusal as it stood on the wire.
+fn told(refusal: &Refusal) -> Value {
+    let mut told = json!({ "code": refusal.code, "message": refusal.message });
+    if !refusal.issues.is_empty() {
+        told["issues"] = json!(refusal.issues);
+    }
+    if let Some(wait) = refusal.retry_after {
+        told["retryAfterMs"] = json!(u64::try_from(wait.as_millis()).unwrap());
+    }
+    told
+}

@@ -1,0 +1,94 @@
+//! Servers of the app, one for each vector.
+
+use std::{future::Future, pin::Pin, time::Duration};
+
+use tower::{
+    layer::{layer_fn, util::Identity},
+    limit::GlobalConcurrencyLimitLayer,
+};
+use zocket::{Builder, Limits, RouterService, Zocket};
+
+use crate::{
+    app::{User, World, connect, left, open},
+    common::{self, Server, serve},
+    format::App,
+    routes::router,
+};
+
+type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A server, and how to shut it down.
+pub struct Site {
+    pub server: Server,
+    stop: Box<dyn Fn() -> Stopping>,
+}
+
+impl Site {
+    pub async fn new(app: App) -> Self {
+        let world = World::default();
+        let limits = Limits {
+            message: 4_096,
+            room_backlog: 16_384,
+            ..Limits::default()
+        };
+        let zo = |limits| builder(&world, limits);
+        match app {
+            App::Reference => start(zo(limits).build(), &world).await,
+            App::Concurrent => start(zo(limits).concurrency(2).build(), &world).await,
+            App::Stalling => {
+                let stall = Duration::from_millis(250);
+                let one = GlobalConcurrencyLimitLayer::new(1);
+                start(zo(Limits { stall, ..limits }).layer(one).build(), &world).await
+            }
+            App::Stopping => {
+                let around = world.clone();
+                let buffer = layer_fn(move |router: RouterService| around.buffered(router));
+                start(zo(limits).layer(buffer).build(), &world).await
+            }
+            App::Slender => {
+                let limits = Limits {
+                    message: 1 << 16,
+                    outbound: 1 << 16,
+                    ..limits
+                };
+                start(zo(limits).build(), &world).await
+            }
+            App::Pinging => {
+                let half = Duration::from_millis(500);
+                let limits = Limits {
+                    ping_after: half,
+                    pong_within: half,
+                    ..limits
+                };
+                start(zo(limits).build(), &world).await
+            }
+        }
+    }
+
+    /// Begins to shut down, and does not wait for it.
+    pub fn shut_down(&self) {
+        tokio::spawn((self.stop)());
+    }
+}
+
+fn builder(world: &World, limits: Limits) -> Builder<User, Identity> {
+    Zocket::builder()
+        .on_connect_with(world.clone(), connect)
+        .on_open(open)
+        .on_disconnect(left)
+        .limits(limits)
+}
+
+async fn start(zo: Zocket<User>, world: &World) -> Site {
+    let server = serve(zo.serve(router(&zo, world))).await;
+    let stop = move || -> Stopping {
+        let zo = zo.clone();
+        Box::pin(async move {
+            zo.shutdown(common::PATIENCE).await;
+        })
+    };
+    Site {
+        server,
+        stop: Box::new(stop),
+    }
+}
