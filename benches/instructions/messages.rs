@@ -16,7 +16,7 @@ use zocket::{
 
 use crate::{
     record::NOTHING,
-    stages::{self, Meter, Nothing, Post, User, routed},
+    stages::{self, Meter, Nothing, Post, ReadFrame, User, routed},
 };
 
 /// Before counting begins: caches are filled, collections have grown.
@@ -167,7 +167,7 @@ fn frames(meter: Messages, frame: &'static str) {
         .incoming("say", zo.message().input::<Post>().handle(say))
         .into_service()
         .expect("it is sound");
-    let service = ServiceBuilder::new()
+    let stack = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .service(router);
@@ -177,9 +177,9 @@ fn frames(meter: Messages, frame: &'static str) {
     hub.perform(Some(&connection.client_id()), join)
         .expect("there is room");
     let events = RefCell::new(Vec::new());
-    meter.service(service, || {
+    meter.service(ReadFrame { stack, connection }, || {
         mailbox.pull(&mut events.borrow_mut());
         events.borrow_mut().clear();
-        stages::frame(&connection, frame)
+        frame
     });
 }

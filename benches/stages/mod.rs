@@ -164,19 +164,35 @@ pub(crate) fn rescue(meter: impl Meter) {
     meter.service(service, || raw(&connection));
 }
 
-/// A frame as a connection makes it, its head read.
-pub(crate) fn frame(connection: &Connection, text: &'static str) -> Frame {
-    Frame::read_text(connection.clone(), text)
+/// Makes the frame of a text as a connection does, reads its head, and calls a stack with it.
+#[derive(Clone)]
+pub(crate) struct ReadFrame<S> {
+    pub(crate) stack: S,
+    pub(crate) connection: Connection,
+}
+
+impl<S: Service<Frame>> Service<&'static str> for ReadFrame<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
+        self.stack.poll_ready(cx)
+    }
+
+    fn call(&mut self, text: &'static str) -> S::Future {
+        self.stack.call(Frame::read_text(self.connection.clone(), text))
+    }
 }
 
 pub(crate) fn decode(meter: impl Meter) {
-    let connection = connection();
-    let service = ServiceBuilder::new()
+    let stack = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .layer(FanoutLayer::new())
         .service(validated());
-    meter.service(service, || frame(&connection, FRAME));
+    let connection = connection();
+    meter.service(ReadFrame { stack, connection }, || FRAME);
 }
 
 /// An app whose contexts are users.
@@ -192,7 +208,6 @@ where
     L: Layer<RouterService>,
     L::Service: Service<Message, Response = Reply, Error = BoxError> + Clone,
 {
-    let connection = connection();
     let zo = app();
     let procedure = zo.message().input::<Post>().with(named).handle(post);
     let router = zo
@@ -200,12 +215,13 @@ where
         .incoming("chat.post", procedure)
         .into_service()
         .expect("it is sound");
-    let service = ServiceBuilder::new()
+    let stack = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .layer(layer)
         .service(router);
-    meter.service(service, || frame(&connection, FRAME));
+    let connection = connection();
+    meter.service(ReadFrame { stack, connection }, || FRAME);
 }
 
 /// Hands on.

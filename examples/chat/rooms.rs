@@ -10,7 +10,7 @@ use garde::Validate;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket};
+use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket, layers::TraceLayer};
 
 /// What a client says of itself when it connects.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -175,7 +175,7 @@ impl Outgoing for Announcement {
     const TYPE: &'static str = "system.announcement";
 }
 
-/// The app: what happens when someone comes and goes.
+/// The app: its lifecycle, and a span for each message. Its type names no layers.
 pub(crate) fn app() -> Zocket<User> {
     Zocket::builder()
         .on_connect_with(
@@ -195,6 +195,7 @@ pub(crate) fn app() -> Zocket<User> {
             }
             cx.names.write().remove(&cx.client_id());
         })
+        .layer(TraceLayer::new())
         .build()
 }
 

@@ -956,10 +956,11 @@ export function createClient(
     calls.maxFrame = typeof max === "number" ? max : Infinity;
     lastError = undefined;
     schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats begin here, too.
-    if (payload["contract"] !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
+    const hash = payload["contract"] ?? contract.hash; // A stack composed by hand has none.
+    if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
       hasWarned = true;
       console.warn(
-        `zocket: the server's contract is ${String(payload["contract"])}, this client was generated from ` +
+        `zocket: the server's contract is ${String(hash)}, this client was generated from ` +
           `${contract.hash}: generate it again, or reload the page`,
       );
     }

@@ -1,10 +1,11 @@
 //! The wire protocol: names, ids, payloads, envelopes and codecs.
 //!
 //! Everything that PROTOCOL.md defines about bytes is here, and nowhere else: the [`Head`] of a frame, the envelope in
-//! both directions, the reserved [`words`], the [`FrameHeader`]. A codec is one file, [`json`](Codec::Json) the first.
+//! both directions, the reserved [`words`], the [`FrameHeader`]. A codec is one file; [`json`](Codec::Json) is the first.
 
 mod codec;
 mod data_frame;
+mod form;
 mod head;
 mod header;
 mod json;
@@ -14,8 +15,8 @@ mod rpc_id;
 pub mod words;
 
 pub use self::{
-    codec::{Codec, Form, Level},
     data_frame::{DataFrame, Kind},
+    form::{Codec, Form, Level},
     head::{Control, Head, Malformed},
     header::FrameHeader,
     name::Name,

@@ -126,9 +126,10 @@ describe("the contract's hash", () => {
     assert.match(warned[0][0], /other.*9f2c64/);
   });
 
-  test("is not warned of where it is the same, or in production", async (t) => {
+  test("is not warned of where it is the same or absent, or in production", async (t) => {
     const warned = consoleOf(t, "warn");
     (await connecting(zocket, { dev: true })).socket.welcome();
+    (await connecting(zocket, { dev: true })).socket.welcome({ contract: undefined }); // A stack without a contract.
     (await connecting(zocket, { dev: false })).socket.welcome({ contract: "other" });
     replace(t, process.env, "NODE_ENV", "production");
     (await connecting(zocket, { dev: undefined })).socket.welcome({ contract: "other" });
