@@ -290,7 +290,7 @@ async fn limits_and_lifecycle_are_those_of_the_app() {
     };
     let (zo, came, gone) = app(limits);
     let double = service_fn(async |frame: Frame| {
-        let twice = [&frame.data().bytes()[..], frame.data().bytes()].concat();
+        let twice = [frame.data().bytes(), frame.data().bytes()].concat();
         Ok::<_, Infallible>(DataFrame::binary(twice))
     });
     let server = serve(zo.serve_stack(double)).await;

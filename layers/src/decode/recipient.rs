@@ -41,7 +41,7 @@ impl Recipient {
 fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, codec: Codec, limit: usize) -> DataFrame {
     match outcome {
         Outcome::Reply(reply) => {
-            let frame = codec.answer(&reply.answer, rpc_id);
+            let frame = codec.answer(reply.answer, rpc_id);
             let bytes = frame.bytes().len();
             if bytes <= limit {
                 return frame;

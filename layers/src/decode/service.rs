@@ -52,7 +52,8 @@ where
                 let recipient = Recipient::of(form, parts.rpc_id(), parts.route());
                 DecodeFuture::inner(self.inner.call(message), recipient, form.codec, limit)
             }
-            Err((connection, Malformed { rpc_id, error })) => {
+            Err(malformed) => {
+                let (connection, Malformed { rpc_id, error }) = *malformed;
                 // Else an idle connection that has sent nonsense would hold a permit of a limit that all share.
                 self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())

@@ -43,14 +43,18 @@ impl<F> FanoutFuture<F> {
     }
 }
 
+/// Returns true if nothing is left to do for a message that has succeeded: it performed each effect as it was noted.
+fn is_through(reply: &Reply, state: &MessageState) -> bool {
+    reply.effects.is_empty()
+        && reply.state.as_ref().is_none_or(|winner| winner.is(state))
+        && state.is_through()
+}
+
 /// Performs the effects of a message that has succeeded. Returns the tickets of those that are pending.
+#[cold]
 fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<Ticket>, BoxError> {
     let winner = reply.state.take();
     let winner = winner.as_ref().unwrap_or(state);
-    // Most messages performed each effect as it was noted.
-    if reply.effects.is_empty() && winner.is(state) && state.is_through() {
-        return Ok(Vec::new());
-    }
     let failure = || winner.take_failure().or_else(|| state.take_failure());
     // An event that can't be sent is known before anything is performed: its message has failed.
     if let Some(failure) = failure() {
@@ -88,6 +92,10 @@ where
                         return Poll::Ready(Err(error.into()));
                     }
                 };
+                if is_through(&reply, this.state) {
+                    reply.state = None;
+                    return Poll::Ready(Ok(reply));
+                }
                 let tickets = perform(&mut reply, this.state)?;
                 if tickets.is_empty() {
                     return Poll::Ready(Ok(reply));

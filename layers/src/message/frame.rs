@@ -1,6 +1,6 @@
 use bytes::Bytes;
 
-use super::Message;
+use super::{Message, state::MessageState};
 use crate::{
     connection::{Connection, Turn},
     protocol::{DataFrame, Head, Kind, Malformed, RawPayload, RpcId},
@@ -12,10 +12,27 @@ use crate::{
 /// [`DecodeLayer`](crate::DecodeLayer). To a stack without that layer a frame is opaque.
 #[derive(Debug)]
 pub struct Frame {
-    connection: Connection,
     data: DataFrame,
-    head: Option<Result<Head, Malformed>>,
+    reading: Reading,
     turn: Option<Turn>,
+}
+
+/// The result of reading the head, and the connection.
+#[derive(Debug)]
+enum Reading {
+    Unread(Connection),
+    /// The head is in the state that the message will have: to move a pointer costs less than to move a head.
+    Head(MessageState),
+    Malformed(Box<(Connection, Malformed)>),
+}
+
+impl Reading {
+    fn of(connection: Connection, read: Result<Head, Malformed>) -> Self {
+        match read {
+            Ok(head) => Self::Head(MessageState::holding(connection, head)),
+            Err(malformed) => Self::Malformed(Box::new((connection, malformed))),
+        }
+    }
 }
 
 impl Frame {
@@ -28,55 +45,61 @@ impl Frame {
     #[must_use]
     pub const fn opaque(connection: Connection, data: DataFrame) -> Self {
         Self {
-            connection,
             data,
-            head: None,
+            reading: Reading::Unread(connection),
             turn: None,
         }
     }
 
     /// A text frame whose head is read now. The text is not validated again.
     pub fn read_text(connection: Connection, text: impl AsRef<str> + Into<Bytes>) -> Self {
-        let head = connection.form().codec.read_text_head(text.as_ref());
+        let read = connection.form().codec.read_text_head(text.as_ref());
         Self {
-            head: Some(head),
-            ..Self::new(connection, text)
+            data: DataFrame::text(text),
+            reading: Reading::of(connection, read),
+            turn: None,
         }
     }
 
     /// A binary frame whose head is read now.
     pub fn read_binary(connection: Connection, bytes: impl Into<Bytes>) -> Self {
-        let mut frame = Self::opaque(connection, DataFrame::binary(bytes));
-        frame.read();
-        frame
-    }
-
-    fn read(&mut self) {
-        if self.head.is_none() {
-            self.head = Some(self.connection.form().codec.read_head(self.data.bytes()));
+        let data = DataFrame::binary(bytes);
+        let read = connection.form().codec.read_head(data.bytes());
+        Self {
+            data,
+            reading: Reading::of(connection, read),
+            turn: None,
         }
     }
 
     /// The head, if it has been read and the frame is a message.
     #[must_use]
     pub fn head(&self) -> Option<&Head> {
-        self.head.as_ref()?.as_ref().ok()
+        match &self.reading {
+            Reading::Head(state) => Some(state.head()),
+            Reading::Unread(_) | Reading::Malformed(_) => None,
+        }
     }
 
     /// The id that the answer carries, if it has been read and an answer is wanted. A frame that is no message may have
     /// one.
     #[must_use]
     pub fn rpc_id(&self) -> Option<&RpcId> {
-        match self.head.as_ref()? {
-            Ok(head) => head.rpc_id(),
-            Err(malformed) => malformed.rpc_id.as_ref(),
+        match &self.reading {
+            Reading::Unread(_) => None,
+            Reading::Head(state) => state.head().rpc_id(),
+            Reading::Malformed(malformed) => malformed.1.rpc_id.as_ref(),
         }
     }
 
     /// The connection that the frame came by.
     #[must_use]
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
+    pub fn connection(&self) -> &Connection {
+        match &self.reading {
+            Reading::Unread(connection) => connection,
+            Reading::Head(state) => state.connection(),
+            Reading::Malformed(malformed) => &malformed.0,
+        }
     }
 
     /// The content.
@@ -99,13 +122,13 @@ impl Frame {
 
     /// Bytes of the content.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.data.bytes().len()
     }
 
     /// Returns true for a frame without content.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -118,26 +141,24 @@ impl Frame {
     ///
     /// # Errors
     /// [`Malformed`] for a frame that is no message, with the connection to tell its sender by.
-    pub fn into_message(mut self) -> Result<Message, (Connection, Malformed)> {
-        self.read();
-        let Self {
-            connection,
-            data,
-            head,
-            turn,
-        } = self;
-        let codec = connection.form().codec;
-        let mut head = match head {
-            Some(Ok(head)) => head,
-            Some(Err(malformed)) => return Err((connection, malformed)),
-            None => Head::default(),
+    pub fn into_message(self) -> Result<Message, Box<(Connection, Malformed)>> {
+        let Self { data, reading, turn } = self;
+        let state = match reading {
+            Reading::Head(state) => state,
+            Reading::Malformed(malformed) => return Err(malformed),
+            Reading::Unread(connection) => match connection.form().codec.read_head(data.bytes()) {
+                Ok(head) => MessageState::holding(connection, head),
+                Err(malformed) => return Err(Box::new((connection, malformed))),
+            },
         };
-        let payload = head.payload.take().map_or(RawPayload::absent(), |part| {
-            RawPayload::part_of(codec, data.into_bytes(), part)
-        });
-        let mut message = Message::with_head(connection, head, payload);
-        message.parts_mut().set_turn(turn);
-        Ok(message)
+        let payload = match &state.head().payload {
+            Some(part) => {
+                let codec = state.connection().form().codec;
+                RawPayload::part_of(codec, data.into_bytes(), part.clone())
+            }
+            None => RawPayload::absent(),
+        };
+        Ok(Message::of(state, turn, payload))
     }
 }
 

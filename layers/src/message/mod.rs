@@ -4,6 +4,7 @@ mod frame;
 mod parts;
 mod reply;
 mod state;
+mod summary;
 
 use std::fmt;
 
@@ -14,7 +15,7 @@ pub use self::{
     reply::{Answer, Outcome, Reply},
 };
 use crate::{
-    connection::Connection,
+    connection::{Connection, Turn},
     protocol::{Head, Name, RawPayload},
 };
 
@@ -39,13 +40,13 @@ impl Message {
             route: route.into(),
             ..Head::default()
         };
-        Self::with_head(connection, head, payload)
+        Self::of(MessageState::holding(connection, head), None, payload)
     }
 
-    /// A message that came with this head.
-    pub(crate) fn with_head(connection: Connection, head: Head, payload: RawPayload) -> Self {
+    /// A message that came with the head in its state.
+    fn of(state: MessageState, turn: Option<Turn>, payload: RawPayload) -> Self {
         Self {
-            parts: Parts::new(MessageState::holding(connection, head)),
+            parts: Parts::new(state, turn),
             context: (),
             payload,
         }

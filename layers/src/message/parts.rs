@@ -18,11 +18,11 @@ pub struct Parts {
 }
 
 impl Parts {
-    pub(super) fn new(state: MessageState) -> Self {
+    pub(super) fn new(state: MessageState, turn: Option<Turn>) -> Self {
         Self {
             extensions: Extensions::new(),
             changed: None,
-            turn: None,
+            turn,
             state,
         }
     }
@@ -56,10 +56,6 @@ impl Parts {
     fn head_mut(&mut self) -> &mut Head {
         self.changed
             .get_or_insert_with(|| Box::new(self.state.head().clone()))
-    }
-
-    pub(super) const fn set_turn(&mut self, turn: Option<Turn>) {
-        self.turn = turn;
     }
 
     /// Lets the connection's next message begin before the end of this one.

@@ -1,14 +1,9 @@
-use std::{
-    fmt, mem,
-    sync::{
-        Arc,
-        atomic::{AtomicU8, Ordering},
-    },
-};
+use std::{fmt, mem, sync::Arc};
 
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use triomphe::Arc as OnlyStrong;
 
+use super::summary::{AtomicSummary, Summary};
 use crate::{
     connection::Connection,
     effect::{Effect, EffectObserver},
@@ -33,9 +28,9 @@ struct Shared {
     head: Head,
     /// The state that this one was forked from.
     parent: Option<MessageState>,
-    /// Most messages end without the lock of `effects`, which each would otherwise take eight times.
     summary: AtomicSummary,
-    effects: Mutex<Effects>,
+    /// Made when the summary no longer suffices.
+    effects: Mutex<Option<Box<Effects>>>,
 }
 
 struct Effects {
@@ -57,55 +52,10 @@ enum Mode {
     Dropping,
 }
 
-/// Summary of the effects that is known without their lock. It only advances, from the first to the last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Summary {
-    /// Holding, and nothing has been noted.
-    Fresh,
-    /// Passing; nothing has failed, nothing is pending, nobody observes.
-    Passing,
-    /// Only the locked state knows.
-    Locked,
-}
-
-/// A [`Summary`] that is read without a lock.
-struct AtomicSummary(AtomicU8);
-
-impl AtomicSummary {
-    const fn new(summary: Summary) -> Self {
-        Self(AtomicU8::new(summary as u8))
-    }
-
-    fn get(&self) -> Summary {
-        Self::from(self.0.load(Ordering::Acquire))
-    }
-
-    const fn from(byte: u8) -> Summary {
-        match byte {
-            0 => Summary::Fresh,
-            1 => Summary::Passing,
-            _ => Summary::Locked,
-        }
-    }
-
-    /// Sends the reader to the locked state from now on. Called under the lock. Returns the summary until now.
-    fn lock(&self) -> Summary {
-        Self::from(self.0.swap(Summary::Locked as u8, Ordering::AcqRel))
-    }
-
-    /// Advances from fresh to passing. Returns false if it was not fresh.
-    fn pass(&self) -> bool {
-        let (fresh, passing) = (Summary::Fresh as u8, Summary::Passing as u8);
-        self.0
-            .compare_exchange(fresh, passing, Ordering::AcqRel, Ordering::Acquire)
-            .is_ok()
-    }
-}
-
 impl MessageState {
     /// A state in which effects wait.
     pub(crate) fn holding(connection: Connection, head: Head) -> Self {
-        Self::new(connection, head, None, Summary::Fresh, Effects::none())
+        Self::new(connection, head, None, Summary::Fresh, None)
     }
 
     /// A state of no message. The hub performs its effects at once.
@@ -120,7 +70,7 @@ impl MessageState {
         head: Head,
         parent: Option<Self>,
         summary: Summary,
-        effects: Effects,
+        effects: Option<Box<Effects>>,
     ) -> Self {
         Self(OnlyStrong::new(Shared {
             connection,
@@ -151,12 +101,12 @@ impl MessageState {
     }
 
     /// Locks the effects, to read and to change them. The summary says nothing of them from now on.
-    fn lock(&self) -> MutexGuard<'_, Effects> {
-        let mut effects = self.0.effects.lock();
-        if self.0.summary.lock() == Summary::Passing {
-            effects.mode = Mode::Passing;
-        }
-        effects
+    fn lock(&self) -> MappedMutexGuard<'_, Effects> {
+        let effects = self.0.effects.lock();
+        let was = self.0.summary.lock();
+        MutexGuard::map(effects, |effects| {
+            &mut **effects.get_or_insert_with(|| Box::new(Effects::after(was)))
+        })
     }
 
     /// Forks the state for one more attempt at the same message, with the effects that are held so far.
@@ -180,7 +130,13 @@ impl MessageState {
             observer,
         };
         let (connection, head) = (self.0.connection.clone(), self.0.head.clone());
-        Self::new(connection, head, Some(self.clone()), Summary::Locked, effects)
+        Self::new(
+            connection,
+            head,
+            Some(self.clone()),
+            Summary::Locked,
+            Some(Box::new(effects)),
+        )
     }
 
     /// Notes an effect. Returns the hub's refusal; a caller that can't hand it on calls [`fail`](Self::fail).
@@ -381,9 +337,13 @@ impl MessageState {
 }
 
 impl Effects {
-    const fn none() -> Self {
+    /// The effects of a state whose summary was this one.
+    const fn after(summary: Summary) -> Self {
         Self {
-            mode: Mode::Holding(Vec::new()),
+            mode: match summary {
+                Summary::Passing => Mode::Passing,
+                Summary::Fresh | Summary::Locked => Mode::Holding(Vec::new()),
+            },
             failure: None,
             pending: Vec::new(),
             observer: None,
@@ -394,7 +354,9 @@ impl Effects {
 /// A failure that nobody has taken is logged: nobody else is left to be told.
 impl Drop for Shared {
     fn drop(&mut self) {
-        if let Some(error) = &self.effects.get_mut().failure {
+        if let Some(effects) = self.effects.get_mut()
+            && let Some(error) = &effects.failure
+        {
             tracing::warn!(%error, "not sent, and nobody was told");
         }
     }

@@ -48,7 +48,7 @@ impl Codec {
 
     /// Writes the frame that answers a message with this payload, or with none.
     #[must_use]
-    pub fn answer(self, payload: &RawPayload, rpc_id: &RpcId) -> DataFrame {
+    pub fn answer(self, payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
         match self {
             Self::Json => json::answer(payload, rpc_id),
         }

@@ -11,32 +11,50 @@ pub enum Kind {
     Binary,
 }
 
-/// The content of one WebSocket message, and its kind. Cheap to clone.
-#[derive(Clone, PartialEq, Eq)]
+/// The content of one WebSocket message, and its kind. One that was read is cheap to clone.
+#[derive(Clone)]
 pub struct DataFrame {
     kind: Kind,
-    bytes: Bytes,
+    content: Content,
+}
+
+#[derive(Clone)]
+enum Content {
+    /// Written here, and most often copied into a write buffer next. As `Bytes` it would cost an allocation more.
+    Owned(Vec<u8>),
+    Shared(Bytes),
 }
 
 impl DataFrame {
     /// A text frame. The text is not copied.
     pub fn text(text: impl AsRef<str> + Into<Bytes>) -> Self {
-        Self::utf8(text.into())
+        Self {
+            kind: Kind::Text,
+            content: Content::Shared(text.into()),
+        }
     }
 
     /// A binary frame.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self {
             kind: Kind::Binary,
-            bytes: bytes.into(),
+            content: Content::Shared(bytes.into()),
         }
     }
 
     /// A text frame of bytes that are known to be UTF-8.
-    pub(crate) const fn utf8(bytes: Bytes) -> Self {
+    pub(super) const fn utf8(text: Vec<u8>) -> Self {
         Self {
             kind: Kind::Text,
-            bytes,
+            content: Content::Owned(text),
+        }
+    }
+
+    /// A text frame that is the same for all.
+    pub(super) const fn constant(text: &'static str) -> Self {
+        Self {
+            kind: Kind::Text,
+            content: Content::Shared(Bytes::from_static(text.as_bytes())),
         }
     }
 
@@ -48,15 +66,18 @@ impl DataFrame {
 
     /// The content.
     #[must_use]
-    pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn bytes(&self) -> &[u8] {
+        match &self.content {
+            Content::Owned(bytes) => bytes,
+            Content::Shared(bytes) => bytes,
+        }
     }
 
     /// The content as text: none for a binary frame.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self.kind {
-            Kind::Text => std::str::from_utf8(&self.bytes).ok(),
+            Kind::Text => std::str::from_utf8(self.bytes()).ok(),
             Kind::Binary => None,
         }
     }
@@ -64,21 +85,32 @@ impl DataFrame {
     /// The content, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.bytes
+        match self.content {
+            Content::Owned(bytes) => bytes.into(),
+            Content::Shared(bytes) => bytes,
+        }
     }
 }
 
+impl PartialEq for DataFrame {
+    fn eq(&self, other: &Self) -> bool {
+        self.kind == other.kind && self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for DataFrame {}
+
 impl AsRef<[u8]> for DataFrame {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes()
     }
 }
 
 impl fmt::Debug for DataFrame {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            Kind::Text => write!(f, "DataFrame::text({:?})", String::from_utf8_lossy(&self.bytes)),
-            Kind::Binary => write!(f, "DataFrame::binary({:?})", self.bytes),
+            Kind::Text => write!(f, "DataFrame::text({:?})", String::from_utf8_lossy(self.bytes())),
+            Kind::Binary => write!(f, "DataFrame::binary({:?})", self.bytes()),
         }
     }
 }

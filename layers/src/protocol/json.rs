@@ -12,7 +12,7 @@ use crate::error::{Code, Error};
 /// Subprotocol of the extended protocol in JSON.
 pub(super) const SUBPROTOCOL: &str = "zocket.v1.json";
 
-pub(super) const PONG: DataFrame = DataFrame::utf8(Bytes::from_static(br#"{"type":"__pong"}"#));
+pub(super) const PONG: DataFrame = DataFrame::constant(r#"{"type":"__pong"}"#);
 
 #[derive(Deserialize)]
 struct Members<'a> {
@@ -158,20 +158,39 @@ fn read_string(token: &str) -> Option<Name> {
 }
 
 /// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`; the payload is left out where it is absent.
-pub(super) fn answer(payload: &RawPayload, rpc_id: &RpcId) -> DataFrame {
+pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
+    const BEFORE_PAYLOAD: &[u8] = br#"{"type":"__rpc_res","payload":"#;
+    const WITHOUT_PAYLOAD: &[u8] = br#"{"type":"__rpc_res""#;
+    const BEFORE_ID: &[u8] = br#","rpcId":"#;
     let id = rpc_id.as_json().as_bytes();
-    let parts: &[&[u8]] = match payload.bytes() {
-        Some(payload) if !payload.is_empty() => &[
-            br#"{"type":"__rpc_res","payload":"#,
-            payload,
-            br#","rpcId":"#,
-            id,
-            b"}",
-        ],
-        _ => &[br#"{"type":"__rpc_res","rpcId":"#, id, b"}"],
+    let after = BEFORE_ID.len() + id.len() + 1;
+    let mut frame = match payload.into_vec() {
+        // The payload moves within its own buffer, which as a rule has room for the envelope.
+        Ok(mut frame) => {
+            let length = frame.len();
+            frame.reserve(BEFORE_PAYLOAD.len() + after);
+            frame.extend_from_slice(BEFORE_PAYLOAD);
+            frame.copy_within(..length, BEFORE_PAYLOAD.len());
+            frame[..BEFORE_PAYLOAD.len()].copy_from_slice(BEFORE_PAYLOAD);
+            frame
+        }
+        Err(payload) => {
+            let payload = payload.bytes().unwrap_or_default();
+            let before = if payload.is_empty() {
+                WITHOUT_PAYLOAD
+            } else {
+                BEFORE_PAYLOAD
+            };
+            let mut frame = Vec::with_capacity(before.len() + payload.len() + after);
+            frame.extend_from_slice(before);
+            frame.extend_from_slice(payload);
+            frame
+        }
     };
-    // Of the exact length: `Bytes` then takes it over without an allocation of its own.
-    DataFrame::utf8(parts.concat().into())
+    frame.extend_from_slice(BEFORE_ID);
+    frame.extend_from_slice(id);
+    frame.push(b'}');
+    DataFrame::utf8(frame)
 }
 
 /// Writes `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
@@ -187,7 +206,7 @@ pub(super) fn refusal(error: &Error, rpc_id: &RpcId) -> DataFrame {
     .and_then(|()| serde_json::to_writer(&mut frame, error));
     debug_assert!(written.is_ok(), "{written:?}");
     frame.push(b'}');
-    DataFrame::utf8(frame.into())
+    DataFrame::utf8(frame)
 }
 
 /// Writes `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`.
@@ -209,11 +228,7 @@ pub(super) fn welcome(payload: &Value) -> DataFrame {
 
 fn frame(r#type: &str, payload: &impl Serialize) -> DataFrame {
     // Strings and JSON values only: this does not fail.
-    DataFrame::utf8(
-        serde_json::to_vec(&Envelope { r#type, payload })
-            .unwrap_or_default()
-            .into(),
-    )
+    DataFrame::utf8(serde_json::to_vec(&Envelope { r#type, payload }).unwrap_or_default())
 }
 
 #[derive(Serialize)]

@@ -76,6 +76,14 @@ impl RawPayload {
         }
     }
 
+    /// The bytes of a payload that was written here, to be written on.
+    pub(super) fn into_vec(self) -> Result<Vec<u8>, Self> {
+        match self.content {
+            Content::Owned(bytes) => Ok(bytes),
+            _ => Err(self),
+        }
+    }
+
     /// The codec that the bytes are in.
     #[must_use]
     pub fn codec(&self) -> Codec {

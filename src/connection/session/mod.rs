@@ -7,32 +7,30 @@
 mod close;
 mod gauge;
 mod heartbeat;
+mod inbound;
 pub(super) mod outbound;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    collections::{HashSet, VecDeque},
-    mem,
-    sync::Arc,
-    time::Instant,
-};
+use std::{mem, sync::Arc, time::Instant};
 
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
-    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, RpcId, Turn,
+    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, RpcId,
     protocol::Control, rescue::explain,
 };
 
 pub(super) use self::{
     close::{End, INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE},
     heartbeat::Beat,
+    inbound::InFlightMessage,
 };
 use self::{
     gauge::{InFlight, OutboundBytes, Part, Queued},
     heartbeat::Heartbeat,
+    inbound::Inbound,
     outbound::Outbound,
 };
 
@@ -41,16 +39,7 @@ pub(super) struct Session {
     connection: Connection,
     mailbox: Arc<Mailbox>,
     options: SessionOptions,
-    queue: VecDeque<Frame>,
-    queued_bytes: usize,
-    /// Messages that have begun and did not end at their first poll.
-    in_flight: usize,
-    /// The turn of the message that began last.
-    turn: Turn,
-    /// Turns that are held by messages in flight.
-    turns: Vec<Turn>,
-    /// Ids of messages that are queued or in flight.
-    ids: HashSet<RpcId>,
+    inbound: Inbound,
     /// The pipeline has failed for good. Nothing more begins.
     has_failed: bool,
     /// Pings that are not answered yet.
@@ -71,13 +60,6 @@ pub(super) struct SessionOptions {
     pub(super) concurrency: usize,
 }
 
-/// A message that has begun.
-#[derive(Debug, Clone)]
-pub(super) struct InFlightMessage {
-    rpc_id: Option<RpcId>,
-    turn: Turn,
-}
-
 impl Session {
     pub(super) fn new(
         connection: Connection,
@@ -91,12 +73,7 @@ impl Session {
             connection,
             mailbox,
             options,
-            queue: VecDeque::new(),
-            queued_bytes: 0,
-            in_flight: 0,
-            turn: Turn::MIN,
-            turns: Vec::new(),
-            ids: HashSet::new(),
+            inbound: Inbound::new(),
             has_failed: false,
             pings: 0,
             heartbeat: Heartbeat::new(limits, now),
@@ -150,8 +127,7 @@ impl Session {
 
     /// Returns true if one more message may be queued.
     pub(super) fn has_room(&self) -> bool {
-        let limits = self.limits();
-        !self.has_failed && self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
+        !self.has_failed && self.inbound.has_room(self.limits())
     }
 
     /// Takes a frame that was read. Returns a message that may begin at once: if `may_begin`, and no other stands before
@@ -163,9 +139,7 @@ impl Session {
             self.pings += 1;
             return None;
         }
-        if !self.ids.is_empty()
-            && let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.ids.contains(*rpc_id))
-        {
+        if let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.inbound.has_id(rpc_id)) {
             let client = self.client_id();
             tracing::warn!(%client, %rpc_id, "message not run: its id is queued or in flight already");
             let error = Error::conflict(format!(
@@ -179,7 +153,7 @@ impl Session {
             }
             return None;
         }
-        if may_begin && self.queue.is_empty() && self.has_free_turn() {
+        if may_begin && self.inbound.is_queue_empty() && self.has_free_turn() {
             return Some(frame);
         }
         self.queue(frame);
@@ -188,48 +162,38 @@ impl Session {
 
     /// Queues a message that is not to begin yet.
     pub(super) fn queue(&mut self, frame: Frame) {
-        self.ids.extend(frame.rpc_id().cloned());
-        self.queued_bytes += frame.len();
-        self.queue.push_back(frame);
+        self.inbound.queue(frame);
     }
 
     // Messages of the pipeline.
 
     /// Returns true if a message is queued, and turns and limits let it begin.
     pub(super) fn may_begin(&mut self) -> bool {
-        !self.queue.is_empty() && self.has_free_turn()
+        !self.inbound.is_queue_empty() && self.has_free_turn()
     }
 
     fn has_free_turn(&mut self) -> bool {
         let given_up = self.connection.turns().take_given_up();
         if !given_up.is_empty() {
-            self.turns.retain(|turn| !given_up.contains(turn));
+            self.inbound.give_up(&given_up);
         }
-        self.turns.len() < self.options.concurrency && self.in_flight < self.limits().in_flight.max(1)
+        self.inbound
+            .has_free_turn(self.options.concurrency, self.limits())
     }
 
     /// Takes the next message from the queue.
     pub(super) fn take_queued(&mut self) -> Option<Frame> {
-        let frame = self.queue.pop_front()?;
-        self.queued_bytes -= frame.len();
-        Some(frame)
+        self.inbound.take()
     }
 
     /// Begins a message: gives it its turn.
     pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
-        self.turn = self.turn.saturating_add(1);
-        frame.set_turn(self.turn);
-        InFlightMessage {
-            rpc_id: frame.rpc_id().cloned(),
-            turn: self.turn,
-        }
+        self.inbound.begin(frame)
     }
 
     /// Notes that a message did not end at its first poll.
     pub(super) fn stays_in_flight(&mut self, message: InFlightMessage) {
-        self.in_flight += 1;
-        self.ids.extend(message.rpc_id);
-        self.turns.push(message.turn);
+        self.inbound.stays_in_flight(message);
     }
 
     /// Ends a message that stayed in flight.
@@ -238,8 +202,7 @@ impl Session {
         message: &InFlightMessage,
         response: Result<FrameResponse, BoxError>,
     ) -> Option<End> {
-        self.in_flight -= 1;
-        self.turns.retain(|held| *held != message.turn);
+        self.inbound.end_in_flight(message);
         self.end(message, response)
     }
 
@@ -249,14 +212,10 @@ impl Session {
         message: &InFlightMessage,
         response: Result<FrameResponse, BoxError>,
     ) -> Option<End> {
-        if !self.ids.is_empty()
-            && let Some(rpc_id) = &message.rpc_id
-        {
-            self.ids.remove(rpc_id);
-        }
+        self.inbound.forget_id(message);
         let frame = match response {
             Ok(response) => response.into_frame(),
-            Err(error) => self.refusal(&explain(error), message.rpc_id.as_ref()),
+            Err(error) => self.refusal(&explain(error), message.rpc_id()),
         };
         let mut end = None;
         if let Some(frame) = frame {
@@ -299,31 +258,28 @@ impl Session {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
         self.has_failed = true;
-        self.queued_bytes = 0;
+        let queue = self.inbound.take_queue();
         let Some(codec) = self.options.codec else {
-            return self.queue.clear();
+            return;
         };
-        for rpc_id in mem::take(&mut self.queue).iter().filter_map(Frame::rpc_id) {
+        for rpc_id in queue.iter().filter_map(Frame::rpc_id) {
             self.outbound.push(codec.refusal(&error, rpc_id));
         }
     }
 
     /// Returns true if the pipeline has failed and no message is in flight any more.
     pub(super) const fn is_finished(&self) -> bool {
-        self.has_failed && self.in_flight == 0
+        self.has_failed && self.inbound.in_flight() == 0
     }
 
     /// Returns true if no message is queued.
     pub(super) fn is_queue_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.inbound.is_queue_empty()
     }
 
     /// Drops the messages that have not begun. Returns their number.
     pub(super) fn drop_queue(&mut self) -> usize {
-        let dropped = self.queue.len();
-        self.queue.clear();
-        self.queued_bytes = 0;
-        dropped
+        self.inbound.take_queue().len()
     }
 
     // Frames out.
@@ -351,7 +307,7 @@ impl Session {
 
     /// Returns true if there may be something to begin or to send.
     pub(super) fn has_more(&self) -> bool {
-        !self.queue.is_empty() || self.in_flight > 0 || self.mailbox.is_notified() || self.pings > 0
+        !self.inbound.is_empty() || self.mailbox.is_notified() || self.pings > 0
     }
 
     /// Returns true if the peer reads too slowly: more waits for it than the limit allows. `control_bytes` wait outside
@@ -406,18 +362,13 @@ impl Session {
         self.report();
         self.outbound_gauge.report(self.outbound.weight() + control_bytes);
         self.outbound.shrink();
-        if self.queue.is_empty() {
-            self.queue.shrink_to_fit();
-        }
-        if self.ids.is_empty() {
-            self.ids.shrink_to_fit();
-        }
+        self.inbound.shrink();
     }
 
     /// Reports the lengths of the queues to the gauges.
     pub(super) fn report(&mut self) {
-        self.queued_gauge.report(self.queue.len());
-        self.in_flight_gauge.report(self.in_flight);
+        self.queued_gauge.report(self.inbound.queued());
+        self.in_flight_gauge.report(self.inbound.in_flight());
     }
 
     /// Ends the sending: tells contexts that the client has gone, and mutes the mailbox.

@@ -94,7 +94,7 @@ type Handled = Result<FrameResponse, BoxError>;
 fn answer(id: u32) -> Handled {
     let rpc_id = zocket_layers::RpcId::string(&id.to_string()).unwrap();
     let payload = zocket_layers::RawPayload::of(&id).unwrap();
-    Ok(FrameResponse::One(Codec::Json.answer(&payload, &rpc_id)))
+    Ok(FrameResponse::One(Codec::Json.answer(payload, &rpc_id)))
 }
 
 fn frames(mut bytes: &[u8]) -> Vec<Value> {

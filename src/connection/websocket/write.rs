@@ -173,7 +173,7 @@ mod tests {
     fn framed(frame: &DataFrame) -> Vec<u8> {
         [
             &FrameHeader::new(frame.kind(), frame.bytes().len()),
-            &frame.bytes()[..],
+            frame.bytes(),
         ]
         .concat()
     }

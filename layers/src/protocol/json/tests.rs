@@ -122,3 +122,19 @@ fn an_event_is_the_same_from_a_value_and_from_its_payload() {
         assert_eq!(head.route, "chat \"a\"");
     }
 }
+
+#[test]
+fn an_answer_is_the_same_whoever_holds_the_payload() {
+    let id = RpcId::string("a").unwrap();
+    for length in [0, 1, 60, 100, 126, 5_000] {
+        let value = "x".repeat(length);
+        let owned = RawPayload::of(&value).unwrap();
+        let shared = RawPayload::json(owned.to_bytes().unwrap());
+        let expected = format!(r#"{{"type":"__rpc_res","payload":"{value}","rpcId":"a"}}"#);
+        assert_eq!(answer(owned, &id).as_text(), Some(&*expected));
+        assert_eq!(answer(shared, &id).as_text(), Some(&*expected));
+    }
+    let expected = r#"{"type":"__rpc_res","rpcId":"a"}"#;
+    assert_eq!(answer(RawPayload::absent(), &id).as_text(), Some(expected));
+    assert_eq!(answer(RawPayload::json(""), &id).as_text(), Some(expected));
+}

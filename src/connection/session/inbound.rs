@@ -1,0 +1,147 @@
+//! Messages that were read and have not ended.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    mem,
+};
+
+use zocket_layers::{Frame, Limits, RpcId, Turn};
+
+/// Messages that were read and have not ended: the queue, and ids and turns of those in flight.
+pub(super) struct Inbound {
+    queue: VecDeque<Frame>,
+    queued_bytes: usize,
+    /// Messages that have begun and did not end at their first poll.
+    in_flight: usize,
+    /// The turn of the message that began last.
+    turn: Turn,
+    /// Turns that are held by messages in flight.
+    turns: Vec<Turn>,
+    /// Ids of messages that are queued or in flight.
+    ids: HashSet<RpcId>,
+}
+
+/// A message that has begun.
+#[derive(Debug, Clone)]
+pub(in crate::connection) struct InFlightMessage {
+    rpc_id: Option<RpcId>,
+    turn: Turn,
+}
+
+impl InFlightMessage {
+    pub(super) const fn rpc_id(&self) -> Option<&RpcId> {
+        self.rpc_id.as_ref()
+    }
+}
+
+impl Inbound {
+    pub(super) fn new() -> Self {
+        Self {
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            in_flight: 0,
+            turn: Turn::MIN,
+            turns: Vec::new(),
+            ids: HashSet::new(),
+        }
+    }
+
+    /// Returns true if one more message may be queued.
+    pub(super) fn has_room(&self, limits: &Limits) -> bool {
+        self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
+    }
+
+    /// Returns true for the id of a message that is queued or in flight.
+    pub(super) fn has_id(&self, rpc_id: &RpcId) -> bool {
+        // Most messages end before the next one is read: the hash of the id is not needed.
+        !self.ids.is_empty() && self.ids.contains(rpc_id)
+    }
+
+    pub(super) fn queue(&mut self, frame: Frame) {
+        self.ids.extend(frame.rpc_id().cloned());
+        self.queued_bytes += frame.len();
+        self.queue.push_back(frame);
+    }
+
+    /// Takes the next message from the queue. Its id stays until it has ended.
+    pub(super) fn take(&mut self) -> Option<Frame> {
+        let frame = self.queue.pop_front()?;
+        self.queued_bytes -= frame.len();
+        Some(frame)
+    }
+
+    /// Takes all messages from the queue. None of them will begin.
+    pub(super) fn take_queue(&mut self) -> VecDeque<Frame> {
+        self.queued_bytes = 0;
+        mem::take(&mut self.queue)
+    }
+
+    pub(super) fn is_queue_empty(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    pub(super) const fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Returns true if no message is queued or in flight.
+    pub(super) fn is_empty(&self) -> bool {
+        self.queue.is_empty() && self.in_flight == 0
+    }
+
+    /// Returns true if one more message may begin.
+    pub(super) fn has_free_turn(&self, concurrency: usize, limits: &Limits) -> bool {
+        self.turns.len() < concurrency && self.in_flight < limits.in_flight.max(1)
+    }
+
+    /// Frees turns that their messages have given up.
+    pub(super) fn give_up(&mut self, turns: &[Turn]) {
+        self.turns.retain(|turn| !turns.contains(turn));
+    }
+
+    /// Begins a message: gives it its turn.
+    pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
+        self.turn = self.turn.saturating_add(1);
+        frame.set_turn(self.turn);
+        InFlightMessage {
+            rpc_id: frame.rpc_id().cloned(),
+            turn: self.turn,
+        }
+    }
+
+    /// Notes that a message did not end at its first poll.
+    pub(super) fn stays_in_flight(&mut self, message: InFlightMessage) {
+        self.in_flight += 1;
+        self.ids.extend(message.rpc_id);
+        self.turns.push(message.turn);
+    }
+
+    /// Ends a message that stayed in flight.
+    pub(super) fn end_in_flight(&mut self, message: &InFlightMessage) {
+        self.in_flight -= 1;
+        self.turns.retain(|held| *held != message.turn);
+    }
+
+    /// Frees the id of a message that has ended.
+    pub(super) fn forget_id(&mut self, message: &InFlightMessage) {
+        if !self.ids.is_empty()
+            && let Some(rpc_id) = &message.rpc_id
+        {
+            self.ids.remove(rpc_id);
+        }
+    }
+
+    /// Returns the memory that an idle connection does not need.
+    pub(super) fn shrink(&mut self) {
+        if self.queue.is_empty() {
+            self.queue.shrink_to_fit();
+        }
+        if self.ids.is_empty() {
+            self.ids.shrink_to_fit();
+        }
+    }
+}
