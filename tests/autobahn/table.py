@@ -35,7 +35,7 @@ COLUMNS = ("OK", "INFORMATIONAL", "NON-STRICT", "FAILED")
 INTRODUCTION = """\
 # The Autobahn testsuite
 
-What the [Autobahn testsuite](https://github.com/crossbario/autobahn-testsuite) {version} says of `examples/echo`.
+Results of the [Autobahn testsuite](https://github.com/crossbario/autobahn-testsuite) {version} against `examples/echo`.
 `tests/autobahn/run --write` wrote this file. `tests/autobahn/run` says which cases are left out, and why.
 
 """
