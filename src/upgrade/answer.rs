@@ -41,38 +41,33 @@ pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
 
 /// 405, 426 or 400.
 pub(super) fn no_handshake(reason: NoHandshake) -> Response<Body> {
-    let (status, message, hint) = match reason {
-        NoHandshake::Method => (
-            StatusCode::METHOD_NOT_ALLOWED,
-            "a WebSocket is opened by GET",
-            Some((header::ALLOW, "GET")),
-        ),
+    let (status, message) = match reason {
+        NoHandshake::Method => (StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
         NoHandshake::NoUpgrade => (
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket endpoint: expected `Upgrade: websocket`",
-            Some((header::UPGRADE, "websocket")),
         ),
         NoHandshake::Version => (
             StatusCode::UPGRADE_REQUIRED,
             "expected `Sec-WebSocket-Version: 13`",
-            Some((header::SEC_WEBSOCKET_VERSION, "13")),
         ),
-        NoHandshake::Malformed(expected) => (StatusCode::BAD_REQUEST, expected, None),
+        NoHandshake::Malformed(expected) => (StatusCode::BAD_REQUEST, expected),
+    };
+    // A 426 names the protocol (RFC 9110, section 15.5.22), and the version (RFC 6455, section 4.4).
+    let fields: &[_] = match status {
+        StatusCode::METHOD_NOT_ALLOWED => &[(header::ALLOW, "GET")],
+        StatusCode::UPGRADE_REQUIRED => &[
+            (header::UPGRADE, "websocket"),
+            (header::CONNECTION, "Upgrade"),
+            (header::SEC_WEBSOCKET_VERSION, "13"),
+        ],
+        _ => &[],
     };
     let mut response = json(status, &json!({ "error": message }));
-    if let Some((name, value)) = hint {
+    for (name, value) in fields {
         response
             .headers_mut()
             .insert(name, HeaderValue::from_static(value));
-    }
-    if status == StatusCode::UPGRADE_REQUIRED {
-        // RFC 9110, section 15.5.22: 426 names the protocol.
-        response
-            .headers_mut()
-            .insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-        response
-            .headers_mut()
-            .insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
     }
     response
 }
