@@ -82,8 +82,8 @@ impl<C> Zocket<C> {
         Connection::detached_from(context, self.core.declared.clone(), self.core.limits.clone())
     }
 
-    /// How many connections there are, counted from a successful `on_connect` until `on_disconnect` has ended and the
-    /// peer has been said goodbye.
+    /// The number of connections, each counted from a successful `on_connect` until `on_disconnect` has ended and the Close
+    /// has been answered.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.core.registry.len()

@@ -389,6 +389,6 @@ const MESSAGES_A_ROUND: usize = 64;
 struct Round {
     /// Messages that have begun.
     messages: usize,
-    /// Whether there may be something to read.
+    /// True if there may be something to read.
     may_read: bool,
 }

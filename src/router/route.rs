@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use tower::{BoxError, Service};
 use zocket_layers::{Code, Error, Message, Reply};
 
-/// What handles the messages of one route, as [`Router::layer`](crate::Router::layer) meets it: a tower service
+/// The service of one route, as [`Router::layer`](crate::Router::layer) gets it: a tower service
 /// that is always ready. Its own stack's readiness is awaited inside of its future. Cheap to clone.
 #[derive(Clone)]
 pub struct Route(Arc<dyn Stack>);
@@ -61,7 +61,7 @@ impl Route {
     }
 }
 
-/// Which codes a stack may refuse with.
+/// The codes that a stack may refuse with.
 #[derive(Clone)]
 enum Codes {
     Any,

@@ -1,4 +1,4 @@
-//! What a client is told over HTTP.
+//! HTTP responses to upgrade requests.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};

@@ -8,7 +8,7 @@ use http::{
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use zocket_layers::{Codec, Form};
 
-/// Why a request opens no WebSocket.
+/// The reason why a request opens no WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NoHandshake {
     /// 405: the method is not GET.
@@ -21,7 +21,7 @@ pub(super) enum NoHandshake {
     Malformed(&'static str),
 }
 
-/// How a request to open a WebSocket is answered.
+/// The answer to a request that opens a WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Accept {
     /// Over HTTP/1.1: 101, with this `Sec-WebSocket-Accept`.
@@ -106,7 +106,7 @@ pub(super) fn negotiate(headers: &HeaderMap, codec: Option<Codec>) -> Form {
         .map_or(Form::BASE, Form::extended)
 }
 
-/// Whether one of a header's comma-separated tokens is this one, in any case of its letters.
+/// Returns true if one of a header's comma-separated tokens is this one, in any case of its letters.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
         .get_all(name)
@@ -116,7 +116,7 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// Whether this is base64 of 16 bytes: 22 digits, the last of which holds 2 bits, and two `=`.
+/// Returns true for base64 of 16 bytes: 22 digits, the last of which holds 2 bits, and two `=`.
 fn is_key(key: &[u8]) -> bool {
     let [digits @ .., b'=', b'='] = key else {
         return false;

@@ -4,7 +4,7 @@ use http::request::Parts;
 use serde_json::{Map, Value};
 use zocket_layers::{Checker, Input, Issue};
 
-/// What an app's headers type declares.
+/// The names and rules that an app's headers type declares.
 pub(crate) struct HeaderRules<H> {
     checker: Checker<H>,
     names: Vec<String>,

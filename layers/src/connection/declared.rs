@@ -8,8 +8,7 @@ use crate::{
     protocol::Form,
 };
 
-/// Which messages the app's routers declare, and how large outgoing ones may be. Until a router has been
-/// served, everything may be sent.
+/// Events and routes that the app's routers declare. Until a router has been served, everything may be sent.
 #[derive(Debug, Clone, Default)]
 pub struct Declared(Arc<RwLock<Names>>);
 
@@ -30,7 +29,7 @@ impl Declared {
         self.0.write().routes.extend(routes.into_iter().map(Into::into));
     }
 
-    /// Whether a router has this route.
+    /// Returns true if a router has this route.
     pub(crate) fn has_route(&self, route: &str) -> bool {
         self.0.read().routes.contains(route)
     }

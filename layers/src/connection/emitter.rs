@@ -195,15 +195,15 @@ impl<B: SendBy> Clients<B> {
 }
 
 impl Clients<&Emitter> {
-    /// Who they are, in no order.
+    /// Their ids, in no order. Where a hub gathers them from other nodes, [`Hub::clients`] says whether all have answered.
     pub async fn ids(self) -> Vec<ClientId> {
         self.by.hub.clients(&self.clients).await.value
     }
 }
 
-/// How an event gets to the hub: from inside a message, or from outside.
+/// The way of an effect to the hub: from inside a message, or from outside.
 pub trait SendBy {
-    /// What the sender learns at once.
+    /// The result that the sender gets at once.
     type Output;
 
     /// Sends what was encoded, or deals with what could not be.

@@ -101,7 +101,7 @@ impl Connection {
         }))
     }
 
-    /// Whose connection this is.
+    /// The client's id.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.0.client_id
@@ -119,7 +119,7 @@ impl Connection {
         self.0.emitter.hub()
     }
 
-    /// What this connection may take.
+    /// The limits of this connection.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         self.0.emitter.limits()
@@ -131,7 +131,7 @@ impl Connection {
         &self.0.emitter
     }
 
-    /// Whether a router of the app has this route.
+    /// Returns true if a router of the app has this route.
     #[must_use]
     pub fn has_route(&self, route: &str) -> bool {
         self.0.emitter.declared().has_route(route)
@@ -144,25 +144,25 @@ impl Connection {
         &self.0.extensions
     }
 
-    /// What `on_connect` made, if it is a `C`.
+    /// The value that `on_connect` made, if it is a `C`.
     #[must_use]
     pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
         self.0.context.clone().downcast().ok()
     }
 
-    /// Which messages let the next one begin before their ends.
+    /// Turns of messages that let the next one begin before they end.
     #[must_use]
     pub fn turns(&self) -> &Turns {
         &self.0.turns
     }
 
-    /// Says that the client has gone.
+    /// Tells contexts that the client has gone.
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         self.0.on_closed.notify_waiters();
     }
 
-    /// Whether the client has gone.
+    /// Returns true if the client has gone.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire)

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 /// the n-th next). It ends with the message; a `.concurrent()` route gives it up early.
 pub type Turn = NonZeroU64;
 
-/// Which messages of a connection have given up their turns before their ends.
+/// Turns that messages of a connection have given up before they ended.
 #[derive(Default)]
 pub struct Turns {
     /// Few messages ever do: the others cost one look at this.

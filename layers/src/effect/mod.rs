@@ -23,18 +23,18 @@ pub enum Effect {
     Leave(Arc<str>),
     /// An event goes out.
     Emit {
-        /// To whom.
+        /// The receivers.
         to: Target,
-        /// What.
+        /// The event.
         event: Event,
     },
     /// The client's connection is closed, after what was sent before.
     Close(Close),
     /// Something is done to other clients.
     Manage {
-        /// To whom.
+        /// The clients that it is done to.
         clients: Target,
-        /// What.
+        /// The action.
         action: Action,
     },
 }
@@ -51,7 +51,7 @@ pub enum Action {
     Disconnect(Close),
 }
 
-/// How a connection is closed: a status code of RFC 6455, section 7.4, and a short machine-readable word.
+/// The close of a connection: a status code (RFC 6455, section 7.4), and a short machine-readable word.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Close {
     /// 1000 to 4999, from the ranges that RFC 6455 leaves to servers and apps.

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use crate::client_id::ClientId;
 
-/// Whom something is about: an audience, but for some. Whoever is named twice, or is in several of the rooms, counts
-/// once; unknown rooms and clients are no-ops.
+/// A set of clients: an audience without some of its clients. A client that is named twice, or is in several of the rooms,
+/// counts once; unknown rooms and clients are no-ops.
 ///
 /// ```
 /// use zocket_layers::{ClientId, Target};
@@ -14,13 +14,13 @@ use crate::client_id::ClientId;
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// Of whom.
+    /// The clients that it is made of.
     pub audience: Audience,
-    /// Who of them is left out; most often nobody.
+    /// The clients among them that are left out; most often none.
     pub except: Option<Arc<Except>>,
 }
 
-/// Of whom a [`Target`] is made.
+/// The clients that a [`Target`] is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
     /// These clients.
@@ -31,12 +31,12 @@ pub enum Audience {
     Everyone,
 }
 
-/// Who is left out of an audience.
+/// Clients that are left out of an audience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Except {
     /// These clients.
     pub clients: Vec<ClientId>,
-    /// Whoever is in one of these rooms when it is sent.
+    /// The members of these rooms at the time of sending.
     pub rooms: Vec<Arc<str>>,
 }
 
@@ -79,12 +79,12 @@ impl Target {
 }
 
 impl Except {
-    /// What is left out so far, to be added to.
+    /// The exceptions so far, to be added to.
     pub(crate) fn of(except: &mut Option<Arc<Self>>) -> &mut Self {
         Arc::make_mut(except.get_or_insert_default())
     }
 
-    /// Whether a client is left out that is in the rooms of which `is_in` says so.
+    /// Returns true for a client that is left out. `is_in` says which rooms it is in.
     pub(crate) fn covers(&self, client: &ClientId, is_in: impl Fn(&str) -> bool) -> bool {
         self.clients.contains(client) || self.rooms.iter().any(|room| is_in(room))
     }

@@ -54,13 +54,13 @@ impl Message {
 }
 
 impl<P, C> Message<P, C> {
-    /// What every stage knows of the message.
+    /// The parts that every stage sees.
     #[must_use]
     pub fn parts(&self) -> &Parts {
         &self.parts
     }
 
-    /// What every stage knows of the message, to change it.
+    /// The parts that every stage sees, to be changed.
     pub fn parts_mut(&mut self) -> &mut Parts {
         &mut self.parts
     }

@@ -9,13 +9,13 @@ use crate::{
     protocol::RawPayload,
 };
 
-/// Success: the answer, and what is to be done beyond it.
+/// Success: the answer, and the effects beyond it.
 #[derive(Debug)]
 pub struct Reply {
     /// The handler's answer; absent where it returns `()`.
     pub answer: RawPayload,
-    /// What the message still has to do. Empty where a passing [`FanoutLayer`](crate::FanoutLayer) had it done
-    /// already. A middleware that answers with another reply than the one that it got vetoes them.
+    /// Effects that are still to be performed. Empty where a passing [`FanoutLayer`](crate::FanoutLayer) has performed
+    /// them. A middleware that answers with another reply than the one that it got vetoes them.
     pub effects: Vec<Effect>,
     /// The state that the effects were noted in, so that effects that are noted later are not lost.
     pub(crate) state: Option<MessageState>,
@@ -50,8 +50,8 @@ impl Reply {
     }
 }
 
-/// What the client is told: never an `Err`, so that whatever stands outside of
-/// [`RescueLayer`](crate::RescueLayer) sees an answer for every message.
+/// The outcome of a message: never an `Err`, so that layers outside of [`RescueLayer`](crate::RescueLayer) see an answer
+/// for every message.
 #[derive(Debug)]
 pub enum Outcome {
     /// The message was handled.
@@ -60,12 +60,12 @@ pub enum Outcome {
     Refused(Error),
 }
 
-/// What a layer that looks on sees of an answer: inside of rescue a [`Reply`], outside an [`Outcome`].
+/// An answer as an observing layer sees it: inside of rescue a [`Reply`], outside an [`Outcome`].
 pub trait Answer {
     /// The code of a refusal; none for success.
     fn refusal(&self) -> Option<Code>;
 
-    /// What the handler answered; none for a refusal.
+    /// The handler's answer; none for a refusal.
     fn payload(&self) -> Option<&RawPayload>;
 }
 

@@ -18,7 +18,7 @@ use crate::{
     message::{Message, MessageState, Reply},
 };
 
-/// What can answer a message: `async fn(Context<C>) -> Result<R, Error>`, or
+/// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or
 /// `async fn(Context<C>, I) -> Result<R, Error>` where the message has an input. `R` is the answer, `()` none.
 ///
 /// An async closure without captures will do as well. Shared things live in the context's value.
@@ -33,9 +33,9 @@ use crate::{
     note = "where both fit, its future is not `Send`: something like an `Rc` or a lock's guard is held across an `.await`"
 )]
 pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
-    /// What it answers with.
+    /// The type of its answer.
     type Answer: Serialize + JsonSchema + 'static;
-    /// What it runs as.
+    /// Its future.
     type Future: Future<Output = Result<Self::Answer, Error>> + Send;
 
     /// Begins to handle one message.

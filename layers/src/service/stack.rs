@@ -38,7 +38,7 @@ where
     whole
 }
 
-/// What a handler takes as its context: a [`Context`], and nothing else.
+/// The context that a handler takes: a [`Context`], and nothing else.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `Context<{C}>`, and the message's context is `{Self}`",
     label = "no `Context<{C}>`",
@@ -56,7 +56,7 @@ impl<C> IsContext<C> for Context<C> {
     }
 }
 
-/// What a handler takes as its input: what validation has made.
+/// The input that a handler takes, as validation has made it.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `{I}`, and the message's payload is a `{Self}`",
     label = "no `{I}`",
@@ -73,7 +73,7 @@ impl<I> IsInput<I> for I {
     }
 }
 
-/// What validation takes: bytes.
+/// The payload that validation takes: bytes.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` takes a raw message, and gets one with the payload `{Self}`",
     label = "validated before",
@@ -90,7 +90,7 @@ impl IsRaw for RawPayload {
     }
 }
 
-/// What validation finds as the context: none yet.
+/// The context that validation finds: none yet.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` stands inside of `ContextLayer`: the message has the context `{Self}` already",
     label = "a context before validation",
@@ -100,7 +100,7 @@ pub trait NoContextYet {}
 
 impl NoContextYet for () {}
 
-/// What decoding takes as the response: an answer that can't fail.
+/// The response that decoding takes: an outcome, which can't fail.
 #[diagnostic::on_unimplemented(
     message = "`DecodeLayer` wants an `Outcome` from inside, and gets a `{Self}`",
     label = "may still fail",

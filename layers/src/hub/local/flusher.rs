@@ -15,13 +15,13 @@ use tokio::{sync::Notify, task::yield_now};
 
 use super::room::Room;
 
-/// As many members are told at a time as read and are written to in about this time; then another room has its turn,
-/// and whoever asks for something else.
+/// Time that members need to read and to be written to after one slice of notifications. Then another room has a turn, and
+/// other tasks run.
 const SLICE: Duration = Duration::from_micros(200);
-/// So many they are, at least and at most.
+/// Least and most members of a slice.
 const SLICE_MEMBERS: RangeInclusive<usize> = 8..=128;
 
-/// Tells the members of large rooms that there is something to read. A room is in the queue at most once.
+/// Notifies the members of large rooms of new events. A room is in the queue at most once.
 #[derive(Debug)]
 pub(super) struct Flusher {
     queue: Arc<Queue>,
@@ -30,17 +30,17 @@ pub(super) struct Flusher {
 
 #[derive(Debug, Default)]
 struct Queue {
-    turns: Mutex<VecDeque<Turn>>,
+    rooms: Mutex<VecDeque<QueuedRoom>>,
     scheduled: Notify,
     ended: Notify,
 }
 
-/// A room, and how far it has been told.
+/// A room in the queue, and the position of the member that is notified next.
 #[derive(Debug)]
-struct Turn {
+struct QueuedRoom {
     room: Arc<Room>,
     next: usize,
-    /// What had been appended when the first member was told.
+    /// Weight of everything that had been appended when the first member was notified.
     appended: u64,
 }
 
@@ -52,23 +52,23 @@ impl Flusher {
         }
     }
 
-    /// Has a room's members told.
+    /// Queues a room, to have its members notified.
     pub(super) fn schedule(&self, room: &Arc<Room>) {
         self.queue.schedule(room);
     }
 
-    /// Tells members until the hub is gone.
+    /// Notifies members until the hub is gone.
     pub(super) fn run(&self) -> impl Future<Output = ()> + Send + 'static {
         let (queue, backlog) = (self.queue.clone(), self.backlog);
         async move {
             let mut ended = pin!(queue.ended.notified());
             let mut members = *SLICE_MEMBERS.start();
             loop {
-                let turn = queue.turns.lock().pop_front();
-                if let Some(turn) = turn {
+                let queued = queue.rooms.lock().pop_front();
+                if let Some(queued) = queued {
                     let begin = Instant::now();
-                    queue.take(turn, members, backlog);
-                    // Until those who were told have had their turn, and sockets were looked at.
+                    queue.notify_slice(queued, members, backlog);
+                    // Until the notified members have run, and the runtime has polled its sockets.
                     yield_now().await;
                     let took = begin.elapsed();
                     let fit = members as f64 * SLICE.div_duration_f64(took.max(SLICE / 128));
@@ -80,7 +80,7 @@ impl Flusher {
                 if let Either::Right(_) = select(pin!(queue.scheduled.notified()), ended.as_mut()).await {
                     break;
                 }
-                // Who has read a message by now may send to the same room: then it goes out together.
+                // Members that read a message now may send to the same room: then it goes out together.
                 yield_now().await;
             }
         }
@@ -97,33 +97,33 @@ impl Drop for Flusher {
 impl Queue {
     fn schedule(&self, room: &Arc<Room>) {
         if !room.scheduled.swap(true, Ordering::SeqCst) {
-            let turn = Turn {
+            let queued = QueuedRoom {
                 room: room.clone(),
                 next: 0,
                 appended: room.begin_flush(),
             };
-            self.turns.lock().push_back(turn);
+            self.rooms.lock().push_back(queued);
             self.scheduled.notify_one();
         }
     }
 
-    /// Tells one slice.
-    fn take(&self, mut turn: Turn, members: usize, backlog: u64) {
-        if turn.next == 0 {
-            turn.appended = turn.room.begin_flush();
+    /// Notifies one slice of members.
+    fn notify_slice(&self, mut queued: QueuedRoom, members: usize, backlog: u64) {
+        if queued.next == 0 {
+            queued.appended = queued.room.begin_flush();
         }
-        let to = turn.next + members;
-        if turn.room.tell_slice(turn.next, to, backlog) {
-            turn.next = to;
-            self.turns.lock().push_back(turn);
+        let to = queued.next + members;
+        if queued.room.notify_slice(queued.next, to, backlog) {
+            queued.next = to;
+            self.rooms.lock().push_back(queued);
             return;
         }
-        turn.room.end_flush(turn.appended);
-        // Swapped, not stored: what was appended by whoever found it scheduled is seen below.
-        turn.room.scheduled.swap(false, Ordering::SeqCst);
-        // Those who were told before the last entry was appended are told again.
-        if turn.room.has_more_than(turn.appended) {
-            self.schedule(&turn.room);
+        queued.room.end_flush(queued.appended);
+        // Swapped, not stored: an event of a sender that found the room scheduled is seen below.
+        queued.room.scheduled.swap(false, Ordering::SeqCst);
+        // Members that were notified before the last event was appended are notified again.
+        if queued.room.has_more_than(queued.appended) {
+            self.schedule(&queued.room);
         }
     }
 }

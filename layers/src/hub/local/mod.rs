@@ -40,7 +40,7 @@ pub struct LocalHub {
     tide: Tide,
 }
 
-/// How many clients there are, and were, to give back in time what a burst of them has left behind.
+/// Number of clients, now and at most, by which the memory of a burst is returned.
 #[derive(Debug, Default)]
 struct Tide {
     now: AtomicUsize,
@@ -53,7 +53,7 @@ impl Tide {
         self.high.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Whether a quarter is left of what was there, which then counts as what was there.
+    /// Returns true if a quarter of the clients is left. The number of those counts as the most from then on.
     fn falls(&self) -> bool {
         let now = self.now.fetch_sub(1, Ordering::Relaxed) - 1;
         let has_fallen = now < self.high.load(Ordering::Relaxed) / 4;
@@ -86,13 +86,13 @@ impl LocalHub {
         }
     }
 
-    /// How many clients are connected.
+    /// The number of connected clients.
     #[must_use]
     pub fn client_count(&self) -> usize {
         self.clients.len()
     }
 
-    /// How many rooms have members.
+    /// The number of rooms that have members.
     #[must_use]
     pub fn room_count(&self) -> usize {
         self.rooms.len()

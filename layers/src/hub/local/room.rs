@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// Up to this many members are told of an entry by whoever appends it; more by the flusher.
-const TOLD_AT_ONCE: usize = 16;
+/// Limit for the members that the sender of an event notifies itself. The flusher notifies those of larger rooms.
+const NOTIFIED_AT_ONCE: usize = 16;
 
 /// A room: what it sends, and who reads it.
 #[derive(Debug, Default)]
@@ -31,7 +31,7 @@ pub(super) struct Room {
     flushing: AtomicU64,
     /// `appended` up to which the flusher has told all members.
     flushed: AtomicU64,
-    /// Whether the flusher has the room in its queue, or in hand.
+    /// True while the flusher has the room in its queue, or notifies its members.
     pub(super) scheduled: AtomicBool,
     members: Mutex<IndexMap<ClientId, Member>>,
 }
@@ -44,11 +44,10 @@ struct Member {
 }
 
 impl Room {
-    /// Appends what `entry` makes, `weight` bytes of it, and tells the members if they are few. Returns whether
-    /// the flusher has to tell them.
+    /// Appends the entry that `entry` makes, of `weight` bytes, and notifies the members if they are few. Returns whether
+    /// the flusher has to notify them.
     ///
-    /// Not everyone may be behind by more than `backlog` bytes: few members each by themselves; of many, the
-    /// flusher.
+    /// Of few members none may be behind by more than `backlog` bytes; of many, the flusher.
     pub(super) fn send(
         &self,
         weight: u64,
@@ -56,7 +55,7 @@ impl Room {
         entry: impl FnOnce() -> Entry,
     ) -> Result<bool, Full> {
         let members = self.members.lock();
-        if members.len() > TOLD_AT_ONCE {
+        if members.len() > NOTIFIED_AT_ONCE {
             drop(members);
             let since = self.flushing.load(Ordering::Relaxed);
             self.append(
@@ -100,27 +99,27 @@ impl Room {
                 }
                 Ok(entry())
             },
-            // Only when it can be read: the flusher takes those for told whom it tells after this.
+            // Update this after the entry is visible: the flusher assumes that members it notifies later have seen it.
             || {
                 self.appended.fetch_add(weight, Ordering::Release);
             },
         )
     }
 
-    /// Begins to tell the members. Returns what has been appended by now.
+    /// Begins to notify the members. Returns the weight that has been appended by now.
     pub(super) fn begin_flush(&self) -> u64 {
         let appended = self.appended.load(Ordering::Acquire);
         self.flushing.store(appended, Ordering::Relaxed);
         appended
     }
 
-    /// Tells the members from position `from` to `to`. Returns whether there are more.
-    pub(super) fn tell_slice(&self, from: usize, to: usize, backlog: u64) -> bool {
+    /// Notifies the members from position `from` to `to`. Returns whether there are more.
+    pub(super) fn notify_slice(&self, from: usize, to: usize, backlog: u64) -> bool {
         let members = self.members.lock();
         let flushed = self.flushed.load(Ordering::Relaxed);
         for position in from..to.min(members.len()) {
             let Member { mailbox, read } = &members[position];
-            // Told before, and yet so far behind: its task is stuck, and what it has not read can't be kept.
+            // Notified before, and yet so far behind: its task is stuck, and its unread events can't be kept.
             if flushed.saturating_sub(read.load(Ordering::Relaxed)) > backlog.saturating_mul(2) {
                 mailbox.overflow();
             } else {
@@ -130,12 +129,12 @@ impl Room {
         members.len() > to
     }
 
-    /// Ends to tell the members of what had been appended at the beginning.
+    /// Notes that all members have been notified of this weight.
     pub(super) fn end_flush(&self, appended: u64) {
         self.flushed.store(appended, Ordering::Relaxed);
     }
 
-    /// Whether something was appended since.
+    /// Returns true if something was appended since.
     pub(super) fn has_more_than(&self, appended: u64) -> bool {
         self.appended.load(Ordering::Acquire) != appended
     }

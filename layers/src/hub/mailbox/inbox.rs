@@ -19,7 +19,7 @@ use crate::{
 /// State of a mailbox under its lock: unread direct events, and the position in each room.
 #[derive(Default)]
 pub(super) struct Inbox {
-    /// What was sent to the client itself, or was left unread in a room that it has left.
+    /// Events that were sent to the client itself, or were unread when it left their room.
     pub(super) direct: VecDeque<Entry>,
     pub(super) direct_weight: usize,
     pub(super) everyone: Option<Subscription>,

@@ -1,4 +1,4 @@
-//! What a room sends: appended once, read by each member at its own pace, without a lock.
+//! The log of a room: events are appended once, and each member reads them at its own pace, without a lock.
 
 use std::sync::{
     Arc, OnceLock,
@@ -18,16 +18,16 @@ const JOINED_FRAME: usize = 1 << 10;
 /// Limit for the bytes of a batch.
 const JOINED: usize = 16 << 10;
 
-/// What the numbers of everything that a hub sends are taken from.
+/// Source of the numbers of all events of a hub.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Clock {
     last: AtomicU64,
-    /// The last number of something that those in some rooms do not take.
+    /// The last number of an event that depends on the rooms of its receivers.
     last_selective: AtomicU64,
 }
 
 impl Clock {
-    /// The next number. Taken under the lock of the log that the entry goes to.
+    /// Takes the next number, under the lock of the log that the entry goes to.
     pub(in crate::hub) fn tick(&self) -> u64 {
         self.last.fetch_add(1, Ordering::AcqRel) + 1
     }
@@ -37,12 +37,12 @@ impl Clock {
         self.last.load(Ordering::SeqCst)
     }
 
-    /// Says that what has this number depends on the rooms that its receivers are in. Before it is appended.
+    /// Notes that the event with this number depends on the rooms of its receivers. Called before it is appended.
     pub(in crate::hub) fn note_selective(&self, number: u64) {
         self.last_selective.fetch_max(number, Ordering::AcqRel);
     }
 
-    /// Whether, of what came after a number, anything may depend on the rooms that its receivers are in.
+    /// Returns true if an event after this number may depend on the rooms of its receivers.
     pub(in crate::hub) fn is_selective_after(&self, number: u64) -> bool {
         self.last_selective.load(Ordering::Acquire) > number
     }
@@ -55,15 +55,15 @@ pub(in crate::hub) struct Entry {
     pub(in crate::hub) number: u64,
     /// Shared by the entries of one event that went to several rooms.
     pub(in crate::hub) group: Option<Arc<Group>>,
-    /// Who does not take it.
+    /// Clients that do not take it.
     pub(in crate::hub) except: Option<Arc<Except>>,
     pub(in crate::hub) event: Event,
 }
 
-/// What the entries of one event in several logs have in common: a member of several of the rooms takes one.
+/// The entries of one event in several logs. A member of several of the rooms takes one of them.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Group {
-    /// Whether the event stands in all of the logs already.
+    /// True when the event is in all of the logs.
     pub(in crate::hub) complete: AtomicBool,
 }
 
@@ -106,12 +106,12 @@ pub(in crate::hub) struct JoinedBatch {
 }
 
 impl Place {
-    /// What stands here, and the next place.
+    /// The entry at this place, and the next place.
     pub(in crate::hub) fn get(&self) -> Option<&(Entry, Arc<Self>)> {
         self.filled.get()
     }
 
-    /// What stands here, if it has a number up to `until`.
+    /// The entry at this place, if its number is at most `until`.
     pub(in crate::hub) fn get_until(&self, until: u64) -> Option<&(Entry, Arc<Self>)> {
         self.get().filter(|(entry, _)| entry.number <= until)
     }
@@ -184,7 +184,7 @@ impl Batch {
     }
 }
 
-/// The last holder of the first of many places lets them go one by one, not by recursion.
+/// Drops a chain of places one by one, not by recursion.
 impl Drop for Place {
     fn drop(&mut self) {
         // Batches go first: the place where one ends is still held by the place before it.

@@ -94,13 +94,13 @@ impl Mailbox {
         }
     }
 
-    /// Whose mailbox this is.
+    /// The client whose mailbox this is.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.client
     }
 
-    /// What wakes the reader; it may be used to wake it for other reasons.
+    /// The waker of the reader. It may be used to wake it for other reasons.
     #[must_use]
     pub fn reader(&self) -> &Arc<AtomicWaker> {
         &self.reader
@@ -116,14 +116,14 @@ impl Mailbox {
         }
     }
 
-    /// Whether the reader was told that there may be something to pull.
+    /// Returns true if the reader was notified and has not pulled since.
     #[must_use]
     pub fn is_notified(&self) -> bool {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Whether there may be something to pull that the client is to have before an answer: what the reader was told
-    /// of, or what the client itself has sent to rooms that it is in.
+    /// Returns true if there may be events to pull that the client is to have before an answer: those that the reader was
+    /// notified of, and those that the client itself has sent to its own rooms.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.is_notified() || self.marked.load(Ordering::Acquire)
@@ -131,7 +131,7 @@ impl Mailbox {
 
     /// Appends to `events` all that there is to read, in order.
     ///
-    /// What a client performed before something that is pulled now is pulled now too, or was before.
+    /// If an event is pulled, the events that its sender sent before it are pulled with it, or were before.
     pub fn pull(&self, events: &mut Vec<Event>) -> MailboxState {
         self.read(|inbox, clock| inbox.pull(self.client, clock, events))
     }
