@@ -38,12 +38,12 @@ fn path(route: usize) -> String {
 fn router() -> Router<()> {
     let zo = Zocket::builder().build();
     (0..ROUTES).fold(zo.router(), |router, route| {
-        let endpoint = zo
+        let procedure = zo
             .message()
             .doc("What it is for.")
             .input::<Flat>()
             .handle(async |_: Context<()>, flat: Flat| Ok(vec![flat]));
-        router.incoming(&path(route), endpoint)
+        router.incoming(&path(route), procedure)
     })
 }
 

@@ -125,8 +125,9 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
     /// or declared as two types.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
-        let (routes, contract) = self.declare(router)?;
-        Ok((self.compose)(&self.core, routes, &contract))
+        let checked = self.check(router)?;
+        self.declare(&checked);
+        Ok((self.compose)(&self.core, checked.routes, &checked.contract))
     }
 
     /// Serves a stack that you compose by hand around the routes of a router. It keeps the router's contract, and its
@@ -178,11 +179,12 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let (routes, contract) = self.declare(router)?;
-        let stack = compose(routes);
+        let checked = self.check(router)?;
+        let stack = compose(checked.routes.clone());
         let options = ServeOptions::of_stack::<C, _>(&stack)?
-            .contract(&contract)
+            .contract(&checked.contract)
             .declared(&self.core.declared);
+        self.declare(&checked);
         Ok(UpgradeService::new(self.core.clone(), stack, options))
     }
 
@@ -194,7 +196,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client negotiates
     ///   anything. A response over [`Limits::message`] is logged and not sent.
     /// - An `Err` or a panic of `call` ends that message alone: it is logged, and refused where its id is known. An `Err`
-    ///   of `poll_ready` means that the stack has failed for good: the connection closes with 1011.
+    ///   or a panic of `poll_ready` means that the stack has failed for good: the connection closes with 1011.
     /// - A `DecodeLayer` inside of a `Buffer` is not seen: put it outside.
     ///
     /// ```
@@ -236,14 +238,30 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         Ok(UpgradeService::new(self.core.clone(), stack, options))
     }
 
-    /// Checks a router, and declares its events and routes. Returns its service and the hash of its contract.
-    fn declare(&self, router: Router<C>) -> Result<(RouterService, String), RouterError> {
+    fn check(&self, router: Router<C>) -> Result<CheckedRouter, RouterError> {
         let contract = router.contract().hash();
         let (routes, outgoing) = router.build_for(&self.core.hub)?;
-        self.core.declared.extend(outgoing);
-        self.core.declared.extend_routes(routes.paths());
-        Ok((routes, contract))
+        Ok(CheckedRouter {
+            routes,
+            outgoing,
+            contract,
+        })
     }
+
+    /// Declares the events and routes of a router that is served.
+    fn declare(&self, router: &CheckedRouter) {
+        self.core.declared.extend(router.outgoing.iter().copied());
+        self.core.declared.extend_routes(router.routes.paths());
+    }
+}
+
+/// A router that does not contradict itself.
+struct CheckedRouter {
+    routes: RouterService,
+    /// Names of its events.
+    outgoing: Vec<&'static str>,
+    /// Hash of its contract.
+    contract: String,
 }
 
 #[track_caller]

@@ -93,7 +93,9 @@ where
             ..
         } = self;
         let mut outbound = std::mem::take(session.outbound());
-        let close = async {
+        // The socket, and the frames that are not written, go when the Close has been answered, not when the last handler
+        // has ended.
+        let close = async move {
             let close = async {
                 match end {
                     End::ByPeer => socket.answer_close(&mut outbound).await,
@@ -102,7 +104,6 @@ where
                 }
             };
             let _ = timeout(close_within, close).await;
-            drop(socket);
         };
         let finish = async {
             if let Some(opening) = opening

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tower::{BoxError, Service};
-use zocket_layers::{Frame, FrameResponse, rescue::explain_panic};
+use zocket_layers::{Frame, FrameResponse, rescue::panic_error};
 
 use super::session::InFlightMessage;
 
@@ -49,20 +49,20 @@ where
     let Some(future) = slot.as_mut().as_pin_mut() else {
         return Poll::Pending;
     };
-    let polled = caught(|| future.poll(cx));
-    let handled = match polled {
-        Ok(poll) => ready!(poll).map(Into::into).map_err(Into::into),
-        Err(panic) => Err(panic),
-    };
+    let polled = caught(|| match future.poll(cx) {
+        Poll::Ready(result) => Poll::Ready(result.map(Into::into).map_err(Into::into)),
+        Poll::Pending => Poll::Pending,
+    });
+    let handled = ready!(polled.unwrap_or_else(|panic| Poll::Ready(Err(panic))));
     // A drop may panic as well; the message has its result by then.
     let dropped = caught(|| slot.set(None));
     drop(dropped);
     Poll::Ready(handled)
 }
 
-/// Calls code of the app, and turns a panic into the error that the client is told of it.
+/// Calls code of the app, and turns a panic into an error.
 fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic: Box<dyn Any + Send>| explain_panic(&*panic).into())
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic: Box<dyn Any + Send>| panic_error(&*panic))
 }
 
 impl<F, R, E> Future for Waiting<F>
@@ -95,8 +95,8 @@ where
 
     /// Asks for the pipeline's readiness. An error, or a panic, means that it has failed for good.
     pub(super) fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
-        caught(|| self.pipeline.poll_ready(cx))
-            .map_or_else(|panic| Poll::Ready(Err(panic)), |ready| ready.map_err(Into::into))
+        caught(|| self.pipeline.poll_ready(cx).map_err(Into::into))
+            .unwrap_or_else(|panic| Poll::Ready(Err(panic)))
     }
 
     /// Calls the pipeline, which is ready. Returns the result of a message that ends at its first poll.

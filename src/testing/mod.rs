@@ -52,7 +52,7 @@
 //!
 //! # Single procedures
 //!
-//! A procedure is a service: `endpoint.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without a
+//! A procedure is a service: `procedure.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without a
 //! connection, and `reply.effects` says what it would have done. See [`Zocket::detached`](crate::Zocket::detached).
 
 mod app;

@@ -365,8 +365,8 @@ fn no_route_hides_a_member_that_every_client_has() {
     );
     let zo = Zocket::builder().build();
     for member in members {
-        let endpoint = zo.message().handle(async |_: Context<()>| Ok(()));
-        let refused = zo.try_serve(zo.router().incoming(member, endpoint)).unwrap_err();
+        let procedure = zo.message().handle(async |_: Context<()>| Ok(()));
+        let refused = zo.try_serve(zo.router().incoming(member, procedure)).unwrap_err();
         assert!(
             refused.to_string().contains("would hide the member"),
             "{member}: {refused}"
@@ -377,17 +377,17 @@ fn no_route_hides_a_member_that_every_client_has() {
 #[test]
 fn names_that_a_client_could_not_have_are_refused_when_the_router_is_built() {
     let zo = Zocket::builder().build();
-    let endpoint = || zo.message().handle(async |_: Context<()>| Ok(()));
+    let procedure = || zo.message().handle(async |_: Context<()>| Ok(()));
     let refused = |router| zo.try_serve(router).unwrap_err().to_string();
-    let hidden = refused(zo.router().nest("on", zo.router().incoming("fire", endpoint())));
+    let hidden = refused(zo.router().nest("on", zo.router().incoming("fire", procedure())));
     assert!(
         hidden.contains("route `on.fire`") && hidden.contains("would hide the member `on`"),
         "{hidden}"
     );
     let prefix = refused(
         zo.router()
-            .incoming("chat", endpoint())
-            .incoming("chat.post", endpoint()),
+            .incoming("chat", procedure())
+            .incoming("chat.post", procedure()),
     );
     assert!(
         prefix.contains("route `chat`") && prefix.contains("is a prefix of route `chat.post`"),

@@ -79,12 +79,12 @@ impl Truth {
             + Sync
             + 'static,
     {
-        let endpoint = self
+        let procedure = self
             .zo
             .message()
             .input::<T>()
             .handle(async |_: Context<()>, value: T| Ok(value));
-        self.router = self.router.incoming(route, endpoint);
+        self.router = self.router.incoming(route, procedure);
         let call = call(route);
         for value in right {
             let json = serde_json::to_value(value).unwrap();

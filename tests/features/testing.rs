@@ -293,7 +293,7 @@ async fn a_procedure_by_itself_knows_what_the_app_declares() {
         .unwrap_err();
     let refusal = refusal.downcast_ref::<Error>().unwrap();
     assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
-    let endpoint = world.zo.message().input::<Post>().handle(say);
-    let reply = endpoint.oneshot(message("post")).await.unwrap();
+    let procedure = world.zo.message().input::<Post>().handle(say);
+    let reply = procedure.oneshot(message("post")).await.unwrap();
     assert_eq!(reply.effects.len(), 1);
 }

@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
+    time::Duration,
 };
 
 use futures_util::future::BoxFuture;
@@ -13,6 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, oneshot};
+use tower::limit::GlobalConcurrencyLimitLayer;
 use zocket::{
     ClientId, Context, Error, Hub, Outgoing, Target, Zocket,
     layers::{
@@ -140,6 +142,14 @@ impl Hub for SlowHub {
         let size = self.in_target(&Target::room(room)).len();
         Box::pin(std::future::ready(Gathered::partial(size)))
     }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        None
+    }
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -158,6 +168,22 @@ async fn enter(cx: Context) -> Result<&'static str, Error> {
 async fn enter_and_look(cx: Context) -> Result<usize, Error> {
     cx.rooms().join("lobby")?;
     cx.flush().await?;
+    Ok(cx.rooms().size("lobby").await)
+}
+
+/// Joins, and gives up waiting for it.
+async fn enter_impatiently(cx: Context) -> Result<&'static str, Error> {
+    cx.rooms().join("lobby")?;
+    let flushed = tokio::time::timeout(Duration::from_millis(1), cx.flush()).await;
+    assert!(flushed.is_err(), "nobody has let it in");
+    Ok("entered")
+}
+
+/// Joins, and waits for it twice at the same time.
+async fn enter_and_flush_twice(cx: Context) -> Result<usize, Error> {
+    cx.rooms().join("lobby")?;
+    let (first, second) = futures_util::future::join(cx.flush(), cx.clone().flush()).await;
+    first.and(second)?;
     Ok(cx.rooms().size("lobby").await)
 }
 
@@ -184,6 +210,17 @@ async fn app() -> (Arc<SlowHub>, Server) {
         .outgoing::<Said>()
         .incoming("enter", zo.message().handle(enter))
         .incoming("enter_atomic", zo.message().atomic().handle(enter))
+        .incoming("enter_impatiently", zo.message().handle(enter_impatiently))
+        .incoming(
+            "enter_and_flush_twice",
+            zo.message().handle(enter_and_flush_twice),
+        )
+        .incoming(
+            "enter_limited",
+            zo.message()
+                .layer(GlobalConcurrencyLimitLayer::new(1))
+                .handle(enter),
+        )
         .incoming("enter_and_look", zo.message().handle(enter_and_look))
         .incoming("look", zo.message().handle(look))
         .incoming("say", zo.message().handle(say))
@@ -193,7 +230,7 @@ async fn app() -> (Arc<SlowHub>, Server) {
 
 #[tokio::test]
 async fn the_answer_to_a_message_waits_for_its_join() {
-    for route in ["enter", "enter_atomic"] {
+    for route in ["enter", "enter_atomic", "enter_impatiently"] {
         let (hub, server) = app().await;
         let (mut ann, mut bob) = (server.connect("").await, server.connect("").await);
         let id = ann.begin(route, Value::Null).await;
@@ -218,10 +255,39 @@ async fn a_flush_waits_for_the_joins_before_it() {
 }
 
 #[tokio::test]
+async fn two_flushes_wait_for_the_same_join() {
+    let (hub, server) = app().await;
+    let mut ann = server.connect("").await;
+    let id = ann.begin("enter_and_flush_twice", Value::Null).await;
+    until(|| hub.waiting() == 1).await;
+    hub.let_in();
+    assert_eq!(ann.answer(&id).await, Ok(Some(json!(1))));
+}
+
+#[tokio::test]
+async fn a_message_that_waits_for_its_join_holds_no_permit() {
+    let (hub, server) = app().await;
+    let (mut ann, mut bob) = (server.connect("").await, server.connect("").await);
+    let first = ann.begin("enter_limited", Value::Null).await;
+    until(|| hub.waiting() == 1).await;
+    let second = bob.begin("enter_limited", Value::Null).await;
+    until(|| hub.waiting() == 2).await;
+    hub.let_in();
+    assert_eq!(ann.answer(&first).await, Ok(Some(json!("entered"))));
+    assert_eq!(bob.answer(&second).await, Ok(Some(json!("entered"))));
+}
+
+#[tokio::test]
 async fn a_join_that_fails_late_refuses_its_message() {
     let (hub, server) = app().await;
     let mut ann = server.connect("").await;
-    for route in ["enter", "enter_atomic", "enter_and_look"] {
+    for route in [
+        "enter",
+        "enter_atomic",
+        "enter_impatiently",
+        "enter_and_look",
+        "enter_and_flush_twice",
+    ] {
         let id = ann.begin(route, Value::Null).await;
         until(|| hub.waiting() == 1).await;
         hub.keep_out();

@@ -99,8 +99,9 @@ impl<C> Context<C> {
     #[doc(hidden)]
     pub async fn performed(&self) -> Result<(), Error> {
         let mut performed = Ok(());
-        for ticket in self.state.take_pending() {
-            performed = performed.and(ticket.await);
+        while let Some(ticket) = self.state.first_pending() {
+            performed = performed.and(ticket.clone().await);
+            self.state.forget_pending(&ticket);
         }
         performed.map_err(Into::into)
     }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::{
     error::{Code, Error},
-    protocol::{Codec, Form, FrameHeader, Name, RawPayload},
+    protocol::{Codec, Form, FrameHeader, Name, RawPayload, words},
 };
 
 /// A message that the server sends of its own accord. Its name is part of the contract.
@@ -39,8 +39,8 @@ pub trait Outgoing: Serialize + JsonSchema {
     const TYPE: &'static str;
 }
 
-/// An outgoing message: its name and its payload. It is encoded once per form that receivers use, when the first of
-/// them needs it, and all of them share the bytes. Cheap to clone.
+/// An outgoing message: its name and its payload. It is encoded once per codec that receivers use, at the latest when the
+/// first of them needs it, and all of them share the bytes. Cheap to clone.
 #[derive(Clone)]
 pub struct Event(Arc<Inner>);
 
@@ -54,6 +54,23 @@ struct Inner {
 
 /// Bytes that an event counts for in a bounded queue, beyond those of its frame.
 const OVERHEAD: usize = 64;
+
+/// Refuses names that the protocol keeps for itself: a client would take such an event for a frame of the protocol.
+fn check_name(name: &str) -> Result<(), Error> {
+    if name.starts_with(words::PREFIX) {
+        let message = format!("event `{name}`: names that begin with `__` are the protocol's own");
+        return Err(Error::new(Code::BAD_REQUEST, message));
+    }
+    Ok(())
+}
+
+/// An event always has a payload.
+fn or_null(payload: RawPayload) -> RawPayload {
+    match payload.bytes() {
+        Some(_) => payload,
+        None => RawPayload::json("null"),
+    }
+}
 
 impl Event {
     /// An event from a declared message, encoded at once as the JSON text frame `{"type":…,"payload":…}`.
@@ -69,42 +86,55 @@ impl Event {
         Ok(Self::encoded(O::TYPE.into(), payload, Form::BASE, wire))
     }
 
-    /// An event from a payload that is encoded already. It becomes a frame when a receiver needs it.
-    pub fn from_payload(name: impl Into<Name>, payload: RawPayload) -> Self {
+    /// An event from a payload that is encoded already; null where it is absent. It becomes a frame when a receiver needs
+    /// it.
+    ///
+    /// # Errors
+    /// BAD_REQUEST for a name that begins with `__`, which is the protocol's own.
+    pub fn from_payload(name: impl Into<Name>, payload: RawPayload) -> Result<Self, Error> {
         let name = name.into();
+        check_name(&name)?;
+        let payload = or_null(payload);
         // As its JSON frame weighs, where nothing in the name is escaped.
         let envelope = br#"{"type":"","payload":}"#.len();
         let weight = envelope + name.len() + payload.as_json().len() + OVERHEAD;
-        Self(Arc::new(Inner {
+        Ok(Self(Arc::new(Inner {
             name,
             payload,
             weight,
             encodings: [const { OnceLock::new() }; Form::EVENT_ENCODINGS],
-        }))
+        })))
     }
 
     /// An event from bytes that another node encoded: a whole WebSocket frame in this form, as [`wire`](Self::wire)
     /// returns it. The bytes are kept, not copied.
     ///
     /// # Errors
-    /// PARSE_ERROR for bytes that are not one whole frame, or whose content is no event.
+    /// PARSE_ERROR for bytes that are not one whole frame of the form's kind, or whose content is no event; BAD_REQUEST for
+    /// a name that begins with `__`.
     pub fn from_wire(form: Form, wire: Bytes) -> Result<Self, Error> {
-        let header = FrameHeader::of(&wire).ok_or_else(|| {
-            let got = wire.len();
-            Error::new(
-                Code::PARSE_ERROR,
-                format!("expected one whole WebSocket frame, got {got} other bytes"),
-            )
-        })?;
+        let refuse = |message: String| Error::new(Code::PARSE_ERROR, message);
+        let header = FrameHeader::of(&wire)
+            .filter(|header| header.kind() == form.codec.kind())
+            .ok_or_else(|| {
+                let (kind, got) = (form.codec.kind(), wire.len());
+                refuse(format!(
+                    "expected one whole {kind:?} frame, got {got} other bytes"
+                ))
+            })?;
         let head = form
             .codec
             .read_head(&wire[header.len()..])
             .map_err(|malformed| malformed.error)?;
+        if head.rpc_id.is_some() {
+            return Err(refuse("expected an event, got a frame with an rpcId".to_owned()));
+        }
+        check_name(&head.route)?;
         let payload = head.payload.map_or(RawPayload::absent(), |part| {
             let part = part.start + header.len()..part.end + header.len();
             RawPayload::part_of(form.codec, wire.clone(), part)
         });
-        Ok(Self::encoded(head.route, payload, form, wire))
+        Ok(Self::encoded(head.route, or_null(payload), form, wire))
     }
 
     fn encoded(name: Name, payload: RawPayload, form: Form, wire: Bytes) -> Self {
@@ -169,6 +199,7 @@ impl PartialEq for Event {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::Kind;
 
     #[derive(Serialize, JsonSchema)]
     struct Said {
@@ -188,7 +219,7 @@ mod tests {
     #[test]
     fn an_event_is_the_same_however_it_was_made() {
         let said = said();
-        let from_payload = Event::from_payload("chat.message", RawPayload::json(r#"{"text":"hi"}"#));
+        let from_payload = Event::from_payload("chat.message", RawPayload::json(r#"{"text":"hi"}"#)).unwrap();
         let from_wire = Event::from_wire(Form::BASE, said.wire(Form::BASE).clone()).unwrap();
         for event in [&said, &from_payload, &from_wire] {
             assert_eq!(event, &said);
@@ -201,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_payload_is_encoded_when_the_first_receiver_needs_it() {
-        let event = Event::from_payload("a", RawPayload::json("1"));
+        let event = Event::from_payload("a", RawPayload::json("1")).unwrap();
         assert!(event.0.encodings[0].get().is_none());
         let wire = event.wire(Form::BASE).as_ptr();
         assert_eq!(event.clone().wire(Form::BASE).as_ptr(), wire);
@@ -210,12 +241,26 @@ mod tests {
     #[test]
     fn bytes_that_are_no_event_are_refused() {
         let wire = said().wire(Form::BASE).clone();
+        let framed =
+            |kind, text: &str| Bytes::from([&FrameHeader::new(kind, text.len()), text.as_bytes()].concat());
         for bytes in [
             wire.slice(1..),
             wire.slice(..wire.len() - 1),
-            Bytes::from_static(b"\x81\x02[]"),
+            framed(Kind::Text, "[]"),
+            framed(Kind::Binary, r#"{"type":"a","payload":1}"#),
+            framed(Kind::Text, r#"{"type":"a","payload":1,"rpcId":1}"#),
+            framed(Kind::Text, r#"{"type":"__welcome","payload":{}}"#),
         ] {
             assert!(Event::from_wire(Form::BASE, bytes.clone()).is_err(), "{bytes:?}");
         }
+        assert!(Event::from_payload("__rpc_res", RawPayload::json("1")).is_err());
+    }
+
+    #[test]
+    fn a_payload_of_null_stays_one() {
+        let null = Event::from_payload("a", RawPayload::absent()).unwrap();
+        assert_eq!(null.frame(Form::BASE), br#"{"type":"a","payload":null}"#);
+        let wire = null.wire(Form::BASE).clone();
+        assert_eq!(Event::from_wire(Form::BASE, wire).unwrap(), null);
     }
 }

@@ -10,7 +10,7 @@ use tower::BoxError;
 
 use crate::{
     error::Error,
-    hub::Ticket,
+    hub::SharedTicket,
     message::{MessageState, Reply},
 };
 
@@ -20,25 +20,30 @@ use crate::{
 #[derive(Debug)]
 pub struct FanoutFuture<F> {
     #[pin]
-    inner: F,
+    stage: Stage<F>,
     state: MessageState,
+}
+
+#[pin_project(project = StageProjection)]
+#[derive(Debug)]
+enum Stage<F> {
+    Inner(#[pin] F),
     /// Boxed, since few messages have effects that are pending.
-    pending: Option<Box<Pending>>,
+    Waiting(Box<Waiting>),
 }
 
 /// A reply that waits for effects of its message.
 #[derive(Debug)]
-struct Pending {
+struct Waiting {
     reply: Option<Reply>,
-    tickets: JoinAll<Ticket>,
+    tickets: JoinAll<SharedTicket>,
 }
 
 impl<F> FanoutFuture<F> {
     pub(super) const fn new(inner: F, state: MessageState) -> Self {
         Self {
-            inner,
+            stage: Stage::Inner(inner),
             state,
-            pending: None,
         }
     }
 }
@@ -52,7 +57,7 @@ fn is_through(reply: &Reply, state: &MessageState) -> bool {
 
 /// Performs the effects of a message that has succeeded. Returns the tickets of those that are pending.
 #[cold]
-fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<Ticket>, BoxError> {
+fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<SharedTicket>, BoxError> {
     let winner = reply.state.take();
     let winner = winner.as_ref().unwrap_or(state);
     let failure = || winner.take_failure().or_else(|| state.take_failure());
@@ -68,9 +73,7 @@ fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<Ticket>, BoxEr
     if let Some(failure) = failure() {
         return Err(failure.into());
     }
-    let mut pending = winner.take_pending();
-    pending.append(&mut state.take_pending());
-    Ok(pending)
+    Ok(winner.pending_up_to(state))
 }
 
 impl<F, E> Future for FanoutFuture<F>
@@ -81,38 +84,40 @@ where
     type Output = Result<Reply, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let this = self.project();
-        let Pending { reply, tickets } = match this.pending {
-            Some(pending) => &mut **pending,
-            None => {
-                let mut reply = match ready!(this.inner.poll(cx)) {
-                    Ok(reply) => reply,
-                    Err(error) => {
-                        this.state.drop_held();
-                        return Poll::Ready(Err(error.into()));
-                    }
-                };
-                if is_through(&reply, this.state) {
-                    reply.state = None;
-                    return Poll::Ready(Ok(reply));
+        let mut this = self.project();
+        if let StageProjection::Inner(inner) = this.stage.as_mut().project() {
+            let mut reply = match ready!(inner.poll(cx)) {
+                Ok(reply) => reply,
+                Err(error) => {
+                    this.state.drop_held();
+                    return Poll::Ready(Err(error.into()));
                 }
-                let tickets = perform(&mut reply, this.state)?;
-                if tickets.is_empty() {
-                    return Poll::Ready(Ok(reply));
-                }
-                let pending = Pending {
-                    reply: Some(reply),
-                    tickets: join_all(tickets),
-                };
-                this.pending.insert(Box::new(pending))
+            };
+            if is_through(&reply, this.state) {
+                reply.state = None;
+                return Poll::Ready(Ok(reply));
             }
-        };
-        for result in ready!(Pin::new(tickets).poll(cx)) {
-            result.map_err(Error::from)?;
+            let tickets = perform(&mut reply, this.state)?;
+            if tickets.is_empty() {
+                return Poll::Ready(Ok(reply));
+            }
+            // The inner future goes, and permits that it holds with it.
+            this.stage.set(Stage::Waiting(Box::new(Waiting {
+                reply: Some(reply),
+                tickets: join_all(tickets),
+            })));
         }
-        match reply.take() {
-            Some(reply) => Poll::Ready(Ok(reply)),
-            None => panic!("`FanoutFuture` polled after completion"),
+        match this.stage.project() {
+            StageProjection::Inner(_) => Poll::Pending,
+            StageProjection::Waiting(waiting) => {
+                for result in ready!(Pin::new(&mut waiting.tickets).poll(cx)) {
+                    result.map_err(Error::from)?;
+                }
+                match waiting.reply.take() {
+                    Some(reply) => Poll::Ready(Ok(reply)),
+                    None => panic!("`FanoutFuture` polled after completion"),
+                }
+            }
         }
     }
 }

@@ -28,6 +28,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::future::BoxFuture;
 
+pub(crate) use self::performed::SharedTicket;
 pub use self::{
     full::Full,
     mailbox::{Batch, ConnectOptions, Mailbox, MailboxState},
@@ -74,16 +75,13 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// The number of clients in a room.
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>>;
 
-    /// Resolves when everything performed so far is out of this process's hands, as far as the hub controls it. By
-    /// default at once.
-    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
-        Box::pin(std::future::ready(Ok(())))
-    }
+    /// Resolves when everything performed so far is out of this process's hands, as far as the hub controls it. A wrapper
+    /// passes it on.
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>>;
 
-    /// Work that has to run beside the hub. An app spawns it once, with its first connection. By default none.
-    fn background(&self) -> Option<BoxFuture<'static, ()>> {
-        None
-    }
+    /// Work that has to run beside the hub. An app spawns it once, with its first connection. A wrapper passes it on:
+    /// without that of a [`LocalHub`](crate::LocalHub), members of large rooms are not notified.
+    fn background(&self) -> Option<BoxFuture<'static, ()>>;
 }
 
 /// An answer that is gathered from all nodes.

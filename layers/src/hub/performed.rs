@@ -5,7 +5,7 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, Shared};
 
 use super::Full;
 
@@ -17,6 +17,9 @@ pub enum Performed {
     /// It will be in effect when the ticket resolves.
     Pending(Ticket),
 }
+
+/// A ticket that several wait for: the answer to a message, and a flush.
+pub(crate) type SharedTicket = Shared<Ticket>;
 
 /// Resolves when an effect is in effect. Dropped, it takes nothing back.
 #[must_use = "the answer to the message has to wait for it"]

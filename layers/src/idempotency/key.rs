@@ -1,4 +1,4 @@
-//! What a message is known by.
+//! Idempotency keys.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::{client_id::ClientId, message::Message, protocol::Name};
 
-/// What a message is known by.
+/// The key of a message, in its scope.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) scope: BindEffects,
+    pub(super) scope: KeyScope,
     pub(super) route: Name,
     pub(super) key: String,
 }
 
-/// Whose keys they are.
+/// The scope of a key: keys of different scopes differ.
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(super) enum BindEffects {
+pub(super) enum KeyScope {
     Client(ClientId),
     Named(String),
 }
@@ -28,8 +28,8 @@ impl Key {
     /// Bytes that it keeps.
     pub(super) fn weight(&self) -> usize {
         let scope = match &self.scope {
-            BindEffects::Client(_) => 0,
-            BindEffects::Named(name) => name.len(),
+            KeyScope::Client(_) => 0,
+            KeyScope::Named(name) => name.len(),
         };
         scope + self.route.len() + self.key.len()
     }

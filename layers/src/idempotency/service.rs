@@ -7,7 +7,7 @@ use tower::{BoxError, Service};
 
 use super::{
     IdempotencyFuture, IdempotencyLayer,
-    key::{BindEffects, Key},
+    key::{Key, KeyScope},
     store::Claim,
 };
 use crate::{
@@ -43,12 +43,11 @@ impl<S> IdempotencyService<S> {
         }
         let parts = message.parts();
         let scope = match &self.rules.scope {
-            Some(scope) => BindEffects::Named(scope(message)),
-            None => BindEffects::Client(parts.connection().client_id()),
+            Some(scope) => KeyScope::Named(scope(message)),
+            None => KeyScope::Client(parts.connection().client_id()),
         };
         Ok(Some(Key {
             scope,
-            // A copy: the message's own is a slice of the frame that it came in.
             route: parts.route().clone(),
             key,
         }))

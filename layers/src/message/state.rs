@@ -1,5 +1,6 @@
-use std::{fmt, mem, sync::Arc};
+use std::{fmt, iter, mem, sync::Arc};
 
+use futures_util::FutureExt;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use triomphe::Arc as OnlyStrong;
 
@@ -8,7 +9,7 @@ use crate::{
     connection::Connection,
     effect::{Effect, EffectObserver},
     error::Error,
-    hub::{Full, Performed, Ticket},
+    hub::{Full, Performed, SharedTicket, Ticket},
     protocol::Head,
 };
 
@@ -37,8 +38,8 @@ struct Effects {
     mode: Mode,
     /// The first failure that no flush has reported yet.
     failure: Option<Error>,
-    /// Effects that are not in force yet.
-    pending: Vec<Ticket>,
+    /// Effects that are not in effect yet. Shared, so that a flush that is given up loses none.
+    pending: Vec<SharedTicket>,
     /// Sees the effects that the hub has taken.
     observer: Option<Arc<dyn EffectObserver>>,
 }
@@ -202,19 +203,35 @@ impl MessageState {
         Ok(performed)
     }
 
-    /// Has the answer wait for an effect that is pending.
+    /// Has the answer, and the next flush, wait for an effect that is pending.
     fn wait_for(&self, performed: Performed) {
         if let Performed::Pending(ticket) = performed {
-            self.lock().pending.push(ticket);
+            self.lock().wait_for(ticket);
         }
     }
 
-    /// Takes the tickets of effects that are pending.
-    pub(crate) fn take_pending(&self) -> Vec<Ticket> {
+    /// The first effect that is pending.
+    pub(crate) fn first_pending(&self) -> Option<SharedTicket> {
         match self.summary() {
-            Summary::Fresh | Summary::Passing => Vec::new(),
-            Summary::Locked => mem::take(&mut self.lock().pending),
+            Summary::Fresh | Summary::Passing => None,
+            Summary::Locked => self.lock().pending.first().cloned(),
         }
+    }
+
+    /// Forgets an effect that is in effect, or has failed.
+    pub(crate) fn forget_pending(&self, ticket: &SharedTicket) {
+        self.lock().pending.retain(|pending| !pending.ptr_eq(ticket));
+    }
+
+    /// The effects that are pending in this state and those it was forked from, `outermost` the last.
+    pub(crate) fn pending_up_to(&self, outermost: &Self) -> Vec<SharedTicket> {
+        let mut pending = Vec::new();
+        for state in self.up_to(outermost) {
+            if state.summary() == Summary::Locked {
+                pending.extend(state.lock().pending.iter().cloned());
+            }
+        }
+        pending
     }
 
     /// Remembers a failure for the next flush, or for the end of the message. The first one stands.
@@ -247,7 +264,7 @@ impl MessageState {
             for effect in held {
                 match self.perform_one(observer.as_deref(), effect) {
                     Ok(Performed::Done) => {}
-                    Ok(Performed::Pending(ticket)) => pending.push(ticket),
+                    Ok(Performed::Pending(ticket)) => pending.push(ticket.shared()),
                     Err(full) => drop(failure.get_or_insert_with(|| full.into())),
                 }
             }
@@ -256,14 +273,14 @@ impl MessageState {
 
     /// [`pass`](Self::pass) for this state and those it was forked from, `outermost` the last.
     pub(crate) fn pass_up_to(&self, outermost: &Self) {
-        let mut state = self;
-        loop {
-            state.pass();
-            match &state.0.parent {
-                Some(parent) if !state.is(outermost) => state = parent,
-                _ => break,
-            }
-        }
+        self.up_to(outermost).for_each(Self::pass);
+    }
+
+    /// This state and those it was forked from, `outermost` the last.
+    fn up_to<'a>(&'a self, outermost: &'a Self) -> impl Iterator<Item = &'a Self> {
+        iter::successors(Some(self), move |state| {
+            state.0.parent.as_ref().filter(|_| !state.is(outermost))
+        })
     }
 
     /// Drops the effects that wait, and all that follow. A passing state goes on passing.
@@ -348,6 +365,22 @@ impl Effects {
             pending: Vec::new(),
             observer: None,
         }
+    }
+
+    /// Adds an effect that is pending. Those that have resolved go: a context outside of a message, which nobody waits
+    /// for, would else gather them without bound.
+    fn wait_for(&mut self, ticket: Ticket) {
+        let failure = &mut self.failure;
+        self.pending
+            .retain(|pending| match pending.clone().now_or_never() {
+                None => true,
+                Some(Ok(())) => false,
+                Some(Err(full)) => {
+                    failure.get_or_insert_with(|| full.into());
+                    false
+                }
+            });
+        self.pending.push(ticket.shared());
     }
 }
 

@@ -5,6 +5,7 @@ use super::Kind;
 /// The header of an unmasked frame that holds a whole message, as servers send them (RFC 6455, section 5.2).
 #[derive(Debug, Clone, Copy)]
 pub struct FrameHeader {
+    kind: Kind,
     bytes: [u8; Self::MAX],
     len: usize,
 }
@@ -37,7 +38,13 @@ impl FrameHeader {
             bytes[2..10].copy_from_slice(&(payload as u64).to_be_bytes());
             10
         };
-        Self { bytes, len }
+        Self { kind, bytes, len }
+    }
+
+    /// Text or binary.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// Reads the header of a frame that `frame` holds whole, with nothing behind it.

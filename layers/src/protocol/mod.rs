@@ -1,7 +1,7 @@
 //! The wire protocol: names, ids, payloads, envelopes and codecs.
 //!
-//! Everything that PROTOCOL.md defines about bytes is here, and nowhere else: the [`Head`] of a frame, the envelope in
-//! both directions, the reserved [`words`], the [`FrameHeader`]. A codec is one file; [`json`](Codec::Json) is the first.
+//! The [`Head`] of a frame, the envelope in both directions, the reserved [`words`] and the [`FrameHeader`] are here, and
+//! nowhere else. A codec is one file; [`json`](Codec::Json) is the first.
 
 mod codec;
 mod data_frame;

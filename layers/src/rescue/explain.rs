@@ -92,11 +92,15 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// Returns the error that the client is told of a panic: INTERNAL_SERVER_ERROR with an id, under which the log has the
-/// panic's message.
+/// Returns the error that the client is told of a panic.
+pub(super) fn explain_panic(payload: &(dyn Any + Send)) -> Error {
+    explain(panic_error(payload))
+}
+
+/// Turns a caught panic into an error with the panic's message. [`explain`] tells the client an id alone.
 #[must_use]
-pub fn explain_panic(payload: &(dyn Any + Send)) -> Error {
-    explain(Box::new(Panic::new(payload)))
+pub fn panic_error(payload: &(dyn Any + Send)) -> BoxError {
+    Box::new(Panic::new(payload))
 }
 
 /// Keeps the detail of an internal error from the client: it goes to the log, under an id that stands in both.

@@ -29,7 +29,7 @@ mod service;
 
 pub(crate) use self::explain::{Cause, retell};
 pub use self::{
-    explain::{code_of, explain, explain_panic},
+    explain::{code_of, explain, panic_error},
     future::RescueFuture,
     layer::RescueLayer,
     service::RescueService,

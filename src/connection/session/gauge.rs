@@ -60,6 +60,12 @@ impl<S: Sum> Part<S> {
     }
 }
 
+impl<S: Sum> Default for Part<S> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl<S: Sum> Drop for Part<S> {
     fn drop(&mut self) {
         self.report(0);

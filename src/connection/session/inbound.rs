@@ -5,7 +5,7 @@ use std::{
     mem,
 };
 
-use zocket_layers::{Frame, Limits, RpcId, Turn};
+use zocket_layers::{Frame, Limits, Name, RpcId, Turn};
 
 /// Messages that were read and have not ended: the queue, and ids and turns of those in flight.
 pub(super) struct Inbound {
@@ -25,12 +25,19 @@ pub(super) struct Inbound {
 #[derive(Debug, Clone)]
 pub(in crate::connection) struct InFlightMessage {
     rpc_id: Option<RpcId>,
+    /// Of a message without an id whose sender is told of its failure.
+    route: Option<Name>,
     turn: Turn,
 }
 
 impl InFlightMessage {
     pub(super) const fn rpc_id(&self) -> Option<&RpcId> {
         self.rpc_id.as_ref()
+    }
+
+    /// The route of a message without an id; none where the client is not told of its failure.
+    pub(super) fn route(&self) -> Option<&str> {
+        self.route.as_deref()
     }
 }
 
@@ -107,8 +114,14 @@ impl Inbound {
     pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
         self.turn = self.turn.saturating_add(1);
         frame.set_turn(self.turn);
+        let rpc_id = frame.rpc_id().cloned();
+        let route = match rpc_id {
+            None if frame.connection().form().is_extended() => frame.head().map(|head| head.route().clone()),
+            _ => None,
+        };
         InFlightMessage {
-            rpc_id: frame.rpc_id().cloned(),
+            rpc_id,
+            route,
             turn: self.turn,
         }
     }

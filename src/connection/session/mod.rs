@@ -18,8 +18,8 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
-    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, RpcId,
-    protocol::Control, rescue::explain,
+    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, protocol::Control,
+    rescue::explain,
 };
 
 pub(super) use self::{
@@ -28,7 +28,7 @@ pub(super) use self::{
     inbound::InFlightMessage,
 };
 use self::{
-    gauge::{InFlight, OutboundBytes, Part, Queued},
+    gauge::{InFlight, Part, Queued},
     heartbeat::Heartbeat,
     inbound::Inbound,
     outbound::Outbound,
@@ -48,7 +48,6 @@ pub(super) struct Session {
     outbound: Outbound,
     queued_gauge: Part<Queued>,
     in_flight_gauge: Part<InFlight>,
-    outbound_gauge: Part<OutboundBytes>,
 }
 
 /// Properties of a stack that its sessions need.
@@ -80,7 +79,6 @@ impl Session {
             outbound: Outbound::default(),
             queued_gauge: Part::new(),
             in_flight_gauge: Part::new(),
-            outbound_gauge: Part::new(),
         }
     }
 
@@ -215,7 +213,7 @@ impl Session {
         self.inbound.forget_id(message);
         let frame = match response {
             Ok(response) => response.into_frame(),
-            Err(error) => self.refusal(&explain(error), message.rpc_id()),
+            Err(error) => self.refusal(&explain(error), message),
         };
         let mut end = None;
         if let Some(frame) = frame {
@@ -238,17 +236,17 @@ impl Session {
     }
 
     /// The frame that tells the sender of a message of its failure, if it can be told.
-    fn refusal(&self, error: &Error, rpc_id: Option<&RpcId>) -> Option<DataFrame> {
+    fn refusal(&self, error: &Error, message: &InFlightMessage) -> Option<DataFrame> {
         count_refusal(error);
         tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
         let codec = self.options.codec?;
-        match rpc_id {
+        match message.rpc_id() {
             Some(rpc_id) => Some(codec.refusal(error, rpc_id)),
             None => self
                 .connection
                 .form()
                 .is_extended()
-                .then(|| codec.error(error, None)),
+                .then(|| codec.error(error, message.route())),
         }
     }
 
@@ -360,7 +358,7 @@ impl Session {
     /// the session.
     pub(super) fn rest(&mut self, control_bytes: usize) {
         self.report();
-        self.outbound_gauge.report(self.outbound.weight() + control_bytes);
+        self.outbound.report(control_bytes);
         self.outbound.shrink();
         self.inbound.shrink();
     }

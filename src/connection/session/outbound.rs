@@ -5,6 +5,7 @@ use std::{collections::VecDeque, mem};
 use bytes::Bytes;
 use zocket_layers::{DataFrame, Kind, hub::Batch, protocol::FrameHeader};
 
+use super::gauge::{OutboundBytes, Part};
 use crate::connection::buffers::{WRITE_SIZE, return_write_buffer, take_write_buffer};
 
 /// Bytes that a frame counts for beyond its content.
@@ -19,6 +20,7 @@ pub(in crate::connection) struct Outbound {
     /// Bytes of the first piece that have been written.
     written: usize,
     weight: usize,
+    gauge: Part<OutboundBytes>,
 }
 
 /// One or several frames that are written from one buffer.
@@ -119,8 +121,13 @@ impl Outbound {
         }
     }
 
+    /// Reports to the gauge. `control_bytes` wait outside of the queue.
+    pub(super) fn report(&mut self, control_bytes: usize) {
+        self.gauge.report(self.weight + control_bytes);
+    }
+
     /// Returns the memory of an empty queue.
-    pub(in crate::connection) fn shrink(&mut self) {
+    pub(super) fn shrink(&mut self) {
         if self.pieces.is_empty() {
             self.pieces = VecDeque::new();
         }

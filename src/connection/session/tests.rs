@@ -66,7 +66,7 @@ impl World {
     fn push_event(&self, number: u32) {
         let payload = zocket_layers::RawPayload::of(&number).unwrap();
         self.mailbox
-            .push(&zocket_layers::Event::from_payload("event", payload));
+            .push(&zocket_layers::Event::from_payload("event", payload).unwrap());
     }
 
     /// Takes the frames that are to be written, as JSON.

@@ -2,7 +2,7 @@
 
 use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncServiceLayer};
 use zocket::{
-    Builder, ClientId, Context, Endpoint, Message, NoHeaders, RawPayload, Reply, Route, Router,
+    Builder, ClientId, Context, Message, NoHeaders, Endpoint, RawPayload, Reply, Route, Router,
     RouterService, UpgradeService, Zocket,
     layers::{BindEffects, HandlerService},
 };
@@ -99,7 +99,7 @@ fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
     )
 }
 
-fn endpoint(zo: &App, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
+fn procedure(zo: &App, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
     let procedure = zo.message().input::<Ask>();
     let procedure = if atomic { procedure.atomic() } else { procedure };
     procedure.handle(handle as Handle)
@@ -108,7 +108,7 @@ fn endpoint(zo: &App, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload,
 fn router(zo: &App, part: Router<Script>) -> Router<Script> {
     zo.router()
         .outgoing::<Begun>()
-        .incoming("apart", endpoint(zo, false))
+        .incoming("apart", procedure(zo, false))
         .nest("part", part)
 }
 
@@ -153,7 +153,7 @@ impl Position for WholeApp {
 
     fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
         let zo = builder(script).layer(layer).build();
-        let part = part(&zo, endpoint(&zo, atomic), endpoint(&zo, atomic));
+        let part = part(&zo, procedure(&zo, atomic), procedure(&zo, atomic));
         zo.serve(router(&zo, part))
     }
 }
@@ -178,7 +178,7 @@ impl Kind for OutsideFanout {
 impl Position for OutsideFanout {
     fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
         let zo = builder(script).build();
-        let part = part(&zo, endpoint(&zo, atomic), endpoint(&zo, atomic)).layer(layer);
+        let part = part(&zo, procedure(&zo, atomic), procedure(&zo, atomic)).layer(layer);
         zo.serve(router(&zo, part))
     }
 }
@@ -209,8 +209,8 @@ impl Position for InsideFanout {
         let zo = builder(script).build();
         let procedure = zo.message().input::<Ask>().layer(layer);
         let procedure = if atomic { procedure.atomic() } else { procedure };
-        let endpoint = || procedure.clone().handle(handle as Handle);
-        let part = part(&zo, endpoint(), endpoint());
+        let handled = || procedure.clone().handle(handle as Handle);
+        let part = part(&zo, handled(), handled());
         zo.serve(router(&zo, part))
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tower::{BoxError, Service, ServiceExt};
 use zocket::{
-    ClientId, Close, Code, Connection, Context, Endpoint, Error, Event, Message, NoHeaders, Reply, Zocket,
+    ClientId, Close, Code, Connection, Context, Error, Event, Message, NoHeaders, Endpoint, Reply, Zocket,
     layers::{Effect, Target},
 };
 

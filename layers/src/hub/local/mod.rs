@@ -339,6 +339,11 @@ impl Hub for LocalHub {
         std::future::ready(Gathered::complete(size)).boxed()
     }
 
+    /// Within one process, an effect that was performed is in effect.
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        std::future::ready(Ok(())).boxed()
+    }
+
     fn background(&self) -> Option<BoxFuture<'static, ()>> {
         Some(self.flusher.run().boxed())
     }
