@@ -16,7 +16,7 @@ use crate::{
     contract::SchemaOf,
     core::{Connect, Core, Lifecycle},
     on_connect::{OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
-    procedure::Procedure,
+    procedure::ProcedureBuilder,
     router::{Router, RouterError, RouterService},
     upgrade::{ServeError, ServeOptions, StackError, UpgradeService},
 };
@@ -51,8 +51,8 @@ impl Zocket {
 impl<C> Zocket<C> {
     /// Begins a procedure.
     #[must_use]
-    pub fn message(&self) -> Procedure<C, C, (), Identity> {
-        Procedure::new()
+    pub fn message(&self) -> ProcedureBuilder<C, C, (), Identity> {
+        ProcedureBuilder::new()
     }
 
     /// Begins a router, of the app or of a module.

@@ -1,7 +1,7 @@
 //! Typed WebSocket messages for Rust servers, as a tower middleware stack.
 //!
 //! - [`Zocket`] is an app: what happens when a client comes and goes, the limits, the hub. [`Zocket::message`] begins
-//!   a [`Procedure`], [`Zocket::router`] a [`Router`], [`Zocket::serve`] makes an [`UpgradeService`]: a
+//!   a [`ProcedureBuilder`], [`Zocket::router`] a [`Router`], [`Zocket::serve`] makes an [`UpgradeService`]: a
 //!   `tower::Service` of HTTP requests for axum, hyper, and tower-http's layers.
 //! - Handlers take a [`Context`]: the client's id, its [`Rooms`], ways to send, and the app's own value.
 //! - With the feature `client`, `zocket::client` calls such servers, for services, bots and tests.
@@ -83,7 +83,7 @@ pub use self::{
     app::{Builder, Zocket},
     contract::Contract,
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
-    procedure::{Endpoint, Procedure, With, WithInput},
+    procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
     upgrade::{Body, ServeError, StackError, UpgradeFuture, UpgradeService},
 };

@@ -28,7 +28,7 @@ use crate::contract::SchemaOf;
 /// [`input`](Self::input).
 ///
 /// `C0` is what `on_connect` makes, `C` what the middleware so far has made of it, `I` the input, `L` the layers.
-pub struct Procedure<C0, C, I, L> {
+pub struct ProcedureBuilder<C0, C, I, L> {
     layers: L,
     rules: ValidateLayer<I>,
     max_payload: usize,
@@ -36,9 +36,9 @@ pub struct Procedure<C0, C, I, L> {
     contexts: PhantomData<fn() -> (C0, C)>,
 }
 
-/// The layers of a procedure with one more [`with`](Procedure::with).
+/// The layers of a procedure with one more [`with`](ProcedureBuilder::with).
 pub type With<F, C, D, L> = Stack<WithLayer<F, C, D>, L>;
-/// The layers of a procedure with one more [`with_input`](Procedure::with_input).
+/// The layers of a procedure with one more [`with_input`](ProcedureBuilder::with_input).
 pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 
 /// What a route does with a procedure beyond calling it.
@@ -52,7 +52,7 @@ pub(crate) struct Traits {
     pub(crate) output: Option<SchemaOf>,
 }
 
-impl<C> Procedure<C, C, (), Identity> {
+impl<C> ProcedureBuilder<C, C, (), Identity> {
     pub(crate) fn new() -> Self {
         Self {
             layers: Identity::new(),
@@ -64,13 +64,13 @@ impl<C> Procedure<C, C, (), Identity> {
     }
 }
 
-impl<C0, C, I, L> Procedure<C0, C, I, L> {
+impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// Names the input: payloads that are no `J`, or break its constraints, are refused with all their issues.
     /// Without this, a payload is ignored.
     #[must_use]
-    pub fn input<J: Input>(mut self) -> Procedure<C0, C, J, L> {
+    pub fn input<J: Input>(mut self) -> ProcedureBuilder<C0, C, J, L> {
         self.traits.input = Some(SchemaGenerator::subschema_for::<J>);
-        Procedure {
+        ProcedureBuilder {
             layers: self.layers,
             rules: ValidateLayer::new(),
             max_payload: self.max_payload,
@@ -85,13 +85,13 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     /// The layer's service must be `Clone`, as each message gets one: tower's `RateLimit` is not, and goes behind its
     /// `Buffer`.
     #[must_use]
-    pub fn layer<T>(self, layer: T) -> Procedure<C0, C, I, Stack<T, L>> {
+    pub fn layer<T>(self, layer: T) -> ProcedureBuilder<C0, C, I, Stack<T, L>> {
         self.map(layer)
     }
 
     /// Adds `async fn(Context<C>) -> Result<D, Error>`: the message goes on with a `Context<D>`, or is refused.
     #[must_use]
-    pub fn with<F, Fut, D>(self, f: F) -> Procedure<C0, D, I, With<F, C, D, L>>
+    pub fn with<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, With<F, C, D, L>>
     where
         F: Fn(Context<C>) -> Fut,
         Fut: Future<Output = Result<D, Error>>,
@@ -101,7 +101,7 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
 
     /// Adds `async fn(Context<C>, I) -> Result<(D, I), Error>`, for who decides by the input or changes it.
     #[must_use]
-    pub fn with_input<F, Fut, D>(self, f: F) -> Procedure<C0, D, I, WithInput<F, C, D, L>>
+    pub fn with_input<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, WithInput<F, C, D, L>>
     where
         F: Fn(Context<C>, I) -> Fut,
         Fut: Future<Output = Result<(D, I), Error>>,
@@ -150,7 +150,7 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     /// An async closure that captures will not do. What handlers share belongs into the context's value, where
     /// [`on_connect_with`](crate::Builder::on_connect_with) puts it; or the closure clones it:
     /// `move |cx| { let pool = pool.clone(); async move { .. } }`.
-    pub fn handle<H, M>(self, handler: H) -> Endpoint<C0, ValidateService<ContextService<L::Service, C0>, I>>
+    pub fn handle<H, M>(self, handler: H) -> Procedure<C0, ValidateService<ContextService<L::Service, C0>, I>>
     where
         H: Handler<C, I, M>,
         L: Layer<HandlerService<H, C, I, M>>,
@@ -159,7 +159,7 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
         let service = ContextLayer::new().layer(inner);
         let answers = TypeId::of::<H::Answer>() != TypeId::of::<()>();
         let output = answers.then_some(SchemaGenerator::subschema_for::<H::Answer> as SchemaOf);
-        Endpoint {
+        Procedure {
             service: self.rules.max_bytes(self.max_payload).layer(service),
             traits: Traits {
                 output,
@@ -169,8 +169,8 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
         }
     }
 
-    fn map<T, D>(self, layer: T) -> Procedure<C0, D, I, Stack<T, L>> {
-        Procedure {
+    fn map<T, D>(self, layer: T) -> ProcedureBuilder<C0, D, I, Stack<T, L>> {
+        ProcedureBuilder {
             layers: Stack::new(layer, self.layers),
             rules: self.rules,
             max_payload: self.max_payload,
@@ -180,7 +180,7 @@ impl<C0, C, I, L> Procedure<C0, C, I, L> {
     }
 }
 
-impl<C0, C, I, L: Clone> Clone for Procedure<C0, C, I, L> {
+impl<C0, C, I, L: Clone> Clone for ProcedureBuilder<C0, C, I, L> {
     fn clone(&self) -> Self {
         Self {
             layers: self.layers.clone(),
@@ -192,9 +192,9 @@ impl<C0, C, I, L: Clone> Clone for Procedure<C0, C, I, L> {
     }
 }
 
-impl<C0, C, I, L> fmt::Debug for Procedure<C0, C, I, L> {
+impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Procedure")
+        f.debug_struct("ProcedureBuilder")
             .field("rules", &self.rules)
             .field("traits", &self.traits)
             .finish_non_exhaustive()
@@ -206,13 +206,13 @@ impl<C0, C, I, L> fmt::Debug for Procedure<C0, C, I, L> {
 /// It can be called by `oneshot` too, without a socket and without a hub: then effects wait in
 /// [`Reply::effects`](crate::Reply::effects). What only a router knows is not checked there: whether an event, or an
 /// app's code, is declared. Errors are as the layers make them (tower's `Elapsed`, say), since rescue is outside.
-pub struct Endpoint<C0, S> {
+pub struct Procedure<C0, S> {
     pub(crate) service: S,
     pub(crate) traits: Traits,
     context: PhantomData<fn() -> C0>,
 }
 
-impl<C0, S: Clone> Clone for Endpoint<C0, S> {
+impl<C0, S: Clone> Clone for Procedure<C0, S> {
     fn clone(&self) -> Self {
         Self {
             service: self.service.clone(),
@@ -222,16 +222,16 @@ impl<C0, S: Clone> Clone for Endpoint<C0, S> {
     }
 }
 
-impl<C0, S: fmt::Debug> fmt::Debug for Endpoint<C0, S> {
+impl<C0, S: fmt::Debug> fmt::Debug for Procedure<C0, S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Endpoint")
+        f.debug_struct("Procedure")
             .field("service", &self.service)
             .field("traits", &self.traits)
             .finish()
     }
 }
 
-impl<C0, S: Service<Message>> Service<Message> for Endpoint<C0, S> {
+impl<C0, S: Service<Message>> Service<Message> for Procedure<C0, S> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;

@@ -21,7 +21,7 @@ use self::service::Entry;
 pub use self::{check::RouterError, route::Route, service::RouterService};
 use crate::{
     contract::SchemaOf,
-    procedure::{Endpoint, Traits},
+    procedure::{Procedure, Traits},
 };
 
 /// What an app receives and sends, nested by module. Made by [`Zocket::router`](crate::Zocket::router), served by
@@ -92,7 +92,7 @@ impl<C> Router<C> {
     /// Declares a message that the app receives, by its dotted path, and what handles it.
     #[must_use]
     #[track_caller]
-    pub fn incoming<S>(mut self, path: &str, procedure: Endpoint<C, S>) -> Self
+    pub fn incoming<S>(mut self, path: &str, procedure: Procedure<C, S>) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
@@ -100,7 +100,7 @@ impl<C> Router<C> {
     {
         let place = Location::caller();
         self.check_path("route", path, place);
-        let Endpoint { service, traits, .. } = procedure;
+        let Procedure { service, traits, .. } = procedure;
         let fanout = FanoutLayer::new();
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
         let route = Route::with_codes(fanout.layer(service), traits.codes.clone());

@@ -2,7 +2,7 @@
 
 use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncServiceLayer};
 use zocket::{
-    Builder, ClientId, Context, Message, NoHeaders, Endpoint, RawPayload, Reply, Route, Router,
+    Builder, ClientId, Context, Message, NoHeaders, Procedure, RawPayload, Reply, Route, Router,
     RouterService, UpgradeService, Zocket,
     layers::{BindEffects, HandlerService},
 };
@@ -99,7 +99,7 @@ fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
     )
 }
 
-fn procedure(zo: &App, atomic: bool) -> Endpoint<Script, impl Handles<RawPayload, ()>> {
+fn procedure(zo: &App, atomic: bool) -> Procedure<Script, impl Handles<RawPayload, ()>> {
     let procedure = zo.message().input::<Ask>();
     let procedure = if atomic { procedure.atomic() } else { procedure };
     procedure.handle(handle as Handle)
@@ -114,8 +114,8 @@ fn router(zo: &App, part: Router<Script>) -> Router<Script> {
 
 fn part<S: Handles<RawPayload, ()>>(
     zo: &App,
-    it: Endpoint<Script, S>,
-    also: Endpoint<Script, S>,
+    it: Procedure<Script, S>,
+    also: Procedure<Script, S>,
 ) -> Router<Script> {
     zo.router().incoming("it", it).incoming("also", also)
 }
@@ -183,7 +183,7 @@ impl Position for OutsideFanout {
     }
 }
 
-/// `Procedure::layer`.
+/// `ProcedureBuilder::layer`.
 pub struct InsideFanout;
 
 impl Kind for InsideFanout {

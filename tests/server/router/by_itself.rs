@@ -3,7 +3,7 @@
 use serde_json::json;
 use tower::{BoxError, Service, ServiceExt};
 use zocket::{
-    ClientId, Close, Code, Connection, Context, Error, Event, Message, NoHeaders, Endpoint, Reply, Zocket,
+    ClientId, Close, Code, Connection, Context, Error, Event, Message, NoHeaders, Procedure, Reply, Zocket,
     layers::{Effect, Target},
 };
 
@@ -41,7 +41,7 @@ fn app() -> Zocket<User> {
 
 fn clear(
     zo: &Zocket<User>,
-) -> Endpoint<User, impl Service<Message, Response = Reply, Error = BoxError> + Clone> {
+) -> Procedure<User, impl Service<Message, Response = Reply, Error = BoxError> + Clone> {
     zo.message()
         .input::<Post>()
         .with(require_admin)
