@@ -340,7 +340,7 @@ where
     let mut stalled = None;
     poll_fn(|cx| {
         loop {
-            // The mailbox's waker tells of a concurrent route that gives up its turn.
+            // A concurrent route that gives up its turn wakes the mailbox's waker.
             let _ = session.mailbox().poll_notified(cx);
             let mut is_waiting = false;
             let mut begun = false;

@@ -7,8 +7,8 @@ use std::{
 
 use tokio::{sync::Semaphore, task::yield_now};
 
-/// Limit for the connections that are torn down before other tasks run, per processor: more than can come and go in
-/// between.
+/// Limit for the teardowns that one processor begins between two polls of the sockets. More than this many connections do
+/// not come and go in that time.
 const AT_ONCE: usize = 16;
 
 /// Limits concurrent teardowns, so that a mass disconnect does not starve live connections. Noticing that a peer has

@@ -94,21 +94,21 @@ impl<B: SendBy> Sending<B> {
         }
     }
 
-    /// But for these clients, whatever the receivers: `cx.send(e).except([cx.client_id()]).to_room("lobby")`.
+    /// Leaves out these clients, whatever the receivers: `cx.send(e).except([cx.client_id()]).to_room("lobby")`.
     pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
         Except::of(&mut self.except).clients.extend(clients);
         self
     }
 
-    /// But for whoever is in one of these rooms when it is sent. (Of what is sent while someone enters or leaves such
-    /// a room, either may hold.)
+    /// Leaves out the members of these rooms at the time of sending. (A client that enters or leaves such a room meanwhile
+    /// may get it or not.)
     pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
         let rooms = rooms.into_iter().map(Into::into);
         Except::of(&mut self.except).rooms.extend(rooms);
         self
     }
 
-    /// To these clients. An id named twice gets it once, an unknown one is a no-op.
+    /// Sends it to these clients. An id that is named twice gets it once, an unknown one is a no-op.
     pub fn to(self, clients: impl IntoIterator<Item = ClientId>) -> B::Output {
         self.go(Target::clients(clients))
     }
@@ -157,33 +157,33 @@ impl<B: SendBy> Clients<B> {
         }
     }
 
-    /// But for these.
+    /// Leaves out these clients.
     pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
         self.clients = self.clients.except(clients);
         self
     }
 
-    /// But for whoever is in one of these rooms.
+    /// Leaves out the members of these rooms.
     pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
         self.clients = self.clients.except_rooms(rooms);
         self
     }
 
-    /// Lets them enter a room. Refused for a name that is too long (BAD_REQUEST); and where one of them is in as many
-    /// rooms as it may be (PRECONDITION_FAILED), though the others enter.
+    /// Lets them enter a room. It is refused for a name that is too long (BAD_REQUEST), and where one of them is in as many
+    /// rooms as its limit allows (PRECONDITION_FAILED), though the others enter.
     pub fn join(self, room: impl Into<Arc<str>>) -> B::Output {
         let room = room.into();
         let named = Full::check_room_name(&room, self.room_name);
         self.manage(named.map(|()| Action::Join(room)).map_err(Into::into))
     }
 
-    /// Has them leave a room.
+    /// Lets them leave a room.
     pub fn leave(self, room: impl Into<Arc<str>>) -> B::Output {
         self.manage(Ok(Action::Leave(room.into())))
     }
 
-    /// Closes their connections, after what was sent before. Codes 4000 to 4999 are the app's own, and our clients
-    /// take them for final; 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
+    /// Closes their connections, after the events that were sent before. Codes 4000 to 4999 are the app's own, and our
+    /// clients do not reconnect after them; 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
     pub fn disconnect(self, code: u16, reason: impl Into<Cow<'static, str>>) -> B::Output {
         self.manage(Ok(Action::Disconnect(Close::new(code, reason))))
     }

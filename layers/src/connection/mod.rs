@@ -174,7 +174,7 @@ impl Connection {
         async move {
             let closed = connection.0.on_closed.notified();
             tokio::pin!(closed);
-            // Listens first, then looks: a close between the two is seen.
+            // Listens first, then reads the flag: a close between the two is seen.
             closed.as_mut().enable();
             if !connection.is_closed() {
                 closed.await;

@@ -17,7 +17,7 @@ pub type Turn = NonZeroU64;
 /// Turns that messages of a connection have given up before they ended.
 #[derive(Default)]
 pub struct Turns {
-    /// Few messages ever do: the others cost one look at this.
+    /// Most messages give up no turn: this flag is all that they read.
     any: AtomicBool,
     given_up: Mutex<Vec<Turn>>,
     /// The connection's driver, which waits for turns. None without a socket.
@@ -25,16 +25,15 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Has this driver woken when a turn is given up. Only the first one is.
+    /// Sets the waker of the driver, which is woken when a turn is given up. The first call counts.
     pub fn set_driver(&self, driver: Arc<AtomicWaker>) {
         let _ = self.driver.set(driver);
     }
 
     pub(crate) fn give_up(&self, turn: Turn) {
-        // Without a driver nobody would take it.
+        // Without a driver nobody would clear the list.
         if let Some(driver) = self.driver.get() {
             let mut given_up = self.given_up.lock();
-            // However often it is given up.
             if !given_up.contains(&turn) {
                 given_up.push(turn);
             }
@@ -44,7 +43,7 @@ impl Turns {
         }
     }
 
-    /// Those that were given up since the last call.
+    /// Takes the turns that were given up since the last call.
     #[must_use]
     pub fn take_given_up(&self) -> Vec<Turn> {
         if self.any.load(Ordering::Acquire) {

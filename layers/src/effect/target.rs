@@ -62,14 +62,14 @@ impl Target {
         Audience::Everyone.into()
     }
 
-    /// But for these clients.
+    /// Leaves out these clients.
     #[must_use]
     pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
         Except::of(&mut self.except).clients.extend(clients);
         self
     }
 
-    /// But for whoever is in one of these rooms then.
+    /// Leaves out the members of these rooms at the time of sending.
     #[must_use]
     pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
         let rooms = rooms.into_iter().map(Into::into);

@@ -26,7 +26,7 @@ pub(crate) type SharedTicket = Shared<Ticket>;
 pub struct Ticket(BoxFuture<'static, Result<(), Full>>);
 
 impl Ticket {
-    /// A ticket that resolves with this future. The hub does its work without it: the future only tells.
+    /// A ticket that resolves with this future. The hub does its work without it: the future only reports.
     pub fn new(future: impl Future<Output = Result<(), Full>> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }

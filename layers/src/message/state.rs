@@ -384,7 +384,7 @@ impl Effects {
     }
 }
 
-/// A failure that nobody has taken is logged: nobody else is left to be told.
+/// A failure that nobody has taken is logged.
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(effects) = self.effects.get_mut()

@@ -30,7 +30,7 @@ impl Inspection {
 }
 
 thread_local! {
-    /// Read for every message: a flag costs less than a look at the inspection.
+    /// Read for every message: a flag costs less than the inspection.
     static IS_INSPECTING: Cell<bool> = const { Cell::new(false) };
     static INSPECTION: RefCell<Inspection> = RefCell::default();
 }

@@ -14,7 +14,7 @@ use crate::{error::Code, message::Answer, protocol::RawPayload, rescue::code_of}
 pub trait Observe {
     /// The outcome of a message that was handled.
     const OK: &'static str = "ok";
-    /// The outcome of a message that was given up by whoever waited for it, as a timeout outside gives up.
+    /// The outcome of a message whose future was dropped, as by a timeout outside.
     const DROPPED: &'static str = "dropped";
 
     /// Runs a step of the message: its `call`, one `poll`, or its drop.

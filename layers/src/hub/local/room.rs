@@ -29,7 +29,7 @@ pub(super) struct Room {
     appended: AtomicU64,
     /// `appended` as it was when the flusher last began with the first member.
     flushing: AtomicU64,
-    /// `appended` up to which the flusher has told all members.
+    /// `appended` up to which the flusher has notified all members.
     flushed: AtomicU64,
     /// True while the flusher has the room in its queue, or notifies its members.
     pub(super) scheduled: AtomicBool,

@@ -80,7 +80,7 @@ impl Inbox {
         self.direct.make_contiguous().sort_by_key(|entry| entry.number);
     }
 
-    /// Hands on what a single room has sent, without a look at the order among rooms; all else in order.
+    /// Returns the unread events in batches. Where a single room has any, the order among rooms need not be established.
     pub(super) fn pull_batches(
         &mut self,
         client: ClientId,

@@ -143,7 +143,7 @@ impl Mailbox {
     }
 
     fn read(&self, pull: impl FnOnce(&mut Inbox, &Clock)) -> MailboxState {
-        // Swapped, not stored: what was appended by whoever found it notified is seen below.
+        // Swapped, not stored: an event of a sender that found the mailbox notified is seen below.
         self.notified.swap(false, Ordering::SeqCst);
         self.marked.store(false, Ordering::Relaxed);
         let mut inbox = self.inbox.lock();
@@ -170,8 +170,8 @@ impl Mailbox {
         }
     }
 
-    /// Says that the client itself has sent something that it is to get, too. The reader looks before it answers the
-    /// client; it is not woken for it, so that what the whole room is told goes out together.
+    /// Notes that the client has sent an event to a room of its own. The reader pulls before it answers the client; it is
+    /// not woken for it, so that an event goes out to the whole room together.
     pub(in crate::hub) fn mark(&self) {
         self.marked.store(true, Ordering::Release);
     }
