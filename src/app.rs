@@ -21,21 +21,22 @@ use crate::{
     upgrade::{ServeError, ServeOptions, StackError, UpgradeService},
 };
 
-/// An app: its lifecycle, its hub, its limits. Its [`message`](Self::message) begins procedures, its
-/// [`router`](Self::router) holds them, [`serve`](Self::serve) makes a service of it. Cheap to clone.
+/// An app: its lifecycle, its hub, its limits. [`message`](Self::message) begins a procedure,
+/// [`router`](Self::router) begins a router that holds procedures, [`serve`](Self::serve) makes a service of the
+/// router. Cheap to clone.
 ///
-/// `C` is the value that `on_connect` makes and every handler gets. The layers of the builder are not part of the type:
-/// a function returns a `Zocket<User>` however many there are.
+/// `C` is the value that `on_connect` makes and every handler receives. The layers of the builder are not part of the
+/// type: a function can return a `Zocket<User>` with any number of layers.
 pub struct Zocket<C = ()> {
     core: Arc<Core<C>>,
     compose: Arc<Compose<C>>,
 }
 
-/// Puts the app's layers around a router, and serves that with the contract of this hash.
+/// Function that puts the app's layers around a router, and serves them with the contract's hash.
 type Compose<C> = dyn Fn(&Arc<Core<C>>, RouterService, &str) -> UpgradeService + Send + Sync;
 
 impl Zocket {
-    /// Begins an app.
+    /// Begins an app with the default settings.
     #[must_use]
     pub fn builder() -> Builder<(), Identity> {
         Builder {
@@ -61,8 +62,8 @@ impl<C> Zocket<C> {
         Router::new(self.core.hub.clone(), self.core.lifecycle.headers)
     }
 
-    /// Sends from outside of handlers. Before the first [`serve`](Self::serve) has said what the app sends,
-    /// everything goes.
+    /// Returns an emitter, which sends from outside of handlers. Until the first [`serve`](Self::serve) declares the
+    /// app's events, every event may be sent.
     #[must_use]
     pub fn emitter(&self) -> Emitter {
         Emitter::new(
@@ -72,8 +73,9 @@ impl<C> Zocket<C> {
         )
     }
 
-    /// A connection without a socket, of a client that nobody else knows: for trying one procedure in a test. It has the
-    /// app's limits, and what [`serve`](Self::serve) declared, so that an event nobody declared is refused as it will be.
+    /// Returns a connection without a socket, for a test of one procedure. Nothing else in the app knows its client.
+    /// The connection has the app's limits and the events that [`serve`](Self::serve) declared, so that an undeclared
+    /// event is refused as on a real connection.
     #[must_use]
     pub fn detached(&self, context: C) -> Connection
     where
@@ -82,24 +84,24 @@ impl<C> Zocket<C> {
         Connection::detached_from(context, self.core.declared.clone(), self.core.limits.clone())
     }
 
-    /// The number of connections, each counted from a successful `on_connect` until `on_disconnect` has ended and the Close
-    /// has been answered.
+    /// Returns the number of connections. Each counts from a successful `on_connect` until `on_disconnect` has finished
+    /// and the Close has been answered.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.core.registry.len()
     }
 
-    /// The context of each connection that there is, as [`connections`](Self::connections) counts them, in no order:
-    /// to look at what `on_connect` made, at their rooms, to send to them or to close them. What is done by way of
-    /// them is done at once.
+    /// Returns the context of each connection that [`connections`](Self::connections) counts, in no order. A context
+    /// gives access to the value that `on_connect` made and to the client's rooms, and can send to the client or close
+    /// the connection. Effects of these contexts apply at once.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context<C>> {
         self.core.registry.contexts()
     }
 
-    /// Lets no one in any more (503), closes every connection with 1001 `going-away`, and waits until each has
-    /// run its handlers and `on_disconnect` to the end, but no longer than `grace`. Returns how many have not by
-    /// then.
+    /// Refuses new connections (503), closes every connection with 1001 `going-away`, and waits until each has
+    /// finished its handlers and `on_disconnect`, but no longer than `grace`. Returns the number of connections that
+    /// have not finished by then.
     pub async fn shutdown(&self, grace: Duration) -> usize {
         self.core.registry.shutdown();
         let _ = tokio::time::timeout(grace, self.core.registry.drained()).await;
@@ -118,10 +120,10 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         or_panic(self.try_serve(router))
     }
 
-    /// [`serve`](Self::serve) for callers that handle the error.
+    /// Makes a service like [`serve`](Self::serve), for callers that handle the error.
     ///
     /// # Errors
-    /// Everything in which the router contradicts itself: a route declared twice, a route that is the prefix of
+    /// All problems of a router that contradicts itself: a route declared twice, a route that is the prefix of
     /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
     /// or declared as two types.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
@@ -130,8 +132,8 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         Ok((self.compose)(&self.core, checked.routes, &checked.contract))
     }
 
-    /// Serves a stack that you compose by hand around the routes of a router. It keeps the router's contract, and its
-    /// declared events and routes. The layers of the builder are not part of it: the stack is yours, whole.
+    /// Serves a stack that you compose by hand around the routes of a router. The service keeps the router's contract
+    /// and its declared events and routes. The layers of the builder are not applied: you compose the whole stack.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -163,7 +165,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         or_panic(self.try_serve_with(router, compose))
     }
 
-    /// [`serve_with`](Self::serve_with) for callers that handle the error.
+    /// Serves a stack like [`serve_with`](Self::serve_with), for callers that handle the error.
     ///
     /// # Errors
     /// [`ServeError::Router`] as with [`try_serve`](Self::try_serve); [`ServeError::Stack`] as with
@@ -188,16 +190,18 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         Ok(UpgradeService::new(self.core.clone(), stack, options))
     }
 
-    /// Serves a stack that you compose by hand: any service of [`Frame`]s, over the same upgrade, with the same limits and
-    /// the same lifecycle as [`serve`](Self::serve). It declares no events and no routes, so that everything may be sent.
+    /// Serves a stack that you compose by hand: any service of [`Frame`]s, over the same upgrade, with the same limits
+    /// and the same lifecycle as [`serve`](Self::serve). It declares no events and no routes, so that every event may
+    /// be sent.
     ///
     /// - With a [`DecodeLayer`] the stack speaks the base protocol, and the extended one to clients that negotiate it.
     ///   Their welcome has no `contract`.
-    /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client negotiates
-    ///   anything. A response over [`Limits::message`] is logged and not sent.
-    /// - An `Err` or a panic of `call` ends that message alone: it is logged, and refused where its id is known. An `Err`
-    ///   or a panic of `poll_ready` means that the stack has failed for good: the connection closes with 1011.
-    /// - A `DecodeLayer` inside of a `Buffer` is not seen: put it outside.
+    /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client
+    ///   negotiates anything. A response over [`Limits::message`] is logged and not sent.
+    /// - An `Err` or a panic of `call` affects that message only: it is logged, and the message is refused if its id is
+    ///   known. An `Err` or a panic of `poll_ready` means that the stack has failed for good: the connection closes
+    ///   with 1011.
+    /// - A `DecodeLayer` inside of a `Buffer` is not detected: put it outside.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -223,7 +227,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         or_panic(self.try_serve_stack(stack))
     }
 
-    /// [`serve_stack`](Self::serve_stack) for callers that handle the error.
+    /// Serves a stack like [`serve_stack`](Self::serve_stack), for callers that handle the error.
     ///
     /// # Errors
     /// [`StackError`] for a `ContextLayer` of another type than `C`.
@@ -291,7 +295,7 @@ impl<C> fmt::Debug for Zocket<C> {
     }
 }
 
-/// An app in the making.
+/// Builder of an app, made by [`Zocket::builder`].
 pub struct Builder<C, L> {
     hub: Option<Arc<dyn Hub>>,
     limits: Limits,
@@ -301,17 +305,17 @@ pub struct Builder<C, L> {
 }
 
 impl<L> Builder<(), L> {
-    /// Makes each connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade request's
-    /// parts as its third argument. It runs before the handshake is answered, with the validated connect headers;
-    /// its error refuses the upgrade. Without it, the context is `()`.
+    /// Sets the callback that makes each connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with
+    /// the upgrade request's parts as its third argument. The callback runs before the handshake is answered, with
+    /// the validated connect headers. Its error refuses the upgrade. Default: the context is `()`.
     ///
     /// The values of connect headers are strings on the wire: `H` has `String`s, enums of unit variants, or fields
     /// that serde reads from a string. A `u8` would refuse every client.
     ///
-    /// For its every success, `on_disconnect` runs exactly once.
+    /// `on_disconnect` runs exactly once for each success of the callback.
     ///
     /// # Panics
-    /// If `on_open` or `on_disconnect` was set before: they take the context that this makes.
+    /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
     #[must_use]
     #[track_caller]
     pub fn on_connect<F, M>(self, f: F) -> Builder<F::Context, L>
@@ -321,11 +325,11 @@ impl<L> Builder<(), L> {
         self.connecting(connect(f), SchemaGenerator::subschema_for::<F::Headers>)
     }
 
-    /// [`on_connect`](Self::on_connect) with a clone of something as the first argument, since an async closure
-    /// can't capture: `on_connect_with(pool, async |pool: Pool, headers: Headers, id: ClientId| ..)`.
+    /// Sets the callback like [`on_connect`](Self::on_connect), with a clone of `state` as its first argument, since an
+    /// async closure can't capture: `on_connect_with(pool, async |pool: Pool, headers: Headers, id: ClientId| ..)`.
     ///
     /// # Panics
-    /// If `on_open` or `on_disconnect` was set before: they take the context that this makes.
+    /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
     #[must_use]
     #[track_caller]
     pub fn on_connect_with<S, F, M>(self, state: S, f: F) -> Builder<F::Context, L>
@@ -369,8 +373,8 @@ impl<L> Builder<(), L> {
 }
 
 impl<C, L> Builder<C, L> {
-    /// Runs when the socket is up, before any message is handled. Its error, or a panic, closes the connection, and
-    /// what the client has sent by then is not handled.
+    /// Sets the callback that runs when the socket is open, before any message is handled. Its error, or a panic,
+    /// closes the connection, and messages that the client has sent by then are not handled.
     #[must_use]
     pub fn on_open<F, Fut>(mut self, f: F) -> Self
     where
@@ -381,8 +385,8 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Runs exactly once for every `on_connect` that succeeded, after the last handler has ended; the client is
-    /// still in its rooms.
+    /// Sets the callback that runs exactly once for every `on_connect` that succeeded, after the last handler has
+    /// finished. The client is still in its rooms.
     #[must_use]
     pub fn on_disconnect<F, Fut>(mut self, f: F) -> Self
     where
@@ -393,31 +397,31 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Sets what each connection may take.
+    /// Sets the limits of each connection.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Lets so many messages of one connection be handled at once: begun in order, free to overtake. By default
-    /// 1: each waits for the one before it, except on `.concurrent()` routes.
+    /// Lets up to `messages` messages of one connection be handled at once. They start in order and may overtake each
+    /// other. Default: 1, so that each message waits for the one before it, except on `.concurrent()` routes.
     #[must_use]
     pub fn concurrency(mut self, messages: usize) -> Self {
         self.concurrency = messages.max(1);
         self
     }
 
-    /// Sets the hub, instead of a [`LocalHub`] of the app's own.
+    /// Sets the hub. Default: a [`LocalHub`] of the app's own.
     #[must_use]
     pub fn hub(mut self, hub: Arc<dyn Hub>) -> Self {
         self.hub = Some(hub);
         self
     }
 
-    /// Adds a tower layer for the whole app, between rescue and the router, around all that is added later. Its
-    /// requests are raw [`Message`]s, its responses [`Reply`]s; while it is not ready, no socket is read further
-    /// than its queue.
+    /// Adds a tower layer for the whole app, between rescue and the router, around everything that is added later. Its
+    /// requests are raw [`Message`]s, its responses [`Reply`]s. While the layer is not ready, each socket is read only
+    /// until its queue is full.
     #[must_use]
     pub fn layer<T>(self, layer: T) -> Builder<C, Stack<T, L>> {
         let Self {
@@ -445,7 +449,7 @@ where
     <L::Service as Service<Message>>::Error: Into<BoxError>,
     <L::Service as Service<Message>>::Future: Send,
 {
-    /// The app.
+    /// Builds the app.
     #[must_use]
     pub fn build(self) -> Zocket<C> {
         let hub = self

@@ -1,12 +1,12 @@
 //! Typed WebSocket messages for Rust servers, as a tower middleware stack.
 //!
-//! - [`Zocket`] is an app: what happens when a client comes and goes, the limits, the hub. [`Zocket::message`] begins
-//!   a [`ProcedureBuilder`], [`Zocket::router`] a [`Router`], [`Zocket::serve`] makes an [`UpgradeService`]: a
+//! - [`Zocket`] is an app: its lifecycle callbacks, its limits, its hub. [`Zocket::message`] begins a
+//!   [`ProcedureBuilder`], [`Zocket::router`] a [`Router`]. [`Zocket::serve`] makes an [`UpgradeService`]: a
 //!   `tower::Service` of HTTP requests for axum, hyper, and tower-http's layers.
-//! - Handlers take a [`Context`]: the client's id, its [`Rooms`], ways to send, and the app's own value.
+//! - Handlers receive a [`Context`]: the client's id, its [`Rooms`], methods to send, and the app's own value.
 //! - With the feature `client`, `zocket::client` calls such servers, for services, bots and tests.
 //! - [`layers`] is the pipeline, stage by stage, for stacks made by hand.
-//! - [`guide`] says how things are done: which [middleware](guide::middleware) does what, and where.
+//! - [`guide`] explains common tasks, such as the choice and the place of [middleware](guide::middleware).
 //!
 //! ```
 //! use garde::Validate;

@@ -1,4 +1,4 @@
-//! What an app does when a client comes and goes.
+//! The `on_connect` callback, which makes the context of a new connection.
 
 use std::{future::Future, sync::Arc};
 
@@ -13,9 +13,9 @@ use crate::{
     upgrade::HeaderRules,
 };
 
-/// What makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade request's
-/// [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` tells them apart; it is
-/// inferred.
+/// Callback that makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade
+/// request's [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` distinguishes the two
+/// forms; it is inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't make a connection's context",
     note = "expected `async fn(H, ClientId) -> Result<C, Error>` or `async fn(H, ClientId, http::request::Parts) -> Result<C, Error>`",
@@ -24,10 +24,10 @@ use crate::{
 pub trait OnConnect<M>: Clone + Send + Sync + 'static {
     /// The validated headers.
     type Headers: Input;
-    /// What every handler of the connection gets.
+    /// The value that every handler of the connection receives.
     type Context: Send + Sync + 'static;
 
-    /// Begins to make a context.
+    /// Returns the future that makes a context.
     fn connect(
         &self,
         headers: Self::Headers,
@@ -76,8 +76,8 @@ where
     }
 }
 
-/// [`OnConnect`] with something of the app's own as the first argument: a pool, a configuration. Each connection
-/// gets a clone.
+/// [`OnConnect`] with state of the app as the first argument: a pool, a configuration. Each connection gets a clone
+/// of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't make a connection's context of a `{S}`",
     note = "expected `async fn({S}, H, ClientId) -> Result<C, Error>` or `async fn({S}, H, ClientId, http::request::Parts) -> Result<C, Error>`",
@@ -86,10 +86,10 @@ where
 pub trait OnConnectWith<S, M>: Clone + Send + Sync + 'static {
     /// The validated headers.
     type Headers: Input;
-    /// What every handler of the connection gets.
+    /// The value that every handler of the connection receives.
     type Context: Send + Sync + 'static;
 
-    /// Begins to make a context.
+    /// Returns the future that makes a context.
     fn connect_with(
         &self,
         state: S,
@@ -145,7 +145,7 @@ where
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Validate)]
 pub struct NoHeaders {}
 
-/// The lifecycle of an app without `on_connect`.
+/// Returns the lifecycle of an app without `on_connect`.
 pub(crate) fn no_lifecycle() -> Lifecycle<()> {
     Lifecycle {
         headers: SchemaGenerator::subschema_for::<NoHeaders>,
@@ -155,7 +155,7 @@ pub(crate) fn no_lifecycle() -> Lifecycle<()> {
     }
 }
 
-/// Reads the headers, then asks the app.
+/// Validates the headers, then calls the app's callback.
 pub(crate) fn connect<F, M>(f: F) -> Connect<F::Context>
 where
     F: OnConnect<M>,
@@ -166,7 +166,7 @@ where
     })
 }
 
-/// Reads the headers, then asks the app, with something of its own.
+/// Validates the headers, then calls the app's callback with a clone of its state.
 pub(crate) fn connect_with<S, F, M>(state: S, f: F) -> Connect<F::Context>
 where
     S: Clone + Send + Sync + 'static,

@@ -1,4 +1,4 @@
-//! Procedures: what happens to one kind of message.
+//! Procedures: the handlers of messages, with their validation and layers.
 
 use std::{
     any::TypeId,
@@ -21,13 +21,14 @@ use zocket_layers::{
 
 use crate::contract::SchemaOf;
 
-/// What happens to one kind of message, from its payload to its handler. Each method returns a procedure that
-/// does one thing more; a clone is a good beginning for several.
+/// Builds the stack for one kind of message, from its payload to its handler. Each method returns a builder with one
+/// more step. Several procedures can share their first steps as clones of one builder.
 ///
-/// Layers and middleware run in the order written, after validation, whether they were written before or after
+/// Layers and middleware run in the order written. They run after validation, even if they were written before
 /// [`input`](Self::input).
 ///
-/// `C0` is what `on_connect` makes, `C` what the middleware so far has made of it, `I` the input, `L` the layers.
+/// `C0` is the value that `on_connect` makes, `C` the value that the middleware so far has made of it, `I` the input,
+/// `L` the layers.
 pub struct ProcedureBuilder<C0, C, I, L> {
     layers: L,
     rules: ValidateLayer<I>,
@@ -41,7 +42,7 @@ pub type With<F, C, D, L> = Stack<WithLayer<F, C, D>, L>;
 /// The layers of a procedure with one more [`with_input`](ProcedureBuilder::with_input).
 pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 
-/// What a route does with a procedure beyond calling it.
+/// Properties of a procedure that the router and the contract read.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Traits {
     pub(crate) atomic: bool,
@@ -65,8 +66,8 @@ impl<C> ProcedureBuilder<C, C, (), Identity> {
 }
 
 impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
-    /// Names the input: payloads that are no `J`, or break its constraints, are refused with all their issues.
-    /// Without this, a payload is ignored.
+    /// Sets the type of the input. Payloads that are no `J`, or break its constraints, are refused with all their
+    /// issues. Default: the payload is ignored.
     #[must_use]
     pub fn input<J: Input>(mut self) -> ProcedureBuilder<C0, C, J, L> {
         self.traits.input = Some(SchemaGenerator::subschema_for::<J>);
@@ -79,17 +80,17 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         }
     }
 
-    /// Adds a tower layer around all that is added later. It is inside of fan-out: its requests are
+    /// Adds a tower layer around everything that is added later. It is inside of fan-out: its requests are
     /// [`Message`]s with the input and the [`Context`], its responses [`Reply`](crate::Reply)s.
     ///
-    /// The layer's service must be `Clone`, as each message gets one: tower's `RateLimit` is not, and goes behind its
-    /// `Buffer`.
+    /// The layer's service must be `Clone`, because each message gets a clone. tower's `RateLimit` is not `Clone`: put
+    /// it behind tower's `Buffer`.
     #[must_use]
     pub fn layer<T>(self, layer: T) -> ProcedureBuilder<C0, C, I, Stack<T, L>> {
         self.map(layer)
     }
 
-    /// Adds `async fn(Context<C>) -> Result<D, Error>`: the message goes on with a `Context<D>`, or is refused.
+    /// Adds `async fn(Context<C>) -> Result<D, Error>`: the message continues with a `Context<D>`, or is refused.
     #[must_use]
     pub fn with<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, With<F, C, D, L>>
     where
@@ -99,7 +100,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self.map(with(f))
     }
 
-    /// Adds `async fn(Context<C>, I) -> Result<(D, I), Error>`, for who decides by the input or changes it.
+    /// Adds `async fn(Context<C>, I) -> Result<(D, I), Error>`, for middleware that reads the input or changes it.
     #[must_use]
     pub fn with_input<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, WithInput<F, C, D, L>>
     where
@@ -109,46 +110,47 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self.map(with_input(f))
     }
 
-    /// Effects wait for the handler's success, and are dropped when it fails.
+    /// Holds effects back until the handler succeeds, and drops them if it fails.
     #[must_use]
     pub fn atomic(mut self) -> Self {
         self.traits.atomic = true;
         self
     }
 
-    /// The connection's next message need not wait for this one.
+    /// Lets the connection's next message start without waiting for this one.
     #[must_use]
     pub fn concurrent(mut self) -> Self {
         self.traits.concurrent = true;
         self
     }
 
-    /// Declares a code of the app's own. A procedure that refuses with a code that it does not declare is
-    /// answered as an internal error: clients could not know it.
+    /// Declares one of the app's own codes. A refusal with an undeclared code is answered as an internal error, since
+    /// clients could not know the code.
     #[must_use]
     pub fn code(mut self, code: Code) -> Self {
         self.traits.codes.push(code);
         self
     }
 
-    /// Says in the contract what the message is for. Clients see it where they call it.
+    /// Sets the message's description in the contract. Generated clients show it at the call.
     #[must_use]
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
         self.traits.doc = Some(doc.into());
         self
     }
 
-    /// Refuses payloads of more than so many bytes with PAYLOAD_TOO_LARGE, before they are parsed.
+    /// Refuses payloads of more than `bytes` bytes with PAYLOAD_TOO_LARGE, before they are parsed.
     #[must_use]
     pub fn max_payload(mut self, bytes: usize) -> Self {
         self.max_payload = bytes;
         self
     }
 
-    /// Ends with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its second argument.
+    /// Completes the procedure with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its
+    /// second argument.
     ///
-    /// An async closure that captures will not do. What handlers share belongs into the context's value, where
-    /// [`on_connect_with`](crate::Builder::on_connect_with) puts it; or the closure clones it:
+    /// An async closure that captures is no handler. Put state that handlers share into the context's value, by
+    /// [`on_connect_with`](crate::Builder::on_connect_with), or clone it in the closure:
     /// `move |cx| { let pool = pool.clone(); async move { .. } }`.
     pub fn handle<H, M>(self, handler: H) -> Procedure<C0, ValidateService<ContextService<L::Service, C0>, I>>
     where
@@ -203,9 +205,10 @@ impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
 
 /// A procedure with its handler: a tower service of [`Message`]s, for [`Router::incoming`](crate::Router::incoming).
 ///
-/// It can be called by `oneshot` too, without a socket and without a hub: then effects wait in
-/// [`Reply::effects`](crate::Reply::effects). What only a router knows is not checked there: whether an event, or an
-/// app's code, is declared. Errors are as the layers make them (tower's `Elapsed`, say), since rescue is outside.
+/// It can also be called by `oneshot`, without a socket and without a hub. Effects then wait in
+/// [`Reply::effects`](crate::Reply::effects). Such a call does not check that events and the app's codes are declared,
+/// because only a router knows the declarations. Errors stay as the layers make them (for example tower's `Elapsed`),
+/// since rescue is outside.
 pub struct Procedure<C0, S> {
     pub(crate) service: S,
     pub(crate) traits: Traits,

@@ -1,4 +1,4 @@
-//! Who a connection is.
+//! The identity of a connection.
 
 use std::{fmt, str::FromStr};
 
@@ -6,17 +6,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Who a connection is: a random UUID (version 4, from the operating system's CSPRNG), made at the handshake.
+/// Identifies a connection by a random UUID (version 4, from the operating system's CSPRNG), made at the handshake.
 ///
 /// It is `Copy`, and a string on the wire: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
-// For clients, who read it in the contract.
-#[schemars(description = "Who a connection is: a random UUID.")]
+// Clients read this in the contract.
+#[schemars(description = "Identifies a connection: a random UUID.")]
 pub struct ClientId(#[schemars(with = "String", extend("format" = "uuid"))] Uuid);
 
 impl ClientId {
-    /// A new one, unlike any other.
+    /// Creates a random id.
     #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4())
@@ -29,7 +29,7 @@ impl From<Uuid> for ClientId {
     }
 }
 
-/// Reads what [`Display`](fmt::Display) writes.
+/// Parses the output of [`Display`](fmt::Display).
 impl FromStr for ClientId {
     type Err = uuid::Error;
 

@@ -1,11 +1,11 @@
-//! What a refusal is: a code for programs, a sentence for people, and the issues of a payload.
+//! Refusals: a code for programs, a sentence for people, and the issues of a payload.
 
 use std::{borrow::Cow, fmt, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 use tower::BoxError;
 
-/// Why a message was refused, as its sender is told.
+/// Code of a refusal, as it is sent to the client.
 ///
 /// The codes of the protocol are constants; an app adds its own with [`Code::app`] and declares them on the
 /// procedures that answer with them.
@@ -13,32 +13,32 @@ use tower::BoxError;
 pub struct Code(&'static str);
 
 impl Code {
-    /// The frame was not a message: no JSON, no object, no `type`, an `rpcId` of the wrong kind.
+    /// The frame is not a message: no JSON, no object, no `type`, or an `rpcId` of the wrong kind.
     pub const PARSE_ERROR: Self = Self("PARSE_ERROR");
-    /// No such route, or no such thing.
+    /// The route or the requested object does not exist.
     pub const NOT_FOUND: Self = Self("NOT_FOUND");
-    /// The payload does not fit its type or its constraints; [`Error::issues`] says where.
+    /// The payload does not fit its type or its constraints; [`Error::issues`] has the places.
     pub const BAD_REQUEST: Self = Self("BAD_REQUEST");
-    /// It is not known who asks.
+    /// The client has not authenticated.
     pub const UNAUTHORIZED: Self = Self("UNAUTHORIZED");
-    /// It is known who asks, and they may not.
+    /// The client is known, and lacks permission.
     pub const FORBIDDEN: Self = Self("FORBIDDEN");
-    /// It contradicts what is there.
+    /// The request contradicts the current state.
     pub const CONFLICT: Self = Self("CONFLICT");
-    /// Something that must hold first does not, or a limit of the connection is reached.
+    /// A precondition of the request does not hold, or a limit of the connection is reached.
     pub const PRECONDITION_FAILED: Self = Self("PRECONDITION_FAILED");
     /// A tower timeout elapsed.
     pub const TIMEOUT: Self = Self("TIMEOUT");
     /// Load was shed, a buffer was closed, or the hub could not take an effect.
     pub const OVERLOADED: Self = Self("OVERLOADED");
-    /// A rate limit refused; [`Error::retry_after`] says when to come back.
+    /// A rate limit refused the message; [`Error::retry_after`] has the time to wait.
     pub const TOO_MANY_REQUESTS: Self = Self("TOO_MANY_REQUESTS");
     /// The payload, the answer or an event is larger than its limit.
     pub const PAYLOAD_TOO_LARGE: Self = Self("PAYLOAD_TOO_LARGE");
-    /// A panic, or a failure that is not the client's business.
+    /// A panic, or a failure whose details are hidden from the client.
     pub const INTERNAL_SERVER_ERROR: Self = Self("INTERNAL_SERVER_ERROR");
 
-    /// The codes that every procedure may answer with, undeclared.
+    /// The codes that every procedure may answer with and need not declare.
     pub const PROTOCOL: [Self; 12] = [
         Self::PARSE_ERROR,
         Self::NOT_FOUND,
@@ -54,19 +54,19 @@ impl Code {
         Self::INTERNAL_SERVER_ERROR,
     ];
 
-    /// A code of the app's own, by convention in `SCREAMING_SNAKE_CASE`.
+    /// Creates a code of the app's own, by convention in `SCREAMING_SNAKE_CASE`.
     #[must_use]
     pub const fn app(code: &'static str) -> Self {
         Self(code)
     }
 
-    /// The code as it stands on the wire.
+    /// Returns the code as it stands on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         self.0
     }
 
-    /// Whether the protocol defines this code, so that no procedure has to declare it.
+    /// Returns true if the protocol defines this code, so that no procedure has to declare it.
     #[must_use]
     pub fn is_protocol(self) -> bool {
         Self::PROTOCOL.contains(&self)
@@ -79,10 +79,10 @@ impl fmt::Display for Code {
     }
 }
 
-/// A refusal: what a handler, a middleware or a stage answers instead of a [`Reply`](crate::Reply).
+/// A refusal: the answer of a handler, a middleware or a stage in place of a [`Reply`](crate::Reply).
 ///
-/// It travels as `Err` until [`RescueLayer`](crate::RescueLayer) turns it into what the client is told:
-/// [`code`](Self::code), [`message`](Self::message) and [`issues`](Self::issues). The
+/// It travels as `Err` until [`RescueLayer`](crate::RescueLayer) turns it into the refusal that is sent to the client,
+/// with [`code`](Self::code), [`message`](Self::message) and [`issues`](Self::issues). The
 /// [source](std::error::Error::source) goes to the log only.
 ///
 /// ```
@@ -105,7 +105,7 @@ struct Inner {
 }
 
 impl Error {
-    /// A refusal with a code and a sentence for people. Both reach the client.
+    /// Creates a refusal with a code and a sentence for people. Both are sent to the client.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -116,33 +116,33 @@ impl Error {
         }))
     }
 
-    /// [`Code::UNAUTHORIZED`]: it is not known who asks.
+    /// Creates a refusal with [`Code::UNAUTHORIZED`]: the client has not authenticated.
     pub fn unauthorized(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::UNAUTHORIZED, message)
     }
 
-    /// [`Code::FORBIDDEN`]: whoever asks may not.
+    /// Creates a refusal with [`Code::FORBIDDEN`]: the client lacks permission.
     pub fn forbidden(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::FORBIDDEN, message)
     }
 
-    /// [`Code::NOT_FOUND`]: there is no such thing.
+    /// Creates a refusal with [`Code::NOT_FOUND`]: the requested object does not exist.
     pub fn not_found(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::NOT_FOUND, message)
     }
 
-    /// [`Code::CONFLICT`]: it contradicts what is there.
+    /// Creates a refusal with [`Code::CONFLICT`]: the request contradicts the current state.
     pub fn conflict(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::CONFLICT, message)
     }
 
-    /// [`Code::PRECONDITION_FAILED`]: something that must hold first does not.
+    /// Creates a refusal with [`Code::PRECONDITION_FAILED`]: a precondition does not hold.
     pub fn precondition_failed(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Code::PRECONDITION_FAILED, message)
     }
 
-    /// [`Code::TOO_MANY_REQUESTS`], with the time after which it is worth trying again. The client is told in
-    /// whole milliseconds, rounded up.
+    /// Creates a refusal with [`Code::TOO_MANY_REQUESTS`] and the time to wait before a retry. The client receives it
+    /// in whole milliseconds, rounded up.
     #[must_use]
     pub fn too_many_requests(retry_after: Duration) -> Self {
         let mut refusal = Self::new(Code::TOO_MANY_REQUESTS, "too many requests");
@@ -150,13 +150,13 @@ impl Error {
         refusal
     }
 
-    /// [`Code::INTERNAL_SERVER_ERROR`] for a failure that is not the client's business. `source` goes to the
-    /// log, never to the client: `row.fetch().await.map_err(Error::internal)?`.
+    /// Creates a refusal with [`Code::INTERNAL_SERVER_ERROR`] for a failure whose details are hidden from the client.
+    /// `source` goes to the log, never to the client: `row.fetch().await.map_err(Error::internal)?`.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(Code::INTERNAL_SERVER_ERROR, "internal error").with_source(source)
     }
 
-    /// [`Code::BAD_REQUEST`] with every issue of a payload.
+    /// Creates a refusal with [`Code::BAD_REQUEST`] and every issue of a payload.
     #[must_use]
     pub fn bad_request(issues: Vec<Issue>) -> Self {
         let message = match issues.as_slice() {
@@ -169,14 +169,14 @@ impl Error {
         refusal
     }
 
-    /// The same refusal, with what caused it, for the log.
+    /// Adds the cause, which goes to the log.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
     }
 
-    /// What the client is told of this, again: everything but the source.
+    /// Copies the part that is sent to the client: everything but the source.
     pub(crate) fn retell(&self) -> Self {
         let mut retold = Self::new(self.0.code, self.0.message.clone());
         retold.0.issues.clone_from(&self.0.issues);
@@ -184,25 +184,25 @@ impl Error {
         retold
     }
 
-    /// What programs decide by.
+    /// Returns the code, for programs.
     #[must_use]
     pub fn code(&self) -> Code {
         self.0.code
     }
 
-    /// What people read.
+    /// Returns the sentence, for people.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.0.message
     }
 
-    /// Every issue of the payload, for [`Code::BAD_REQUEST`].
+    /// Returns every issue of the payload, for [`Code::BAD_REQUEST`].
     #[must_use]
     pub fn issues(&self) -> &[Issue] {
         &self.0.issues
     }
 
-    /// When it is worth trying again, for [`Code::TOO_MANY_REQUESTS`].
+    /// Returns the time to wait before a retry, for [`Code::TOO_MANY_REQUESTS`].
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -221,8 +221,7 @@ impl std::error::Error for Error {
     }
 }
 
-/// A refusal as it stands on the wire: `{"code","message"}`, and where there are any `"issues"` and
-/// `"retryAfterMs"`.
+/// Writes the refusal as it stands on the wire: `{"code","message"}`, and if present `"issues"` and `"retryAfterMs"`.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let fields = 2 + usize::from(!self.issues().is_empty()) + usize::from(self.retry_after().is_some());
@@ -242,25 +241,25 @@ impl Serialize for Error {
     }
 }
 
-/// One thing that is wrong with a payload.
+/// One violation of a rule by a payload.
 ///
 /// On the wire: `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got 0","params":{"min":1}}`;
 /// `params` is absent where the code has none.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
-    /// Where, in the names of the wire, from the payload's root; empty for the payload itself.
+    /// Path from the payload's root, in the names of the wire; empty for the payload itself.
     pub path: Vec<Segment>,
-    /// What, for programs.
+    /// Code of the violated rule, for programs.
     pub code: Cow<'static, str>,
-    /// What, for people.
+    /// Sentence for people.
     pub message: String,
-    /// The numbers and names that the code speaks of.
+    /// Numbers and names that the code refers to, such as a limit.
     #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
     pub params: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Issue {
-    /// An issue without parameters.
+    /// Creates an issue without parameters.
     pub fn new(path: Vec<Segment>, code: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             path,
@@ -270,7 +269,7 @@ impl Issue {
         }
     }
 
-    /// The same issue with one more parameter.
+    /// Adds a parameter.
     #[must_use]
     pub fn with(mut self, name: &str, value: impl Into<serde_json::Value>) -> Self {
         self.params.insert(name.to_owned(), value.into());
@@ -278,7 +277,7 @@ impl Issue {
     }
 }
 
-/// `tags[0]: at least 1 character, got 0`, or the sentence alone at the payload's root.
+/// Writes `tags[0]: at least 1 character, got 0`, or the sentence alone at the payload's root.
 impl fmt::Display for Issue {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, segment) in self.path.iter().enumerate() {
@@ -295,7 +294,7 @@ impl fmt::Display for Issue {
     }
 }
 
-/// One step of the way to a value inside a payload.
+/// One segment of the path to a value inside a payload.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Segment {

@@ -5,23 +5,24 @@
 //! | stage | from | to |
 //! |---|---|---|
 //! | [`DecodeLayer`] | [`Frame`] | `Message`, and back: [`Outcome`] to the frame that answers |
-//! | [`RescueLayer`] | any error, any panic | a refusal that the client is told |
-//! | [`QuotaLayer`], [`HttpLayer`] | too many messages; a layer that was written for HTTP | a refusal; whatever that layer does |
+//! | [`RescueLayer`] | any error, any panic | a refusal, which is sent to the client |
+//! | [`QuotaLayer`] | a message above its quota | a refusal |
+//! | [`HttpLayer`] | `Message` | `Message`, through a layer that was written for HTTP |
 //! | [`FanoutLayer`] | effects noted in the message | the [`Hub`] |
 //! | [`ValidateLayer`] | `Message` | `Message<T>` |
 //! | [`ContextLayer`] | `Message<T>` | `Message<T, Context<C>>` |
 //! | [`middleware`] | `Context<C>` | `Context<D>`, or a refusal |
 //! | [`handler_fn`] | `Context<D>`, `T` | [`Reply`] |
 //!
-//! Layers that an app may want beside them:
+//! Optional layers:
 //!
-//! | layer | what for |
+//! | layer | purpose |
 //! |---|---|
 //! | [`TraceLayer`] | a span for each message |
 //! | [`MetricsLayer`] | counts, latencies, sizes |
-//! | [`AuthorizeLayer`] | who may, by a predicate |
+//! | [`AuthorizeLayer`] | refuses messages that a predicate does not allow |
 //! | [`IdempotencyLayer`] | a message that is sent twice is handled once |
-//! | [`AuditLayer`], [`AuditHub`] | who did what |
+//! | [`AuditLayer`], [`AuditHub`] | report each effect, and the client that caused it |
 //!
 //! The whole stack by hand:
 //!

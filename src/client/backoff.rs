@@ -1,11 +1,11 @@
-//! How long to wait before the next attempt.
+//! Random waits between attempts to connect.
 
 use std::{
     hash::{BuildHasher, RandomState},
     time::Duration,
 };
 
-/// Waits grow from the floor to the cap.
+/// Computes waits whose upper bound doubles with each attempt, from the floor to the cap.
 #[derive(Debug, Clone)]
 pub(super) struct Backoff {
     pub(super) floor: Duration,
@@ -13,8 +13,8 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    /// The wait before attempt `attempts` (from 1): somewhere between the floor and `floor · 2^attempts`, at most the
-    /// cap. `random` says where.
+    /// Returns the wait before attempt `attempts` (from 1): between the floor and `floor · 2^attempts`, at most the
+    /// cap. `random` selects the point within that range.
     fn at(&self, attempts: u32, random: u64) -> Duration {
         let factor = 2_u32.saturating_pow(attempts);
         let ceiling = self.floor.saturating_mul(factor).min(self.cap);
@@ -24,9 +24,9 @@ impl Backoff {
         (self.floor + room.mul_f64(share)).min(self.cap)
     }
 
-    /// The wait before attempt `attempts` (from 1).
+    /// Returns a random wait before attempt `attempts` (from 1).
     pub(super) fn wait(&self, attempts: u32) -> Duration {
-        // Each `RandomState` has keys of its own.
+        // Each `RandomState` has its own random keys, so its hashes serve as random numbers.
         self.at(attempts, RandomState::new().hash_one(attempts))
     }
 }

@@ -1,4 +1,4 @@
-//! A client that is being made.
+//! The configuration of a client before it connects.
 
 use std::{fmt, future::Future, ops::RangeInclusive, time::Duration};
 
@@ -13,10 +13,11 @@ use super::{
     headers::{Headers, Source},
 };
 
-/// So far into the future timers are set at most.
+/// Upper limit of the connection's timers (connect time-out, backoff, pings), so that adding one to an `Instant` can't
+/// overflow.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// A client that is being made. Begun by [`Client::builder`], ended by [`connect`](Self::connect) or
+/// Configures a client. Created by [`Client::builder`], finished by [`connect`](Self::connect) or
 /// [`start`](Self::start).
 #[must_use = "a builder connects nothing"]
 pub struct Builder {
@@ -59,19 +60,20 @@ impl Builder {
         }
     }
 
-    /// The connect headers: whatever serialises to an object of strings; members that are null are left out. They
-    /// are sent as fields of the request; the few that no field can carry (a line break in the value, a space in the
-    /// name) as parameters of the URL.
+    /// Sets the connect headers: any value that serialises to an object of strings. Members that are null are left out.
+    /// Headers are sent as fields of the request. The few that no field can carry (a line break in the value, a space
+    /// in the name) are sent as query parameters of the URL.
     ///
     /// # Errors
-    /// [`BuildError::Headers`], for anything else and for names that the handshake itself needs, like `host`.
+    /// [`BuildError::Headers`], for a value of another shape and for names that the handshake itself needs, like
+    /// `host`.
     pub fn headers(mut self, headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
         self.headers = Source::Fixed(Headers::of(headers)?);
         Ok(self)
     }
 
-    /// Connect headers that are made anew at each attempt, for tokens that expire. Where it fails, so does the
-    /// attempt, and there will be another; headers of the wrong shape are final.
+    /// Sets a function that makes new connect headers for each attempt, for tokens that expire. If it fails, the
+    /// attempt fails, and another follows. Headers of the wrong shape are final.
     ///
     /// ```
     /// # use zocket::client::Client;
@@ -82,7 +84,8 @@ impl Builder {
     /// # drop(builder);
     /// ```
     ///
-    /// What it needs it clones: `move || { let vault = vault.clone(); async move { … } }`.
+    /// The function clones the values that its future needs:
+    /// `move || { let vault = vault.clone(); async move { … } }`.
     pub fn headers_with<F, Fut, H>(mut self, make: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
@@ -93,20 +96,20 @@ impl Builder {
         self
     }
 
-    /// How long a call waits for its answer, where it does not say so itself. Default: 10 s.
+    /// Sets the time that a call waits for its answer, unless it sets its own. Default: 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
         self.call.timeout = timeout;
         self
     }
 
-    /// How long one attempt may take: the headers, the handshake and the welcome. Default: 10 s.
+    /// Sets the time limit of one attempt: the headers, the handshake and the welcome. Default: 10 s.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout.min(FOREVER);
         self
     }
 
-    /// The least and the longest wait before an attempt: each is a random time between `floor` and `floor · 2ⁿ`, at
-    /// most `cap`, before the n-th. Defaults: 500 ms and 30 s.
+    /// Sets the shortest and the longest wait before an attempt. The wait before the n-th attempt is a random time
+    /// between `floor` and `floor · 2ⁿ`, at most `cap`. Defaults: 500 ms and 30 s.
     pub fn backoff(mut self, floor: Duration, cap: Duration) -> Self {
         self.backoff = Backoff {
             floor: floor.min(FOREVER),
@@ -115,65 +118,65 @@ impl Builder {
         self
     }
 
-    /// How long a connection has to last to prove itself, so that waits begin at the floor again: a server that
-    /// accepts and then fails is not hammered. Default: 5 s.
+    /// Sets the time that a connection has to last to prove itself. Only then do waits begin at the floor again, so
+    /// that a server that accepts and then fails is not hammered. Default: 5 s.
     pub fn proven_after(mut self, lasting: Duration) -> Self {
         self.proven_after = lasting;
         self
     }
 
-    /// How long the server may be silent before it is sent a ping, and how long after that it is given up, with
-    /// [`Outage::Silent`]. Defaults: 25 s and 20 s.
+    /// Sets the time of silence after which the server is sent a ping, and the time after the ping until the client
+    /// gives up, with [`Outage::Silent`]. Defaults: 25 s and 20 s.
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         self.ping_after = after.min(FOREVER);
         self.pong_within = within.min(FOREVER);
         self
     }
 
-    /// Calls and messages that are queued or unanswered at once; a further one waits for its turn, while its
-    /// time-out runs. At least 1. Default: 1,024.
+    /// Sets the number of calls and messages that may be queued or unanswered at once. A further one waits for its
+    /// turn, while its time-out runs. At least 1. Default: 1,024.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.max_calls = calls.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
         self
     }
 
-    /// Events that a stream keeps until they are taken. Past it the oldest give way, and the stream says so. At
-    /// least 1. Default: 256.
+    /// Sets the number of unread events that a stream keeps. Beyond that, the oldest are dropped, and the stream
+    /// reports it by [`EventError::Lagged`](super::EventError::Lagged). At least 1. Default: 256.
     pub fn event_buffer(mut self, events: usize) -> Self {
         self.event_buffer = events.max(1);
         self
     }
 
-    /// Bytes of one message that comes in; a larger one ends the connection. Default: 16 MiB. How large a message
-    /// that goes out may be, the server says.
+    /// Sets the size limit of one received message, in bytes. A larger one ends the connection. Default: 16 MiB. The
+    /// server sets the limit of sent messages: see [`Welcome::max_message`](super::Welcome::max_message).
     pub fn max_message(mut self, bytes: usize) -> Self {
         self.max_message = bytes;
         self
     }
 
-    /// Close codes of the app's, 4000 to 4999, after which to come back. May be called several times; others have no
-    /// effect. By default all of them are final.
+    /// Adds close codes of the app, 4000 to 4999, after which the client reconnects. May be called several times. Codes
+    /// outside that range have no effect. By default all of the app's codes are final.
     pub fn come_back_on(mut self, codes: RangeInclusive<u16>) -> Self {
         self.come_back.push(codes);
         self
     }
 
-    /// How `wss://` is to be trusted: for servers whose certificates the operating system does not know, and for
-    /// clients that have certificates of their own. Default: the operating system's roots.
+    /// Sets the TLS configuration of `wss://`: for servers whose certificates the operating system does not trust, and
+    /// for clients that have certificates of their own. Default: the operating system's roots.
     #[cfg(feature = "client-rustls")]
     pub fn tls(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(config);
         self
     }
 
-    /// Connects, and fails where the first attempt does: for programs that rather end than wait. From then on the
-    /// connection comes back by itself.
+    /// Connects, and fails if the first attempt fails: for programs that prefer to exit rather than wait. Once
+    /// connected, the client reconnects by itself.
     ///
     /// # Errors
-    /// Why the attempt failed.
+    /// The [`Outage`] that made the attempt fail.
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside a tokio runtime.
     pub async fn connect(self) -> Result<Client, Outage> {
         let client = self.start()?;
         let mut statuses = client.statuses();
@@ -187,14 +190,14 @@ impl Builder {
         }
     }
 
-    /// Begins to connect, for as often as it takes, and returns at once: for programs that start before their server
-    /// does. Streams made before the next `await` miss nothing; [`Client::ready`] waits for the connection.
+    /// Starts to connect, with as many attempts as needed, and returns at once: for programs that start before their
+    /// server does. Streams created before the next `await` miss no event. [`Client::ready`] waits for the connection.
     ///
     /// # Errors
     /// [`BuildError::Url`]; for `wss://` [`BuildError::Tls`].
     ///
     /// # Panics
-    /// Outside of a tokio runtime.
+    /// If called outside a tokio runtime.
     pub fn start(mut self) -> Result<Client, BuildError> {
         let mut url = Url::parse(&self.url).map_err(|error| BuildError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "ws" | "wss") {
@@ -232,7 +235,7 @@ impl Builder {
     }
 }
 
-/// Without the headers: there may be secrets among them, as in the URL's query.
+/// Omits the headers and the URL: the headers may hold secrets, and so may the URL's query.
 impl fmt::Debug for Builder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder").finish_non_exhaustive()

@@ -1,4 +1,4 @@
-//! A call on its way to the connection.
+//! Options of a call, and the request that the driver receives.
 
 use std::time::Duration;
 
@@ -7,13 +7,13 @@ use tokio::sync::oneshot;
 
 use super::CallError;
 
-/// How one call is made: `CallOptions { timeout: Duration::from_secs(60), ..CallOptions::default() }`.
+/// Options of one call: `CallOptions { timeout: Duration::from_secs(60), ..CallOptions::default() }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CallOptions {
-    /// How long the call may take as a whole: its turn, the connection, the answer. Default: 10 s. For
-    /// [`Client::call_with`](super::Client::call_with), the default is not the builder's.
+    /// Time limit for the call as a whole: the wait for its turn, for the connection and for the answer. Default:
+    /// 10 s. [`Client::call_with`](super::Client::call_with) does not use the builder's time-out as its default.
     pub timeout: Duration,
-    /// Whether it waits while there is no connection; otherwise it fails at once, with
+    /// If true, the call waits while there is no connection. If false, it fails at once, with
     /// [`Sent::No`](super::Sent::No). Default: true.
     pub wait: bool,
 }
@@ -29,11 +29,12 @@ impl Default for CallOptions {
 
 /// A message that waits to be sent.
 pub(super) struct Request {
-    /// The frame as it goes out: UTF-8.
+    /// The frame to send, in UTF-8.
     pub(super) frame: String,
-    /// What its answer is known by; none where there will be no answer.
+    /// The id by which the answer is matched. `None` if there will be no answer.
     pub(super) id: Option<u64>,
-    /// Where the answer's payload goes, or for a message without an answer, nothing as soon as it was written.
+    /// Receives the answer's payload. For a message without an answer, it receives empty bytes as soon as the frame
+    /// was handed to the socket.
     pub(super) reply: Reply,
 }
 

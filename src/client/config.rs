@@ -1,4 +1,4 @@
-//! What a client was built with.
+//! The settings of a client.
 
 use std::{ops::RangeInclusive, time::Duration};
 
@@ -6,7 +6,7 @@ use url::Url;
 
 use super::{backoff::Backoff, headers::Source};
 
-/// What a client was built with.
+/// The settings of a client, made by its builder.
 pub(super) struct Config {
     pub(super) url: Url,
     pub(super) headers: Source,
@@ -15,13 +15,13 @@ pub(super) struct Config {
     pub(super) proven_after: Duration,
     pub(super) ping_after: Duration,
     pub(super) pong_within: Duration,
-    /// Bytes of a message that comes in.
+    /// Size limit of a received message, in bytes.
     pub(super) max_message: usize,
     pub(super) come_back: Vec<RangeInclusive<u16>>,
-    /// Of `wss://` alone.
+    /// Used for `wss://` only.
     #[cfg(feature = "client-rustls")]
     pub(super) tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
-/// How long a close may take: what waits to be written, the Close frame and the server's answer to it.
+/// Time limit of a close: writing buffered data, sending the Close frame and receiving the server's answer to it.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(5);

@@ -34,13 +34,13 @@ use super::{
     wire::{self, Incoming},
 };
 
-/// A server may ask for patience, but not for more than a day of it.
+/// Upper limit of the server's `Retry-After`: one day.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// The WebSocket below.
+/// The WebSocket over TCP or TLS.
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Connects, up to and with the welcome.
+/// Connects, and returns after the welcome was received.
 pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
     let attempt = Box::pin(async {
         let headers = config.headers.get().await?;
@@ -75,7 +75,7 @@ async fn open(request: Request, limits: WebSocketConfig, _: &Config) -> Result<S
     Ok(stream)
 }
 
-/// The request for a handshake.
+/// Builds the handshake's request.
 pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage> {
     if !headers.query.is_empty() {
         url.query_pairs_mut().extend_pairs(headers.query);
@@ -95,7 +95,7 @@ pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage>
     Ok(request)
 }
 
-/// Waits for the server's first message.
+/// Waits for the server's first message, which must be a welcome.
 pub(crate) async fn welcome<T>(stream: &mut WebSocketStream<T>) -> Result<Welcome, Outage>
 where
     T: AsyncRead + AsyncWrite + Unpin,
@@ -112,15 +112,15 @@ where
     }
 }
 
-/// What came in.
+/// A received WebSocket message.
 pub(crate) enum Received {
-    /// A message.
+    /// A text or binary message.
     Data(Bytes),
     /// A ping or a pong.
     Control,
 }
 
-/// What the library's stream yields, or why nothing more comes.
+/// Converts an item of tungstenite's stream. Returns an error when no further message will arrive.
 pub(crate) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<Received, Outage> {
     match next {
         Some(Ok(Message::Text(text))) => Ok(Received::Data(text.into())),
@@ -139,7 +139,7 @@ pub(crate) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<
     }
 }
 
-/// Why there was no handshake.
+/// Converts the error of a failed handshake.
 pub(crate) fn why(error: tungstenite::Error) -> Outage {
     use tungstenite::Error::{Http, Protocol, Url};
     match error {
@@ -155,7 +155,7 @@ pub(crate) fn why(error: tungstenite::Error) -> Outage {
     }
 }
 
-/// What the server answers instead of a handshake.
+/// Converts the HTTP response that the server sent instead of completing the handshake.
 fn refused(response: &Response<Option<Vec<u8>>>) -> Outage {
     #[derive(Deserialize)]
     struct Body {

@@ -1,4 +1,4 @@
-//! The task that holds the connection: connects, serves, waits, connects again.
+//! The task that owns the connection: it connects, serves, waits and reconnects.
 
 use std::future::{Future, poll_fn};
 
@@ -17,31 +17,31 @@ use super::{
     session::{Session, answer},
 };
 
-/// What the handles want.
+/// Orders of the client's handles, sent to the driver over a watch channel.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Orders {
     pub(super) close: bool,
     pub(super) reconnects: u64,
 }
 
-/// What ends an attempt, a connection or a wait.
+/// The event that ends an attempt, a connection or a wait.
 enum Turn {
-    /// There is no connection any more, or yet.
+    /// The attempt failed, or the connection was lost.
     Lost(Outage),
-    /// It is to be made anew.
+    /// A handle asks for a new connection.
     Reconnect,
-    /// It is over: closed, or the last handle is gone.
+    /// The client was closed, or the last handle was dropped.
     Close,
 }
 
-/// The task that holds the connection.
+/// The task that owns the connection.
 pub(super) struct Driver {
     config: Config,
     queue: mpsc::Receiver<Request>,
     orders: watch::Receiver<Orders>,
     status: watch::Sender<Status>,
     listeners: Listeners,
-    /// Attempts since a connection last proved itself.
+    /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
     attempts: u32,
 }
 
@@ -74,7 +74,7 @@ impl Driver {
         self.status.send_replace(Status::Closed(outage));
     }
 
-    /// Until it is over.
+    /// Connects and serves until the client is closed. Returns the reason.
     async fn live(&mut self) -> Outage {
         loop {
             self.tell(Status::Connecting {
@@ -102,7 +102,7 @@ impl Driver {
         }
     }
 
-    /// Serves an open connection until it ends.
+    /// Serves an open connection until it ends. Returns the reason.
     async fn serve(&mut self, stream: Stream, welcome: Welcome) -> Turn {
         let mut session = Session::new(stream, &welcome, &self.config);
         self.tell(Status::Open(welcome));
@@ -124,10 +124,10 @@ impl Driver {
         turn
     }
 
-    /// Waits before the next attempt. What came instead of its end, if anything did.
+    /// Waits before the next attempt. Returns the order that interrupted the wait, or `None` after the full wait.
     async fn wait(&mut self, outage: Outage) -> Option<Turn> {
         self.attempts = self.attempts.saturating_add(1);
-        // The server's wish, and then the jitter: not everyone is to come back in the same instant.
+        // The jitter is added to the server's `Retry-After`, so that not all clients reconnect in the same instant.
         let delay = self.config.backoff.wait(self.attempts) + outage.retry_after().unwrap_or_default();
         tracing::debug!(%outage, ?delay, "no connection");
         self.tell(Status::Waiting {
@@ -143,14 +143,15 @@ impl Driver {
     }
 }
 
-/// However the task ends, with its runtime even: nobody waits for events that can't come.
+/// Ends the event streams however the task ends, even if its runtime shuts down. No stream is left waiting for events
+/// that can't come.
 impl Drop for Driver {
     fn drop(&mut self) {
         self.listeners.end();
     }
 }
 
-/// Does something until it is done, or until the handles want something else.
+/// Runs `work` until it completes, or until an order of the handles interrupts it.
 async fn until_ordered<T>(
     orders: &mut watch::Receiver<Orders>,
     work: impl Future<Output = T>,

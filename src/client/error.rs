@@ -1,50 +1,51 @@
-//! What can go wrong with a call, and with a client that is being made.
+//! Errors of calls, and of the building of clients.
 
 use std::{error::Error, fmt};
 
 use super::Refusal;
 
-/// Why a call has no answer.
+/// The reason why a call has no answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {
-    /// The server refused it.
+    /// The server refused the call.
     Refused(Refusal),
-    /// No answer within [`CallOptions::timeout`](super::CallOptions::timeout). The server may have done what was
-    /// asked; a call that was not sent by then never is.
+    /// No answer arrived within [`CallOptions::timeout`](super::CallOptions::timeout). The server may have processed
+    /// the call. A call that was not sent by then is never sent.
     Timeout,
-    /// The connection ended, or there is none and the call does not wait for one.
+    /// The connection ended, or there is no connection and the call does not wait for one.
     Disconnected {
-        /// Whether the server may have it.
+        /// States whether the server may have received the call.
         sent: Sent,
     },
     /// The client is closed, by its owner or by a final [`Outage`](super::Outage): see
-    /// [`Client::status`](super::Client::status). It was not sent, or its owner closed the client in the meantime.
+    /// [`Client::status`](super::Client::status). The call was not sent, or the owner closed the client before the
+    /// answer arrived.
     Closed,
-    /// The message is larger than the server takes. It was not sent: it would have ended the connection.
+    /// The message is larger than the server accepts. It was not sent, as it would have ended the connection.
     TooLarge {
         /// The message's size, in bytes.
         bytes: usize,
-        /// What the server takes, in bytes.
+        /// The size that the server accepts, in bytes.
         limit: usize,
     },
     /// The input can't be written as JSON. It was not sent.
     Encode(serde_json::Error),
-    /// The answer does not fit the type that was asked for. The server has done what was asked.
+    /// The answer does not fit the requested type. The server has processed the call.
     Decode(serde_json::Error),
 }
 
-/// Whether the server may have got a call that the end of the connection left unanswered.
+/// States whether the server may have received a call that was unanswered when the connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sent {
-    /// Not one byte of it was sent: calling again can't do it twice.
+    /// Not one byte of the call was sent. A retry can't execute it twice.
     No,
-    /// It was given to the connection; nobody knows how far it came.
+    /// The call was handed to the connection. The server may or may not have received it.
     Unknown,
 }
 
 impl CallError {
-    /// The server's refusal, if it is one.
+    /// Returns the server's refusal, if the error is one.
     #[must_use]
     pub fn refusal(&self) -> Option<&Refusal> {
         match self {
@@ -83,15 +84,18 @@ impl Error for CallError {
     }
 }
 
-/// What a client can't be made of.
+/// The reason why a client can't be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The URL is none, or its scheme is neither `ws` nor `wss`. The sentence says which.
+    /// The URL is invalid, or its scheme is neither `ws` nor `wss`, or it is `wss` without the feature `client-rustls`.
+    /// The string describes the problem.
     Url(String),
-    /// The headers are no object of strings, or have a name that the handshake needs. The sentence says which.
+    /// The headers are not an object of strings, or use a name that the handshake needs. The string describes the
+    /// problem.
     Headers(String),
-    /// The operating system has no roots to trust servers by. The sentence says what was found instead.
+    /// The operating system has no root certificates to verify servers with. The string lists the problems that were
+    /// found instead.
     Tls(String),
 }
 

@@ -1,4 +1,4 @@
-//! Events as a stream.
+//! Streams of received events.
 
 use std::{
     fmt,
@@ -13,11 +13,11 @@ use serde::de::DeserializeOwned;
 
 use super::inbox::{Found, Inbox, Listeners};
 
-/// The events of one type, from when it was made on, over all connections. Ends when the client does. Dropping it
-/// unsubscribes.
+/// A stream of the events of one type, from its creation on and across reconnections. Ends when the client is closed.
+/// Dropping it unsubscribes.
 ///
-/// It keeps [`Builder::event_buffer`](super::Builder::event_buffer) events that were not taken yet; then the oldest
-/// give way, and the stream's next item is [`EventError::Lagged`].
+/// The stream keeps up to [`Builder::event_buffer`](super::Builder::event_buffer) unread events. Beyond that, the
+/// oldest are dropped, and the stream's next item is [`EventError::Lagged`].
 pub struct Events<T> {
     event_type: &'static str,
     inbox: Arc<Inbox>,
@@ -64,11 +64,11 @@ impl<T> fmt::Debug for Events<T> {
     }
 }
 
-/// Why a stream has no event. The stream goes on.
+/// An error in place of an event. The stream continues after it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum EventError {
-    /// So many events were lost here, the oldest, as they were not taken fast enough.
+    /// The stream was not read fast enough. This many events, the oldest, were dropped at this point.
     Lagged(u64),
     /// An event does not fit the type.
     Decode(serde_json::Error),

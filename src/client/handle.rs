@@ -1,4 +1,4 @@
-//! What a program holds of a client.
+//! The handle of a client.
 
 use std::{
     fmt,
@@ -26,7 +26,7 @@ use super::{
 };
 
 /// A client of a Zocket server. Cheap to clone: the clones share one connection, which is closed when the last of
-/// them is dropped. See the [module](super) for how it behaves.
+/// them is dropped. The [module](super) describes its behaviour.
 #[derive(Clone)]
 pub struct Client(Arc<Inner>);
 
@@ -42,12 +42,13 @@ struct Inner {
 }
 
 impl Client {
-    /// Begins a client of the server at this URL, `ws://…`, or `wss://…` with the feature `client-rustls`.
+    /// Creates a builder for a client of the server at this URL, `ws://…`, or `wss://…` with the feature
+    /// `client-rustls`.
     pub fn builder(url: impl Into<String>) -> Builder {
         Builder::new(url.into())
     }
 
-    /// Starts the task that holds the connection.
+    /// Spawns the task that owns the connection.
     pub(super) fn spawn(config: Config, builder: &Builder) -> Self {
         let (queue, requests) = mpsc::channel(builder.max_calls);
         let (orders, ordered) = watch::channel(Orders::default());
@@ -66,9 +67,9 @@ impl Client {
         }))
     }
 
-    /// Calls a route and waits for its answer, for [`Builder::call_timeout`]. `()` takes a procedure that answers
-    /// nothing. While there is no connection, the call waits for one. Dropping the future gives the call up; one that
-    /// was not sent by then never is.
+    /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`]. The output type `()` fits a
+    /// procedure that answers nothing. While there is no connection, the call waits for one. Dropping the future gives
+    /// the call up. A call that was not sent by then is never sent.
     ///
     /// ```no_run
     /// # use zocket::client::{CallError, Client};
@@ -80,7 +81,7 @@ impl Client {
     /// ```
     ///
     /// # Errors
-    /// [`CallError`] has them all.
+    /// Every variant of [`CallError`] is possible.
     pub async fn call<O: DeserializeOwned>(
         &self,
         route: &str,
@@ -89,10 +90,10 @@ impl Client {
         self.call_with(route, input, self.0.options).await
     }
 
-    /// Like [`call`](Self::call), with a time-out and a way of waiting of its own.
+    /// Calls a route like [`call`](Self::call), with its own time-out and its own choice to wait for a connection.
     ///
     /// # Errors
-    /// [`CallError`] has them all.
+    /// Every variant of [`CallError`] is possible.
     pub async fn call_with<O: DeserializeOwned>(
         &self,
         route: &str,
@@ -105,12 +106,12 @@ impl Client {
         serde_json::from_slice(&answer).map_err(CallError::Decode)
     }
 
-    /// Sends a message that asks for no answer. Returns when it was given to the connection; its failure on the
-    /// server comes by [`errors`](Self::errors).
+    /// Sends a message that requests no answer. Returns when it was handed to the connection. Its failure on the server
+    /// is reported by [`errors`](Self::errors).
     ///
     /// # Errors
-    /// [`CallError`], but for a refusal and an answer that can't be decoded. The connection may end before the
-    /// message has arrived, without anybody being told.
+    /// [`CallError`], except for a refusal and an answer that can't be decoded. The connection may end before the
+    /// message has arrived. That is not reported.
     pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
         self.request(frame, None, self.0.options).await.map(drop)
@@ -145,25 +146,26 @@ impl Client {
             .unwrap_or(Err(CallError::Timeout))
     }
 
-    /// The events of one type, from now on, over all connections to come.
+    /// Subscribes to the events of one type, from now on and across reconnections.
     #[must_use = "dropping it unsubscribes"]
     pub fn on<T: Outgoing + DeserializeOwned>(&self) -> Events<T> {
         Events::new(T::TYPE, self.0.event_buffer, &self.0.listeners)
     }
 
-    /// The failures of messages that asked for no answer: see [`send`](Self::send).
+    /// Subscribes to the failures of messages that request no answer: see [`send`](Self::send).
     #[must_use = "dropping it unsubscribes"]
     pub fn errors(&self) -> Events<Unanswered> {
         Events::new(words::ERROR, self.0.event_buffer, &self.0.listeners)
     }
 
-    /// How it stands.
+    /// Returns the current status.
     #[must_use]
     pub fn status(&self) -> Status {
         self.0.status.borrow().clone()
     }
 
-    /// How it stands, and a way to wait for changes. A watch: who looks late sees the last status alone.
+    /// Returns a watch channel of the status, to read it and to wait for changes. A receiver that polls late sees only
+    /// the latest status.
     #[must_use]
     pub fn statuses(&self) -> watch::Receiver<Status> {
         self.0.status.clone()
@@ -172,7 +174,7 @@ impl Client {
     /// Waits until there is a connection.
     ///
     /// # Errors
-    /// Why there will be none.
+    /// The final [`Outage`], if there will be no connection.
     pub async fn ready(&self) -> Result<Welcome, Outage> {
         let mut statuses = self.statuses();
         let decided = statuses
@@ -192,30 +194,31 @@ impl Client {
         }
     }
 
-    /// Who this client is to the server; none without a connection. Another one after each reconnection.
+    /// Returns the id that the server gave this client, or `None` without a connection. It changes with each
+    /// reconnection.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         self.welcome().map(|welcome| welcome.client_id)
     }
 
-    /// The hash of the server's contract, to be compared with [`Contract::hash`](crate::Contract::hash) of the
-    /// contract that this client was written for; none without a connection, or from a server without a contract.
+    /// Returns the hash of the server's contract. Compare it with [`Contract::hash`](crate::Contract::hash) of the
+    /// contract that this client was written for. `None` without a connection, or from a server without a contract.
     #[must_use]
     pub fn contract(&self) -> Option<String> {
         self.welcome().and_then(|welcome| welcome.contract)
     }
 
     /// Gives up the present connection, or the wait for the next one, and connects at once, with new headers. Calls
-    /// that are queued or unanswered fail with [`CallError::Disconnected`]. Without effect on a client that is closed.
+    /// that are queued or unanswered fail with [`CallError::Disconnected`]. Has no effect on a closed client.
     pub fn reconnect(&self) {
         self.0.orders.send_modify(|orders| orders.reconnects += 1);
     }
 
     /// Closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
-    /// fail with [`CallError::Closed`], streams end. Returns when the server has answered the close, or after 5 s.
+    /// fail with [`CallError::Closed`], and streams end. Returns when the server has answered the close, or after 5 s.
     pub async fn close(&self) {
         self.0.orders.send_modify(|orders| orders.close = true);
-        // An error means that the task is gone, with its runtime.
+        // An error means that the driver's task ended together with its runtime.
         drop(self.statuses().wait_for(Status::is_closed).await);
     }
 }

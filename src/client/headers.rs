@@ -1,4 +1,4 @@
-//! What a client says of itself when it connects.
+//! The connect headers that a client sends in its handshake.
 
 use std::{future::Future, pin::Pin};
 
@@ -9,18 +9,18 @@ use tower::BoxError;
 
 use super::{BuildError, Outage};
 
-/// Connect headers, as they go out.
+/// Connect headers in the form in which they are sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Headers {
-    /// What fits into a field of the request.
+    /// Headers that are valid as HTTP fields of the request.
     pub(crate) fields: HeaderMap,
-    /// What does not: the server looks into the URL's query, too.
+    /// Headers that no field can carry. They are added to the URL's query, which the server reads, too.
     pub(crate) query: Vec<(String, String)>,
 }
 
 type Fresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Headers, Outage>> + Send>> + Send + Sync>;
 
-/// Where the headers of an attempt come from.
+/// The source of the headers of each attempt.
 pub(crate) enum Source {
     Fixed(Headers),
     Fresh(Fresh),
@@ -42,7 +42,7 @@ impl Source {
         }))
     }
 
-    /// The headers of one attempt.
+    /// Returns the headers for one attempt.
     pub(crate) async fn get(&self) -> Result<Headers, Outage> {
         match self {
             Self::Fixed(headers) => Ok(headers.clone()),
@@ -51,7 +51,7 @@ impl Source {
     }
 }
 
-/// The handshake's own.
+/// Header names that belong to the handshake. Names that start with `sec-websocket-` do, too.
 const RESERVED: [&str; 7] = [
     "host",
     "connection",
@@ -63,7 +63,7 @@ const RESERVED: [&str; 7] = [
 ];
 
 impl Headers {
-    /// Takes an object of strings apart. Members that are null are left out.
+    /// Converts an object of strings. Members that are null are left out.
     pub(crate) fn of(headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
         let value = serde_json::to_value(headers).map_err(|error| BuildError::Headers(error.to_string()))?;
         let members = match value {
@@ -87,7 +87,7 @@ impl Headers {
         if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
             return Err(BuildError::Headers(format!("`{name}` is the handshake's own")));
         }
-        // A field loses the whitespace around its value, and can't have control characters in it.
+        // HTTP strips the whitespace around a field's value, and allows no control characters in it.
         let field = (value.trim() == value).then(|| {
             (
                 HeaderName::try_from(&name),

@@ -1,4 +1,4 @@
-//! Whether the server is still there.
+//! Detection of a server that has gone silent.
 
 use std::{
     future::Future,
@@ -9,7 +9,8 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Whether the server is still there: asked by a ping after a while of silence.
+/// Detects a silent server. Requests a ping after `after` without a frame, and gives up when `within` passes after the
+/// ping without one.
 pub(super) struct Heartbeat {
     after: Duration,
     within: Duration,
@@ -18,12 +19,12 @@ pub(super) struct Heartbeat {
     alarm: Pin<Box<Sleep>>,
 }
 
-/// What the time has come for.
+/// The action that is due.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Beat {
-    /// To ask for a sign of life.
+    /// Send a ping.
     Ping,
-    /// To give up.
+    /// Give up the connection.
     GiveUp,
 }
 
@@ -39,11 +40,11 @@ impl Heartbeat {
         }
     }
 
-    /// A sign of life.
+    /// Records that a frame was received.
     pub(super) fn heard(&mut self) {
         self.heard = Instant::now();
         if self.asked.take().is_some() {
-            // The alarm is set for the end of the patience, which may be later.
+            // The alarm is still set for the deadline of the pong, which may be later than the next ping.
             self.alarm.as_mut().reset(self.heard + self.after);
         }
     }

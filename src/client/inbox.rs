@@ -1,4 +1,4 @@
-//! What came for those who listen.
+//! Received events that wait for their streams.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,19 +9,19 @@ use std::{
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-/// What one stream has not taken yet.
+/// The unread events of one stream.
 pub(super) struct Inbox(Mutex<Kept>);
 
 struct Kept {
     payloads: VecDeque<Bytes>,
     capacity: usize,
-    /// How many have given way since the stream was told.
+    /// Events dropped since the stream last yielded a loss.
     lost: u64,
     ended: bool,
     waker: Option<Waker>,
 }
 
-/// What a stream finds.
+/// The result of polling an inbox.
 #[derive(Debug, PartialEq)]
 pub(super) enum Found {
     Payload(Bytes),
@@ -76,7 +76,7 @@ impl Inbox {
     }
 }
 
-/// Who listens to what. Cheap to clone.
+/// The inboxes of all event streams, by event type. Cheap to clone.
 #[derive(Clone, Default)]
 pub(super) struct Listeners(Arc<Mutex<Inner>>);
 
@@ -114,7 +114,7 @@ impl Listeners {
         }
     }
 
-    /// Nothing more comes, to those who listen now and to those who will.
+    /// Ends all inboxes, and those that are added later at once.
     pub(super) fn end(&self) {
         let mut inner = self.0.lock();
         inner.ended = true;

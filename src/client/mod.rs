@@ -1,4 +1,4 @@
-//! A client, for services, bots and tests: typed calls and events over a connection that comes back by itself.
+//! A client, for services, bots and tests: typed calls and events over a connection that reconnects by itself.
 //!
 //! ```no_run
 //! use futures_util::StreamExt;
@@ -31,30 +31,33 @@
 //!
 //! # The connection
 //!
-//! One task holds it. It offers the subprotocol `zocket.v1.json` and counts as open when the server's welcome has
-//! come; [`Client::status`] and [`Client::statuses`] tell how it stands. What ends it is an [`Outage`]:
+//! One task owns the connection. It offers the subprotocol `zocket.v1.json`. The connection counts as open once the
+//! server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An [`Outage`] is the
+//! reason why an attempt failed or a connection ended:
 //!
 //! | outage | then |
 //! |---|---|
-//! | the socket breaks, a time-out, silence; every close code not named here, 1000 and 1009 among them | it comes back |
+//! | the socket breaks, a time-out, silence; every close code not named here, 1000 and 1009 among them | reconnects |
 //! | close codes 3500 to 3999; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
-//! | close codes 4000 to 4999, the app's: it meant to throw this client out | final, unless [`Builder::come_back_on`] says otherwise |
-//! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | it comes back |
+//! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::come_back_on`] |
+//! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | reconnects |
 //! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`Refusal`] |
 //! | the server speaks another protocol; the URL or the headers are unusable | final |
-//! | [`Builder::headers_with`] failed | it comes back |
+//! | [`Builder::headers_with`] failed | reconnects |
 //!
-//! Before it comes back it waits for a random time between the floor and `floor · 2ⁿ`, at most the cap, where `n` is
-//! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The
-//! headers are made anew at each attempt.
+//! Before it reconnects, the client waits for a random time between the floor and `floor · 2ⁿ`, at most the cap. `n` is
+//! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The headers
+//! are made again for each attempt.
 //!
-//! Events that the server sends while there is no connection are lost; [`Client::statuses`] says when to ask anew.
+//! Events that the server sends while there is no connection are lost. [`Client::statuses`] reports each new
+//! connection, so that the program can ask for the current state again.
 //!
 //! # Bounds
 //!
-//! Calls that are queued or unanswered: [`Builder::max_calls`]; a further one waits for its turn. Events that no one
-//! has taken yet: [`Builder::event_buffer`] for each stream; the oldest give way, and [`EventError::Lagged`] says how
-//! many. Everything ends when the last [`Client`] is closed or dropped: streams, too, hold nothing open.
+//! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn.
+//! [`Builder::event_buffer`] limits the unread events of each stream. Beyond that, the oldest are dropped, and
+//! [`EventError::Lagged`] holds their number. The task and all streams end when a [`Client`] is closed or the last one
+//! is dropped. A stream does not keep the connection open.
 
 mod backoff;
 mod builder;

@@ -1,4 +1,4 @@
-//! Why there is no connection, and whether there can be one again.
+//! Reasons for a missing connection, and the rule that decides if the client reconnects.
 
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -6,7 +6,7 @@ use zocket_layers::Code;
 
 use super::{BuildError, Refusal};
 
-/// Why there is no connection. Cheap to clone.
+/// The reason why there is no connection. Cheap to clone.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Outage {
@@ -14,35 +14,36 @@ pub enum Outage {
     Refused {
         /// The HTTP status.
         status: u16,
-        /// The answer's body. Where it names no code, the code that the status stands for.
+        /// The body of the response. If it names no code, the code is derived from the status.
         refusal: Box<Refusal>,
     },
     /// The server closed the connection.
     Closed {
-        /// The close code; 1005 where the server gave none.
+        /// The close code; 1005 if the server sent none.
         code: u16,
         /// The close reason, a short word for programs.
         reason: String,
     },
-    /// The socket could not be opened, or broke; or what came through it was no WebSocket.
+    /// The socket could not be opened, or it broke, or the server did not speak WebSocket.
     Broken(Arc<dyn Error + Send + Sync>),
     /// [`Builder::headers_with`](super::Builder::headers_with) failed.
     Headers(Arc<dyn Error + Send + Sync>),
-    /// Headers, handshake and welcome together took longer than
+    /// The headers, the handshake and the welcome together took longer than
     /// [`Builder::connect_timeout`](super::Builder::connect_timeout).
     Timeout,
-    /// No sign of life, a ping notwithstanding.
+    /// The server sent nothing for too long, not even in answer to a ping: see
+    /// [`Builder::ping`](super::Builder::ping).
     Silent,
-    /// The server does not speak `zocket.v1.json`. The sentence says how that showed.
+    /// The server does not speak `zocket.v1.json`. The string describes the evidence.
     Incompatible(String),
-    /// There is nothing to connect to, or nothing to connect with.
+    /// The client's configuration is unusable: its URL, its headers or its TLS roots.
     Build(BuildError),
-    /// This side wanted it: [`Client::close`](super::Client::close), the last handle dropped, or
+    /// This side ended the connection: by [`Client::close`](super::Client::close), by dropping the last handle, or by
     /// [`Client::reconnect`](super::Client::reconnect).
     Asked,
 }
 
-/// Why `on_open` may refuse for now: another connection may do.
+/// Close reasons of a temporary refusal by `on_open`, with close code 1008. Another connection may succeed.
 const PASSING: [&str; 4] = [
     Code::OVERLOADED.as_str(),
     Code::TIMEOUT.as_str(),
@@ -51,7 +52,7 @@ const PASSING: [&str; 4] = [
 ];
 
 impl Outage {
-    /// Whether the client gives up. `come_back` are the app's close codes that do not mean that.
+    /// Returns true if the client gives up. `come_back` lists the app's close codes after which it reconnects.
     pub(super) fn is_final(&self, come_back: &[RangeInclusive<u16>]) -> bool {
         match self {
             Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),
@@ -66,7 +67,7 @@ impl Outage {
         }
     }
 
-    /// When the server wants to see the client again.
+    /// Returns the delay that the server asks for before the next attempt.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Refused { refusal, .. } => refusal.retry_after,

@@ -1,26 +1,26 @@
-//! What the server says when it refuses.
+//! Refusals that the server sends.
 
 use std::{fmt, time::Duration};
 
 use serde::Deserialize;
 use zocket_layers::{Code, Issue};
 
-/// Why the server refused a call, or the connection.
+/// The reason why the server refused a call, or the connection.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Wire")]
 #[non_exhaustive]
 pub struct Refusal {
-    /// What, for programs: one of [`Code`]'s, or the app's own.
+    /// The code, for programs: one of [`Code`]'s, or the app's own.
     pub code: String,
-    /// What, for people.
+    /// The message, for people.
     pub message: String,
     /// Every issue of the payload or of the headers, for `BAD_REQUEST`.
     pub issues: Vec<Issue>,
-    /// When it is worth trying again, for `TOO_MANY_REQUESTS`; in whole milliseconds.
+    /// The delay before a retry can succeed, for `TOO_MANY_REQUESTS`; in whole milliseconds.
     pub retry_after: Option<Duration>,
 }
 
-/// A refusal as it stands on the wire.
+/// A refusal in the wire format.
 #[derive(Deserialize)]
 struct Wire {
     code: String,
@@ -44,7 +44,7 @@ impl From<Wire> for Refusal {
 }
 
 impl Refusal {
-    /// One with a code and a sentence alone.
+    /// Creates a refusal from a code and a message, without issues or a retry delay.
     pub(super) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             code: code.into(),
@@ -54,14 +54,14 @@ impl Refusal {
         }
     }
 
-    /// Whether it has this code: `refusal.is(Code::CONFLICT)`.
+    /// Returns true if the refusal has this code: `refusal.is(Code::CONFLICT)`.
     #[must_use]
     pub fn is(&self, code: Code) -> bool {
         self.code == code.as_str()
     }
 }
 
-/// `CONFLICT: the name is taken`.
+/// Formats the code and the message: `CONFLICT: the name is taken`.
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
@@ -70,7 +70,7 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// The failure of a message that asked for no answer: [`Client::send`](super::Client::send). See
+/// The failure of a message that requests no answer, sent by [`Client::send`](super::Client::send). Received from
 /// [`Client::errors`](super::Client::errors).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
@@ -78,7 +78,7 @@ pub struct Unanswered {
     /// The message's route, unless the server could not read it.
     #[serde(default, rename = "type")]
     pub route: Option<String>,
-    /// Why.
+    /// The reason for the failure.
     #[serde(flatten)]
     pub refusal: Refusal,
 }

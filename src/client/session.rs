@@ -1,4 +1,4 @@
-//! An open connection: calls go out, answers and events come in.
+//! An open connection: sends calls, receives answers and events.
 
 use std::{
     collections::HashMap,
@@ -24,14 +24,14 @@ use super::{
 pub(super) struct Session {
     socket: Socket,
     heartbeat: Heartbeat,
-    /// Bytes that the server takes of one message.
+    /// Size limit of one sent message, in bytes, as announced in the server's welcome.
     limit: usize,
     unanswered: HashMap<u64, Reply>,
-    /// At so many, those that nobody waits for any more are thrown out.
+    /// Size of `unanswered` at which calls that were given up are removed from it.
     crowd: usize,
 }
 
-/// The least crowd.
+/// Lower limit of `crowd`.
 const FEW: usize = 64;
 
 impl Session {
@@ -45,8 +45,8 @@ impl Session {
         }
     }
 
-    /// Sends what is queued, and answers the calls and tells the listeners of what comes in. Ready when the
-    /// connection has ended. May be dropped and polled anew at any time.
+    /// Sends queued requests, answers calls, and passes received events to the listeners. Ready when the connection has
+    /// ended. May be dropped and polled again at any time.
     pub(super) fn poll(
         &mut self,
         cx: &mut Task<'_>,
@@ -79,7 +79,7 @@ impl Session {
                     }
                 }
                 Poll::Ready(Err(outage)) => return Poll::Ready(outage),
-                // What was just flushed has made room.
+                // The flush has made room for further requests.
                 Poll::Pending if took && flushed => {}
                 Poll::Pending => return Poll::Pending,
             }
@@ -120,7 +120,7 @@ impl Session {
         }
     }
 
-    /// Tells the callers that the connection is gone. `asked` when the client's owner closed it for good.
+    /// Fails all calls, because the connection is gone. `asked` is true if the client's owner closed it for good.
     pub(super) fn reject(&mut self, queue: &mut mpsc::Receiver<Request>, asked: bool) {
         let why = |sent| match asked {
             true => CallError::Closed,
@@ -141,7 +141,7 @@ impl Session {
     }
 }
 
-/// Answers a call. Its caller may have given it up.
+/// Answers a call. Has no effect if the caller has given it up.
 pub(super) fn answer(reply: Reply, result: Result<Bytes, CallError>) {
     drop(reply.send(result));
 }

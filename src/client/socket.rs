@@ -1,4 +1,4 @@
-//! The WebSocket of an open connection, polled by hand: nothing is lost when a poll is not the last.
+//! The WebSocket of an open connection. It is polled by hand, so that no data is lost when a pending future is dropped.
 
 use std::{
     pin::Pin,
@@ -21,19 +21,21 @@ use super::{
     dial::{Received, Stream, read},
 };
 
-/// So many bytes are encoded before they are written.
+/// Bytes that may be buffered unflushed. From this size on, the socket accepts no message until a flush completes.
 const WRITE_AT_ONCE: usize = 64 << 10;
-/// What a frame counts for beyond its bytes.
+/// Overhead that is added to each frame's bytes when buffered bytes are counted.
 const FRAME_WEIGHT: usize = 64;
 
 /// The WebSocket of an open connection.
 pub(super) struct Socket {
     stream: Stream,
-    /// Bytes given to the library since its last flush.
+    /// Bytes passed to tungstenite since its last complete flush.
     unflushed: usize,
-    /// Whether the library may hold anything that waits to be written.
+    /// True while tungstenite may hold data to write, its own pongs and Close answers included. Otherwise `flush` does
+    /// nothing.
     dirty: bool,
-    /// Why writing failed. What the server said before that is still to be read.
+    /// The error of a failed write. It is reported only after all received frames are read, as one may be the server's
+    /// Close.
     broken: Option<Outage>,
 }
 
@@ -47,7 +49,7 @@ impl Socket {
         }
     }
 
-    /// Whether one more message may be sent.
+    /// Returns true if one more message may be sent.
     pub(super) fn has_room(&mut self, cx: &mut Task<'_>) -> bool {
         if self.broken.is_some() || self.unflushed >= WRITE_AT_ONCE {
             return false;
@@ -58,7 +60,7 @@ impl Socket {
         }
     }
 
-    /// Sends a message, for which there must be room.
+    /// Sends a message. Call it only after `has_room` returned true.
     pub(super) fn send(&mut self, message: Message) {
         self.unflushed += message.len() + FRAME_WEIGHT;
         self.dirty = true;
@@ -66,14 +68,14 @@ impl Socket {
         self.note(sent);
     }
 
-    /// Sends a ping, unless there is no room: then something else is on its way.
+    /// Sends a ping. Without room it sends none, because other data is on its way to the server.
     pub(super) fn ping(&mut self, cx: &mut Task<'_>) {
         if self.has_room(cx) {
             self.send(Message::Ping(Bytes::new()));
         }
     }
 
-    /// Writes what waits, as far as the server takes it. Whether nothing waits any more.
+    /// Writes buffered data, as far as the server accepts it. Returns true if none is left.
     pub(super) fn flush(&mut self, cx: &mut Task<'_>) -> bool {
         if !self.dirty || self.broken.is_some() {
             return true;
@@ -90,7 +92,7 @@ impl Socket {
     pub(super) fn poll_read(&mut self, cx: &mut Task<'_>) -> Poll<Result<Received, Outage>> {
         match Pin::new(&mut self.stream).poll_next(cx) {
             Poll::Ready(next) => {
-                // The library may have an answer to it: a pong, a Close.
+                // tungstenite may have queued an answer: a pong, a Close.
                 self.dirty |= !matches!(next, Some(Ok(Message::Text(_) | Message::Binary(_))));
                 Poll::Ready(read(next))
             }
@@ -110,11 +112,11 @@ impl Socket {
 
     /// Answers the server's Close.
     pub(super) async fn answer_close(mut self) {
-        // It need not take the answer.
+        // The server need not read the answer, so errors and the time-out are ignored.
         drop(timeout(Duration::from_secs(1), self.stream.flush()).await);
     }
 
-    /// Writes what waits, says goodbye, and waits for the answer; not for long.
+    /// Writes buffered data, sends a Close and waits for its answer, all within `CLOSE_WITHIN`.
     pub(super) async fn close(mut self) {
         let goodbye = CloseFrame {
             code: CloseCode::Normal,

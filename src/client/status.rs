@@ -1,4 +1,4 @@
-//! How a client stands.
+//! The state of a client's connection.
 
 use std::time::Duration;
 
@@ -7,61 +7,62 @@ use zocket_layers::ClientId;
 
 use super::Outage;
 
-/// How a client stands.
+/// The state of a client's connection.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Status {
-    /// An attempt to connect is being made.
+    /// An attempt to connect is in progress.
     Connecting {
         /// Attempts before this one since a connection last proved itself.
         attempts: u32,
     },
-    /// Connected, and welcome.
+    /// The client is connected and has received the server's welcome.
     Open(Welcome),
-    /// The next attempt will be made after a while.
+    /// The client waits before the next attempt.
     Waiting {
         /// Attempts since a connection last proved itself.
         attempts: u32,
-        /// How long the wait is, as a whole.
+        /// The length of the whole wait.
         delay: Duration,
-        /// Why there is no connection.
+        /// The reason why there is no connection.
         outage: Outage,
     },
-    /// It is over. Calls fail with [`CallError::Closed`](super::CallError::Closed), streams have ended.
+    /// The client is closed for good. Calls fail with [`CallError::Closed`](super::CallError::Closed), streams have
+    /// ended.
     Closed(Outage),
 }
 
 impl Status {
-    /// Whether there is a connection.
+    /// Returns true if there is a connection.
     #[must_use]
     pub fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
     }
 
-    /// Whether it is over.
+    /// Returns true if the client is closed for good.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         matches!(self, Self::Closed(_))
     }
 }
 
-/// The first frame of the server.
+/// The server's first frame.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Welcome {
-    /// Who this client is to the server: another one after each reconnection.
+    /// The id that the server gave this client. It changes with each reconnection.
     pub client_id: ClientId,
-    /// The hash of the server's contract: [`Contract::hash`](crate::Contract::hash). None for a server without a
+    /// The hash of the server's contract: [`Contract::hash`](crate::Contract::hash). `None` for a server without a
     /// contract, such as a stack composed by hand.
     pub contract: Option<String>,
-    /// What a message may have.
+    /// Limits of messages.
     #[serde(default)]
     pub(super) limits: WelcomeLimits,
 }
 
 impl Welcome {
-    /// What one message may have, in bytes, in either direction.
+    /// Returns the size limit of one message, in bytes, in either direction.
     #[must_use]
     pub fn max_message(&self) -> usize {
         self.limits.message
@@ -73,7 +74,7 @@ pub(super) struct WelcomeLimits {
     pub(super) message: usize,
 }
 
-/// A server that names no limit.
+/// Applies to a server that names no limit: messages are not limited.
 impl Default for WelcomeLimits {
     fn default() -> Self {
         Self { message: usize::MAX }

@@ -1,4 +1,4 @@
-//! How a server is trusted where nothing else is said.
+//! The default TLS configuration.
 
 use std::sync::Arc;
 
@@ -6,8 +6,8 @@ use rustls::{ClientConfig, RootCertStore, crypto::ring};
 
 use super::BuildError;
 
-/// By the operating system's roots. The provider is named, since a program that has two among its dependencies would
-/// otherwise have to choose one for the whole process.
+/// Returns a configuration that trusts the operating system's roots. The crypto provider is named explicitly: a program
+/// with two providers among its dependencies would otherwise have to install one for the whole process.
 pub(super) fn of_the_system() -> Result<Arc<ClientConfig>, BuildError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();

@@ -1,4 +1,4 @@
-//! Frames, as they are written and read.
+//! Serialisation and parsing of the protocol's frames.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use zocket_layers::protocol::words;
 
 use super::{refusal::Refusal, status::Welcome};
 
-/// A message as it goes out.
+/// Serialises an outgoing message.
 pub(crate) fn write(
     route: &str,
     payload: &(impl Serialize + ?Sized),
@@ -29,11 +29,11 @@ pub(crate) fn write(
     })
 }
 
-/// A frame that came in.
+/// A received frame.
 #[derive(Debug)]
 pub(crate) enum Incoming {
     Welcome(Welcome),
-    /// How a call ended.
+    /// A call's id and its result.
     Answer(u64, Result<Bytes, Refusal>),
     /// An event's type and payload.
     Event(String, Bytes),
@@ -51,7 +51,8 @@ struct Frame<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Reads a frame. None for one that a client ignores: of the protocol, and unknown; the answer to no call.
+/// Parses a frame. Returns `None` for frames that a client ignores: unknown frames of the protocol, and answers
+/// without a valid call id.
 pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error> {
     let frame: Frame<'_> = serde_json::from_slice(bytes)?;
     let payload = match frame.payload {
@@ -70,7 +71,7 @@ pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error>
     })
 }
 
-/// A refusal that can't be read is one all the same.
+/// Parses a refusal. An unreadable one still counts as a refusal, with the code `PARSE_ERROR`.
 fn refusal(error: Option<&RawValue>) -> Refusal {
     let read = error.map(|error| serde_json::from_str(error.get()));
     match read {

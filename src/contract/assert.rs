@@ -1,11 +1,11 @@
-//! A contract that is committed, and checked in a test.
+//! Assertion that a committed contract is up to date.
 
 use std::{env, fs, path::Path};
 
 use super::{Compatibility, Contract};
 
-/// Asserts that a contract is the one in a file, by its path from the crate's root, which the app commits: so that
-/// nobody changes what clients depend on by accident.
+/// Asserts that a contract equals the one in a committed file. The file's path is relative to the crate's root. A
+/// test with this assertion keeps anyone from changing the contract with clients by accident.
 ///
 /// With the environment variable `ZOCKET_UPDATE_CONTRACT=1`, the file is written instead.
 ///
@@ -17,7 +17,8 @@ use super::{Compatibility, Contract};
 /// ```
 ///
 /// # Panics
-/// If the contract has changed: the message lists what, and whether it breaks clients.
+/// If the contract has changed: the message lists the changes, and says if they break clients. Also if the file can't
+/// be read or written.
 #[macro_export]
 macro_rules! assert_contract {
     ($path:expr, $contract:expr $(,)?) => {

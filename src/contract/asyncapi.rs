@@ -5,21 +5,21 @@ use zocket_layers::{Code, protocol::words};
 
 use super::{Contract, IncomingContract, names::Names};
 
-/// What an AsyncAPI document says of the app beside its contract.
+/// Metadata of an AsyncAPI document that the contract does not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Info {
     /// The app's name.
     pub title: String,
-    /// The version of its interface.
+    /// The version of the app's interface.
     pub version: String,
-    /// What it is for, in CommonMark.
+    /// The app's purpose, in CommonMark.
     pub description: Option<String>,
-    /// Where it is served, as host and path: `chat.example.org/ws`.
+    /// The app's address, as host and path: `chat.example.org/ws`.
     pub address: Option<String>,
 }
 
 impl Info {
-    /// A title and a version, without a description and an address.
+    /// Creates metadata with a title and a version, without a description and an address.
     pub fn new(title: impl Into<String>, version: impl Into<String>) -> Self {
         Self {
             title: title.into(),
@@ -102,7 +102,7 @@ pub(super) fn document(contract: &Contract, info: &Info) -> Value {
     document
 }
 
-/// A binding wants an object schema, not a reference to one.
+/// Resolves a reference to an input type: a binding requires an object schema, not a reference to one.
 fn resolve(contract: &Contract, schema: &Value) -> Value {
     schema
         .get("$ref")
@@ -121,7 +121,7 @@ fn message_ref(key: &str) -> Value {
     json!({ "$ref": format!("{CHANNEL}/messages/{key}") })
 }
 
-/// The schema of a frame of this type, with further members: name, schema, and whether it is always there.
+/// Returns the schema of a frame of this type. Each further member has a name, a schema, and true if it is required.
 fn frame<const N: usize>(frame_type: &str, members: [(&str, Value, bool); N]) -> Value {
     let mut properties = Map::from_iter([(
         "type".to_owned(),
@@ -201,7 +201,7 @@ fn error_schema() -> Value {
     })
 }
 
-/// Writes the contract's schemas in draft 07.
+/// Converts the contract's schemas to draft 07.
 struct Draft07<'a> {
     names: &'a Names,
 }
@@ -225,7 +225,8 @@ impl Draft07<'_> {
         correlated(&format!("{path}.answer"), None, payload)
     }
 
-    /// References lead to the components; beside one, draft 07 looks at nothing else. Tuples are `items`.
+    /// Converts a schema. References point at the components. Draft 07 ignores the keywords beside a reference, so
+    /// `allOf` combines them with it. Tuples are written as `items`.
     fn schema(&self, schema: &Value) -> Value {
         match schema {
             Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! Serving the client to pages that have no build step.
+//! HTTP service that serves the client to pages without a build step.
 
 use std::{
     convert::Infallible,
@@ -15,13 +15,13 @@ use tower::Service;
 use super::{Contract, fingerprint, typescript};
 use crate::upgrade::Body;
 
-/// `zocket.js` and `zocket.d.ts` of a contract as a tower service of HTTP requests, for pages that have no build step:
-/// they say `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]; cheap to clone.
+/// `zocket.js` and `zocket.d.ts` of a contract as a tower service of HTTP requests, for pages without a build step:
+/// they `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]; cheap to clone.
 ///
-/// It looks at the last segment of the path alone: what ends in `/zocket.js` is answered with the client, what ends in
-/// `/zocket.d.ts` with its types, anything else with 404. GET and HEAD are known, others get 405. Browsers ask each
-/// time whether their copy is current (`Cache-Control: no-cache`, with an `ETag`), and are told 304 if it is: after a
-/// release no page has an old client.
+/// Only the last segment of the path counts: a path that ends in `/zocket.js` is answered with the client, one that
+/// ends in `/zocket.d.ts` with its types, any other with 404. GET and HEAD are supported, other methods get 405.
+/// Browsers revalidate their copy each time (`Cache-Control: no-cache`, with an `ETag`), and get 304 if it is current.
+/// After a release, no page has an old client.
 ///
 /// ```
 /// # let zo = zocket::Zocket::builder().build();
@@ -47,12 +47,12 @@ struct File {
 }
 
 impl Contract {
-    /// The client for plain pages, as a service: see [`ClientFiles`].
+    /// Returns the client for plain pages as a service: see [`ClientFiles`].
     #[must_use]
     pub fn client_files(&self) -> ClientFiles {
         ClientFiles {
             javascript: File::new(typescript::javascript(self), "text/javascript; charset=utf-8"),
-            // So that an editor and a browser show it, instead of taking it for a film.
+            // `text/plain` makes editors and browsers show the file; `.ts` is also the extension of a video format.
             declarations: File::new(
                 typescript::javascript_declarations(self),
                 "text/plain; charset=utf-8",
@@ -92,7 +92,8 @@ impl File {
         response
     }
 
-    /// RFC 9110, section 13.1.2: `If-None-Match` is a list, compared weakly.
+    /// Returns true if the client's copy is current. `If-None-Match` is a list, compared weakly (RFC 9110, section
+    /// 13.1.2).
     fn is_known(&self, asked: &HeaderMap) -> bool {
         asked
             .get_all(header::IF_NONE_MATCH)

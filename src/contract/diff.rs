@@ -1,4 +1,4 @@
-//! What changed between two contracts, and for whom that matters.
+//! Changes between two contracts, and their effect on clients.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -6,34 +6,34 @@ use serde_json::{Value, json};
 
 use super::{Contract, IncomingContract, gaps::Gaps};
 
-/// What changed between two contracts: displays as a list, the gravest first.
+/// Changes between two contracts. Displays as a list, the most severe first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diff {
     changes: Vec<Change>,
 }
 
-/// One thing that changed.
+/// A single change between two contracts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Change {
-    /// What it means.
+    /// The change's effect on clients.
     pub compatibility: Compatibility,
-    /// Where and what: ``incoming `chat.post` input: roomId is required``.
+    /// A sentence with the place and the change: ``incoming `chat.post` input: roomId is required``.
     pub message: String,
 }
 
-/// What a change means for clients that were made for the old contract.
+/// Effect of a change on clients that were made for the old contract.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Compatibility {
-    /// They may fail: the server refuses what it took, or sends what they do not know.
+    /// Clients may fail: the server refuses values that it used to accept, or sends values that they do not know.
     Breaking,
-    /// They work; clients that are made for the new contract can do more.
+    /// Clients keep working; clients that are made for the new contract can do more.
     Additive,
-    /// They can't tell.
+    /// Clients do not notice the change.
     Compatible,
 }
 
 impl Diff {
-    /// What the changes mean together.
+    /// Returns the effect of the most severe change, or `Compatible` if nothing changed.
     #[must_use]
     pub fn compatibility(&self) -> Compatibility {
         self.changes
@@ -43,13 +43,13 @@ impl Diff {
             .unwrap_or(Compatibility::Compatible)
     }
 
-    /// Each change, the gravest first.
+    /// Returns each change, the most severe first.
     #[must_use]
     pub fn changes(&self) -> &[Change] {
         &self.changes
     }
 
-    /// Whether nothing changed at all.
+    /// Returns true if nothing changed at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
@@ -77,12 +77,12 @@ impl fmt::Display for Diff {
     }
 }
 
-/// Which way values go: whose additions the other side has to take.
+/// Direction of the values. It decides which of the two contracts must accept the values of the other.
 #[derive(Clone, Copy)]
 enum Way {
-    /// From clients: the new contract must take what the old one took.
+    /// From clients: the new contract must accept the values that the old one accepted.
     In,
-    /// To clients: the new contract must give what the old one gave.
+    /// To clients: the old contract must allow the values that the new one sends.
     Out,
 }
 
@@ -143,7 +143,7 @@ impl Differ<'_> {
         let input = format!("{what} input");
         match (&old.input, &new.input) {
             (Some(old), Some(new)) => self.schemas(&input, Way::In, old, new),
-            // Clients that send no payload are those of an absent one, which counts as null.
+            // Old clients send no payload. An absent payload counts as null.
             (None, Some(new)) => {
                 let gaps =
                     Gaps::new(&self.old.types, &self.new.types).find("", &json!({ "type": "null" }), new);
@@ -185,7 +185,7 @@ impl Differ<'_> {
             Way::In => (old_to_new(), new_to_old()),
             Way::Out => (new_to_old(), old_to_new()),
         };
-        // The gaps are told of the contract that does not take the values.
+        // A gap describes the contract that rejects the values.
         let (now, before) = match way {
             Way::In => ("", "before: "),
             Way::Out => ("before: ", ""),
@@ -202,7 +202,7 @@ impl Differ<'_> {
     }
 }
 
-/// What stands under each name in either map.
+/// Pairs the values of two maps by name. A name that one map lacks has `None` on that side.
 fn pair<'a, T>(
     old: &'a BTreeMap<String, T>,
     new: &'a BTreeMap<String, T>,

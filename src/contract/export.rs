@@ -1,31 +1,31 @@
-//! Writing what clients need into files.
+//! Export of the generated client files.
 
 use std::{fs, io, path::Path};
 
 use super::{Contract, Info, typescript};
 
 impl Contract {
-    /// The types and the client for TypeScript, in one file without dependencies.
+    /// Returns the types and the client for TypeScript, as one file without dependencies.
     #[must_use]
     pub fn typescript(&self) -> String {
         typescript::typescript(self)
     }
 
-    /// Writes [`typescript`](Self::typescript) to a file, if it is not there already: so that a watching build is not
-    /// woken for nothing. Returns whether it was written.
+    /// Writes [`typescript`](Self::typescript) to a file, unless the file already has this content, so that a build
+    /// that watches the file does not run for nothing. Returns true if the file was written.
     ///
     /// # Errors
-    /// Those of the file system; the message names the file.
+    /// Errors of the file system; the message names the file.
     pub fn export(&self, path: impl AsRef<Path>) -> io::Result<bool> {
         write(path.as_ref(), &self.typescript())
     }
 
-    /// Writes `zocket.ts` and hooks for it, `zocket-react.tsx`, into a folder, which is made if it is missing: all that
-    /// a React app needs, and no `zocket.js`, which bundlers would take for `./zocket`. What is there already is not
-    /// written again.
+    /// Writes `zocket.ts` and hooks for it, `zocket-react.tsx`, into a folder: all that a React app needs. It does not
+    /// write `zocket.js`, since bundlers would resolve `./zocket` to it. A missing folder is created. Files that are up
+    /// to date are not written again.
     ///
     /// # Errors
-    /// Those of the file system; the message names the file.
+    /// Errors of the file system; the message names the file.
     pub fn export_react(&self, folder: impl AsRef<Path>) -> io::Result<()> {
         write_all(
             folder.as_ref(),
@@ -36,12 +36,12 @@ impl Contract {
         )
     }
 
-    /// Writes everything that clients may need into a folder, which is made if it is missing: `zocket.ts`,
-    /// `zocket-react.tsx`, `zocket.js`, `zocket.d.ts`, `contract.json`, `asyncapi.json`. What is there already is not
+    /// Writes everything that clients may need into a folder: `zocket.ts`, `zocket-react.tsx`, `zocket.js`,
+    /// `zocket.d.ts`, `contract.json`, `asyncapi.json`. A missing folder is created. Files that are up to date are not
     /// written again.
     ///
     /// # Errors
-    /// Those of the file system; the message names the file.
+    /// Errors of the file system; the message names the file.
     pub fn export_all(&self, folder: impl AsRef<Path>, info: &Info) -> io::Result<()> {
         let asyncapi = serde_json::to_string_pretty(&self.asyncapi(info))? + "\n";
         write_all(

@@ -1,4 +1,4 @@
-//! Where one schema takes what another does not.
+//! Comparison of schemas: finds the values that one schema accepts and another rejects.
 
 use std::collections::HashSet;
 
@@ -6,16 +6,17 @@ use serde_json::{Map, Value};
 
 use super::Types;
 
-/// One way in which a value of one schema may be none of another.
+/// A rule of one schema that rejects some values of another schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Gap {
-    /// Where, from the value's root: `tags[].name`; empty for the root.
+    /// Path from the value's root: `tags[].name`; empty for the root.
     pub(super) at: String,
-    /// What, of the other schema: `is required`.
+    /// The rule of the schema that rejects the values: `is required`.
     pub(super) what: String,
 }
 
-/// Two sets of named types, and the pairs of schemas that are being compared, or have been.
+/// Compares schemas of two sets of named types. `seen` holds the pairs of schemas whose comparison has begun, so that
+/// recursive types do not recurse forever.
 pub(super) struct Gaps<'a> {
     from: &'a Types,
     to: &'a Types,
@@ -59,7 +60,7 @@ impl<'a> Gaps<'a> {
         }
     }
 
-    /// The ways in which values that `from` takes are not taken by `to`: none, where `to` takes all of them.
+    /// Returns the rules by which `to` rejects values that `from` accepts. Empty if `to` accepts all of them.
     pub(super) fn find(&mut self, at: &str, from: &Value, to: &Value) -> Vec<Gap> {
         let (from, to) = (resolve(self.from, from), resolve(self.to, to));
         let gap = |what: &str| {
@@ -78,12 +79,12 @@ impl<'a> Gaps<'a> {
     }
 
     fn objects(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
-        // Recursive types come by here again; what was found the first time holds.
+        // Recursive types get here again. The first comparison of a pair reports its gaps.
         if from == to && !mentions_names(from) || !self.seen.insert((text(from), text(to))) {
             return Vec::new();
         }
         if let Some(variants) = variants(from) {
-            // What stands beside the variants holds for each of them.
+            // Keywords beside the variants apply to each variant.
             let whole = |variant: &Value| merge(resolve(self.from, variant), from);
             let wholes: Vec<_> = variants.iter().map(whole).collect();
             return wholes
@@ -178,7 +179,7 @@ impl<'a> Gaps<'a> {
     }
 }
 
-/// Single values: type, constants, bounds.
+/// Compares the rules for a single value: type, constants, bounds.
 fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
     let mut gaps = Vec::new();
     let mut gap = |what: String| {
@@ -218,7 +219,7 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         }
     }
     if constants(from).is_some() {
-        // Values that are written out keep to their own type's bounds.
+        // Constants are within the bounds of their own type.
         return gaps;
     }
     let number = |schema: &Object, keyword: &str| schema.get(keyword).and_then(Value::as_f64);
@@ -251,7 +252,7 @@ fn text(schema: &Object) -> String {
     serde_json::to_string(schema).unwrap_or_default()
 }
 
-/// Whether the same text may mean something else in the other contract.
+/// Returns true if the schema has references: the same text may then mean something else in the other contract.
 fn mentions_names(schema: &Object) -> bool {
     text(schema).contains("\"$ref\"")
 }
@@ -260,10 +261,10 @@ fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref").and_then(Value::as_str)
 }
 
-/// What a reference leads to; a schema that is none, or has more to it, as it is.
+/// Follows references to the schema that they lead to. Returns a schema without a known reference as it is.
 fn resolve<'a>(types: &'a Types, schema: &'a Value) -> &'a Value {
     let mut schema = schema;
-    // A chain of names is no longer than there are names.
+    // A chain of references is no longer than the number of names. This bound ends a cycle.
     for _ in 0..=types.input.len() + types.output.len() {
         let target = reference(schema).and_then(|target| {
             let (direction, name) = target.strip_prefix("#/types/")?.split_once('/')?;
@@ -281,7 +282,7 @@ fn resolve<'a>(types: &'a Types, schema: &'a Value) -> &'a Value {
     schema
 }
 
-/// A variant with what stands beside the variants.
+/// Merges a variant with the keywords beside the variants.
 fn merge(variant: &Value, beside: &Object) -> Object {
     let mut merged = variant.as_object().cloned().unwrap_or_default();
     for (keyword, value) in beside {
@@ -323,7 +324,7 @@ fn types(schema: &Object) -> Vec<&str> {
     }
 }
 
-/// The constant members of a variant, by which it is known.
+/// Returns the constant members that identify a variant.
 fn tag(schema: &Object) -> Option<Vec<(&str, &Value)>> {
     let tags: Vec<_> = entries(schema, "properties")
         .filter_map(|(name, schema)| Some((name, schema.get("const")?)))

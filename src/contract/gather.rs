@@ -1,4 +1,4 @@
-//! Gathering schemas under stable names.
+//! Gathers schemas under stable names.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::Types;
 
-/// What makes a type's schema.
+/// Function that generates a type's schema.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 const PREFIX: &str = "#/$defs/";
 
-/// The direction in which a type goes.
+/// Direction in which values of a type are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Direction {
     /// From the client.
@@ -30,9 +30,9 @@ impl Direction {
     }
 }
 
-/// Gathers the schemas of several roots. Each root has a generator of its own, so that a type's name does not depend
-/// on what else was declared; names that then mean different types are told apart by the place that uses them first,
-/// in the order of the places' names.
+/// Gathers the schemas of several roots. Each root has its own generator, so that a type's name does not depend on
+/// the other declarations. If roots use one name for different types, each type's name is prefixed with the first
+/// place that uses the type, in the order of the places' names.
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
     roots: Vec<Root>,
@@ -40,7 +40,7 @@ pub(crate) struct Gatherer {
 
 #[derive(Debug)]
 struct Root {
-    /// Of what it is the schema, by which clashing names are told apart: `chat.post`.
+    /// Route or event of the schema, such as `chat.post`. Types with clashing names get it as a prefix.
     place: String,
     direction: Direction,
     schema: Value,
@@ -71,7 +71,7 @@ impl Gatherer {
         Gathered(self.roots.len() - 1)
     }
 
-    /// The schemas of the roots, in the order in which they were added, and the types that they refer to.
+    /// Returns the schemas of the roots, in the order in which they were added, and the types that they refer to.
     pub(crate) fn finish(self) -> (Finished, Types) {
         let names = self.name();
         let mut types = Types::default();
@@ -106,9 +106,9 @@ impl Gatherer {
         (Finished(schemas), types)
     }
 
-    /// The name of each root's each type.
+    /// Chooses the name of each type of each root, keyed by the root's index and the type's name in that root.
     fn name(&self) -> BTreeMap<(usize, String), String> {
-        // Who calls what by this name, told apart by all that it leads to.
+        // For each name, the roots that use it, grouped by the type's definition with all that it refers to.
         let mut meanings: BTreeMap<(&str, Direction), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
         for (index, root) in self.roots.iter().enumerate() {
             for name in root.types.keys() {
@@ -134,7 +134,7 @@ impl Gatherer {
                     Some(place) if !single => format!("{}{}", pascal_case(place), pascal_case(name)),
                     _ => pascal_case(name),
                 };
-                // Two variants of one place.
+                // Two definitions can have the same first place.
                 while !taken.insert(unique.clone()) {
                     unique.push('_');
                 }
@@ -159,7 +159,7 @@ impl Finished {
     }
 }
 
-/// A type and all that it refers to, as text.
+/// Returns the definitions of a type and of all that it refers to, as text for comparison.
 fn closure(name: &str, types: &BTreeMap<String, Value>) -> String {
     let mut reached = BTreeMap::new();
     let mut open = vec![name];
@@ -192,7 +192,7 @@ fn references<'a>(schema: &'a Value, see: &mut impl FnMut(&'a str)) {
     }
 }
 
-/// Lets a schema's references lead to the contract's types.
+/// Rewrites a schema's references to point at the contract's types.
 fn rewrite(schema: &mut Value, direction: Direction, rename: &impl Fn(&str) -> String) {
     match schema {
         Value::Object(members) => {
@@ -212,7 +212,8 @@ fn rewrite(schema: &mut Value, direction: Direction, rename: &impl Fn(&str) -> S
     }
 }
 
-/// `Page_for_chat-line` as `PageForChatLine`, `chat.post` as `ChatPost`: a name in any language.
+/// Converts a name to an identifier that is valid in any language: `Page_for_chat-line` to `PageForChatLine`,
+/// `chat.post` to `ChatPost`.
 fn pascal_case(name: &str) -> String {
     let mut pascal = String::with_capacity(name.len());
     let mut begins = true;

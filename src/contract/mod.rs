@@ -1,7 +1,7 @@
-//! The contract: what an app receives and sends, as data.
+//! The contract: the messages that an app receives and sends, as data.
 //!
-//! [`Router::contract`](crate::Router::contract) gathers it from the types that the handlers use. It is written as
-//! JSON, compared with an older one, and what clients are generated from.
+//! [`Router::contract`](crate::Router::contract) gathers it from the types that the handlers use. It can be written as
+//! JSON and compared with an older one. Clients are generated from it.
 
 mod assert;
 mod asyncapi;
@@ -26,24 +26,23 @@ pub use self::client_files::ClientFiles;
 pub use self::diff::{Change, Compatibility, Diff};
 pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 
-/// What an app receives and sends: its connect headers, its incoming routes, its outgoing events, each with its
-/// types as JSON Schema (draft 2020-12), constraints included.
+/// The messages that an app receives and sends: its connect headers, its incoming routes, its outgoing events, each
+/// with its types as JSON Schema (draft 2020-12), constraints included.
 ///
-/// Types with a name stand in [`types`](Self::types), in two variants: as input, where a default makes a member
-/// optional, and as output, where it is always present. References are `#/types/input/Name` and
-/// `#/types/output/Name`.
+/// Named types are in [`types`](Self::types), in two variants. As input, a member with a default is optional; as
+/// output, it is always present. References are `#/types/input/Name` and `#/types/output/Name`.
 ///
-/// It depends on the types and the routes alone, and not on the order in which they were declared.
+/// A contract depends only on the types and the routes, not on the order of their declarations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// The version of this format.
     pub zocket: u32,
-    /// What a client says of itself when it connects: an object of strings.
+    /// Schema of the connect headers, which a client sends with its upgrade request: an object of strings.
     pub headers: Value,
-    /// What the app receives, by dotted path.
+    /// Messages that the app receives, by dotted path.
     pub incoming: BTreeMap<String, IncomingContract>,
-    /// What the app sends, by dotted name.
+    /// Messages that the app sends, by dotted name.
     pub outgoing: BTreeMap<String, OutgoingContract>,
     /// The named types.
     pub types: Types,
@@ -53,16 +52,16 @@ pub struct Contract {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct IncomingContract {
-    /// What it is for.
+    /// The message's purpose, in prose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doc: Option<String>,
-    /// The payload's schema; absent where a payload is ignored.
+    /// The payload's schema; absent if the payload is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub input: Option<Value>,
-    /// The answer's schema; absent where the answer has no payload.
+    /// The answer's schema; absent if the answer has no payload.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Value>,
-    /// The codes of the app's own that it may be refused with, beside the protocol's. Sorted.
+    /// The app's own codes that the message may be refused with, beside the protocol's. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
 }
@@ -79,9 +78,9 @@ pub struct OutgoingContract {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Types {
-    /// As the app takes them.
+    /// Schemas of the values that the app receives.
     pub input: BTreeMap<String, Value>,
-    /// As the app gives them.
+    /// Schemas of the values that the app sends.
     pub output: BTreeMap<String, Value>,
 }
 
@@ -89,10 +88,10 @@ impl Contract {
     /// The version of the format that this crate writes and reads.
     pub const FORMAT: u32 = 1;
 
-    /// The contract as JSON, members sorted, with a line break at the end: made to be committed.
+    /// Returns the contract as JSON, with sorted members and a line break at the end, so that it can be committed.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // By way of `Value`, which sorts; a contract holds nothing that is no JSON.
+        // `Value` sorts the members. A contract holds only JSON, so the conversion can't fail.
         let mut json = serde_json::to_value(self)
             .and_then(|value| serde_json::to_string_pretty(&value))
             .unwrap_or_default();
@@ -100,10 +99,10 @@ impl Contract {
         json
     }
 
-    /// Reads what [`to_json`](Self::to_json) wrote.
+    /// Reads a contract that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// A sentence, where it is no contract, or one of another format.
+    /// A sentence, if the text is no contract or a contract of another format.
     pub fn from_json(json: &str) -> Result<Self, String> {
         let contract: Self = serde_json::from_str(json).map_err(|error| format!("no contract: {error}"))?;
         match contract.zocket {
@@ -112,8 +111,8 @@ impl Contract {
         }
     }
 
-    /// A short name of all that clients depend on: 16 hexadecimal digits, the same for the same types, routes and
-    /// codes, on any machine. Documentation is not part of it.
+    /// Returns a fingerprint of everything that clients depend on: 16 hexadecimal digits, the same for the same types,
+    /// routes and codes, on any machine. Documentation does not affect it.
     #[must_use]
     pub fn hash(&self) -> String {
         let mut value = serde_json::to_value(self).unwrap_or_default();
@@ -121,28 +120,30 @@ impl Contract {
         fingerprint(&value.to_string())
     }
 
-    /// The contract as an AsyncAPI 3.0 document, in the schemas that are its default (JSON Schema draft 07).
+    /// Returns the contract as an AsyncAPI 3.0 document, in AsyncAPI's default schema format (JSON Schema draft 07).
     ///
-    /// It is written from the app's side, as AsyncAPI wants it: what clients send, the app receives.
+    /// The document is written from the app's side, as AsyncAPI requires: the app receives the messages that clients
+    /// send.
     #[must_use]
     pub fn asyncapi(&self, info: &Info) -> Value {
         asyncapi::document(self, info)
     }
 
-    /// What changed since `old`, and what that means for clients of `old`.
+    /// Compares the contract with `old`. Returns the changes and their effect on clients of `old`.
     #[must_use]
     pub fn diff(&self, old: &Self) -> Diff {
         diff::diff(old, self)
     }
 }
 
-/// 16 hexadecimal digits that stand for a text.
+/// Returns 16 hexadecimal digits that identify a text.
 fn fingerprint(text: &str) -> String {
     let digest = Sha1::digest(text);
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Takes out of schemas what only people read. A member of that name whose value is no text is a property.
+/// Removes documentation from schemas. A member with such a name whose value is no text (for `examples`, no array) is
+/// a property, and stays.
 fn strip_docs(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! One name for each type, whichever way it goes.
+//! Names of types for formats that do not distinguish input from output.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use serde_json::Value;
 
 use super::Types;
 
-/// The names of a contract's types in a world that has no two directions, as languages' are. A type that looks the
-/// same both ways has one name; of one that does not, the input's ends in `Input`.
+/// Names of a contract's types for languages and formats that do not distinguish the two directions. A type that is
+/// the same in both directions has one name. Otherwise the input type's name ends in `Input`.
 #[derive(Debug)]
 pub(super) struct Names {
-    /// By reference: `#/types/input/Line`.
+    /// Names, keyed by reference: `#/types/input/Line`.
     names: BTreeMap<String, String>,
 }
 
 impl Names {
-    /// Names that are none of those `reserved`.
+    /// Chooses a unique name for each type. A name that is `reserved` or taken gets an underscore at its end.
     pub(super) fn new(types: &Types, reserved: &[&str]) -> Self {
         let differing = differing(types);
         let mut taken: BTreeSet<String> = reserved.iter().map(|&name| name.to_owned()).collect();
@@ -44,12 +44,12 @@ impl Names {
         Self { names }
     }
 
-    /// The name that a reference of the contract's stands for.
+    /// Returns the name of the type that a reference of the contract points at.
     pub(super) fn of(&self, reference: &str) -> Option<&str> {
         self.names.get(reference).map(String::as_str)
     }
 
-    /// Every type under its name, once.
+    /// Returns every type once, by its name.
     pub(super) fn types<'a>(&self, types: &'a Types) -> BTreeMap<&str, &'a Value> {
         let mut named = BTreeMap::new();
         for (direction, types) in [("output", &types.output), ("input", &types.input)] {
@@ -63,7 +63,7 @@ impl Names {
     }
 }
 
-/// The names that mean different types as input and as output, themselves or by what they refer to.
+/// Returns the names whose types differ between input and output, directly or through a type that they refer to.
 fn differing(types: &Types) -> BTreeSet<&str> {
     let bare = |schema: &Value, direction: &str| {
         schema

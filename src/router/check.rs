@@ -1,4 +1,4 @@
-//! In what a router may contradict itself.
+//! Checks that a router does not contradict itself.
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
@@ -9,7 +9,7 @@ use super::{
     service::{Entry, RouterService},
 };
 
-/// What generated clients have beside the routes, and what would make a promise of them.
+/// Members that generated clients have beside the routes, and `then`, which would make a client a promise.
 const CLIENT_MEMBERS: [&str; 14] = [
     "on",
     "onOpen",
@@ -28,12 +28,12 @@ const CLIENT_MEMBERS: [&str; 14] = [
 ];
 
 impl<C> Router<C> {
-    /// Whether its effects go to this hub.
+    /// Returns true if the router's effects are sent to this hub.
     pub(super) fn is_of(&self, hub: &Arc<dyn Hub>) -> bool {
         std::ptr::addr_eq(Arc::as_ptr(&self.hub), Arc::as_ptr(hub))
     }
 
-    /// [`build`](Self::build) for the app that has this hub.
+    /// Checks the contract like [`build`](Self::build), and refuses a router that was not made for this hub.
     pub(crate) fn build_for(
         mut self,
         hub: &Arc<dyn Hub>,
@@ -45,7 +45,7 @@ impl<C> Router<C> {
         self.build()
     }
 
-    /// Checks the contract.
+    /// Checks the contract. Returns the service and the names of the outgoing messages.
     pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
         let Self {
             incoming,
@@ -66,7 +66,7 @@ impl<C> Router<C> {
                 routes.insert(path, (entry, place));
             }
         }
-        // Clients nest routes as their names do: a name is a call, or holds others.
+        // Clients nest routes by their names: a name is either a call or holds other names.
         for (path, (_, place)) in &routes {
             let first = path.split('.').next().unwrap_or(path);
             if CLIENT_MEMBERS.contains(&first) {
@@ -75,7 +75,7 @@ impl<C> Router<C> {
                 ));
             }
             for (end, _) in path.match_indices('.') {
-                // Told below, of the nest.
+                // Reported below, for the nest.
                 let is_nest = nests.iter().any(|(nest, _)| *nest == path[..end]);
                 if let Some((_, prefix)) = routes.get(&path[..end]).filter(|_| !is_nest) {
                     problems.push(format!(
@@ -135,7 +135,7 @@ impl<C> Router<C> {
                 }
             }
         }
-        // The maps have no order of their own.
+        // Sorted, because the maps have no order.
         problems.sort();
         if !problems.is_empty() {
             return Err(RouterError { problems });
@@ -153,14 +153,14 @@ impl<C> Router<C> {
     }
 }
 
-/// A router that contradicts itself. It displays every problem, with the places in the source.
+/// Error of a router that contradicts itself. Displays every problem, with the places in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterError {
     problems: Vec<String>,
 }
 
 impl RouterError {
-    /// Each problem in a sentence of its own.
+    /// Returns the problems, each as a sentence.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -4,7 +4,7 @@ use super::{Incoming, Router};
 use crate::contract::{Contract, Direction, Gatherer, IncomingContract, OutgoingContract};
 
 impl<C> Router<C> {
-    /// What the app receives and sends, with this router as its root: the types of its handlers, as data.
+    /// Returns the contract of an app with this router as its root: the types of its handlers, as data.
     #[must_use]
     pub fn contract(&self) -> Contract {
         let mut gatherer = Gatherer::default();

@@ -1,4 +1,4 @@
-//! The router: an app's contract, and the way of a message to its procedure.
+//! The router: declares an app's messages, and dispatches each message to its procedure.
 
 mod check;
 mod contract;
@@ -24,8 +24,9 @@ use crate::{
     procedure::{Procedure, Traits},
 };
 
-/// What an app receives and sends, nested by module. Made by [`Zocket::router`](crate::Zocket::router), served by
-/// [`Zocket::serve`](crate::Zocket::serve), which refuses one that contradicts itself.
+/// Declarations of the messages that an app receives and sends, nested by module. Made by
+/// [`Zocket::router`](crate::Zocket::router), served by [`Zocket::serve`](crate::Zocket::serve), which refuses a
+/// router that contradicts itself.
 pub struct Router<C> {
     hub: Arc<dyn Hub>,
     headers: SchemaOf,
@@ -37,9 +38,9 @@ pub struct Router<C> {
     context: PhantomData<fn(C)>,
 }
 
-/// Where something was declared.
+/// Place of a declaration in the source, for error messages.
 type Place = &'static Location<'static>;
-/// A layer for every route.
+/// Function that puts a layer around a route.
 type Wrap = Box<dyn Fn(Route) -> Route + Send + Sync>;
 
 struct Incoming {
@@ -54,7 +55,7 @@ struct Declaration {
     rust_type: (&'static str, TypeId),
     place: Place,
     schema: SchemaOf,
-    /// Of the nests that it came through.
+    /// Path of the nests that the declaration came through. The event's name must begin with it.
     prefix: String,
 }
 
@@ -72,7 +73,7 @@ impl<C> Router<C> {
         }
     }
 
-    /// Declares a message that the app sends. What is not declared can't be sent.
+    /// Declares a message that the app sends. An undeclared message can't be sent.
     #[must_use]
     #[track_caller]
     pub fn outgoing<O: Outgoing + 'static>(mut self) -> Self {
@@ -89,7 +90,7 @@ impl<C> Router<C> {
         self
     }
 
-    /// Declares a message that the app receives, by its dotted path, and what handles it.
+    /// Declares a message that the app receives, by its dotted path, and the procedure that handles it.
     #[must_use]
     #[track_caller]
     pub fn incoming<S>(mut self, path: &str, procedure: Procedure<C, S>) -> Self
@@ -117,8 +118,8 @@ impl<C> Router<C> {
         self
     }
 
-    /// Takes in a module's router: its routes under `prefix`, its outgoing messages, whose full names must begin
-    /// with `prefix`, and its layers around its own routes.
+    /// Adds a module's router: its routes under `prefix`, its outgoing messages, whose full names must begin with
+    /// `prefix`, and its layers around its own routes.
     #[must_use]
     #[track_caller]
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
@@ -158,8 +159,8 @@ impl<C> Router<C> {
         self
     }
 
-    /// Puts a tower layer around each route of this router, outside of its fan-out. Its requests are raw
-    /// [`Message`]s, its responses [`Reply`]s. Of several, the first is the outermost.
+    /// Puts a tower layer around each route of this router, outside of its fan-out. The layer's requests are raw
+    /// [`Message`]s, its responses [`Reply`]s. Of several layers, the first is the outermost.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
@@ -173,17 +174,17 @@ impl<C> Router<C> {
         self
     }
 
-    /// The router as a tower service of its own, for a stack made by hand; an app's is made by
-    /// [`Zocket::serve`](crate::Zocket::serve).
+    /// Returns the router as a tower service, for a stack made by hand. [`Zocket::serve`](crate::Zocket::serve) makes
+    /// the service of a whole app.
     ///
     /// # Errors
-    /// Everything in which the router contradicts itself.
+    /// All problems of a router that contradicts itself.
     pub fn into_service(self) -> Result<RouterService, RouterError> {
         self.build().map(|(service, _)| service)
     }
 
     fn apply_layers(mut self) -> Self {
-        // The last written is the innermost.
+        // The layer that was added last is the innermost.
         for layer in std::mem::take(&mut self.layers).into_iter().rev() {
             for incoming in &mut self.incoming {
                 incoming.entry.route = layer(incoming.entry.route.clone());

@@ -14,12 +14,12 @@ use tokio::task::unconstrained;
 use tower::{BoxError, Service};
 use zocket_layers::{Code, Error, Message, Reply};
 
-/// The service of one route, as [`Router::layer`](crate::Router::layer) gets it: a tower service
-/// that is always ready. Its own stack's readiness is awaited inside of its future. Cheap to clone.
+/// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
+/// is always ready: its future awaits the readiness of its own stack. Cheap to clone.
 #[derive(Clone)]
 pub struct Route(Arc<dyn Stack>);
 
-/// The one box on a message's way.
+/// Future of a route. No other future on a message's path is boxed.
 pub(crate) type RouteFuture = Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>;
 
 trait Stack: Send + Sync {
@@ -27,7 +27,7 @@ trait Stack: Send + Sync {
 }
 
 impl Route {
-    /// A route whose stack may refuse with any code.
+    /// Creates a route whose stack may refuse with any code.
     pub(crate) fn new<S>(service: S) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
@@ -40,7 +40,7 @@ impl Route {
         }))
     }
 
-    /// A route whose stack may refuse with `codes`, and with the protocol's.
+    /// Creates a route whose stack may refuse with `codes` and with the protocol's.
     pub(crate) fn with_codes<S>(service: S, codes: Vec<Code>) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
@@ -66,7 +66,7 @@ impl Route {
 enum Codes {
     Any,
     Protocol,
-    /// These, and the protocol's.
+    /// These codes and the protocol's.
     Declared(Arc<[Code]>),
 }
 
@@ -83,7 +83,7 @@ where
 {
     fn run(&self, message: Message) -> RouteFuture {
         let mut service = self.service.clone();
-        // Most stacks are ready at once. One that is not is asked again by the future, which is who will be woken.
+        // Most stacks are ready at once. If not, the future polls the stack again and registers its own waker.
         let state = match poll_ready(&mut service, &mut Task::from_waker(Waker::noop())) {
             Poll::Ready(Ok(())) => State::Called(service.call(message)),
             Poll::Ready(Err(error)) => State::Failed(Some(error.into())),
@@ -99,8 +99,9 @@ where
     }
 }
 
-/// Awaits a stack's readiness, if it was not ready at once, then calls it. An `async fn` would be plainer, but keeps
-/// service, message and the called future side by side: twice the size, which is moved into the box for each message.
+/// Future that awaits a stack's readiness, if it was not ready at once, and then calls the stack. An `async fn` would
+/// be plainer, but would hold service, message and the called future side by side. That doubles the size of the value
+/// that is moved into the box for each message.
 #[pin_project]
 struct Running<S: Service<Message>> {
     #[pin]
@@ -112,14 +113,15 @@ struct Running<S: Service<Message>> {
 enum State<S, F> {
     Waiting {
         service: S,
-        /// None when it has been called.
+        /// `None` once the service has been called.
         message: Option<Message>,
     },
     Called(#[pin] F),
     Failed(Option<BoxError>),
 }
 
-/// A used-up budget of tokio's would look like a lack of permits to a layer that sheds load.
+/// Polls readiness outside of tokio's cooperative budget: a layer that sheds load would mistake a used-up budget for a
+/// lack of permits.
 fn poll_ready<S: Service<Message>>(service: &mut S, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
     pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
@@ -142,13 +144,13 @@ where
                             this.state.set(State::Called(future));
                             continue;
                         }
-                        // Polled once more than a future may be, it has nothing left to call.
+                        // The future was polled after it had finished: no message is left.
                         (Ok(()), None) => return Poll::Pending,
                         (Err(error), _) => Err(error.into()),
                     }
                 }
                 StateProjection::Called(future) => ready!(future.poll(cx)).map_err(Into::into),
-                // Polled once more, it has nothing left to say.
+                // The future was polled after it had finished: the error has been returned.
                 StateProjection::Failed(error) => match error.take() {
                     Some(error) => Err(error),
                     None => return Poll::Pending,
@@ -159,14 +161,14 @@ where
     }
 }
 
-/// A code that no client can know of is a mistake of the server's.
+/// Turns an undeclared code into an internal error: a code that no client can know is a mistake in the server.
 fn check_code(error: BoxError, codes: &Codes) -> BoxError {
     let declared: &[Code] = match codes {
         Codes::Any => return error,
         Codes::Protocol => &[],
         Codes::Declared(declared) => declared,
     };
-    // A layer may have wrapped it: the client is told the cause all the same.
+    // A layer may have wrapped the error. The client receives the cause's code all the same.
     let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
         (*cause).source()
     });

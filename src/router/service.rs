@@ -1,4 +1,4 @@
-//! The way of a message to its route.
+//! Dispatch of messages to routes.
 
 use std::{
     collections::HashMap,
@@ -13,22 +13,22 @@ use zocket_layers::{Code, Error, Message, Reply, service::RefusableFuture};
 
 use super::route::{Route, RouteFuture};
 
-/// A route, and how it is called.
+/// A route, and its flag that the connection's next message need not wait for this route's.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) route: Route,
     pub(super) concurrent: bool,
 }
 
-/// Finds the route of each message. It is always ready: a route's readiness is awaited in the route's future.
+/// Dispatches each message to its route. It is always ready: the route's future awaits the route's readiness.
 #[derive(Clone)]
 pub struct RouterService {
-    /// Clients look up, but don't insert: a hash that withstands chosen keys is not needed.
+    /// Routes by full path. Clients can only look up keys, not insert them, so the hash need not withstand chosen keys.
     pub(super) routes: Arc<HashMap<String, Entry, RandomState>>,
 }
 
 impl RouterService {
-    /// The routes' full paths.
+    /// Returns the routes' full paths.
     pub(crate) fn paths(&self) -> impl Iterator<Item = &str> {
         self.routes.keys().map(String::as_str)
     }

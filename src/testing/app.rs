@@ -1,4 +1,4 @@
-//! An app that is served in memory.
+//! An app served in memory.
 
 use std::{fmt, sync::Arc};
 
@@ -22,18 +22,18 @@ use crate::client::{
     headers::Headers,
 };
 
-/// Bytes that are on their way in each direction, at most: like the buffers of a socket.
+/// Buffer size of each direction, in bytes, like the buffers of a socket.
 const IN_TRANSIT: usize = 64 << 10;
 
-/// An app that is served in memory: what `zo.serve(router)` made, or whatever stands around it. Cheap to clone; made
-/// inside of a tokio runtime. See the [module](super).
+/// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
+/// clone. Must be created inside a tokio runtime. See the [module](super).
 #[derive(Clone)]
 pub struct TestApp {
     serve: Arc<dyn Fn(DuplexStream) + Send + Sync>,
 }
 
 impl TestApp {
-    /// Serves a service of HTTP requests, by hyper, as it will be served.
+    /// Serves an HTTP service with hyper, as in production.
     pub fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -59,13 +59,13 @@ impl TestApp {
     /// Connects a client with these connect headers (an object of strings; `&()` for none).
     ///
     /// # Errors
-    /// [`Outage::Refused`], with the status and what `on_connect` or the validation said; [`Outage::Build`] for headers
-    /// that are no object of strings.
+    /// [`Outage::Refused`], with the status and the error of `on_connect` or of the validation. [`Outage::Build`] for
+    /// headers that are not an object of strings.
     pub async fn connect(&self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
         self.handshake().connect(headers).await
     }
 
-    /// A handshake with more to it: another path, cookies, an origin.
+    /// Prepares a handshake with another path, cookies or an origin.
     pub fn handshake(&self) -> Handshake {
         Handshake {
             app: self.clone(),
@@ -81,7 +81,7 @@ impl fmt::Debug for TestApp {
     }
 }
 
-/// A handshake that is being prepared. Begun by [`TestApp::handshake`].
+/// A handshake that is being prepared. Created by [`TestApp::handshake`].
 #[must_use = "nobody is connected until `.connect(..)`"]
 #[derive(Debug, Clone)]
 pub struct Handshake {
@@ -91,16 +91,16 @@ pub struct Handshake {
 }
 
 impl Handshake {
-    /// The path, and the query if there is one: `/ws?name=Ann`. Default: `/`.
+    /// Sets the path, and the query if there is one: `/ws?name=Ann`. Default: `/`.
     pub fn path(mut self, path: impl Into<String>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// One more field of the request: `("cookie", "session=…")`, `("origin", "https://…")`.
+    /// Adds a field to the request: `("cookie", "session=…")`, `("origin", "https://…")`.
     ///
     /// # Panics
-    /// Where it can be none.
+    /// If the name or the value is not valid in an HTTP field.
     #[track_caller]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
@@ -110,7 +110,7 @@ impl Handshake {
         self
     }
 
-    /// Connects, with connect headers beside: see [`TestApp::connect`].
+    /// Connects, with connect headers in addition: see [`TestApp::connect`].
     ///
     /// # Errors
     /// See [`TestApp::connect`].

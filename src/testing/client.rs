@@ -1,4 +1,4 @@
-//! A test's client.
+//! The client of a test.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -29,16 +29,16 @@ use crate::client::{
     wire::{self, Incoming},
 };
 
-/// No test waits longer for anything.
+/// Time limit of each wait of a test.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Frames that a test may leave unread. Then the client reads no further, as one would that hangs.
+/// Frames that a test may leave unread. Beyond that the client stops reading, like a client that hangs.
 const UNREAD: usize = 10_000;
 
-/// A client of an app in memory. Made by [`TestApp::connect`](super::TestApp::connect).
+/// A client of an app in memory. Created by [`TestApp::connect`](super::TestApp::connect).
 ///
-/// What it waits for it waits for 5 seconds of tokio's clock, and then panics, with the place that waits. What comes
-/// in is read all the time, and pings are answered, also while the test does something else. Dropped, it is gone
-/// without a goodbye, as after [`cut`](Self::cut).
+/// Each wait lasts at most 5 seconds of tokio's clock, and then panics with the location of the call that waits. The
+/// client reads frames and answers pings all the time, also while the test does something else. Dropping it ends the
+/// connection without a Close, as [`cut`](Self::cut) does.
 pub struct TestClient {
     welcome: Welcome,
     line: Line,
@@ -46,11 +46,11 @@ pub struct TestClient {
     reading: AbortHandle,
     incoming: mpsc::Receiver<In>,
     next_id: u64,
-    /// What came while something else was awaited.
+    /// Events that arrived while something else was awaited. `answers` and `pongs` hold the other frames.
     events: VecDeque<(String, Bytes)>,
     answers: HashMap<u64, Result<Bytes, Refusal>>,
     pongs: usize,
-    /// How the connection ended.
+    /// The reason why the connection ended.
     end: Option<Outage>,
 }
 
@@ -61,7 +61,7 @@ enum In {
     End(Outage),
 }
 
-/// A call that was begun: see [`TestClient::begin`].
+/// A call that was sent and whose answer was not awaited yet: see [`TestClient::begin`].
 #[must_use = "what it is answered, `answer(..)` says"]
 #[derive(Debug)]
 pub struct Pending(u64);
@@ -88,7 +88,7 @@ impl TestClient {
                     break;
                 }
             }
-            // By this, the answer to a Close goes out.
+            // Polling the stream further sends tungstenite's answer to a Close.
             while let Some(Ok(_)) = stream.next().await {}
             hang_up.cut();
         });
@@ -106,27 +106,27 @@ impl TestClient {
         }
     }
 
-    /// Who this is to the app.
+    /// Returns the id that the app gave this client.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.welcome.client_id
     }
 
-    /// What the app said first.
+    /// Returns the app's first frame.
     #[must_use]
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
     }
 
-    /// Calls a route and waits for its answer; `()` takes a procedure that answers nothing. Events that come meanwhile
-    /// are kept.
+    /// Calls a route and waits for its answer. The output type `()` fits a procedure that answers nothing. Events that
+    /// arrive meanwhile are kept.
     ///
     /// # Errors
-    /// [`CallError::Refused`]; [`CallError::Disconnected`] where the connection ends instead; [`CallError::Encode`] and
+    /// [`CallError::Refused`]; [`CallError::Disconnected`] if the connection ends instead; [`CallError::Encode`] and
     /// [`CallError::Decode`].
     ///
     /// # Panics
-    /// If nothing comes in time.
+    /// If no answer arrives in time.
     #[track_caller]
     pub fn call<O: DeserializeOwned>(
         &mut self,
@@ -140,10 +140,10 @@ impl TestClient {
         }
     }
 
-    /// Begins a call, for the test to do something else before its [`answer`](Self::answer) is awaited.
+    /// Sends a call without waiting. The test can do something else before it awaits the [`answer`](Self::answer).
     ///
     /// # Errors
-    /// [`CallError::Encode`], and [`CallError::Disconnected`] where there is no connection any more.
+    /// [`CallError::Encode`], and [`CallError::Disconnected`] if there is no connection any more.
     pub async fn begin(
         &mut self,
         route: &str,
@@ -156,13 +156,13 @@ impl TestClient {
         Ok(Pending(id))
     }
 
-    /// Waits for the answer to a call that was begun.
+    /// Waits for the answer to a call that [`begin`](Self::begin) sent.
     ///
     /// # Errors
     /// As with [`call`](Self::call).
     ///
     /// # Panics
-    /// If nothing comes in time.
+    /// If no answer arrives in time.
     #[track_caller]
     pub fn answer<O: DeserializeOwned>(
         &mut self,
@@ -188,20 +188,19 @@ impl TestClient {
         }
     }
 
-    /// Sends a message that asks for no answer. What becomes of it, [`expect_error`](Self::expect_error) says, if it
-    /// fails.
+    /// Sends a message that requests no answer. If it fails, [`expect_error`](Self::expect_error) returns the failure.
     ///
     /// # Errors
-    /// [`CallError::Encode`], and [`CallError::Disconnected`] where there is no connection any more.
+    /// [`CallError::Encode`], and [`CallError::Disconnected`] if there is no connection any more.
     pub async fn send(&mut self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
         self.write(Message::text(frame)).await
     }
 
-    /// Sends a text frame as it is: for what no client of ours would send.
+    /// Sends a text frame as it is, for input that no Zocket client would send.
     ///
     /// # Errors
-    /// [`CallError::Disconnected`] where there is no connection any more.
+    /// [`CallError::Disconnected`] if there is no connection any more.
     pub async fn send_text(&mut self, text: impl Into<String>) -> Result<(), CallError> {
         self.write(Message::text(text.into())).await
     }
@@ -211,10 +210,10 @@ impl TestClient {
         sent.map_err(|_| CallError::Disconnected { sent: Sent::Unknown })
     }
 
-    /// The next event, which must be a `T`.
+    /// Waits for the next event, which must be a `T`.
     ///
     /// # Panics
-    /// If it is another, if it does not fit the type, if the connection ends, if nothing comes in time.
+    /// If the next event has another type or does not fit `T`, if the connection ends, or if no event arrives in time.
     #[track_caller]
     pub fn expect<T: Outgoing + DeserializeOwned>(&mut self) -> impl Future<Output = T> {
         let place = Location::caller();
@@ -231,7 +230,7 @@ impl TestClient {
         }
     }
 
-    /// The failure of a message that asked for no answer, before any other event.
+    /// Waits for the failure of a message that requested no answer. It must arrive before any other event.
     ///
     /// # Panics
     /// As with [`expect`](Self::expect).
@@ -264,11 +263,11 @@ impl TestClient {
         }
     }
 
-    /// Everything that has been sent to this client by now and that the test has not seen yet: types and payloads. It
-    /// asks the app by a ping, which is answered after everything sent before.
+    /// Returns the types and payloads of all events that have been sent to this client by now and that the test has not
+    /// read yet. Sends the app a ping, which is answered after everything sent before.
     ///
     /// # Panics
-    /// If there is no answer in time, as after [`freeze`](Self::freeze).
+    /// If no answer arrives in time, as after [`freeze`](Self::freeze).
     #[track_caller]
     pub fn events(&mut self) -> impl Future<Output = Vec<(String, Value)>> {
         let place = Location::caller();
@@ -287,11 +286,11 @@ impl TestClient {
         }
     }
 
-    /// Nothing has been sent to this client that the test has not seen. It does not wait for what may come: for
-    /// something that a task of the app's own will send, the test has to know when it has.
+    /// Checks that no event has been sent to this client that the test has not read. It does not wait for later events.
+    /// If a task of the app sends an event, the test itself has to wait until that has happened.
     ///
     /// # Panics
-    /// If something has, with what it is; if the app does not say so in time.
+    /// If there is such an event, with its type and payload, or if the app does not answer the ping in time.
     #[track_caller]
     pub fn expect_nothing(&mut self) -> impl Future<Output = ()> {
         let place = Location::caller();
@@ -302,11 +301,11 @@ impl TestClient {
         }
     }
 
-    /// Waits for the end of the connection: code and reason of the app's Close, or `(1006, "")` where it ends without
-    /// one. What comes before it is kept.
+    /// Waits for the end of the connection. Returns the code and the reason of the app's Close, or `(1006, "")` if the
+    /// connection ends without one. Frames that arrive before the end are kept.
     ///
     /// # Panics
-    /// If it does not end in time.
+    /// If the connection does not end in time.
     #[track_caller]
     pub fn closed(&mut self) -> impl Future<Output = (u16, String)> {
         let place = Location::caller();
@@ -321,10 +320,10 @@ impl TestClient {
         }
     }
 
-    /// Closes, with 1000, and waits for the app's answer.
+    /// Closes the connection with code 1000, and waits for the app's answer.
     ///
     /// # Panics
-    /// If there is none in time.
+    /// If no answer arrives in time.
     #[track_caller]
     pub fn close(mut self) -> impl Future<Output = ()> {
         let place = Location::caller();
@@ -333,7 +332,7 @@ impl TestClient {
                 code: CloseCode::Normal,
                 reason: "".into(),
             };
-            // It may be gone already: then there is nobody to answer.
+            // An error means that the connection is gone already, so that no answer will arrive.
             drop(self.sink.send(Message::Close(Some(goodbye))).await);
             while self.end.is_none() {
                 self.receive("the answer to a Close", place).await;
@@ -341,23 +340,23 @@ impl TestClient {
         }
     }
 
-    /// Tears the connection, without a Close: a cable pulled out, a process killed.
+    /// Cuts the connection without a Close, like a pulled cable or a killed process.
     pub fn cut(&self) {
         self.line.cut();
     }
 
-    /// Keeps the connection and lets nothing through in either direction, until [`thaw`](Self::thaw): a train in a
-    /// tunnel. The app notices by its pings, or because more and more waits for this client.
+    /// Keeps the connection open but holds up all data in both directions until [`thaw`](Self::thaw), like a train in a
+    /// tunnel. The app notices by its pings, or because more and more data is queued for this client.
     pub fn freeze(&self) {
         self.line.freeze(true);
     }
 
-    /// Lets through what was held up, and all that follows.
+    /// Delivers the data that was held up, and all that follows.
     pub fn thaw(&self) {
         self.line.freeze(false);
     }
 
-    /// Takes what comes next.
+    /// Receives and stores the next frame. `what` names the expected frame in the panic's message.
     async fn receive(&mut self, what: &str, place: &Location<'_>) {
         let Ok(incoming) = timeout(PATIENCE, self.incoming.recv()).await else {
             panic!("{place}: expected {what}, and nothing came in {PATIENCE:?}");

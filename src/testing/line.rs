@@ -1,4 +1,4 @@
-//! The wire between a test's client and its app, which can be cut and frozen.
+//! The in-memory connection between a test's client and its app. It can be cut and frozen.
 
 use std::{
     io,
@@ -10,16 +10,16 @@ use std::{
 use parking_lot::Mutex;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
-/// The client's end of the wire. Its clones are the same end.
+/// The client's end of the connection. Clones share the same end.
 #[derive(Debug, Clone)]
 pub(super) struct Line(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
-    /// None when it is cut.
+    /// `None` once the connection is cut.
     io: Option<DuplexStream>,
     frozen: bool,
-    /// Who waits for a thaw, or for the end.
+    /// Tasks whose poll returned pending. A cut, a freeze or a thaw wakes them.
     waiting: Vec<Waker>,
 }
 
@@ -32,14 +32,14 @@ impl Line {
         })))
     }
 
-    /// Ends it, for both sides, without a word.
+    /// Cuts the connection for both sides, without a Close.
     pub(super) fn cut(&self) {
         let mut state = self.0.lock();
         state.io = None;
         state.wake();
     }
 
-    /// Lets nothing through, in neither direction, until it thaws.
+    /// Holds up all data in both directions if `frozen` is true. Otherwise lets it through again.
     pub(super) fn freeze(&self, frozen: bool) {
         let mut state = self.0.lock();
         state.frozen = frozen;
@@ -58,7 +58,7 @@ impl Line {
             Some(_) if is_frozen => Poll::Pending,
             Some(io) => poll(Pin::new(io), cx),
         };
-        // Woken when it is cut or thaws, even if it freezes only now.
+        // The task is woken by a cut or a thaw, even if the connection freezes only after this poll.
         if polled.is_pending() {
             state.wait(cx);
         }

@@ -1,4 +1,4 @@
-//! A whole app in memory, for tests: handshake, pipeline, rooms and all, without a port.
+//! A whole app in memory, for tests: with handshake, pipeline and rooms, but without a port.
 //!
 //! ```
 //! use garde::Validate;
@@ -42,18 +42,19 @@
 //!
 //! # Time
 //!
-//! Nothing here waits for a socket of the operating system, so tokio's clock can be paused: under
-//! `#[tokio::test(start_paused = true)]` (feature `test-util` of tokio) an hour of silence takes no time, and a time-out
-//! comes when everything else has come to rest.
+//! Nothing here waits for a socket of the operating system, so tokio's clock can be paused. Under
+//! `#[tokio::test(start_paused = true)]` (feature `test-util` of tokio) an hour of silence takes no time, and a
+//! time-out fires once all tasks are idle.
 //!
 //! # Bad connections
 //!
-//! [`TestClient::cut`] tears the connection, [`TestClient::freeze`] keeps it and lets nothing through.
+//! [`TestClient::cut`] cuts the connection. [`TestClient::freeze`] keeps it open and holds up all data.
 //!
 //! # Single procedures
 //!
-//! A procedure is a service: `procedure.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without a
-//! connection, and `reply.effects` says what it would have done. See [`Zocket::detached`](crate::Zocket::detached).
+//! A procedure is a service: `procedure.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without
+//! a connection, and `reply.effects` holds its effects, which are not executed. See
+//! [`Zocket::detached`](crate::Zocket::detached).
 
 mod app;
 mod client;

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::core::Rejection;
 
-/// 101, with the `Sec-WebSocket-Accept` that answers the client's key; over HTTP/2 200. And the subprotocol that was
-/// negotiated.
+/// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
+/// subprotocol that was negotiated.
 pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
     let mut response = Response::new(Body::default());
     if let Accept::Switch(accept) = accept {
@@ -39,7 +39,7 @@ pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
     response
 }
 
-/// 405, 426 or 400.
+/// Returns the response to a request that opens no WebSocket: 405, 426 or 400.
 pub(super) fn no_handshake(reason: NoHandshake) -> Response<Body> {
     let (status, message) = match reason {
         NoHandshake::Method => (StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
@@ -72,7 +72,7 @@ pub(super) fn no_handshake(reason: NoHandshake) -> Response<Body> {
     response
 }
 
-/// 400 with all the issues of the headers, or what the app refused with, as an HTTP status.
+/// Returns 400 with all issues of the headers, or the app's refusal as an HTTP status.
 pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
     match rejection {
         Rejection::Headers(issues) => json(
@@ -83,7 +83,7 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
     }
 }
 
-/// A refusal as an HTTP status.
+/// Returns a refusal as an HTTP status, with the error as its JSON body.
 pub(super) fn refused(error: &Error) -> Response<Body> {
     let mut body = json!({ "error": error.message(), "code": error.code().as_str() });
     if !error.issues().is_empty() {

@@ -1,4 +1,4 @@
-//! The opening handshake: of RFC 6455, section 4.2, over HTTP/1.1; of RFC 8441 over HTTP/2.
+//! The opening handshake: RFC 6455, section 4.2, over HTTP/1.1; RFC 8441 over HTTP/2.
 
 use http::{
     HeaderMap, HeaderName, Method, Version,
@@ -17,7 +17,7 @@ pub(super) enum NoHandshake {
     NoUpgrade,
     /// 426: the client asks for a version other than 13.
     Version,
-    /// 400: the request is malformed; what is expected.
+    /// 400: the request is malformed. The text names the expectation that it fails.
     Malformed(&'static str),
 }
 
@@ -39,7 +39,7 @@ pub(super) fn check(request: &Parts) -> Result<Accept, NoHandshake> {
     }
 }
 
-/// RFC 8441, section 5: an extended CONNECT whose protocol is `websocket`.
+/// Checks for an extended CONNECT whose protocol is `websocket` (RFC 8441, section 5).
 fn check_connect(request: &Parts) -> Result<Accept, NoHandshake> {
     const EXPECTED: &str =
         "over HTTP/2 a WebSocket is opened by CONNECT with `:protocol` websocket (RFC 8441)";
@@ -65,7 +65,7 @@ fn check_connect(request: &Parts) -> Result<Accept, NoHandshake> {
     }
 }
 
-/// Returns the `Sec-WebSocket-Accept`.
+/// Checks an upgrade over HTTP/1.1. Returns the `Sec-WebSocket-Accept`.
 fn check_upgrade(request: &Parts) -> Result<String, NoHandshake> {
     if request.method != Method::GET {
         return Err(NoHandshake::Method);
@@ -98,15 +98,15 @@ fn check_upgrade(request: &Parts) -> Result<String, NoHandshake> {
     }
 }
 
-/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer its subprotocol speaks the base
-/// protocol.
+/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer the codec's subprotocol
+/// speaks the base protocol.
 pub(super) fn negotiate(headers: &HeaderMap, codec: Option<Codec>) -> Form {
     codec
         .filter(|codec| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, codec.subprotocol()))
         .map_or(Form::BASE, Form::extended)
 }
 
-/// Returns true if one of a header's comma-separated tokens is this one, in any case of its letters.
+/// Returns true if one of a header's comma-separated tokens equals `token`, ignoring ASCII case.
 fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
     headers
         .get_all(name)

@@ -18,9 +18,9 @@ impl<H: Input> HeaderRules<H> {
 
     /// Reads the declared headers of a request, and checks them.
     ///
-    /// A header field of the declared name counts, whatever the case of its letters; several of one name are
-    /// joined by ", " (RFC 9110, section 5.3). Where there is none, the last query parameter of exactly that name
-    /// does. It never replaces a field: that may have been set by a proxy that the app trusts.
+    /// The names of header fields are compared without regard to case. Several fields of one name are joined by ", "
+    /// (RFC 9110, section 5.3). If there is no field, the last query parameter of exactly the declared name counts.
+    /// A parameter never replaces a field, since a proxy that the app trusts may have set the field.
     pub(crate) fn read(&self, request: &Parts) -> Result<H, Vec<Issue>> {
         let mut given = Map::new();
         let mut issues = Vec::new();
@@ -50,7 +50,8 @@ impl<H: Input> HeaderRules<H> {
         if issues.is_empty() {
             return checked;
         }
-        // What was left out for its encoding is no longer looked at; what else is wrong is told with it.
+        // Fields that are no UTF-8 were left out of the check, so its issues about them are dropped. Its other issues
+        // are reported too.
         let unread: Vec<_> = issues.iter().map(|issue| issue.path[0].clone()).collect();
         let others = checked.err().into_iter().flatten();
         issues.extend(others.filter(|issue| issue.path.first().is_none_or(|name| !unread.contains(name))));

@@ -1,4 +1,4 @@
-//! From an HTTP request to a connection.
+//! Upgrade of an HTTP request to a WebSocket connection.
 
 mod answer;
 mod handshake;

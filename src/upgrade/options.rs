@@ -10,12 +10,12 @@ pub(crate) struct ServeOptions {
     pub(super) codec: Option<Codec>,
     /// Hash of the contract.
     pub(super) contract: Option<Arc<str>>,
-    /// Events that may be sent. By default all.
+    /// Events that may be sent. Default: all.
     pub(super) declared: Declared,
 }
 
 impl ServeOptions {
-    /// A stack that decodes with this codec.
+    /// Creates the options of a stack that decodes with this codec.
     pub(crate) fn with_codec(codec: Codec) -> Self {
         Self {
             codec: Some(codec),
@@ -24,7 +24,7 @@ impl ServeOptions {
         }
     }
 
-    /// A stack of any origin, for an app whose context is `C`.
+    /// Inspects a stack of any origin, for an app whose context is `C`.
     pub(crate) fn of_stack<C: 'static, S: Clone>(stack: &S) -> Result<Self, StackError> {
         let inspection = inspect(stack);
         if let Some(found) = inspection.context_other_than::<C>() {
@@ -40,21 +40,21 @@ impl ServeOptions {
         })
     }
 
-    /// Has the hash of this contract.
+    /// Sets the hash of the contract.
     pub(crate) fn contract(mut self, hash: &str) -> Self {
         self.contract = Some(hash.into());
         self
     }
 
-    /// Sends declared events only.
+    /// Restricts the events that may be sent to the declared ones.
     pub(crate) fn declared(mut self, declared: &Declared) -> Self {
         self.declared = declared.clone();
         self
     }
 }
 
-/// A stack that does not fit its app: it has a [`ContextLayer`](zocket_layers::ContextLayer) of another type than the
-/// app's context.
+/// Error of a stack that does not fit its app: the type of its [`ContextLayer`](zocket_layers::ContextLayer) is not
+/// the type of the app's context.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StackError {
     expected: &'static str,
@@ -74,7 +74,7 @@ impl fmt::Display for StackError {
 
 impl std::error::Error for StackError {}
 
-/// A router or a stack that can't be served.
+/// Error of a router or a stack that can't be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {

@@ -23,22 +23,23 @@ use crate::{
     core::{ClientHandle, Core, DisconnectGuard, Rejection},
 };
 
-/// The body of an answer to an upgrade request: empty, or JSON that says why there is no upgrade.
+/// The body of a response to an upgrade request: empty, or JSON with the reason for the refusal.
 pub type Body = Full<Bytes>;
 
-/// An app as a tower service of HTTP requests, whatever their body: for axum's `route_service`, `nest_service` and
+/// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
 /// `fallback_service`, for hyper, and inside of tower-http's layers. Cheap to clone.
 ///
-/// It answers 101 (200 over HTTP/2, with the feature `http2`) and goes on with the connection in a task of its own; or 405, 426, 400, what `on_connect`
-/// refused with, or 503 during shutdown, with a JSON body `{"error": …}` that says why.
+/// It answers 101 (200 over HTTP/2, with the feature `http2`) and serves the connection in its own task. Otherwise it
+/// answers 405, 426, 400, the status of `on_connect`'s refusal, or 503 during shutdown, with the reason as a JSON body
+/// `{"error": …}`.
 ///
-/// The HTTP server must let connections be upgraded: axum does, hyper by `serve_connection_with_upgrades`. For WebSockets
-/// over HTTP/2 (RFC 8441), it must enable the CONNECT protocol, too: `http2().enable_connect_protocol()`, or axum's
-/// feature `http2`.
+/// The HTTP server must allow upgrades: axum does, and hyper does with `serve_connection_with_upgrades`. For
+/// WebSockets over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`,
+/// or axum's feature `http2`.
 #[derive(Clone)]
 pub struct UpgradeService(Arc<dyn Accept>);
 
-/// An app with its pipeline, whatever their types.
+/// An app with its pipeline, behind one type.
 trait Accept: Send + Sync {
     fn accept(self: Arc<Self>, request: Parts) -> Accepting;
 }
@@ -105,7 +106,7 @@ where
         log_version(&request);
 
         let client_id = ClientId::random();
-        // An emptied map would be kept with its room for each connection.
+        // An emptied map would keep its allocation as long as the connection lives.
         let extensions = match request.extensions.is_empty() {
             true => Extensions::new(),
             false => request.extensions.clone(),
@@ -128,7 +129,7 @@ where
         let mailbox = core
             .hub
             .connect(client_id, &ConnectOptions::new(core.limits.clone(), form));
-        // From here on the guard runs on_disconnect, whatever becomes of the connection.
+        // From here on the guard runs on_disconnect, however the connection ends.
         let guard = DisconnectGuard::new(core.clone(), handle.clone(), mailbox.clone());
         let task = Box::new(ConnectionTask {
             core: core.clone(),
@@ -144,7 +145,7 @@ where
     }
 }
 
-/// Versions of the client's library that are unknown are served all the same, and logged once.
+/// Logs the first client whose library has another version than the server. Such clients are served all the same.
 fn log_version(request: &Parts) {
     static UNKNOWN: std::sync::Once = std::sync::Once::new();
     const KNOWN: &str = env!("CARGO_PKG_VERSION");

@@ -10,7 +10,7 @@ export interface Announcement {
   text: string;
 }
 
-/** Who a connection is: a random UUID. */
+/** Identifies a connection: a random UUID. */
 export type ClientId = string;
 
 /** What a client says of itself when it connects. */

@@ -9,14 +9,15 @@ use crate::{
     hub::{ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
 };
 
-/// A hub that shows a sink all that it is asked to do and does: `builder.hub(Arc::new(AuditHub::new(hub, sink)))`.
+/// Wraps a hub, and reports each effect to a sink once the inner hub has taken it:
+/// `builder.hub(Arc::new(AuditHub::new(hub, sink)))`.
 pub struct AuditHub<H> {
     inner: H,
     sink: Arc<dyn Audit>,
 }
 
 impl<H: Hub> AuditHub<H> {
-    /// Shows it to this sink.
+    /// Wraps `inner`, and reports its effects to `sink`.
     pub fn new(inner: H, sink: impl Audit) -> Self {
         Self {
             inner,
@@ -24,7 +25,7 @@ impl<H: Hub> AuditHub<H> {
         }
     }
 
-    /// The hub behind it.
+    /// Returns the inner hub.
     #[must_use]
     pub const fn inner(&self) -> &H {
         &self.inner

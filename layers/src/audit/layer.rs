@@ -4,14 +4,14 @@ use tower::Layer;
 
 use super::{Audit, AuditService};
 
-/// Shows a sink what messages do, and which.
+/// Reports the effects of each message to a sink, with the message's route and id.
 #[derive(Clone)]
 pub struct AuditLayer {
     sink: Arc<dyn Audit>,
 }
 
 impl AuditLayer {
-    /// Shows it to this sink.
+    /// Creates a layer that reports to `sink`.
     pub fn new(sink: impl Audit) -> Self {
         Self { sink: Arc::new(sink) }
     }

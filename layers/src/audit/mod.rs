@@ -1,23 +1,24 @@
-//! Audit: who did what.
+//! Audit: reports each effect, and the client that caused it.
 //!
-//! A sink, [`Audit`], or simply a closure, sees each [`Effect`](crate::Effect) that the hub has taken, as one
-//! [`Audited`]. Two things call it, and what they see differs:
+//! A sink, which is an [`Audit`] or a closure, is called with each [`Effect`](crate::Effect) that the hub has *taken*,
+//! as one [`Audited`]. A taken effect may still be pending, and may fail later. Two types call the sink, and they see
+//! different effects:
 //!
 //! | | [`AuditLayer`], around messages | [`AuditHub`], around the hub |
 //! |---|---|---|
-//! | what handlers and middleware do, passing | each effect as it is performed, also if the message fails later | the same |
-//! | the same under `.atomic()` | each effect after the message's success, as inner layers have left it; nothing of a failed one | the same |
-//! | what a handler's child task does after the answer | yes | yes |
+//! | effects of handlers and middleware, passing | each as it is performed, even if the message fails later | the same |
+//! | the same under `.atomic()` | each after the message's success, as inner layers have left it; none of a failed message | the same |
+//! | effects of a handler's child task after the answer | yes | yes |
 //! | `on_open`, `on_disconnect`, [`Emitter`](crate::Emitter) | no | yes |
-//! | clients that come and go | no | no: `on_connect` and `on_disconnect` are the app's own |
-//! | who | client, route, `rpcId` | the client; nobody for an `Emitter` |
-//! | what the hub has refused | no | no |
+//! | connects and disconnects of clients | no | no: the app has `on_connect` and `on_disconnect` for them |
+//! | source | client, route, `rpcId` | the client; none for an `Emitter` |
+//! | effects that the hub has refused | no | no |
 //!
-//! The layer may stand anywhere; outside (`builder.layer`, `router.layer`) it misses nothing. With both in one app,
-//! what messages do is seen twice. Where a [`TraceLayer`](crate::TraceLayer) stands outside, the sink is called in its
-//! span, so that what it logs has the route even from a hub's wrapper.
+//! The layer works anywhere in the stack; at the outside (`builder.layer`, `router.layer`) it misses nothing. With
+//! both in one app, each effect of a message is reported twice. Inside a [`TraceLayer`](crate::TraceLayer), the sink
+//! is called in that layer's span, so that its log lines have the route, even those of [`AuditHub`].
 //!
-//! The sink is called on the way of the message: it should put what it sees into a queue of its own, and must not wait.
+//! The sink runs inline with the message: it should put each entry into a queue of its own, and must not wait.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};

@@ -7,23 +7,24 @@ use crate::{
     protocol::{Name, RpcId},
 };
 
-/// Something that was done, and by whom.
+/// An effect that the hub has taken, with the client and the message that caused it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Audited<'a> {
-    /// The client that did it; none for the server's own code.
+    /// Client that caused the effect; none for the server's own code.
     pub client: Option<ClientId>,
-    /// The route of the message that did it, where it was a message and an [`AuditLayer`](super::AuditLayer) saw it.
+    /// Route of the message that caused the effect; none without a message, or if no [`AuditLayer`](super::AuditLayer)
+    /// saw it.
     pub route: Option<&'a str>,
-    /// That message's id, if it had one.
+    /// Id of that message, if it had one.
     pub rpc_id: Option<&'a RpcId>,
-    /// What the hub has taken.
+    /// The effect. The hub has *taken* it; it may still be pending, and may fail later.
     pub effect: &'a Effect,
 }
 
-/// Sees what was done. A closure `Fn(&Audited<'_>)` is one.
+/// Receives each effect that the hub has taken, and that may still be pending. Any closure `Fn(&Audited<'_>)` is one.
 pub trait Audit: Send + Sync + 'static {
-    /// Sees one effect. It must not wait.
+    /// Receives one effect. It must not wait.
     fn audit(&self, audited: &Audited<'_>);
 }
 
@@ -33,13 +34,13 @@ impl<F: Fn(&Audited<'_>) + Send + Sync + 'static> Audit for F {
     }
 }
 
-/// What sees the effects of one message.
+/// Observer of one message's effects. It is called when the hub has taken an effect, which may still be pending.
 pub(crate) struct Auditor {
     client: ClientId,
     route: Name,
     rpc_id: Option<RpcId>,
     sink: Arc<dyn Audit>,
-    /// Of a layer further outside.
+    /// Observer of a layer further outside, called after this one's sink.
     next: Option<Arc<dyn EffectObserver>>,
 }
 

@@ -3,7 +3,7 @@ use tower::Layer;
 use super::{AuthorizeService, OfContext, OfMessage, Verdict};
 use crate::{context::Context, error::Code, message::Message};
 
-/// Lets those messages pass that a predicate allows, and refuses the others.
+/// Passes the messages that a predicate allows, and refuses the others.
 #[derive(Debug, Clone, Copy)]
 pub struct AuthorizeLayer<Q> {
     predicate: Q,
@@ -11,7 +11,8 @@ pub struct AuthorizeLayer<Q> {
 }
 
 impl<F> AuthorizeLayer<OfMessage<F>> {
-    /// Asks about the whole message, as it is where the layer stands: raw, or with its input and context.
+    /// Creates a layer whose predicate reads the whole message: raw at a raw position, with its input and context at a
+    /// typed one.
     pub fn new<P, C, V>(predicate: F) -> Self
     where
         F: Fn(&Message<P, C>) -> V,
@@ -25,7 +26,7 @@ impl<F> AuthorizeLayer<OfMessage<F>> {
 }
 
 impl<F> AuthorizeLayer<OfContext<F>> {
-    /// Asks about the context, whatever the input.
+    /// Creates a layer whose predicate reads the context alone, for any input.
     pub fn context<C, V>(predicate: F) -> Self
     where
         F: Fn(&Context<C>) -> V,
@@ -39,7 +40,7 @@ impl<F> AuthorizeLayer<OfContext<F>> {
 }
 
 impl<Q> AuthorizeLayer<Q> {
-    /// Refuses with UNAUTHORIZED instead of FORBIDDEN: it is not known who asks, and signing in would help.
+    /// Refuses with UNAUTHORIZED instead of FORBIDDEN, for clients that have not authenticated and can sign in.
     #[must_use]
     pub fn unauthorized(self) -> Self {
         Self {

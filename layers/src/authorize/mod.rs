@@ -1,15 +1,16 @@
-//! Authorize: who may, by a predicate.
+//! Authorize: refuses the messages that a predicate does not allow.
 //!
-//! [`AuthorizeLayer`] asks a function about each message: `true` or `Ok(())` lets it pass, `false` refuses it with
-//! FORBIDDEN (or UNAUTHORIZED, by [`unauthorized`](AuthorizeLayer::unauthorized)), an `Err` with that error.
+//! [`AuthorizeLayer`] calls a predicate with each message. `true` or `Ok(())` lets the message pass. `false` refuses
+//! it with FORBIDDEN (or UNAUTHORIZED, by [`unauthorized`](AuthorizeLayer::unauthorized)), and `Err` with that error.
 //!
-//! It stands wherever what it asks about is known. At a typed position, `procedure.layer`, that is the context
-//! ([`AuthorizeLayer::context`]) or the whole message with its input ([`AuthorizeLayer::new`]); at a raw one,
-//! `router.layer` or `builder.layer`, the route and the connection with what `on_connect` made. A message refused at a
-//! raw position is never parsed; one refused at a typed position was valid.
+//! Place it where the data of the predicate is known. At a typed position, `procedure.layer`, the predicate reads the
+//! context ([`AuthorizeLayer::context`]) or the whole message with its input ([`AuthorizeLayer::new`]). At a raw one,
+//! `router.layer` or `builder.layer`, it reads the route and the connection with the value that `on_connect` made. A
+//! message refused at a raw position is never parsed; one refused at a typed position was valid.
 //!
-//! The predicate is not async. Who has to ask a database writes a middleware, [`with`](crate::middleware::with), which
-//! can also hand on the proof: a handler that takes a `Context<Admin>` can't be put behind the wrong predicate.
+//! The predicate is not async. For a check that needs a database, write a middleware,
+//! [`with`](crate::middleware::with). It can also pass on a proof: a handler that takes a `Context<Admin>` can't be
+//! put behind the wrong predicate.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt};

@@ -6,12 +6,12 @@ use crate::{
     message::Message,
 };
 
-/// What an [`AuthorizeLayer`](super::AuthorizeLayer) asks about each message.
+/// Predicate of an [`AuthorizeLayer`](super::AuthorizeLayer), called with each message.
 pub trait Predicate<P, C> {
-    /// What it says.
+    /// Type of the decision: `bool` or `Result<(), Error>`.
     type Verdict: Verdict;
 
-    /// Decides about a message.
+    /// Decides if a message passes.
     fn decide(&self, message: &Message<P, C>) -> Self::Verdict;
 }
 
@@ -59,9 +59,9 @@ impl<F> fmt::Debug for OfContext<F> {
     }
 }
 
-/// What a predicate says: `bool`, or `Result<(), Error>` where it has something to tell.
+/// Decision of a predicate: `bool`, or `Result<(), Error>` for a refusal of its own.
 pub trait Verdict {
-    /// Lets the message pass, or refuses it: with `code`, where it has none of its own.
+    /// Lets the message pass, or refuses it. The refusal has `code` if the decision has no error of its own.
     ///
     /// # Errors
     /// The refusal.

@@ -45,7 +45,8 @@ where
         match self.predicate.decide(&message).into_result(self.code) {
             Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(error) => {
-                // What was ready, and is not called, may hold a permit that others wait for.
+                // The ready service is not called. Replacing it by a clone gives up permits that other messages wait
+                // for.
                 self.inner = self.inner.clone();
                 RefusableFuture::refused(error)
             }

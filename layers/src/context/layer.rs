@@ -9,7 +9,7 @@ use super::ContextService;
 pub struct ContextLayer<C>(PhantomData<fn() -> C>);
 
 impl<C> ContextLayer<C> {
-    /// For an app whose `on_connect` makes a `C`.
+    /// Creates a layer for an app whose `on_connect` makes a `C`.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)

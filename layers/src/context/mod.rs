@@ -1,7 +1,7 @@
-//! Context: what a handler knows beside its input, and the stage that gives it to a message.
+//! Context: the data of a handler beside its input, and the stage that adds it to a message.
 //!
-//! [`ContextLayer`] takes what `on_connect` made, kept by the [`Connection`](crate::Connection), and turns a
-//! `Message<T>` into a `Message<T, Context<C>>`.
+//! [`ContextLayer`] reads the value that `on_connect` made, which the [`Connection`](crate::Connection) keeps, and
+//! turns a `Message<T>` into a `Message<T, Context<C>>`.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

@@ -8,16 +8,21 @@ use crate::{
     message::MessageState,
 };
 
-/// The rooms of the client whose message this is. What is joined and left here is seen here at once, and takes
-/// effect in order with what is sent. (What is done to clients by [`Context::clients`](crate::Context::clients) is
-/// seen here when it has been done.)
+/// The rooms of the client that sent the message.
+///
+/// [`has`](Self::has) and [`current`](Self::current) see a join or leave of this message as soon as the hub has it in
+/// effect. With [`LocalHub`](crate::LocalHub) that is at once; with a hub that answers later, it is after
+/// [`Context::flush`](crate::Context::flush). Under `.atomic()` they see the joins and leaves that are held as well.
+///
+/// Joins and leaves take effect in order with the events that are sent. Actions on clients by
+/// [`Context::clients`](crate::Context::clients) are seen once they are in effect.
 #[derive(Debug, Clone, Copy)]
 pub struct Rooms<'a> {
     pub(super) state: &'a MessageState,
 }
 
 impl Rooms<'_> {
-    /// Enters a room, which begins to exist with its first member. To be in it already is no error.
+    /// Enters a room. The first member creates it. Joining again is no error.
     ///
     /// # Errors
     /// BAD_REQUEST for a name of more than [`Limits::room_name`](crate::Limits::room_name) bytes,
@@ -26,19 +31,20 @@ impl Rooms<'_> {
         let room = room.into();
         let limits = self.state.connection().limits();
         Full::check_room_name(&room, limits.room_name)?;
-        // Where effects wait, the hub can't be asked yet.
+        // Held effects are unknown to the hub, so the limit is checked here.
         if self.state.is_holding() && !self.has(&room) && self.current().len() >= limits.rooms {
             return Err(Full::Rooms { limit: limits.rooms }.into());
         }
         Ok(self.state.note(Effect::Join(room))?)
     }
 
-    /// Leaves a room. Not to be in it is no error.
+    /// Leaves a room. Leaving a room that the client is not in is no error.
     pub fn leave(&self, room: impl Into<Arc<str>>) {
         self.state.note_or_fail(Effect::Leave(room.into()));
     }
 
-    /// Whether the client is in a room.
+    /// Returns true if the client is in a room. A join counts once the hub has it in effect (with a hub that answers
+    /// later, after [`Context::flush`](crate::Context::flush)), or if it is held.
     #[must_use]
     pub fn has(&self, room: &str) -> bool {
         let noted = self.state.with_held(|effects| {
@@ -56,7 +62,7 @@ impl Rooms<'_> {
         })
     }
 
-    /// The rooms that the client is in, in no order.
+    /// Returns the rooms that the client is in, in no order. Joins count as for [`has`](Self::has).
     #[must_use]
     pub fn current(&self) -> Vec<Arc<str>> {
         let mut rooms = self
@@ -76,7 +82,7 @@ impl Rooms<'_> {
         rooms
     }
 
-    /// The clients in any room, in no order. An unknown room has none.
+    /// Returns the clients in any room, in no order. An unknown room has none.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
         let mut members = self
             .state
@@ -86,7 +92,7 @@ impl Rooms<'_> {
             .await
             .value;
         let client = self.state.connection().client_id();
-        // What waits here is seen here.
+        // The hub does not know the effects that are held here: apply those of this client.
         if self.state.is_holding() {
             members.retain(|member| *member != client);
             if self.has(room) {
@@ -96,7 +102,7 @@ impl Rooms<'_> {
         members
     }
 
-    /// How many clients are in any room. An unknown room has none.
+    /// Returns the number of clients in any room. An unknown room has none. Joins count as for [`has`](Self::has).
     pub async fn size(&self, room: &str) -> usize {
         if self.state.is_holding() {
             return self.members(room).await.len();

@@ -20,7 +20,7 @@ pub struct ContextService<S, C> {
 }
 
 impl<S, C> ContextService<S, C> {
-    /// Puts the stage around a service.
+    /// Wraps a service.
     pub const fn new(inner: S) -> Self {
         Self {
             inner,
@@ -61,7 +61,7 @@ where
     fn call(&mut self, message: Message<P>) -> Self::Future {
         let (parts, (), payload) = message.into_parts();
         let Some(value) = parts.connection().context::<C>() else {
-            // One app has one context type; only a stack made by hand can get here.
+            // An app has one context type; only a stack built by hand can get here.
             return RefusableFuture::refused(Error::internal(format!(
                 "the connection's context is no `{}`: ContextLayer and Connection must agree",
                 std::any::type_name::<C>()

@@ -9,12 +9,12 @@ use crate::{
     message::{BindEffects, MessageState, Parts},
 };
 
-/// What a handler or a middleware knows beside its input: the client, its rooms, ways to send, and by `Deref`
-/// the app's own value `C`. Cheap to clone; a clone may go into a task of its own.
+/// Data of a handler or a middleware beside its input: the client, its rooms, methods to send, and by `Deref` the
+/// app's own value `C`. It is cheap to clone, and a clone may be moved into a task of its own.
 ///
 /// Its own methods are [`client_id`](Self::client_id), [`rooms`](Self::rooms), [`send`](Self::send),
-/// [`clients`](Self::clients), [`emitter`](Self::emitter), [`flush`](Self::flush), [`close`](Self::close) and [`closed`](Self::closed).
-/// Methods of `C` with these names are reached by `(*cx).send()`; fields are not hidden by methods.
+/// [`clients`](Self::clients), [`emitter`](Self::emitter), [`flush`](Self::flush), [`close`](Self::close) and
+/// [`closed`](Self::closed). Methods of `C` with these names are called as `(*cx).send()`; methods hide no fields.
 /// [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
 pub struct Context<C = ()> {
     value: Arc<C>,
@@ -22,7 +22,7 @@ pub struct Context<C = ()> {
 }
 
 impl<C> Context<C> {
-    /// The context of a message: effects go where the message's go.
+    /// Creates the context of a message. Its effects are noted as effects of that message.
     #[must_use]
     pub fn of_message(parts: &Parts, value: Arc<C>) -> Self {
         Self {
@@ -31,7 +31,7 @@ impl<C> Context<C> {
         }
     }
 
-    /// A context outside of any message, as `on_open` and `on_disconnect` have it: effects are performed as
+    /// Creates a context outside of any message, as `on_open` and `on_disconnect` have it. Effects are performed as
     /// they are noted.
     #[must_use]
     pub fn of_connection(connection: &Connection, value: Arc<C>) -> Self {
@@ -41,30 +41,30 @@ impl<C> Context<C> {
         }
     }
 
-    /// Who sent this message.
+    /// Returns the id of the client that sent this message.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.connection().client_id()
     }
 
-    /// The client's rooms.
+    /// Returns the client's rooms.
     #[must_use]
     pub fn rooms(&self) -> Rooms<'_> {
         Rooms { state: &self.state }
     }
 
-    /// Encodes an event; what is called on the result says who gets it:
+    /// Encodes an event. The method called on the result selects its receivers:
     /// `cx.send(Said { .. }).to_room("lobby")`.
     ///
-    /// An event that can't go out makes the message fail at its end, unless [`flush`](Self::flush) reports it
-    /// first: INTERNAL_SERVER_ERROR where no router declares it or it can't be encoded, PAYLOAD_TOO_LARGE,
-    /// OVERLOADED where the hub could not take it.
+    /// An event that can't be sent makes the message fail at its end, unless [`flush`](Self::flush) reports it first.
+    /// The code is INTERNAL_SERVER_ERROR if no router declares the event or it can't be encoded, PAYLOAD_TOO_LARGE if
+    /// it is too large, and OVERLOADED if the hub could not take it.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<ByMessage<'_>> {
         Sending::new(self.by_message(), self.connection().emitter().encode(&event))
     }
 
-    /// Other clients, to do something to: `cx.clients(Target::room("lobby")).except([cx.client_id()]).leave("lobby")`.
-    /// What can't be done makes the message fail at its end, as with [`send`](Self::send).
+    /// Selects clients for an action: `cx.clients(Target::room("lobby")).except([cx.client_id()]).leave("lobby")`. An
+    /// action that fails makes the message fail at its end, as with [`send`](Self::send).
     pub fn clients(&self, clients: impl Into<Target>) -> Clients<ByMessage<'_>> {
         Clients::new(self.by_message(), self.connection().emitter(), clients.into())
     }
@@ -73,14 +73,14 @@ impl<C> Context<C> {
         ByMessage { state: &self.state }
     }
 
-    /// Sends independently of this message, its success and its order.
+    /// Returns the emitter, which sends independently of this message, its success and its order.
     #[must_use]
     pub fn emitter(&self) -> &Emitter {
         self.connection().emitter()
     }
 
-    /// Waits until the hub has taken everything that was sent so far, and every join is in effect. Under `.atomic()`,
-    /// where effects wait for the handler's success, there is nothing to wait for.
+    /// Waits until the hub has taken all effects so far, and every join is in effect. Under `.atomic()`, effects are
+    /// held until the handler succeeds, so that there are none to wait for.
     ///
     /// # Errors
     /// The first failure since the last flush, as [`send`](Self::send) lists them.
@@ -106,24 +106,24 @@ impl<C> Context<C> {
         performed.map_err(Into::into)
     }
 
-    /// Closes this client's connection, after what was sent before. Codes 4000 to 4999 are the app's own;
-    /// 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
+    /// Closes this client's connection, after all that was sent before. Codes 4000 to 4999 are the app's own; 3000 to
+    /// 3499 mean "reconnect", 3500 to 3999 "do not".
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.state.note_or_fail(Effect::Close(Close::new(code, reason)));
     }
 
-    /// Resolves when the client has gone. A handler runs to its end all the same.
+    /// Resolves when the client has disconnected. The handler still runs to its end.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
         self.connection().closed()
     }
 
-    /// The app's own value, to keep.
+    /// Returns the app's own value, for a handler that keeps it.
     #[must_use]
     pub fn value(cx: &Self) -> &Arc<C> {
         &cx.value
     }
 
-    /// The same context around another value: what a middleware hands on.
+    /// Replaces the app's value. A middleware passes the new context on.
     #[must_use]
     pub fn narrow<D>(cx: Self, value: D) -> Context<D> {
         Context {
@@ -156,7 +156,7 @@ impl<C> Deref for Context<C> {
 
 impl<C> BindEffects for Context<C> {
     fn bind(&mut self, parts: &Parts) {
-        // As a rule the context was made for this very message.
+        // Usually the context was made for this very message.
         if !self.state.is(&parts.state) {
             self.state = parts.state.clone();
         }
@@ -172,7 +172,7 @@ impl<C: fmt::Debug> fmt::Debug for Context<C> {
     }
 }
 
-/// From inside a message: what can't be sent is told by [`Context::flush`], else it fails the message.
+/// Sends from within a message. A failure is reported by [`Context::flush`], or else makes the message fail.
 #[derive(Debug)]
 pub struct ByMessage<'a> {
     state: &'a MessageState,

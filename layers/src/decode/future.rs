@@ -56,7 +56,7 @@ impl<F> DecodeFuture<F> {
     }
 }
 
-/// An answer whose effects nobody has performed promises what was not done.
+/// Replaces an answer by a refusal if its effects were not performed: it would report success for work not done.
 fn check_performed(outcome: &mut Outcome) {
     if let Outcome::Reply(reply) = outcome
         && !reply.effects.is_empty()

@@ -8,13 +8,13 @@ use crate::protocol::Codec;
 pub struct DecodeLayer(Codec);
 
 impl DecodeLayer {
-    /// For frames in JSON.
+    /// Creates a layer for frames in JSON.
     #[must_use]
     pub const fn json() -> Self {
         Self(Codec::Json)
     }
 
-    /// The codec of the frames.
+    /// Returns the codec of the frames.
     #[must_use]
     pub const fn codec(&self) -> Codec {
         self.0

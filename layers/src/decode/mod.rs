@@ -1,7 +1,7 @@
-//! Decode: frames become messages, and their outcomes become frames again.
+//! Decode: turns frames into messages, and their outcomes into frames again.
 //!
-//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). A [`Frame`](crate::Frame)
-//! that is no message is answered with PARSE_ERROR by itself.
+//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). It answers a
+//! [`Frame`](crate::Frame) that is not a message with PARSE_ERROR itself.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

@@ -4,14 +4,14 @@ use crate::{
     protocol::{Codec, DataFrame, Form, Name, RpcId},
 };
 
-/// The sender of a message, as the frame that goes back to it needs it.
+/// Sender of a message. It decides the kind of the frame that is sent back.
 #[derive(Debug)]
 pub(super) enum Recipient {
-    /// It matches the answer by this id.
+    /// The sender matches the answer by this id.
     Id(RpcId),
-    /// It wants no answer, but is told of the failure of a message of this type.
+    /// The sender wants no answer. A failure is reported with this message type.
     Type(Name),
-    /// It is not told.
+    /// The sender gets no frame.
     Nobody,
 }
 
@@ -24,7 +24,8 @@ impl Recipient {
         }
     }
 
-    /// Writes the frame for the outcome of a message, at most `limit` bytes, if the sender is told.
+    /// Writes the frame for the outcome of a message, if the sender gets one. An answer of more than `limit` bytes
+    /// becomes a refusal.
     pub(super) fn respond(&self, outcome: Outcome, codec: Codec, limit: usize) -> FrameResponse {
         match (self, outcome) {
             (Self::Id(rpc_id), outcome) => {

@@ -9,9 +9,9 @@ use crate::{
     service::{IsOutcome, report_codec},
 };
 
-/// The service of [`DecodeLayer`](super::DecodeLayer). It responds with the frame to send back, if an answer is
-/// wanted. A frame that it answers by itself leaves nothing behind: a permit that was taken for it goes back, by a
-/// fresh clone of the rest of the stack.
+/// The service of [`DecodeLayer`](super::DecodeLayer). It responds with the frame to send back, if the message wants
+/// an answer. A frame that it answers itself holds no permit: the rest of the stack, which was ready for it, is
+/// replaced by a fresh clone.
 #[derive(Debug)]
 pub struct DecodeService<S> {
     inner: S,
@@ -54,7 +54,7 @@ where
             }
             Err(malformed) => {
                 let (connection, Malformed { rpc_id, error }) = *malformed;
-                // Else an idle connection that has sent nonsense would hold a permit of a limit that all share.
+                // Otherwise an idle connection that has sent a malformed frame would hold a permit of a shared limit.
                 self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);

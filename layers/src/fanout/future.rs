@@ -14,8 +14,8 @@ use crate::{
     message::{MessageState, Reply},
 };
 
-/// The future of [`FanoutService`](super::FanoutService). Dropped before its end, as by a timeout, it counts as
-/// failed.
+/// The future of [`FanoutService`](super::FanoutService). If it is dropped before it finishes, as by a timeout, the
+/// message counts as failed.
 #[pin_project(PinnedDrop)]
 #[derive(Debug)]
 pub struct FanoutFuture<F> {
@@ -61,14 +61,14 @@ fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<SharedTicket>,
     let winner = reply.state.take();
     let winner = winner.as_ref().unwrap_or(state);
     let failure = || winner.take_failure().or_else(|| state.take_failure());
-    // An event that can't be sent is known before anything is performed: its message has failed.
+    // An event that can't be sent fails the message before any of its effects is performed.
     if let Some(failure) = failure() {
         winner.drop_held();
         state.drop_held();
         return Err(failure.into());
     }
     winner.perform(&mut reply.effects);
-    // Effects that were noted after the handler had answered, and those to come.
+    // Performs the effects that were noted after the handler had answered, and all that follow.
     winner.pass_up_to(state);
     if let Some(failure) = failure() {
         return Err(failure.into());
@@ -101,7 +101,7 @@ where
             if tickets.is_empty() {
                 return Poll::Ready(Ok(reply));
             }
-            // The inner future goes, and permits that it holds with it.
+            // Drops the inner future, and the permits that it holds.
             this.stage.set(Stage::Waiting(Box::new(Waiting {
                 reply: Some(reply),
                 tickets: join_all(tickets),

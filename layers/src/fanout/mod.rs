@@ -1,10 +1,10 @@
-//! Fan-out: what a message does beyond its answer finds its way to the hub.
+//! Fan-out: has the hub perform the effects of a message.
 //!
-//! Effects are noted in the message's outbox; [`FanoutLayer`] decides when they are performed. *Passing*, the
-//! default, each at once, in order, so that a "typing…" goes out before the slow call after it. *Holding*, with
-//! [`atomic`](FanoutLayer::atomic), all of them when the message has succeeded, and none when it has not.
-//! Without this layer the outbox holds, and [`Reply::effects`](crate::Reply::effects) says what would have
-//! happened.
+//! Effects are noted in the message's state; [`FanoutLayer`] decides when they are performed. *Passing*, the default,
+//! performs each at once and in order, so that a "typing…" is sent before the slow call after it. *Holding*, with
+//! [`atomic`](FanoutLayer::atomic), performs all of them when the message has succeeded, and none when it has not.
+//! Without this layer the state holds them, and [`Reply::effects`](crate::Reply::effects) lists the effects that were
+//! not performed.
 //!
 //! ```
 //! use std::sync::Arc;

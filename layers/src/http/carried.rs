@@ -1,4 +1,4 @@
-//! What an HTTP layer does not know, and carries past itself in extensions.
+//! Data that an HTTP layer does not know, and that passes through it in extensions.
 
 use std::{fmt, sync::Arc};
 
@@ -11,10 +11,10 @@ use crate::{
     protocol::RawPayload,
 };
 
-/// What of a message is not in the request. A clone is one more attempt's, with effects of its own.
+/// Parts of a message that the request does not hold. A clone belongs to one more attempt, with effects of its own.
 #[derive(Debug)]
 pub(super) struct Carried {
-    /// Without the extensions: they are the request's.
+    /// Their extensions are empty: the request has them.
     pub(super) parts: Parts,
     pub(super) payload: RawPayload,
 }
@@ -28,10 +28,10 @@ impl Clone for Carried {
     }
 }
 
-/// What a message has come to, on its way back in a response. Clones are of the same.
+/// Result of a message, on its way back in a response. Clones share it, and it can be taken once.
 #[derive(Clone)]
 pub(super) struct Outcome {
-    /// What the response was sent with.
+    /// Status that the response was made with. A layer may have changed it since.
     pub(super) status: StatusCode,
     told: Arc<Mutex<Option<Result<Reply, BoxError>>>>,
 }
@@ -44,7 +44,7 @@ impl Outcome {
         }
     }
 
-    /// Takes it, once.
+    /// Takes the result. Returns none after the first call.
     pub(super) fn take(&self) -> Option<Result<Reply, BoxError>> {
         self.told.lock().take()
     }

@@ -53,7 +53,7 @@ where
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
                 Poll::Ready(told(response))
             }
-            // Polled once more than a future may be, it has nothing left to say.
+            // Polled after completion, it has nothing left to return.
             StateProjection::Refused(error) => error
                 .take()
                 .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into()))),
@@ -61,7 +61,7 @@ where
     }
 }
 
-/// What the message has come to; or what a layer has made of it.
+/// Returns the message's result, or a refusal if a layer has made or changed the response.
 fn told<B>(mut response: Response<B>) -> Result<Reply, BoxError> {
     let status = response.status();
     match response.extensions_mut().remove::<Outcome>() {

@@ -22,7 +22,7 @@ use crate::{
     rescue::Cause,
 };
 
-/// What an HTTP layer stands around: from the request back to the message, and from what it comes to, to a response.
+/// Service inside an HTTP layer: turns the request back into the message, and the message's result into a response.
 #[derive(Debug, Clone)]
 pub struct InsideService<S> {
     inner: S,
@@ -70,7 +70,7 @@ where
     }
 }
 
-/// The future of [`InsideService`]: first the request's body, then the message.
+/// The future of [`InsideService`]: reads the request's body, then handles the message.
 #[pin_project]
 pub struct InsideFuture<S: Service<Message>, B: Body> {
     #[pin]
@@ -110,7 +110,7 @@ where
                         Ok(body) => body.to_bytes(),
                         Err(error) => return Poll::Ready(Ok(respond(Err(unread(error.into()))))),
                     };
-                    // Polled once more than a future may be, there is nothing left to say.
+                    // Polled after completion, it has nothing left to return.
                     let Some((mut inner, Carried { parts, payload })) = rest.take() else {
                         return Poll::Pending;
                     };
@@ -146,7 +146,7 @@ impl<S: Service<Message>, B: Body> std::fmt::Debug for InsideFuture<S, B> {
     }
 }
 
-/// A body that could not be read to its end, since a layer has put a limit to it.
+/// Maps the error of a body that could not be read to its end: to PAYLOAD_TOO_LARGE if a layer limits it.
 fn unread(error: BoxError) -> BoxError {
     let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
@@ -159,7 +159,7 @@ fn unread(error: BoxError) -> BoxError {
     error
 }
 
-/// What a message has come to, as a response.
+/// Converts a message's result to a response.
 fn respond(told: Result<Reply, BoxError>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::default());
     match &told {

@@ -2,14 +2,14 @@ use tower::Layer;
 
 use super::{HttpService, InsideService};
 
-/// Puts a layer for HTTP's requests around raw messages; or several, from a `tower::ServiceBuilder`.
+/// Wraps raw messages in a layer for HTTP requests, or in several from a `tower::ServiceBuilder`.
 #[derive(Debug, Clone, Copy)]
 pub struct HttpLayer<L> {
     http: L,
 }
 
 impl<L> HttpLayer<L> {
-    /// Puts this layer around messages.
+    /// Creates a layer that wraps messages in `http`.
     #[must_use]
     pub const fn new(http: L) -> Self {
         Self { http }

@@ -1,6 +1,6 @@
-//! HTTP's layers around one message.
+//! HTTP layers around a single message.
 //!
-//! [`HttpLayer`] takes a layer that was written for `http::Request` and `http::Response`, and stands where a raw
+//! [`HttpLayer`] adapts a layer that was written for `http::Request` and `http::Response`. It works where a raw
 //! [`Message`](crate::Message) passes: around the whole app, or around a router's routes.
 //!
 //! ```
@@ -22,45 +22,43 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What the layer sees
+//! # Request and response
 //!
-//! | of the request | is |
+//! | part of the request | value |
 //! |---|---|
 //! | method | `POST` |
 //! | path | `/` and the route, percent-encoded: `/chat.post`. One segment, so that no two routes share a path |
 //! | header fields | the [`HeaderMap`](http::HeaderMap) in the message's extensions, if any; `content-length`, `content-type` |
 //! | extensions | the message's, and its [`Connection`](crate::Connection) |
-//! | body | the payload's bytes; empty where there is none |
+//! | body | the payload's bytes; empty without a payload |
 //!
-//! Nothing of the upgrade request is in the header fields by itself. What `on_connect` has kept in the context's
-//! value, or what stands in [`Connection::extensions`](crate::Connection::extensions), a layer outside of this one can
-//! put there: `message.parts_mut().extensions.insert(fields)`.
+//! By default, the header fields hold nothing of the upgrade request. A layer outside of this one can add values that
+//! `on_connect` has kept in the context's value, or that are in
+//! [`Connection::extensions`](crate::Connection::extensions): `message.parts_mut().extensions.insert(fields)`.
 //!
-//! What is inside goes on with the request's extensions as the message's (the header fields among them, as a
-//! `HeaderMap`), and with its body as the payload. The path is for looking at: a layer that rewrites it changes
-//! nothing.
+//! The service inside receives the request's extensions as the message's (the header fields among them, as a
+//! `HeaderMap`), and its body as the payload. The path is read-only: a layer that rewrites it changes nothing.
 //!
-//! | the response | is |
+//! | part of the response | value |
 //! |---|---|
-//! | status | 200, or 204 without an answer; for a refusal what [`status_of`] says |
+//! | status | 200, or 204 without an answer; for a refusal the status from [`status_of`] |
 //! | header fields | `content-type`, and `retry-after` where the refusal has one |
-//! | extensions | what the message has come to, whole |
-//! | body | the answer's bytes, for looking at |
+//! | extensions | the complete result of the message |
+//! | body | the answer's bytes, read-only |
 //!
-//! # What the client is told
+//! # Result for the client
 //!
-//! What the message has come to, from the response's extensions: its answer, its effects, or the error with its
-//! issues. What a layer does to header fields and body of the response has nowhere to go, as a message's answer has
-//! neither.
+//! The message's result is read from the response's extensions: its answer and effects, or the error with its issues.
+//! Changes of a layer to header fields and body of the response are dropped, since a message's answer has neither.
 //!
-//! A response without that is the layer's own, and so is one whose status a layer has changed from a success to
-//! something else. It becomes a refusal: 400 BAD_REQUEST, 401 UNAUTHORIZED, 403 FORBIDDEN, 404 NOT_FOUND, 408 and 504
-//! TIMEOUT, 409 CONFLICT, 412 and 428 PRECONDITION_FAILED, 413 PAYLOAD_TOO_LARGE, 429 TOO_MANY_REQUESTS (with the
-//! seconds of its `retry-after`), 503 OVERLOADED; any other 4xx BAD_REQUEST, and the rest, 2xx included,
-//! INTERNAL_SERVER_ERROR.
+//! A response without that result was made by the layer itself. One whose status a layer has changed from a success to
+//! something else counts as made by the layer too. Both become a refusal: 400 BAD_REQUEST, 401 UNAUTHORIZED, 403
+//! FORBIDDEN, 404 NOT_FOUND, 408 and 504 TIMEOUT, 409 CONFLICT, 412 and 428 PRECONDITION_FAILED, 413
+//! PAYLOAD_TOO_LARGE, 429 TOO_MANY_REQUESTS (with the seconds of its `retry-after`), 503 OVERLOADED; any other 4xx
+//! BAD_REQUEST, and the rest, 2xx included, INTERNAL_SERVER_ERROR.
 //!
-//! A layer that sends the request twice works, if it clones the whole of it: each has effects of its own, as a
-//! message's clones do.
+//! A layer may send the request twice if it clones the whole of it: each clone has effects of its own, as a message's
+//! clones do.
 
 mod carried;
 mod future;

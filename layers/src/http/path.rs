@@ -1,10 +1,10 @@
-//! A route as a path.
+//! Conversion of a route to a path.
 
 use http::Uri;
 
 use crate::error::{Code, Error};
 
-/// `/` and the route, in which all but RFC 3986's unreserved characters (section 2.3) are percent-encoded.
+/// Returns `/` and the route, with all but RFC 3986's unreserved characters (section 2.3) percent-encoded.
 pub(super) fn of(route: &str) -> Result<Uri, Error> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut path = String::with_capacity(1 + route.len());
@@ -18,7 +18,7 @@ pub(super) fn of(route: &str) -> Result<Uri, Error> {
             path.push(char::from(DIGITS[usize::from(byte & 15)]));
         }
     }
-    // It can only be too long, and then it is nobody's.
+    // The only failure is a route that is too long, and no router has such a route.
     Uri::try_from(path).map_err(|error| {
         let message = format!(
             "no route of {} bytes: expected less than 65,535 as a path",

@@ -14,7 +14,7 @@ use crate::{
     message::{Message, Reply},
 };
 
-/// The service of [`HttpLayer`](super::HttpLayer): from the message to a request, and back from the response.
+/// The service of [`HttpLayer`](super::HttpLayer): turns the message into a request, and the response into a result.
 #[derive(Debug, Clone)]
 pub struct HttpService<H> {
     http: H,
@@ -41,7 +41,7 @@ where
 
     fn call(&mut self, message: Message) -> Self::Future {
         let fresh = self.http.clone();
-        // Dropped below: where a layer answers by itself, what is inside gives up the permits that it was ready with.
+        // Dropped below: if a layer answers itself, the service inside gives up the permits of its readiness.
         let mut ready = mem::replace(&mut self.http, fresh);
         match request(message) {
             Ok(request) => HttpFuture::inner(ready.call(request)),
@@ -50,7 +50,7 @@ where
     }
 }
 
-/// The message as a request.
+/// Converts the message to a request.
 fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
     let (mut parts, (), payload) = message.into_parts();
     let uri = path::of(parts.route())?;

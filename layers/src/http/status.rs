@@ -1,4 +1,4 @@
-//! Codes and statuses.
+//! Conversion between codes and HTTP statuses.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::error::{Code, Error};
 
-/// The status that stands for a code; 400 for the app's own.
+/// Returns the status for a code; 400 for the app's own.
 #[must_use]
 pub fn status_of(code: Code) -> StatusCode {
     match code {
@@ -24,14 +24,14 @@ pub fn status_of(code: Code) -> StatusCode {
     }
 }
 
-/// The value of a `retry-after` (RFC 9110, section 10.2.3): whole seconds, rounded up.
+/// Returns the value of a `retry-after` (RFC 9110, section 10.2.3): whole seconds, rounded up.
 #[must_use]
 pub fn retry_after(wait: Duration) -> HeaderValue {
     let seconds = wait.as_secs().saturating_add(u64::from(wait.subsec_nanos() > 0));
     seconds.into()
 }
 
-/// The code that a status stands for, the other way round; BAD_REQUEST for those that stand for none, but for 5xx.
+/// Returns the code for a status. A status without one becomes BAD_REQUEST, or for 5xx INTERNAL_SERVER_ERROR.
 #[must_use]
 pub fn code_of(status: StatusCode) -> Code {
     match status {
@@ -49,17 +49,17 @@ pub fn code_of(status: StatusCode) -> Code {
     }
 }
 
-/// The wait that a `retry-after` asks for, in seconds. Dates are not read.
+/// Returns the wait that a `retry-after` asks for in seconds; none for a date, which is not parsed.
 #[must_use]
 pub fn wait_of(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;
     seconds.trim().parse().ok().map(Duration::from_secs)
 }
 
-/// What the client is told of a response that an HTTP layer made by itself.
+/// Returns the refusal for a response that an HTTP layer made by itself.
 pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Error {
     let code = code_of(status);
-    // No success, no redirection is an answer to a message.
+    // A success or a redirection is not an answer to a message.
     if code == Code::INTERNAL_SERVER_ERROR || status.as_u16() < 400 {
         return Error::internal(format!(
             "an HTTP layer has answered a message by itself, with {status}"
@@ -82,7 +82,7 @@ mod tests {
     fn a_protocol_code_survives_the_way_there_and_back() {
         for code in Code::PROTOCOL {
             let back = refusal(status_of(code), &HeaderMap::new());
-            // A message that is none gets no further than the decoder.
+            // The decoder refuses frames that are not messages, so that PARSE_ERROR never reaches an HTTP layer.
             let expected = if code == Code::PARSE_ERROR {
                 Code::BAD_REQUEST
             } else {

@@ -76,7 +76,7 @@ where
             }),
             StateProjection::Told(told) => match told.take() {
                 Some(told) => told,
-                // Polled once more than a future may be, it has nothing left to say.
+                // Polled after completion, it has nothing left to return.
                 None => return Poll::Pending,
             },
         };

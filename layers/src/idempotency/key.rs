@@ -25,7 +25,7 @@ impl Key {
     /// The longest key, in bytes.
     pub(super) const MAX_BYTES: usize = 255;
 
-    /// Bytes that it keeps.
+    /// Returns the bytes that the key occupies.
     pub(super) fn weight(&self) -> usize {
         let scope = match &self.scope {
             KeyScope::Client(_) => 0,
@@ -35,8 +35,8 @@ impl Key {
     }
 }
 
-/// Takes the key from a member of the payload, `{"key":"…", …}`: a string that is not empty, else there is no key. For
-/// [`IdempotencyLayer::new`](super::IdempotencyLayer::new).
+/// Returns a function that reads the key from a member of the payload, `{"key":"…", …}`. Without the member, or if it
+/// is empty or no string, there is no key. For [`IdempotencyLayer::new`](super::IdempotencyLayer::new).
 pub fn payload_member(name: &'static str) -> impl Fn(&Message) -> Option<String> + Clone + Send + Sync {
     move |message| {
         let mut payload = serde_json::Deserializer::from_slice(message.payload().as_json());

@@ -10,9 +10,9 @@ use crate::message::Message;
 
 type Ask<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
 
-/// Handles a message that is sent twice once, and answers it twice.
+/// Handles a message once if it is sent twice, and answers it both times.
 ///
-/// It has one memory, shared by its clones and by all the services that it makes: in `router.layer`, by the routes.
+/// Its clones, and all the services that it makes, share one memory: in `router.layer`, the routes do.
 #[derive(Clone)]
 pub struct IdempotencyLayer {
     pub(super) key: Ask<Option<String>>,
@@ -23,8 +23,8 @@ pub struct IdempotencyLayer {
 }
 
 impl IdempotencyLayer {
-    /// Takes a message's key, at most 255 bytes, by this function; those for which it returns none pass.
-    /// [`payload_member`](super::payload_member) makes one.
+    /// Creates a layer that reads a message's key, at most 255 bytes, with this function. Messages without a key pass.
+    /// [`payload_member`](super::payload_member) makes such a function.
     pub fn new(key: impl Fn(&Message) -> Option<String> + Send + Sync + 'static) -> Self {
         Self {
             key: Arc::new(key),
@@ -38,8 +38,7 @@ impl IdempotencyLayer {
         }
     }
 
-    /// Says whose keys a message's are, instead of its client's: keys of different scopes have nothing to do with each
-    /// other.
+    /// Sets the scope of a message's key, in place of the client's id. Equal keys of different scopes are independent.
     #[must_use]
     pub fn scope(self, scope: impl Fn(&Message) -> String + Send + Sync + 'static) -> Self {
         Self {
@@ -57,20 +56,20 @@ impl IdempotencyLayer {
         }
     }
 
-    /// How long an answer is remembered. Default: 24 hours.
+    /// Sets the time for which an answer is remembered. Default: 24 hours.
     #[must_use]
     pub fn remember_for(self, age: Duration) -> Self {
         self.bounded(|bounds| Bounds { age, ..bounds })
     }
 
-    /// How many answers are remembered; the oldest go first. Default: 100,000.
+    /// Sets the number of answers that are remembered at most; the oldest are dropped first. Default: 100,000.
     #[must_use]
     pub fn max_count(self, count: usize) -> Self {
         self.bounded(|bounds| Bounds { count, ..bounds })
     }
 
-    /// How many bytes the remembered answers may have, each counted with its key and 256 bytes of its own; the oldest
-    /// go first. Default: 64 MiB.
+    /// Sets the bytes that the remembered answers may occupy, each counted with its key and 256 bytes on top; the
+    /// oldest are dropped first. Default: 64 MiB.
     #[must_use]
     pub fn max_bytes(self, bytes: usize) -> Self {
         self.bounded(|bounds| Bounds { bytes, ..bounds })

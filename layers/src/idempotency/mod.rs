@@ -1,36 +1,37 @@
 //! Idempotency: a message that is sent twice is handled once.
 //!
 //! A client whose connection broke does not know whether its call was handled. It calls again, with the same
-//! *idempotency key* in the payload; [`IdempotencyLayer`] finds the first one's answer and gives it again, without
+//! *idempotency key* in the payload. [`IdempotencyLayer`] finds the first call's answer and returns it again, without
 //! running the handler and without its effects. Messages without a key pass.
 //!
-//! What is remembered is remembered by scope, route and key. The scope is the client's id, unless
-//! [`scope`](IdempotencyLayer::scope) says otherwise, and **it should where users have accounts: a client that
-//! connects anew has a new id**. So has whoever guesses keys; by the account, they would have to be that user.
+//! Answers are remembered by scope, route and key. The scope is the client's id, unless
+//! [`scope`](IdempotencyLayer::scope) sets another. **An app with user accounts should set it, since a client that
+//! reconnects has a new id.** Both scopes protect against guessed keys: another client has another id, and with
+//! accounts as the scope a guesser would have to be that user.
 //!
-//! | a message with a known key | what happens |
+//! | state of the first message with the key | result for the next one |
 //! |---|---|
-//! | the first one has been handled | the same answer again; the handler does not run |
-//! | the first one is still being handled | it waits, and gets the first one's outcome, be it an answer or a refusal |
-//! | the first one was refused | it is handled as if it were the first |
-//! | the first one was given up before its end (a timeout further outside) | who waits is refused with CONFLICT; who comes later is handled |
-//! | its payload differs from the first one's | refused with CONFLICT, and not handled |
+//! | handled | the same answer again; the handler does not run |
+//! | still being handled | it waits, and gets the first one's outcome, an answer or a refusal |
+//! | refused | it is handled as if it were the first |
+//! | given up before its end (a timeout further outside) | if it waits, it is refused with CONFLICT; if it comes later, it is handled |
+//! | sent with another payload | it is refused with CONFLICT, and not handled |
 //!
-//! - **Waiting** is not what Stripe and the IETF draft do (draft-ietf-httpapi-idempotency-key-header-07, section 2.6:
-//!   409 while the first is in process). There a second request is a client's haste. Here it is what follows a broken
-//!   connection: the handler goes on, the client is back within a second, and has no better question than what came
-//!   of it.
-//! - **Another payload** is what that draft answers with 422, for which this protocol has no code of its own: CONFLICT
-//!   is what contradicts what is there. Payloads are compared by their bytes: a repeated call sends what it sent.
-//! - **Refusals are not remembered**, unlike at Stripe: whoever corrects the cause may try again with the same key.
-//!   So a failed handler should have left nothing behind: make the procedure `.atomic()`, and its database work one
-//!   transaction.
-//! - **A repeated answer is an answer alone.** Rooms that the first message entered, it entered with the connection
-//!   that it came by.
+//! - **Waiting** differs from Stripe and the IETF draft (draft-ietf-httpapi-idempotency-key-header-07, section 2.6:
+//!   409 while the first request is in process). There, a second request means a hasty client. Here, it follows a
+//!   broken connection: the handler still runs, the client is back within a second, and it needs the outcome.
+//! - **Another payload** is answered with 422 in that draft. This protocol has no such code: CONFLICT stands for a
+//!   contradiction to the current state. Payloads are compared by their bytes, since a repeated call sends the same
+//!   bytes.
+//! - **Refusals are not remembered**, unlike at Stripe: a client that corrects the cause may try again with the same
+//!   key. A failed handler should therefore leave nothing behind: make the procedure `.atomic()`, and its database
+//!   work one transaction.
+//! - **A repeated answer has no effects.** Rooms that the first message entered were entered by the connection that it
+//!   came by.
 //!
-//! The layer stands outside of fan-out, where a success is one: `router.layer` for a module, `builder.layer` for the
-//! whole app; within a retry or a timeout rather than around it. It keeps what it knows in memory, bounded by age
-//! (24 hours, as at Stripe), by number and by bytes; the oldest goes first. Each server has its own.
+//! Place the layer outside of fan-out, where a success is final: `router.layer` for a module, `builder.layer` for the
+//! whole app. A retry or a timeout belongs outside of it. The memory is in process, one per server, and bounded by age
+//! (24 hours, as at Stripe), by number and by bytes; the oldest answers are dropped first.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

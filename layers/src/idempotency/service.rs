@@ -27,7 +27,7 @@ impl<S> IdempotencyService<S> {
         Self { inner, rules }
     }
 
-    /// What a message is known by, if it says.
+    /// Returns the message's key, if it has one.
     fn key(&self, message: &Message) -> Result<Option<Key>, Error> {
         let refuse = |message| Err(Error::new(Code::BAD_REQUEST, message));
         let Some(key) = (self.rules.key)(message) else {
@@ -83,7 +83,7 @@ where
             ))),
             Err(error) => IdempotencyFuture::told(Err(error)),
         };
-        // What was ready, and is not called, may hold a permit that others wait for.
+        // The ready service is not called. Replacing it by a clone gives up permits that other messages wait for.
         self.inner = self.inner.clone();
         told
     }

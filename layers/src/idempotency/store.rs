@@ -1,4 +1,4 @@
-//! What was answered to whom.
+//! The memory of answers, by key.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,10 +15,10 @@ use tower::BoxError;
 use super::key::Key;
 use crate::{error::Error, protocol::RawPayload, rescue::retell};
 
-/// What an answer counts for beyond its bytes and its key's.
+/// Bytes that each answer counts for, on top of its own and its key's.
 const WEIGHT: usize = 256;
 
-/// How much is remembered.
+/// Bounds of the memory.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) age: Duration,
@@ -26,14 +26,14 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// What came of a message, for one more who asks.
+/// Result of a message, for one more message with the same key.
 pub(super) type Told = Result<RawPayload, Error>;
 
-/// What was answered to whom, and what is being handled.
+/// Answers by key, and the keys whose messages are being handled.
 #[derive(Debug)]
 pub(super) struct Store {
     pub(super) bounds: Bounds,
-    /// Keyed at random, so that nobody can make two payloads that look the same.
+    /// Randomly keyed, so that no client can construct two payloads with the same fingerprint.
     hasher: RandomState,
     memory: Mutex<Memory>,
 }
@@ -41,35 +41,37 @@ pub(super) struct Store {
 #[derive(Debug, Default)]
 struct Memory {
     records: HashMap<Arc<Key>, Record>,
-    /// The answered ones, the oldest first. All are remembered equally long.
+    /// Keys of the answered records, the oldest first. All are remembered equally long, so the first one expires
+    /// first.
     answered: VecDeque<(Instant, Arc<Key>)>,
     bytes: usize,
 }
 
 #[derive(Debug)]
 struct Record {
-    /// Of the payload.
+    /// Hash of the payload.
     fingerprint: u64,
     progress: Progress,
 }
 
 #[derive(Debug)]
 enum Progress {
-    /// Being handled; these wait for its outcome. Each is a message in flight, and bounded as those are.
+    /// Being handled. The senders notify the messages that wait for its outcome. Each is a message in flight, and
+    /// bounded as those are.
     Running(Vec<oneshot::Sender<Told>>),
     Answered(RawPayload),
 }
 
-/// What is to be done with a message.
+/// Decision about a message with a key.
 #[derive(Debug)]
 pub(super) enum Claim {
-    /// It is the first: it has to be handled.
+    /// The message is the first with its key, and has to be handled.
     First(Running),
-    /// The first is being handled.
+    /// The first message is being handled. The receiver gets its outcome.
     Wait(oneshot::Receiver<Told>),
-    /// The first was answered.
+    /// The first message was answered with this.
     Again(RawPayload),
-    /// The first had another payload.
+    /// The first message had another payload.
     Differs,
 }
 
@@ -82,7 +84,7 @@ impl Store {
         }
     }
 
-    /// Looks what is known of a message, and takes it on if nothing is.
+    /// Looks up the key of a message, and claims it for this message if it is new.
     pub(super) fn claim(self: &Arc<Self>, key: Key, payload: &RawPayload) -> Claim {
         let fingerprint = self.hasher.hash_one(payload.bytes());
         let mut memory = self.memory.lock();
@@ -94,7 +96,7 @@ impl Store {
             return match &mut record.progress {
                 Progress::Answered(answer) => Claim::Again(answer.clone()),
                 Progress::Running(waiting) => {
-                    // Those who have given up make room.
+                    // Removes the messages that no longer wait.
                     waiting.retain(|waiting| !waiting.is_closed());
                     let (tell, told) = oneshot::channel();
                     waiting.push(tell);
@@ -117,7 +119,7 @@ impl Store {
         })
     }
 
-    /// Remembers an answer. Returns who waits for it.
+    /// Remembers an answer. Returns the senders of the messages that wait for it.
     fn remember(&self, key: Arc<Key>, answer: RawPayload) -> Vec<oneshot::Sender<Told>> {
         let mut memory = self.memory.lock();
         let weight = WEIGHT + key.weight() + length(&answer);
@@ -134,7 +136,7 @@ impl Store {
         }
     }
 
-    /// Forgets what was being handled. Returns who waits for it.
+    /// Forgets a key whose message was being handled. Returns the senders of the messages that wait for it.
     fn forget(&self, key: &Arc<Key>) -> Vec<oneshot::Sender<Told>> {
         match self.memory.lock().records.remove(key) {
             Some(Record {
@@ -147,7 +149,7 @@ impl Store {
 }
 
 impl Memory {
-    /// Forgets answers that are too old, and the oldest of those that are too many.
+    /// Drops the answers that are too old, and then the oldest until count and bytes are within bounds.
     fn forget_old(&mut self, bounds: &Bounds) {
         while let Some((since, _)) = self.answered.front() {
             let is_old = since.elapsed() >= bounds.age;
@@ -169,19 +171,20 @@ impl Memory {
     }
 }
 
-/// A message being handled. Dropped before its end, it is forgotten, and who waits for it is told so.
+/// A message being handled. If it is dropped before its end, its key is forgotten, and the messages that wait for it
+/// are refused.
 #[derive(Debug)]
 pub(super) struct Running {
     store: Arc<Store>,
-    /// None when it has ended.
+    /// None once the message has finished.
     key: Option<Arc<Key>>,
 }
 
 impl Running {
-    /// It was answered.
+    /// Remembers the answer, and sends it to the messages that wait for it.
     pub(super) fn succeed(mut self, answer: &RawPayload) {
         let Some(key) = self.key.take() else { return };
-        // A copy: a slice of something larger would keep all of that.
+        // Copied, since a slice of a larger buffer would keep all of that.
         let answer = answer.bytes().map_or(RawPayload::absent(), |bytes| {
             RawPayload::json(Bytes::copy_from_slice(bytes))
         });
@@ -190,7 +193,7 @@ impl Running {
         }
     }
 
-    /// It was refused.
+    /// Forgets the key, and sends the refusal to the messages that wait for it.
     pub(super) fn fail(mut self, error: &BoxError) {
         let Some(key) = self.key.take() else { return };
         for waiting in self.store.forget(&key) {
@@ -202,7 +205,7 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // Who waits notices that nobody will tell.
+            // Drops the senders, which the waiting messages notice.
             self.store.forget(&key);
         }
     }

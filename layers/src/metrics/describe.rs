@@ -1,7 +1,7 @@
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
-/// Tells the recorder what each metric means, and its unit. [`MetricsLayer::new`](super::MetricsLayer::new) does; an
-/// app without that layer may want to, since stages and connections have metrics of their own.
+/// Describes each metric and its unit to the recorder. [`MetricsLayer::new`](super::MetricsLayer::new) calls this. An
+/// app without that layer may call it too, since stages and connections have metrics of their own.
 pub fn describe() {
     describe_counter!(
         "zocket_messages_total",

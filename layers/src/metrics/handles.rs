@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use crate::{message::Parts, metrics::MetricsObserver, protocol::Name, service::Observe};
 
-/// What a message is counted as that asks for no route of the app's.
+/// Label of messages that ask for a route that the app does not have.
 const UNKNOWN: &str = "unknown";
 
-/// Handles are kept for so long, and then taken anew. To take one is a look-up by name and labels in the recorder,
-/// which allocates them: too much for each message. To keep one for good is not enough: it stays what it was, silent
-/// if no recorder was installed yet, and writing to nowhere once a recorder has dropped an idle metric.
+/// Time for which handles are kept before they are registered anew. Registration looks up name and labels in the
+/// recorder, which allocates them: too expensive for each message. A handle can't be kept forever: it stays silent if
+/// no recorder was installed yet, and writes to nowhere once a recorder has dropped an idle metric.
 const KEPT: Duration = Duration::from_secs(10);
 
 /// The handles of all routes.
@@ -25,11 +25,11 @@ const KEPT: Duration = Duration::from_secs(10);
 pub(super) struct Routes {
     /// Routes that no router declares.
     named: HashSet<String>,
-    /// At most as many as there are routes, and the unknown one.
+    /// Bounded by the number of routes, plus the unknown one.
     handles: RwLock<HashMap<Name, Arc<Handles>>>,
 }
 
-/// What one route's messages are measured by.
+/// Metric handles of one route.
 pub(super) struct Handles {
     route: SharedString,
     taken: Instant,
@@ -51,7 +51,7 @@ impl Routes {
         &self.named
     }
 
-    /// The handles of the route that a message asks for.
+    /// Returns the handles of the route that a message asks for.
     pub(super) fn of(&self, parts: &Parts, now: Instant) -> Arc<Handles> {
         if let Some(handles) = self.fresh(parts.route(), now) {
             return handles;
@@ -95,7 +95,7 @@ impl Handles {
         if outcome == MetricsObserver::OK {
             self.ok.increment(1);
         } else {
-            // Refusals are told apart by code, and not worth a handle each.
+            // Refusals are counted by code, and keeping a handle for each code is not worth it.
             counter!("zocket_messages_total", "route" => self.route.clone(), "outcome" => outcome)
                 .increment(1);
         }

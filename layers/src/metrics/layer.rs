@@ -11,8 +11,8 @@ pub struct MetricsLayer {
 }
 
 impl MetricsLayer {
-    /// Measures by the routes that the app's routers declare, and [describes](super::describe) the metrics to the
-    /// recorder: it should be installed by then.
+    /// Creates a layer that measures by the routes that the app's routers declare, and [describes](super::describe)
+    /// the metrics to the recorder. Install the recorder before.
     #[must_use]
     pub fn new() -> Self {
         describe();
@@ -21,7 +21,7 @@ impl MetricsLayer {
         }
     }
 
-    /// Names more routes to measure by: those of a stack made by hand, which no router declares.
+    /// Adds routes to measure by: those of a stack built by hand, which no router declares.
     #[must_use]
     pub fn routes<R: Into<String>>(self, routes: impl IntoIterator<Item = R>) -> Self {
         let before = self.routes.names().iter().cloned();

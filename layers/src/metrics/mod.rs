@@ -1,36 +1,36 @@
-//! Metrics: how many messages, how long they take, how large they are.
+//! Metrics: counts, latencies and sizes of messages.
 //!
-//! [`MetricsLayer`] measures each message through the [`metrics`](https://docs.rs/metrics) facade; which recorder
-//! listens (Prometheus, StatsD, …) is the app's choice. This is the whole set, with what the other stages and the
-//! connections tell by themselves:
+//! [`MetricsLayer`] measures each message through the [`metrics`](https://docs.rs/metrics) facade. The app chooses the
+//! recorder (Prometheus, StatsD, …). This is the whole set, with the metrics of the other stages and of the
+//! connections:
 //!
-//! | name | kind | unit | labels | told by |
+//! | name | kind | unit | labels | reported by |
 //! |---|---|---|---|---|
 //! | `zocket_messages_total` | counter | messages | `route`, `outcome` | [`MetricsLayer`] |
 //! | `zocket_message_duration_seconds` | histogram | seconds | `route` | [`MetricsLayer`], from its call to the end |
 //! | `zocket_message_payload_bytes` | histogram | bytes | `route` | [`MetricsLayer`]: the payload received |
 //! | `zocket_message_answer_bytes` | histogram | bytes | `route` | [`MetricsLayer`]: the payload of the answer; none for a refusal |
-//! | `zocket_messages_refused_total` | counter | messages | `code` | decode, rescue, the connection: all that was refused, by the code that the client was told |
+//! | `zocket_messages_refused_total` | counter | messages | `code` | decode, rescue, the connection: all refusals, by the code that was sent to the client |
 //! | `zocket_rooms` | gauge | rooms | | [`LocalHub`](crate::LocalHub): rooms with members |
 //! | `zocket_connections` | gauge | connections | | the app: from a successful `on_connect` until `on_disconnect` has ended |
 //! | `zocket_connections_total` | counter | connections | | the app: successful `on_connect`s |
-//! | `zocket_queued_messages` | gauge | messages | | connections: read and not begun |
+//! | `zocket_queued_messages` | gauge | messages | | connections: read and not yet begun |
 //! | `zocket_in_flight_messages` | gauge | messages | | connections: being handled |
 //! | `zocket_outbound_bytes` | gauge | bytes | | connections: waiting to be written |
 //!
 //! `outcome` is `ok`, the code of the refusal, or `dropped` for a message that an outer layer gave up. The histograms
-//! have no `outcome`: each would be as many series more. Queues are told when a connection has nothing left to do but
-//! wait, so that what passes through at once costs nothing.
+//! have no `outcome`, which would multiply their series. The gauges of queues are updated when a connection has
+//! nothing left to do but wait, so that messages that pass through at once cost nothing.
 //!
 //! **Labels are bounded.** `route` is a route that a router of the app declares, or that was named by
-//! [`MetricsLayer::routes`]; a message that asks for any other is counted as `unknown`, whatever it says.
+//! [`MetricsLayer::routes`]. A message with any other route is counted as `unknown`.
 //!
-//! It belongs outside: `Zocket::builder().layer(MetricsLayer::new())`, where it sees each message that could be
-//! decoded; [`Router::layer`] is as good for a module's routes alone. It is for raw messages: sizes are those of the
-//! wire.
+//! Place it at the outside of the stack, `Zocket::builder().layer(MetricsLayer::new())`, where it sees each message
+//! that could be decoded. [`Router::layer`] works as well, for a module's routes alone. The layer measures raw
+//! messages: sizes are those of the wire.
 //!
-//! Install the recorder before the app is built. Recorders keep gauges by what is added and taken away: let them not
-//! expire (an idle timeout for counters and histograms does no harm).
+//! Install the recorder before the app is built. Gauges are reported as increments and decrements: configure the
+//! recorder not to expire them (an idle timeout for counters and histograms does no harm).
 //!
 //! [`Router::layer`]: https://docs.rs/zocket/latest/zocket/struct.Router.html#method.layer
 //!

@@ -48,7 +48,7 @@ where
     }
 }
 
-/// What measures a message at its end.
+/// Observer that records a message's metrics when the message ends.
 #[derive(Debug)]
 pub struct MetricsObserver {
     handles: Arc<Handles>,

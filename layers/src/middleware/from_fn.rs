@@ -12,8 +12,8 @@ use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneSyncService};
 
 use crate::message::{Message, Reply};
 
-/// A layer of `async fn(Message<P, C>, Next<P, C>) -> Result<Reply, E>`: code around the call. It stands wherever
-/// a message of that kind passes; `async fn(Message, Next)` at the raw positions.
+/// Creates a layer from an `async fn(Message<P, C>, Next<P, C>) -> Result<Reply, E>`, which runs code around the call.
+/// It works wherever a message of that type passes; at the raw positions as `async fn(Message, Next)`.
 pub fn from_fn<F, Fut, P, C, E>(f: F) -> FromFnLayer<F, P, C>
 where
     F: Fn(Message<P, C>, Next<P, C>) -> Fut,
@@ -30,7 +30,7 @@ impl<P, C> Next<P, C> {
     /// Runs the rest of the stack.
     ///
     /// # Errors
-    /// Whatever goes wrong there.
+    /// Any error of the rest of the stack.
     pub async fn run(mut self, message: Message<P, C>) -> Result<Reply, BoxError> {
         self.0.call(message).await
     }

@@ -15,8 +15,9 @@ use crate::{
     message::{Message, Parts, Reply},
 };
 
-/// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService): first the
-/// middleware's own, which makes what the message goes on with, then the rest of the stack's.
+/// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService). It polls the
+/// middleware's future, which makes the context (or context and input) for the rest of the stack, and then the future
+/// of that rest.
 #[pin_project]
 pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, D, P> {
     #[pin]
@@ -34,7 +35,7 @@ enum State<F, S, G, K> {
     Inner(#[pin] G),
 }
 
-/// What waits for the middleware's answer.
+/// The rest of the stack, and the parts of the message, kept until the middleware has answered.
 struct Rest<S, K> {
     inner: S,
     parts: Parts,
@@ -53,12 +54,12 @@ impl<F, S: Service<Message<P, Context<D>>>, K, D, P> WithFuture<F, S, K, D, P> {
     }
 }
 
-/// What a middleware's answer and what was kept back come to.
+/// Combines a middleware's answer with the payload that was kept from it.
 pub(super) trait Make<A, D, P> {
     fn make(self, answer: A) -> (D, P);
 }
 
-/// The payload was kept back.
+/// Payload that the middleware does not receive.
 #[derive(Debug)]
 pub struct Kept<P>(pub(super) P);
 
@@ -68,7 +69,7 @@ impl<D, P> Make<D, D, P> for Kept<P> {
     }
 }
 
-/// The middleware had the payload, and gives one back.
+/// Marks a middleware that receives the payload, and returns one.
 #[derive(Debug)]
 pub struct Given;
 
@@ -93,7 +94,7 @@ where
             match this.state.as_mut().project() {
                 StateProjection::Asking { asking, rest } => {
                     let answer = ready!(asking.poll(cx))?;
-                    // Polled once more than a future may be, there is no one left to ask.
+                    // Polled after completion, there is nothing left to call.
                     let Some(Rest {
                         mut inner,
                         parts,

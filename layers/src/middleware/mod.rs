@@ -1,7 +1,7 @@
-//! Middleware: what runs between the context and the handler.
+//! Middleware: code that runs between the context and the handler.
 //!
-//! Any tower layer will do. Three are made of plain async functions: [`WithLayer`] hands on another context or
-//! refuses, [`WithInputLayer`] looks at the input as well, and [`FromFnLayer`] runs code around the call.
+//! Any tower layer works. Three are made from plain async functions: [`WithLayer`] replaces the context or refuses,
+//! [`WithInputLayer`] reads the input as well, and [`FromFnLayer`] runs code around the call.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt};

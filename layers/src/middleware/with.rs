@@ -15,7 +15,8 @@ use crate::{
     message::{Message, Reply},
 };
 
-/// A layer of `async fn(Context<C>) -> Result<D, Error>`: the message goes on with a `Context<D>`, or is refused.
+/// Creates a layer from an `async fn(Context<C>) -> Result<D, Error>`. The message continues with a `Context<D>`, or
+/// is refused.
 pub fn with<F, Fut, C, D>(f: F) -> WithLayer<F, C, D>
 where
     F: Fn(Context<C>) -> Fut,

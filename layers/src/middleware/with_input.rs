@@ -15,8 +15,8 @@ use crate::{
     message::{Message, Reply},
 };
 
-/// A layer of `async fn(Context<C>, T) -> Result<(D, T), Error>`, for who decides by the input or changes it: the
-/// message goes on with a `Context<D>` and the `T` given back, or is refused.
+/// Creates a layer from an `async fn(Context<C>, T) -> Result<(D, T), Error>`, which decides by the input or changes
+/// it. The message continues with a `Context<D>` and the returned `T`, or is refused.
 pub fn with_input<F, Fut, C, D, T>(f: F) -> WithInputLayer<F, C, D>
 where
     F: Fn(Context<C>, T) -> Fut,

@@ -1,4 +1,4 @@
-//! Text that is cleaned while it is parsed, before its constraints are looked at.
+//! Text that is cleaned while it is parsed, before its constraints are checked.
 //!
 //! ```
 //! use zocket_layers::{normalize::{Trimmed, TrimmedLowercased}, validate::Checker};
@@ -26,7 +26,7 @@ mod step;
 pub use normalized::Normalized;
 pub(crate) use step::{Step, apply};
 
-/// A way to clean a text. Two, three or four in a tuple are applied in order.
+/// Cleans a text. A tuple of two, three or four is applied in order.
 ///
 /// ```
 /// use zocket_layers::normalize::{Normalized, Normalizer};
@@ -40,27 +40,27 @@ pub(crate) use step::{Step, apply};
 /// assert_eq!(Normalized::<OneLine>::from("a\n b"), "a b");
 /// ```
 pub trait Normalizer: 'static {
-    /// The text as it should be. Cleaning what is clean must not change it.
+    /// Returns the cleaned text. Cleaning a clean text must not change it.
     fn clean(text: String) -> String;
 
-    /// What the schema tells of it under `x-normalize`: of `trim`, `lowercase` and `uppercase`, those that it
-    /// consists of. Where a payload is refused for its shape, a text is cleaned by these names before its
-    /// constraints are looked at; a normaliser without names is seen uncleaned there.
+    /// Returns the names for `x-normalize` in the schema: those of `trim`, `lowercase` and `uppercase` that it
+    /// consists of. If a payload is refused for its shape, a text is cleaned by these names before its constraints are
+    /// checked. A normaliser without names leaves its text uncleaned there.
     #[must_use]
     fn names() -> Vec<&'static str> {
         Vec::new()
     }
 }
 
-/// Takes white space (as Unicode has it) off both ends.
+/// Removes white space (as defined by Unicode) at both ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Trim {}
 
-/// Makes all letters small, in the way of Unicode and of no language in particular.
+/// Converts to lower case by the rules of Unicode, for no language in particular.
 #[derive(Debug, Clone, Copy)]
 pub enum Lowercase {}
 
-/// Makes all letters capital, in the way of Unicode and of no language in particular.
+/// Converts to upper case by the rules of Unicode, for no language in particular.
 #[derive(Debug, Clone, Copy)]
 pub enum Uppercase {}
 
@@ -115,7 +115,7 @@ in_order!(A B C D);
 
 /// Text without white space at its ends.
 pub type Trimmed = Normalized<Trim>;
-/// Text in small letters.
+/// Text in lower case.
 pub type Lowercased = Normalized<Lowercase>;
-/// Text in small letters without white space at its ends, as for e-mail addresses and names to look up by.
+/// Text in lower case without white space at its ends, for e-mail addresses and lookup keys.
 pub type TrimmedLowercased = Normalized<(Trim, Lowercase)>;

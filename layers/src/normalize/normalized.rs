@@ -15,11 +15,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::Normalizer;
 
-/// A text that `N` has cleaned: there is no way to one that is not clean.
+/// A text that `N` has cleaned. Every constructor cleans it.
 ///
-/// In an input it stands for `String`: the rules of garde that a `String` can have (`length`, `pattern`, `email`,
-/// `url`, `ascii`, `alphanumeric`, `contains`, `prefix`, `suffix`, `ip`) see the cleaned text, also within `Option`
-/// and, through `inner`, `Vec`. Its schema is that of a string, with `x-normalize` beside it.
+/// In an input it replaces `String`. The rules of garde that a `String` can have (`length`, `pattern`, `email`, `url`,
+/// `ascii`, `alphanumeric`, `contains`, `prefix`, `suffix`, `ip`) check the cleaned text, also within `Option` and,
+/// through `inner`, `Vec`. Its schema is that of a string, with `x-normalize` beside it.
 ///
 /// ```
 /// use zocket_layers::normalize::{Normalized, Trim, Uppercase};
@@ -39,7 +39,7 @@ pub struct Normalized<N> {
 }
 
 impl<N> Normalized<N> {
-    /// The cleaned text.
+    /// Returns the cleaned text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -164,7 +164,7 @@ impl<'de, N: Normalizer> Deserialize<'de> for Normalized<N> {
     }
 }
 
-/// Written where it is used, so that garde's rules on a field stand beside it.
+/// The schema is inlined, so that garde's rules on a field stand beside it.
 impl<N: Normalizer> JsonSchema for Normalized<N> {
     fn inline_schema() -> bool {
         true

@@ -1,4 +1,4 @@
-//! The normalisers that a schema can name, for texts that are looked at along a schema.
+//! The normalisers that a schema can name, for texts that are checked against a schema.
 
 /// A normaliser that a schema can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ impl Step {
     }
 }
 
-/// The text after all steps, in order.
+/// Applies all steps to a text, in order.
 pub(crate) fn apply(steps: &[Step], text: String) -> String {
     steps.iter().fold(text, |text, step| step.apply(text))
 }

@@ -10,7 +10,7 @@ use tower::Layer;
 use super::{Quota, QuotaService, store::Store};
 use crate::{client_id::ClientId, connection::Connection, message::Parts};
 
-/// Refuses whoever sends more than they may, by a key `K` that it makes of each message.
+/// Refuses messages above a [`Quota`], counted by a key `K` of each message.
 pub struct QuotaLayer<K: Eq + Hash> {
     key: Key<K>,
     store: Arc<Store<K>>,
@@ -21,7 +21,7 @@ pub(super) type Key<K> = Arc<dyn Fn(&Parts) -> K + Send + Sync>;
 const MAX_KEYS: usize = 1 << 16;
 
 impl QuotaLayer<ClientId> {
-    /// To each connection a quota.
+    /// Gives each connection a quota.
     #[must_use]
     pub fn per_client(quota: Quota) -> Self {
         Self::by(quota, |parts| parts.connection().client_id())
@@ -29,7 +29,7 @@ impl QuotaLayer<ClientId> {
 }
 
 impl QuotaLayer<u64> {
-    /// To each route a quota, that all clients share.
+    /// Gives each route a quota, which all clients share.
     #[must_use]
     pub fn per_route(quota: Quota) -> Self {
         let name = short();
@@ -38,7 +38,7 @@ impl QuotaLayer<u64> {
 }
 
 impl QuotaLayer<(ClientId, u64)> {
-    /// To each connection a quota for each route.
+    /// Gives each connection a quota for each route.
     #[must_use]
     pub fn per_client_and_route(quota: Quota) -> Self {
         let name = short();
@@ -47,8 +47,8 @@ impl QuotaLayer<(ClientId, u64)> {
 }
 
 impl QuotaLayer<Option<IpAddr>> {
-    /// To each address a quota, that its connections share; `find` tells the address. Those of whom it tells none
-    /// share one quota. An IPv6 address stands for its /64, the least that a network hands out.
+    /// Gives each address a quota, which its connections share. `find` returns the address; connections without one
+    /// share one quota. An IPv6 address counts as its /64, the smallest block that a network assigns.
     #[must_use]
     pub fn per_address(
         quota: Quota,
@@ -59,7 +59,8 @@ impl QuotaLayer<Option<IpAddr>> {
 }
 
 impl<K: Eq + Hash> QuotaLayer<K> {
-    /// To each key a quota; `key` tells a message's. A key should be small: it is kept until its quota has come back.
+    /// Gives each key a quota; `key` returns the key of a message. A key should be small: it is kept until its quota
+    /// is restored.
     #[must_use]
     pub fn by(quota: Quota, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         Self {
@@ -68,8 +69,7 @@ impl<K: Eq + Hash> QuotaLayer<K> {
         }
     }
 
-    /// Keeps so many keys at most, by default 65,536. While it is full, whoever comes new shares one quota with all the
-    /// others who do.
+    /// Keeps at most `keys` keys, by default 65,536. While they are all in use, all new keys share one quota.
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.store = Arc::new(Store::new(self.store.quota, keys));
@@ -77,14 +77,14 @@ impl<K: Eq + Hash> QuotaLayer<K> {
     }
 }
 
-/// A route's name for a key: its words are the client's, and may be long, or a part of something long. Nobody can
-/// choose two of one hash, as its seed is random.
+/// Returns a function that hashes a message's route, for a key. The route is text from the client: it may be long, or
+/// a slice of a larger buffer. The seed is random, so that no client can choose two routes with the same hash.
 fn short() -> impl Fn(&Parts) -> u64 {
     let seed = RandomState::new();
     move |parts| seed.hash_one(&**parts.route())
 }
 
-/// What one peer can be expected to have to itself.
+/// Returns the part of an address that one peer can be expected to have to itself.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),

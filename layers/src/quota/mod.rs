@@ -1,9 +1,9 @@
-//! Quotas: whoever sends more than they may is refused, and told when to come back.
+//! Quotas: refuse messages above a rate, and report when to retry.
 //!
 //! [`QuotaLayer`] refuses with [`TOO_MANY_REQUESTS`](crate::Code::TOO_MANY_REQUESTS) and `retryAfterMs`, while tower's
-//! `RateLimit` makes everyone wait. It stands wherever messages pass: around the app, a route, or a procedure. Its
-//! clones, and the services that it makes, share what has been used: all routes and connections that one layer
-//! stands around draw on the same quotas.
+//! `RateLimit` makes all callers wait. It works wherever messages pass: around the app, a route, or a procedure. Its
+//! clones, and the services that it makes, share their state: all routes and connections behind one layer draw on the
+//! same quotas.
 //!
 //! ```
 //! use std::time::Duration;
@@ -31,7 +31,7 @@
 //!
 //! # By address
 //!
-//! What the HTTP server knows of the peer comes through the upgrade request's extensions, which a message finds at its
+//! The HTTP server's data about the peer is in the upgrade request's extensions, which a message reaches through its
 //! [`Connection`](crate::Connection::extensions). With axum's `into_make_service_with_connect_info::<SocketAddr>()`:
 //!
 //! ```
@@ -46,13 +46,13 @@
 //! # drop(layer);
 //! ```
 //!
-//! Behind a proxy every peer is the proxy: let a layer around the upgrade put the address that the proxy tells into the
-//! request's extensions, and look for that.
+//! Behind a proxy every peer is the proxy. Let a layer around the upgrade put the address that the proxy reports into
+//! the request's extensions, and read that address instead.
 //!
-//! # What it keeps
+//! # Memory
 //!
-//! A point in time for each key that has used some of its quota and not got it back: see
-//! [`max_keys`](QuotaLayer::max_keys). Time is tokio's, and stands still where a test pauses it.
+//! The layer keeps a point in time for each key whose quota is not fully restored: see
+//! [`max_keys`](QuotaLayer::max_keys). Time is tokio's clock, which a test can pause.
 
 mod layer;
 mod service;
@@ -62,11 +62,11 @@ use std::time::Duration;
 
 pub use self::{layer::QuotaLayer, service::QuotaService};
 
-/// How many messages in what time: at first so many at once, then one whenever its share of the time has passed, up to
-/// so many again. (The generic cell rate algorithm, GCRA, which is a leaky bucket that need not be emptied.)
+/// GCRA (generic cell rate algorithm, a leaky bucket that no timer has to empty): `burst` messages at once, then
+/// `messages` per `per` of [`new`](Self::new), evenly spaced. Unused quota is restored up to `burst`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
-    /// What one message takes.
+    /// Time that restores the quota of one message.
     interval: Duration,
     burst: u32,
 }
@@ -74,7 +74,7 @@ pub struct Quota {
 const LONGEST: u64 = 1 << 31;
 
 impl Quota {
-    /// So many messages in each `per`, and so many at once.
+    /// Allows `messages` in each `per`, and as many at once.
     ///
     /// # Panics
     /// If either is zero.
@@ -85,7 +85,8 @@ impl Quota {
             messages > 0 && !per.is_zero(),
             "a quota of nothing lets no message through"
         );
-        // Neither faster than a clock can tell nor, as 68 years for each message are, beyond what can be added up.
+        // At least 1 ns, the resolution of the clock, and at most 68 years for each message, so that sums do not
+        // overflow.
         let interval = match per.checked_div(messages) {
             Some(Duration::ZERO) | None => Duration::from_nanos(1),
             Some(long) if long.as_secs() > LONGEST => Duration::from_secs(LONGEST),
@@ -97,10 +98,10 @@ impl Quota {
         }
     }
 
-    /// So many at once, instead.
+    /// Sets the number of messages that are allowed at once.
     ///
     /// # Panics
-    /// If that is zero.
+    /// If `messages` is zero.
     #[must_use]
     #[track_caller]
     pub const fn burst(mut self, messages: u32) -> Self {
@@ -109,13 +110,13 @@ impl Quota {
         self
     }
 
-    /// The time in which all of it comes back.
+    /// Returns the time in which the whole burst is restored.
     const fn window(self) -> Duration {
         self.interval.saturating_mul(self.burst)
     }
 
-    /// Takes one message's share, now, from what is paid back at `paid`; or says how long it takes until one can be
-    /// taken.
+    /// Charges one message at `now`. `paid` is the time at which the quota is fully restored. If the quota is used up,
+    /// returns the time until the next message is allowed.
     fn take(self, paid: &mut Duration, now: Duration) -> Result<(), Duration> {
         let after = (*paid).max(now).saturating_add(self.interval);
         match after.saturating_sub(now.saturating_add(self.window())) {

@@ -46,8 +46,7 @@ where
         match self.store.take((self.key)(message.parts())) {
             Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(wait) => {
-                // What is inside gives up the permits that it was ready with: nobody knows when the next message
-                // comes.
+                // The inner service gives up the permits of its readiness, since the next message may come much later.
                 let fresh = self.inner.clone();
                 drop(mem::replace(&mut self.inner, fresh));
                 RefusableFuture::refused(Error::too_many_requests(wait))

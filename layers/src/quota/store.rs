@@ -1,4 +1,4 @@
-//! What has been used.
+//! The used part of each key's quota.
 
 use std::{hash::Hash, time::Duration};
 
@@ -8,29 +8,29 @@ use tokio::time::Instant;
 
 use super::Quota;
 
-/// What each key has used of its quota.
+/// Used quota, by key.
 #[derive(Debug)]
 pub(super) struct Store<K: Eq + Hash> {
     pub(super) quota: Quota,
     max_keys: usize,
-    /// What all times here are counted from.
+    /// Origin of all times in this store.
     start: Instant,
-    /// When each key has got back what it used. One whose time has passed is like one that was never seen.
+    /// Time at which each key's quota is fully restored. A key whose time has passed equals a new one.
     paid: DashMap<K, Duration>,
     sweep: Mutex<Sweep>,
-    /// What those have used together for whom there was no room.
+    /// The same time for all keys that found no room, which share one quota.
     others: Mutex<Duration>,
 }
 
-/// When keys are looked through for those that need not be kept: when there are twice as many as there were left, but
-/// seldom enough for it to cost a message next to nothing.
+/// Schedule of the next removal of restored keys. It is due when the keys that the last one left have doubled, but
+/// rarely enough that it costs a message next to nothing.
 #[derive(Debug)]
 struct Sweep {
     at: usize,
     not_before: Duration,
 }
 
-/// So few keys are not worth looking through.
+/// Fewer keys than this are not worth a removal.
 const FEW: usize = 1024;
 
 impl<K: Eq + Hash> Store<K> {
@@ -48,7 +48,7 @@ impl<K: Eq + Hash> Store<K> {
         }
     }
 
-    /// Takes one message's share; or says when there will be one.
+    /// Charges one message to a key. If the quota is used up, returns the time to wait.
     pub(super) fn take(&self, key: K) -> Result<(), Duration> {
         let now = self.start.elapsed();
         if let Some(mut paid) = self.paid.get_mut(&key) {
@@ -119,7 +119,7 @@ mod tests {
         assert_eq!(store.take(3), Ok(()));
         assert_eq!(store.take(4), Err(SECOND));
         assert_eq!(store.paid.len(), 2);
-        // Who was there first is not worse off.
+        // Keys that were there first are not affected.
         advance(SECOND / 2).await;
         assert_eq!(store.take(1), Err(SECOND / 2));
         advance(SECOND).await;

@@ -1,4 +1,4 @@
-//! From what went wrong to what the client is told.
+//! Maps errors and panics to the refusals that clients receive.
 
 use std::{any::Any, error::Error as StdError, fmt};
 
@@ -12,9 +12,10 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error};
 
-/// Says what the client is told of an error: our own as it is; tower's `Elapsed` as TIMEOUT; `Overloaded`, and a
-/// buffer that is closed or whose service has failed, as OVERLOADED; anything else as INTERNAL_SERVER_ERROR with
-/// nothing but an id, under which the log has the rest.
+/// Maps an error to the refusal that the client receives. An [`Error`] of any other code than INTERNAL_SERVER_ERROR
+/// stays as it is. tower's `Elapsed` becomes TIMEOUT. `Overloaded`, and a buffer that is closed or whose service has
+/// failed, become OVERLOADED. Anything else becomes INTERNAL_SERVER_ERROR with an id alone, under which the log has
+/// the details.
 #[must_use]
 pub fn explain(error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
@@ -27,7 +28,7 @@ pub fn explain(error: BoxError) -> Error {
     }
 }
 
-/// The code that [`explain`] would answer with, for who only looks on.
+/// Returns the code that [`explain`] would give the refusal, for an observer that leaves the error as it is.
 #[must_use]
 pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     match Cause::of(error) {
@@ -38,12 +39,12 @@ pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     }
 }
 
-/// What one more who asked for the same is told of an error.
+/// Returns the refusal for one more message that waited for the same result.
 pub(crate) fn retell(error: &(dyn StdError + 'static)) -> Error {
     told(error).unwrap_or_else(|| Error::internal(error.to_string()))
 }
 
-/// What is told of an error that is the client's business, without its source.
+/// Returns the refusal for an error that may be shown to the client, without its source; none for any other error.
 fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
     match Cause::of(error) {
         Cause::Own(own) => Some(own.retell()),
@@ -60,7 +61,7 @@ fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
     }
 }
 
-/// What stands behind an error.
+/// Cause of an error, found by walking its sources.
 pub(crate) enum Cause<'a> {
     /// A refusal, of any code but INTERNAL_SERVER_ERROR.
     Own(&'a Error),
@@ -68,9 +69,9 @@ pub(crate) enum Cause<'a> {
     Elapsed,
     /// Load was shed.
     Overloaded,
-    /// A buffer whose service is gone.
+    /// A buffer whose service has stopped.
     Stopped,
-    /// Something that is not the client's business.
+    /// A cause that is hidden from the client.
     Unknown,
 }
 
@@ -79,12 +80,12 @@ impl<'a> Cause<'a> {
         let mut stopped = false;
         for current in std::iter::successors(Some(error), |current| (*current).source()) {
             match current.downcast_ref::<Error>() {
-                // What stands behind it is not the client's business.
+                // Its sources are hidden from the client.
                 Some(own) if own.code() == Code::INTERNAL_SERVER_ERROR => break,
                 Some(own) => return Cause::Own(own),
                 None if current.is::<Elapsed>() => return Cause::Elapsed,
                 None if current.is::<Overloaded>() => return Cause::Overloaded,
-                // A buffer's service is asked for its own reason first.
+                // A buffer's error counts only if its sources have no cause of their own.
                 None => stopped |= current.is::<Closed>() || current.is::<ServiceError>(),
             }
         }
@@ -92,18 +93,18 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// Returns the error that the client is told of a panic.
+/// Returns the refusal for a panic.
 pub(super) fn explain_panic(payload: &(dyn Any + Send)) -> Error {
     explain(panic_error(payload))
 }
 
-/// Turns a caught panic into an error with the panic's message. [`explain`] tells the client an id alone.
+/// Turns a caught panic into an error with the panic's message. [`explain`] sends the client an id alone.
 #[must_use]
 pub fn panic_error(payload: &(dyn Any + Send)) -> BoxError {
     Box::new(Panic::new(payload))
 }
 
-/// Keeps the detail of an internal error from the client: it goes to the log, under an id that stands in both.
+/// Hides the details of an internal error from the client. They are logged under an id that the client receives too.
 fn conceal(error: Error) -> Error {
     if error.code() != Code::INTERNAL_SERVER_ERROR {
         return error;

@@ -72,7 +72,7 @@ where
         };
         let (route, client) = this.about;
         metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
-        // The client's own words: quoted, and no more of them than of use.
+        // The route is text from the client: the log gets it quoted, and at most 100 characters of it.
         let route: String = route.chars().take(100).collect();
         tracing::info!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))

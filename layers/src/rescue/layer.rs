@@ -2,12 +2,12 @@ use tower::Layer;
 
 use super::RescueService;
 
-/// Turns whatever goes wrong with a message into something that its sender is told.
+/// Turns any error or panic of a message into a refusal for its sender.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RescueLayer(());
 
 impl RescueLayer {
-    /// The one and only.
+    /// Creates the layer. It has no options.
     #[must_use]
     pub const fn new() -> Self {
         Self(())

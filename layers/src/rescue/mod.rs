@@ -1,4 +1,4 @@
-//! Rescue: whatever goes wrong with a message becomes something that its sender is told.
+//! Rescue: turns any error or panic of a message into a refusal for its sender.
 //!
 //! [`RescueLayer`] stands inside of [`DecodeLayer`](crate::DecodeLayer) and outside of everything that may fail.
 //! It maps errors by walking their sources, and catches panics.

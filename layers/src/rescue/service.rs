@@ -14,17 +14,17 @@ use crate::{
 /// The service of [`RescueLayer`](super::RescueLayer).
 ///
 /// A message's failure is an [`Outcome::Refused`](crate::Outcome), never an `Err`. An `Err` from `poll_ready` is
-/// passed on: tower means by it that the service is done for good. [`explain`](super::explain) says what those are
-/// told who wait.
+/// passed on: in tower it means that the service has failed for good. [`explain`](super::explain) maps it for the
+/// messages that wait.
 #[derive(Debug)]
 pub struct RescueService<S> {
     inner: S,
-    /// `poll_ready` panicked: the message that was to come is refused for it.
+    /// Set if `poll_ready` panicked: the next message is refused with it.
     panicked: Option<Error>,
 }
 
 impl<S> RescueService<S> {
-    /// Puts the stage around a service.
+    /// Wraps a service.
     pub const fn new(inner: S) -> Self {
         Self {
             inner,

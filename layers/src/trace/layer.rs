@@ -10,13 +10,13 @@ pub struct TraceLayer {
 }
 
 impl TraceLayer {
-    /// Spans at the level INFO.
+    /// Creates a layer whose spans have the level INFO.
     #[must_use]
     pub const fn new() -> Self {
         Self { level: Level::INFO }
     }
 
-    /// Spans at another level.
+    /// Sets the level of the spans.
     #[must_use]
     pub const fn level(mut self, level: Level) -> Self {
         self.level = level;

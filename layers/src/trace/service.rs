@@ -49,11 +49,11 @@ where
     }
 }
 
-/// What records a message's end in its span.
+/// Observer that records outcome and latency in a message's span when the message ends.
 #[derive(Debug)]
 pub struct TraceObserver {
     span: Span,
-    /// None where nobody listens to the span.
+    /// None if no subscriber has enabled the span.
     began: Option<Instant>,
 }
 
@@ -102,7 +102,7 @@ fn span(level: Level, parts: &Parts) -> Span {
     }
 }
 
-/// The client's own words: no more of them than of use, and no line breaks or control characters among them.
+/// Text from the client: cut to a number of characters, with line breaks and control characters escaped.
 struct Printable<'a>(&'a str, usize);
 
 impl fmt::Display for Printable<'_> {

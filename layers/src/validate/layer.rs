@@ -4,7 +4,7 @@ use tower::Layer;
 
 use super::{Checker, Input, ValidateService};
 
-/// Turns each raw payload into a `T`, or refuses the message with all that is wrong with it.
+/// Turns each raw payload into a `T`, or refuses the message with every issue of the payload.
 pub struct ValidateLayer<T> {
     pub(super) checker: Checker<T>,
     pub(super) ignore: bool,
@@ -12,8 +12,8 @@ pub struct ValidateLayer<T> {
 }
 
 impl<T: Input> ValidateLayer<T> {
-    /// Checks payloads against `T`: its shape by serde, its constraints by garde. An absent payload counts as
-    /// null.
+    /// Creates a layer that checks payloads against `T`: its shape by serde, its constraints by garde. An absent
+    /// payload counts as null.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -25,7 +25,7 @@ impl<T: Input> ValidateLayer<T> {
 }
 
 impl ValidateLayer<()> {
-    /// For messages without an input: whatever comes is ignored.
+    /// Creates a layer for messages without an input: any payload is ignored.
     #[must_use]
     pub fn ignoring() -> Self {
         Self {
@@ -36,7 +36,7 @@ impl ValidateLayer<()> {
 }
 
 impl<T> ValidateLayer<T> {
-    /// Refuses payloads of more than so many bytes with PAYLOAD_TOO_LARGE, unread.
+    /// Refuses payloads of more than `limit` bytes with PAYLOAD_TOO_LARGE, before they are parsed.
     #[must_use]
     pub fn max_bytes(mut self, limit: usize) -> Self {
         self.limit = limit;

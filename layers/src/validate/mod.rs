@@ -1,8 +1,8 @@
-//! Validate: a raw payload becomes a typed one, or its sender is told all that is wrong with it.
+//! Validate: parses a raw payload into a typed one, or reports every issue of it to the sender.
 //!
-//! serde says the shape, [garde](https://docs.rs/garde) the constraints, [`normalize`](crate::normalize) what is
-//! cleaned before they are looked at. [`ValidateLayer`] parses once; only a payload that fails is looked at
-//! again, to name every issue.
+//! serde defines the shape, [garde](https://docs.rs/garde) the constraints, [`normalize`](crate::normalize) the
+//! cleaning of texts before their constraints are checked. [`ValidateLayer`] parses once; only a payload that fails is
+//! checked again, to name every issue.
 //!
 //! ```
 //! use garde::Validate;

@@ -8,16 +8,16 @@ use std::fmt::Write;
 use self::{surface::Surface, types::Writer};
 use super::{Contract, names::Names};
 
-/// The client's runtime, which follows the types as it is.
+/// The client's runtime, appended to the types unchanged.
 const RUNTIME: &str = include_str!("runtime.ts");
-/// The same without types: what TypeScript's compiler makes of it.
+/// The runtime as JavaScript: the output of TypeScript's compiler.
 const RUNTIME_JS: &str = include_str!("runtime.js");
-/// Its declarations: what TypeScript's compiler makes of it.
+/// The runtime's declarations: the output of TypeScript's compiler.
 const RUNTIME_DTS: &str = include_str!("runtime.d.ts");
 /// Hooks for React.
 pub(super) const REACT: &str = include_str!("react.tsx");
 
-/// What the runtime declares or uses, so that no type of the app's may be called so.
+/// Names that the runtime declares or uses. No type of the app may have one of them.
 const RESERVED: &[&str] = &[
     "CONTRACT",
     "Calls",
@@ -84,7 +84,7 @@ const RESERVED: &[&str] = &[
     "ZocketErrorConstructor",
 ];
 
-/// `zocket.ts`.
+/// Returns the content of `zocket.ts`.
 pub(super) fn typescript(contract: &Contract) -> String {
     let mut text = banner(contract);
     text.push_str(&declarations(contract));
@@ -94,7 +94,7 @@ pub(super) fn typescript(contract: &Contract) -> String {
     text
 }
 
-/// `zocket.js`.
+/// Returns the content of `zocket.js`.
 pub(super) fn javascript(contract: &Contract) -> String {
     let mut text = banner(contract);
     text.push_str(&constants(contract, ""));
@@ -103,7 +103,7 @@ pub(super) fn javascript(contract: &Contract) -> String {
     text
 }
 
-/// `zocket.d.ts`.
+/// Returns the content of `zocket.d.ts`.
 pub(super) fn javascript_declarations(contract: &Contract) -> String {
     let mut text = banner(contract);
     text.push_str(&declarations(contract));
@@ -118,9 +118,9 @@ fn banner(contract: &Contract) -> String {
     )
 }
 
-/// The app's types and its client.
+/// Returns the declarations of the app's types and its client.
 fn declarations(contract: &Contract) -> String {
-    // An app's own `Headers`, as it is most often called, are the client's.
+    // Most apps call the type of their connect headers `Headers`. It then serves as the client's `Headers`.
     let is_own = contract
         .headers
         .get("$ref")
@@ -142,7 +142,7 @@ fn declarations(contract: &Contract) -> String {
     text
 }
 
-/// What the runtime reads.
+/// Returns the constant `CONTRACT`, which the runtime reads.
 fn constants(contract: &Contract, annotation: &str) -> String {
     let incoming: String = contract
         .incoming

@@ -1,4 +1,4 @@
-//! The client's members: nested as the routes' names are.
+//! The client's members, nested like the routes' names.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -7,10 +7,10 @@ use serde_json::Value;
 use super::types::{Writer, comment, doc, literal, property};
 use crate::contract::{Contract, IncomingContract};
 
-/// A level of the client: what is called there, and the levels below.
+/// A level of the client: its calls and events, and the levels below.
 #[derive(Debug, Default)]
 pub(super) struct Surface<'a> {
-    /// Full names, by their last segment.
+    /// Full names, keyed by their last segment.
     calls: BTreeMap<&'a str, &'a str>,
     events: BTreeMap<&'a str, &'a str>,
     below: BTreeMap<&'a str, Self>,
@@ -37,7 +37,7 @@ impl<'a> Surface<'a> {
         }
     }
 
-    /// `interface Client`.
+    /// Returns the declaration of `interface Client`.
     pub(super) fn interface(&self, contract: &Contract, writer: &Writer<'_>) -> String {
         let mut text =
             "/** The server, as a client sees it. */\nexport interface Client extends ClientBase {\n"
@@ -104,7 +104,7 @@ impl<'a> Surface<'a> {
     }
 }
 
-/// `Call<Input, Output, "CODE">`
+/// Returns the type of a call: `Call<Input, Output, "CODE">`.
 fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> String {
     let side = |schema: &Option<Value>| {
         schema
@@ -124,7 +124,7 @@ fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> Strin
     )
 }
 
-/// What a reference to an output type leads to.
+/// Resolves a reference to an output type. Returns any other schema as it is.
 fn named<'a>(contract: &'a Contract, schema: &'a Value) -> &'a Value {
     let reference = schema.get("$ref").and_then(Value::as_str);
     let name = reference.and_then(|reference| reference.strip_prefix("#/types/output/"));

@@ -1,4 +1,4 @@
-//! Schemas as TypeScript types.
+//! Conversion of schemas to TypeScript types.
 
 use std::{collections::BTreeSet, fmt::Write};
 
@@ -15,13 +15,13 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Every named type, declared once, in the order of the names.
+    /// Returns the declarations of all named types, each once, in the order of the names.
     pub(super) fn declarations(&self, types: &Types) -> String {
         let mut text = String::new();
         for (name, schema) in self.names.types(types) {
             text.push_str(&doc(schema, ""));
             let body = self.type_of(schema, "");
-            // An interface reads better in an editor; anything but a plain object needs an alias.
+            // Editors show an interface better than an alias, but only a plain object can be an interface.
             if body.starts_with('{') && body.ends_with('}') && is_plain_object(schema) {
                 let _ = writeln!(text, "export interface {name} {body}\n");
             } else {
@@ -31,7 +31,7 @@ impl Writer<'_> {
         text
     }
 
-    /// A schema as a type expression, whose further lines are indented by `indent`.
+    /// Returns a schema as a type expression. All lines after the first are indented by `indent`.
     pub(super) fn type_of(&self, schema: &Value, indent: &str) -> String {
         match schema {
             Value::Bool(false) => "never".to_owned(),
@@ -41,7 +41,7 @@ impl Writer<'_> {
     }
 
     fn object(&self, schema: &Object, indent: &str) -> String {
-        // What a schema says in several keywords holds all at once.
+        // All keywords of a schema apply at once, so the parts are intersected.
         let mut parts = Vec::new();
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             parts.push(self.names.of(reference).unwrap_or("unknown").to_owned());
@@ -80,7 +80,7 @@ impl Writer<'_> {
         }
     }
 
-    /// The type by `type`, with members and items.
+    /// Returns the type that `type` names, or that the keywords for members and items imply.
     fn base(&self, schema: &Object, indent: &str) -> Option<String> {
         let kinds: Vec<&str> = match schema.get("type") {
             Some(Value::String(kind)) => vec![kind],
@@ -102,7 +102,7 @@ impl Writer<'_> {
                 "boolean" => "boolean".to_owned(),
                 "null" => "null".to_owned(),
                 "array" => self.array(schema, indent),
-                // Beside variants that say more, an object without members says nothing.
+                // Beside variants, an object without members adds nothing.
                 "object" if has_variants && !schema.contains_key("properties") => String::new(),
                 "object" => self.members(schema, indent),
                 _ => "unknown".to_owned(),
@@ -181,7 +181,7 @@ impl Writer<'_> {
         };
         match (rest, text.is_empty()) {
             (Some(rest), true) => format!("Record<string, {rest}>"),
-            // A map beside members: no type of TypeScript's says "all the others", so the others may be anything.
+            // A map beside members: TypeScript has no type for "all other members", so they are `unknown`.
             (Some(_), false) => format!("{{\n{text}{inner}[key: string]: unknown;\n{indent}}}"),
             (None, true) if schema.get("additionalProperties") == Some(&Value::Bool(false)) => {
                 "Record<string, never>".to_owned()
@@ -203,7 +203,7 @@ fn constants(schema: &Object) -> Option<Vec<&Value>> {
 fn constant(value: &Value) -> String {
     match value {
         Value::Array(_) | Value::Object(_) => "unknown".to_owned(),
-        // JSON text is TypeScript, but for two line separators that older parsers do not take in a string.
+        // JSON text is valid TypeScript, except for two line separators that older parsers reject in a string.
         value => value
             .to_string()
             .replace('\u{2028}', "\\u2028")
@@ -211,7 +211,7 @@ fn constant(value: &Value) -> String {
     }
 }
 
-/// A text as TypeScript has it.
+/// Returns a text as a TypeScript string literal.
 pub(super) fn literal(text: &str) -> String {
     constant(&Value::from(text))
 }
@@ -231,7 +231,7 @@ fn union(mut variants: Vec<String>) -> String {
     }
 }
 
-/// Puts a type in parentheses that has such an operator at its top level (or, for a space, any).
+/// Puts a type in parentheses if it has this operator at its top level. A space stands for any operator.
 fn in_parentheses(part: &str, operator: char) -> String {
     let mut depth = 0_usize;
     let mut quoted = false;
@@ -262,16 +262,16 @@ fn is_plain_object(schema: &Value) -> bool {
         && schema.get("type").is_none_or(|kind| kind == "object")
 }
 
-/// A member's name, quoted where it is no identifier.
+/// Returns a member's name, quoted if it is no identifier.
 pub(super) fn property(name: &str) -> String {
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '$')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$')
-        // An object literal would set the prototype.
+        // In an object literal, this name would set the prototype.
         && name != "__proto__";
     if plain { name.to_owned() } else { literal(name) }
 }
 
-/// What people are told of a schema, as a comment.
+/// Returns a schema's documentation as a doc comment: description, 64-bit integers, default, deprecation.
 pub(super) fn doc(schema: &Value, indent: &str) -> String {
     let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::to_owned);
     let mut lines: Vec<String> = text("description")
@@ -294,7 +294,7 @@ pub(super) fn doc(schema: &Value, indent: &str) -> String {
     comment(&lines.join("\n"), indent)
 }
 
-/// A doc comment; nothing for no text.
+/// Returns a text as a doc comment. An empty text has no comment.
 pub(super) fn comment(text: &str, indent: &str) -> String {
     let text = text.trim().replace("*/", "*\\/");
     match text.lines().count() {

@@ -1,4 +1,4 @@
-//! The one branch of a union that a payload means.
+//! Finds the one branch of a union that a payload means.
 
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ impl<'a> Walk<'a> {
         expected
     }
 
-    /// Looks at every branch of an untagged enum, and reports what the closest one says.
+    /// Checks every branch of an untagged enum, and reports the issues of the closest one.
     fn attempt(&mut self, branches: &[Id], null: bool, value: &'a Value) {
         let before = std::mem::take(&mut self.issues);
         let mut results = Vec::with_capacity(branches.len());
@@ -102,8 +102,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// How far a branch is from what was sent: by keys that are missing or too many, then by how early it fails,
-/// then by the number of issues. The smallest is the closest.
+/// Returns the distance of a branch from the value: by the number of missing and unknown keys, then by how early it
+/// fails, then by the number of issues. The smallest is the closest.
 fn distance(issues: &[Issue]) -> (usize, std::cmp::Reverse<usize>, usize) {
     let keys = issues
         .iter()

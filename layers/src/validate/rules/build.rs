@@ -1,4 +1,4 @@
-//! From a schema document to the nodes of a [`Graph`](super::schema::Graph).
+//! Builds the nodes of a [`Graph`](super::schema::Graph) from a schema document.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::normalize::Step;
 
-/// Takes a document apart.
+/// Builds nodes from one schema document.
 pub(super) struct Builder<'a> {
     root: &'a Value,
     nodes: Vec<Node>,
@@ -27,20 +27,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The nodes of everything that the root reaches, itself first.
+    /// Returns the nodes of all schemas that the root reaches, the root first.
     pub(super) fn all(mut self) -> Vec<Node> {
         self.reference("#");
         self.nodes
     }
 
-    /// The node that a `$ref` within the document leads to; each is built once.
+    /// Returns the node that a `$ref` within the document leads to; each is built once.
     fn reference(&mut self, reference: &'a str) -> Id {
         if let Some(&id) = self.places.get(reference) {
             return id;
         }
         let id = self.reserve();
         self.places.insert(reference, id);
-        // What cannot be found constrains nothing: serde and garde have the word anyway.
+        // A reference that cannot be resolved constrains nothing: serde and garde decide in any case.
         let pointer = decode(reference.trim_start_matches('#'));
         if let Some(schema) = self.root.pointer(&pointer) {
             self.nodes[id] = self.build(schema);
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// A text, or all texts of an array.
+/// Returns the text, or all texts of an array.
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
@@ -179,8 +179,8 @@ fn constants(schema: &Map<String, Value>) -> Vec<String> {
     }
 }
 
-/// The range of the Rust type behind one of schemars' integer formats; those of 128 bits hold whatever JSON
-/// can say exactly.
+/// Returns the range of the Rust type behind one of schemars' integer formats. The formats of 128 bits have none here:
+/// they hold every integer that is parsed exactly.
 fn bounds(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),
@@ -195,7 +195,7 @@ fn bounds(format: &str) -> Option<(i128, i128)> {
     })
 }
 
-/// Undoes the percent-encoding of a URI fragment.
+/// Decodes the percent-encoding of a URI fragment.
 fn decode(fragment: &str) -> String {
     let (mut bytes, mut rest) = (Vec::with_capacity(fragment.len()), fragment.as_bytes());
     while let [first, tail @ ..] = rest {

@@ -1,4 +1,4 @@
-//! One input type, and how a payload becomes a value of it.
+//! Turns payloads into values of one input type.
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
@@ -8,8 +8,8 @@ use schemars::generate::SchemaSettings;
 use super::{constraint, plain, schema::Graph, shape};
 use crate::error::Issue;
 
-/// What can be the input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one
-/// derive each. Implemented for every type that has the three.
+/// Input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one derive each.
+/// Implemented for every type that has the three.
 ///
 /// ```
 /// #[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]
@@ -41,10 +41,10 @@ impl<T> Input for T where
 {
 }
 
-/// Turns payloads into values of `T`, or says everything that is wrong with them.
+/// Turns payloads into values of `T`, or reports every issue.
 ///
-/// A good payload costs one typed parse and garde's checks. Only a refused one is looked at again, along the
-/// JSON Schema of `T`, which is taken apart on first need, once for all checkers of `T`.
+/// A valid payload costs one typed parse and garde's checks. Only a refused one is checked again, along the JSON
+/// Schema of `T`. The schema is compiled on first need, once for all checkers of `T`.
 ///
 /// ```
 /// use zocket_layers::validate::Checker;
@@ -69,10 +69,10 @@ impl<T> Input for T where
 ///
 /// # Names
 ///
-/// garde speaks of Rust fields, clients of what is on the wire. `rename_all`, flattened fields, newtypes and enums are
-/// followed by themselves. Of a field that was renamed by hand, `length`, `range` and the other rules that are in the
-/// schema are told at the right place; a custom rule is told at the struct around the field, unless the schema says
-/// which field it is:
+/// garde reports the names of Rust fields; clients know the names on the wire. `rename_all`, flattened fields,
+/// newtypes and enums are resolved automatically. If a field was renamed by hand, `length`, `range` and the other
+/// rules that are in the schema are reported at the right place. A custom rule is reported at the struct around the
+/// field, unless the schema names the field:
 ///
 /// ```
 /// # use zocket_layers::validate::Checker;
@@ -93,25 +93,25 @@ impl<T> Input for T where
 /// ```
 pub struct Checker<T>(PhantomData<fn() -> T>);
 
-/// Of each input that was refused. Here rather than in the checker, which each message's stack has a clone of.
+/// Schema graphs, compiled lazily per type. Static, because checkers are cloned for each message.
 static GRAPHS: RwLock<BTreeMap<TypeId, Arc<Graph>>> = RwLock::new(BTreeMap::new());
 
 impl<T: Input> Checker<T> {
-    /// A checker for `T`. Nothing is compiled until a payload is refused, or [`names`](Self::names) asks.
+    /// Creates a checker for `T`. Nothing is compiled until a payload is refused, or [`names`](Self::names) is called.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
     }
 
-    /// The value that `json` holds. For a message without payload, `json` is `null`.
+    /// Parses and checks the value that `json` holds. For a message without payload, `json` is `null`.
     ///
     /// # Errors
     ///
-    /// Every issue, up to a hundred, and at least one: all that the schema finds where the bytes are no `T`; all
-    /// that garde found where they are.
+    /// Every issue, at least one and up to a hundred: all that the schema finds if the bytes are no `T`; all that
+    /// garde found if they are.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
-        // Looked at once, each string in it can be taken as it is.
+        // The whole text is checked for UTF-8 once, so that serde_json need not check each string.
         let parsed = match str::from_utf8(json) {
             Ok(text) => serde_json::from_str::<T>(text),
             Err(_) => serde_json::from_slice(json),
@@ -125,8 +125,8 @@ impl<T: Input> Checker<T> {
         }
     }
 
-    /// The names of all members that an object for `T` can have at its top level, as they are on the wire, sorted.
-    /// Those of every variant of an enum are among them.
+    /// Returns the names of all members that an object for `T` can have at its top level, as they are on the wire,
+    /// sorted. Those of every variant of an enum are among them.
     ///
     /// ```
     /// use zocket_layers::validate::Checker;
@@ -159,7 +159,7 @@ impl<T: Input> Checker<T> {
         if let Some(graph) = GRAPHS.read().get(&input) {
             return graph.clone();
         }
-        // Taken apart without the lock: a schema may be made by code of the app's.
+        // Compiled without holding the lock, since the app's own code may make the schema.
         let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
         let graph = Graph::new(generator.into_root_schema_for::<T>().as_value());
         GRAPHS

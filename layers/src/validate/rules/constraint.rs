@@ -1,4 +1,4 @@
-//! garde's report in the words of the wire.
+//! Translates garde's report to the names of the wire.
 
 use garde::rules::{length::simple, range};
 use serde_json::Value;
@@ -11,15 +11,15 @@ use super::{
 };
 use crate::error::Issue;
 
-/// Every issue of a report about `json`, up to [`walk::MOST`].
+/// Returns every issue of a report about `json`, up to [`walk::MOST`].
 ///
-/// garde has the word: what it does not refuse is no issue, whatever the schema says. The schema lends its code
-/// and parameters to those that both find.
+/// garde decides: a value that it accepts has no issue, whatever the schema says. An issue that both find gets the
+/// code and parameters of the schema.
 pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<Issue> {
-    // `None` where members that nobody reads nest too deep.
+    // `None` if members that `T` ignores nest too deep.
     let value = serde_json::from_slice::<Value>(json).ok();
     let value = value.as_ref();
-    // Maps may come in another order than in the payload, so more are collected than told.
+    // Maps may be in another order than in the payload, so more issues are collected than reported.
     let found = value.map_or_else(Vec::new, |value| {
         walk::issues(graph, value, json.len(), 10 * walk::MOST)
     });
@@ -37,7 +37,7 @@ pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<
         })
         .collect();
     let mut issues: Vec<Option<Issue>> = vec![None; told.len()];
-    // The surest match goes first for all of them, so that no issue is taken by a guess.
+    // The surest match runs first for all entries, so that a guess takes no issue from another entry.
     for matches in [same_rule, same_place, renamed] {
         for (told, issue) in told.iter().zip(&mut issues).filter(|(_, issue)| issue.is_none()) {
             let mut places = told.places.iter();
@@ -63,7 +63,7 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// The issue in garde's own words.
+    /// Returns the issue in garde's own words.
     fn own(&self) -> Issue {
         let place = self.places.first().cloned().unwrap_or_default();
         let code = match self.sentence {
@@ -71,7 +71,7 @@ impl Told<'_> {
             text if text.starts_with("not a valid url") => "url",
             _ => "custom",
         };
-        // Where the field could not be found on the wire, its Rust name is better than none.
+        // If the field could not be found on the wire, its Rust name is better than none.
         let sentence = match self.parts.last() {
             Some(Part::Name(name)) if place.above => format!("{}: {}", say::cut(name), self.sentence),
             _ => self.sentence.to_owned(),
@@ -84,13 +84,14 @@ fn same_rule(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     !place.above && place.path == issue.path && says(issue, told.sentence)
 }
 
-/// The sentences about patterns and formats hold no more than the rule's name, or are translated.
+/// Returns true for an issue about a pattern or a format at this place. Sentences cannot be compared here: garde's
+/// hold no more than the rule's name, or are translated.
 fn same_place(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     let textual = matches!(&*issue.code, "email" | "url" | "format" | "pattern");
     textual && !told.sentence.is_empty() && !place.above && place.path == issue.path
 }
 
-/// A field with a name of its own on the wire: one below the place, and refused for the same reason.
+/// Returns true for an issue of a renamed field: one level below the place, and refused for the same reason.
 fn renamed(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     place.above
         && issue.path.len() == place.path.len() + 1
@@ -98,7 +99,7 @@ fn renamed(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
         && says(issue, told.sentence)
 }
 
-/// Whether garde would say `sentence` about what the schema found; in whatever language it speaks.
+/// Returns true if garde would report the schema's issue with `sentence`, in any language that it is set to.
 fn says(issue: &Issue, sentence: &str) -> bool {
     let size = |name: &str| {
         issue
@@ -121,7 +122,7 @@ fn says(issue: &Issue, sentence: &str) -> bool {
     rule.is_some_and(|said| said.is_err_and(|error| error.message() == sentence))
 }
 
-/// What garde says of a number beyond `limit`.
+/// Returns garde's error about a number beyond `limit`.
 fn bound(limit: &Value, lower: bool) -> Result<(), garde::Error> {
     let whole = limit
         .as_i64()

@@ -1,4 +1,4 @@
-//! What a schema says about a single value, checked by `jsonschema` and told as issues.
+//! Rules of a schema about a single value, checked by `jsonschema` and reported as issues.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::say;
 use crate::error::{Issue, Segment};
 
-/// The keywords that [`Graph`](super::schema::Graph) reads itself, and those that say nothing about a value.
+/// Keywords that [`Graph`](super::schema::Graph) reads itself, and those that do not constrain a value.
 const NOT_HERE: [&str; 27] = [
     "$ref",
     "$defs",
@@ -44,7 +44,7 @@ const NOT_HERE: [&str; 27] = [
 pub(super) struct Leaf(Validator);
 
 impl Leaf {
-    /// `None` if the schema says nothing about the value itself.
+    /// Compiles the rules of a schema about the value itself. Returns `None` if it has none.
     pub(super) fn new(schema: &Map<String, Value>, root: &Value) -> Option<Self> {
         let mut own: Map<String, Value> = schema
             .iter()
@@ -65,7 +65,7 @@ impl Leaf {
         if let Ok(validator) = options().build(&Value::Object(own.clone())) {
             return Some(Self(validator));
         }
-        // A keyword that cannot be compiled (a pattern in a grammar of its own) must not take the others along.
+        // A keyword that cannot be compiled (a pattern in a grammar of its own) must not disable the others.
         own.retain(|keyword, value| {
             let alone = Map::from_iter([(keyword.clone(), value.clone())]);
             options().build(&Value::Object(alone)).is_ok()
@@ -73,7 +73,7 @@ impl Leaf {
         options().build(&Value::Object(own)).ok().map(Self)
     }
 
-    /// A pattern for the names of members.
+    /// Compiles a pattern for the names of members.
     pub(super) fn pattern(pattern: &str) -> Option<Self> {
         options()
             .build(&serde_json::json!({ "pattern": pattern }))
@@ -85,7 +85,7 @@ impl Leaf {
         self.0.is_valid(value)
     }
 
-    /// Hands every issue of `value` to `report`, at the path that `path` makes.
+    /// Passes every issue of `value` to `report`, at the path that `path` returns.
     pub(super) fn check(
         &self,
         value: &Value,
@@ -111,8 +111,8 @@ fn says_something(keyword: &str, value: &Value, schema: &Map<String, Value>) -> 
 }
 
 fn options() -> ValidationOptions<'static> {
-    // E-mail addresses and URLs are judged by garde's grammars, so that both passes agree. The regex engine is
-    // the linear one: no pattern takes longer than its text.
+    // E-mail addresses and URLs are checked by garde's grammars, so that both passes agree. The regex engine is the
+    // linear one: matching takes time proportional to the text.
     jsonschema::draft202012::options()
         .offline()
         .should_validate_formats(true)

@@ -1,10 +1,10 @@
-//! The rules of an input type: what a payload is checked against, and how what is wrong with it is named.
+//! The rules of an input type: checks of a payload, and the wording of its issues.
 //!
-//! The fast path is one typed parse and garde, in `checker`. Only a payload that fails is looked at again. Where
-//! the parse failed (`shape`), the type's JSON Schema, compiled once into a graph (`schema`, `build`), is walked
-//! beside the payload (`walk`): `tag` and `branch` find the variant that is meant, `leaf` and `number` check
-//! single values. Where garde refused (`constraint`), its report is given the wire's names (`wire`) and the
-//! schema's codes. `say` words it.
+//! The fast path is one typed parse and garde, in `checker`. Only a payload that fails is checked again. If the parse
+//! failed (`shape`), the type's JSON Schema, compiled once into a graph (`schema`, `build`), is walked along the
+//! payload (`walk`): `tag` and `branch` find the variant that is meant, `leaf` and `number` check single values. If
+//! garde refused (`constraint`), its report gets the names of the wire (`wire`) and the codes of the schema. `say`
+//! words the issues.
 
 mod branch;
 mod build;

@@ -1,8 +1,8 @@
-//! Numbers of the wire against the ranges of Rust's integers.
+//! Checks numbers of the wire against the ranges of Rust's integers.
 
 use serde_json::{Number, Value};
 
-/// Where a number stands to the range of an integer type.
+/// Position of a number relative to the range of an integer type.
 pub(super) enum Range {
     Within,
     NoInteger,
@@ -10,8 +10,8 @@ pub(super) enum Range {
     Above(i128),
 }
 
-/// serde takes no fraction for an integer, not even `.0`; what is too
-/// large for 64 bits has become a float on the way here.
+/// Compares a number with the range of an integer type. serde accepts no fraction as an integer, not even `.0`. A
+/// number too large for 64 bits has become a float in parsing.
 pub(super) fn out_of(number: &Number, bounds: Option<(i128, i128)>) -> Range {
     let exact = number
         .as_i64()

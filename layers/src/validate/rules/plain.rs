@@ -1,4 +1,4 @@
-//! JSON that serde_json reads as what it is.
+//! Refuses JSON that serde_json would not read literally.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Under this key, a `serde_json::Value` reads a text as JSON, whatever it holds, and as deep again as JSON may be:
-/// a few of them within each other would use up the stack.
+/// Under this key, a `serde_json::Value` parses a text as JSON, with a depth limit of its own. A few of them within
+/// each other would overflow the stack.
 const READ_AGAIN: &str = "$serde_json::private::RawValue";
 
-/// Checks that no object has serde_json's own key.
+/// Checks that no object has serde_json's private key.
 pub(super) fn check(json: &[u8]) -> Result<(), serde_json::Error> {
-    // Most have neither, which is seen in one pass.
+    // Most payloads have neither character; one pass shows it.
     if memchr2(b'\\', b'$', json).is_none() {
         return Ok(());
     }
-    // Any letter of the key may be escaped, in one way alone.
+    // Any letter of the key may be escaped, and `\u` is the only escape for a letter.
     let may_have = |part: &[u8]| json.windows(part.len()).any(|window| window == part);
     if json.contains(&b'\\') && may_have(b"\\u") || json.contains(&b'$') && may_have(READ_AGAIN.as_bytes()) {
         serde_json::from_slice::<Plain>(json)?;

@@ -1,26 +1,26 @@
-//! The words of issues: short, and without the payload's own content.
+//! The wording of issues: short, and without the payload's own content.
 
 use serde_json::Value;
 
 use crate::error::{Issue, Segment};
 
-/// As much of a name or a foreign sentence as an issue repeats, in characters.
+/// Characters of a name, or of another crate's sentence, that an issue repeats at most.
 const LONGEST: usize = 128;
-/// As many names as a sentence lists.
+/// Names that a sentence lists at most.
 const MOST: usize = 20;
 
-/// `at least 1 character, got 0`.
+/// Writes `at least 1 character, got 0`.
 pub(super) fn count(how: &str, limit: u64, noun: &str, got: usize) -> String {
     let plural = if limit == 1 { "" } else { "s" };
     format!("{how} {limit} {noun}{plural}, got {got}")
 }
 
-/// At most [`LONGEST`] characters of a text that the sender may have chosen.
+/// Returns at most [`LONGEST`] characters of a text that the sender may have chosen.
 pub(super) fn cut(text: &str) -> String {
     shorten(text, LONGEST)
 }
 
-/// A sentence that others wrote, at a length that cannot hold a payload.
+/// Cuts another crate's sentence to a length that cannot hold a payload.
 pub(super) fn sentence(text: &str) -> String {
     shorten(text, 4 * LONGEST)
 }
@@ -32,12 +32,12 @@ fn shorten(text: &str, longest: usize) -> String {
     }
 }
 
-/// A member's name as a step of a path.
+/// Returns a member's name as a segment of a path.
 pub(super) fn key(name: &str) -> Segment {
     Segment::Key(cut(name))
 }
 
-/// `a, b, c`, and how many more there are.
+/// Writes `a, b, c`, and the number of names left out.
 pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name.as_ref())).collect();
     match names.len().checked_sub(MOST) {
@@ -46,7 +46,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     }
 }
 
-/// `expected one of a, b, got another value`.
+/// Returns the issue `expected one of a, b, got another value`.
 pub(super) fn one_of(path: Vec<Segment>, allowed: &[Value], got: &str) -> Issue {
     let names: Vec<String> = allowed
         .iter()
@@ -60,7 +60,7 @@ pub(super) fn one_of(path: Vec<Segment>, allowed: &[Value], got: &str) -> Issue 
     .with("allowed", allowed)
 }
 
-/// `expected a string or null, got a number`.
+/// Returns the issue `expected a string or null, got a number`.
 pub(super) fn wrong_type(path: Vec<Segment>, expected: &[&str], actual: &str) -> Issue {
     let words: Vec<&str> = expected.iter().map(|name| article(name)).collect();
     let message = format!("expected {}, got {}", words.join(" or "), article(actual));
@@ -73,7 +73,7 @@ pub(super) fn wrong_type(path: Vec<Segment>, expected: &[&str], actual: &str) ->
         .with("actual", actual)
 }
 
-/// `expected a string, but it is missing`.
+/// Returns the issue `expected a string, but it is missing`.
 pub(super) fn missing(path: Vec<Segment>, expected: &[&str]) -> Issue {
     let words: Vec<&str> = expected.iter().map(|name| article(name)).collect();
     let expected = if words.is_empty() {
@@ -88,7 +88,7 @@ pub(super) fn missing(path: Vec<Segment>, expected: &[&str]) -> Issue {
     )
 }
 
-/// `unknown key; expected one of a, b`.
+/// Returns the issue `unknown key; expected one of a, b`.
 pub(super) fn unknown_key(path: Vec<Segment>, declared: &[&str]) -> Issue {
     Issue::new(
         path,
@@ -101,7 +101,7 @@ pub(super) fn unknown_key(path: Vec<Segment>, declared: &[&str]) -> Issue {
     )
 }
 
-/// The JSON type of a value, an integer being one only if it is written as one.
+/// Returns the JSON type of a value; for an integer `number` too.
 pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -113,7 +113,7 @@ pub(super) fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// A type's name with its article.
+/// Returns a type's name with its article.
 pub(super) fn article(name: &str) -> &str {
     match name {
         "boolean" => "a boolean",
@@ -126,7 +126,7 @@ pub(super) fn article(name: &str) -> &str {
     }
 }
 
-/// `minProperties` as `min_properties`.
+/// Converts `minProperties` to `min_properties`.
 pub(super) fn snake(keyword: &str) -> String {
     let mut code = String::with_capacity(keyword.len() + 4);
     for letter in keyword.chars().filter(|letter| *letter != '$') {

@@ -1,8 +1,8 @@
-//! The JSON Schema of an input, taken apart once into a graph of nodes that a payload is walked along.
+//! The JSON Schema of an input, compiled once into a graph of nodes along which payloads are walked.
 //!
-//! What a node says about the *shape* (members, items, references, branches) is read here, because a refusal
-//! has to follow the one branch the payload means. What it says about a *value* (lengths, bounds, patterns,
-//! formats, …) is left to `jsonschema`, one small validator a node.
+//! Rules about the *shape* (members, items, references, branches) are read here, because a refusal has to follow the
+//! one branch that the payload means. Rules about a *value* (lengths, bounds, patterns, formats, …) are left to
+//! `jsonschema`, with one small validator per node.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ pub(super) struct Graph {
     nodes: Vec<Node>,
 }
 
-/// What one schema object says.
+/// The compiled rules of one schema object.
 #[derive(Default)]
 pub(super) struct Node {
     /// `false`: nothing is accepted.
@@ -29,13 +29,13 @@ pub(super) struct Node {
     pub(super) types: Vec<String>,
     /// The range of the Rust integer that `format` names.
     pub(super) bounds: Option<(i128, i128)>,
-    /// The name of the Rust field, where the schema tells it as `x-field`.
+    /// The name of the Rust field, if the schema has it as `x-field`.
     pub(super) field: Option<String>,
-    /// What cleans a text before it is looked at.
+    /// Steps that clean a text before it is checked.
     pub(super) steps: Vec<Step>,
-    /// The texts that `const` or `enum` allows, where it allows texts only.
+    /// The texts that `const` or `enum` allows, if it allows only texts.
     pub(super) texts: Vec<String>,
-    /// Everything about a value that is not about its shape.
+    /// The rules about a value that are not about its shape.
     pub(super) leaf: Option<Leaf>,
     /// `$ref` and `allOf`: schemas that hold besides this one.
     pub(super) all: Vec<Id>,
@@ -57,13 +57,13 @@ pub(super) struct Named {
     pub(super) id: Id,
 }
 
-/// What holds for members and items that are not named one by one.
+/// Rule for members and items that are not named one by one.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
-    /// Nothing is said, so they are let through.
+    /// The schema has no rule, so they are accepted.
     #[default]
     Unsaid,
-    /// None may be there.
+    /// None are accepted.
     Closed,
     /// They are declared, and this is their schema.
     Each(Id),
@@ -73,14 +73,14 @@ pub(super) enum Rest {
 pub(super) struct Union {
     /// The branches, without the one for `null`.
     pub(super) branches: Vec<Id>,
-    /// Whether `null` is a branch of its own.
+    /// True if `null` is a branch of its own.
     pub(super) null: bool,
-    /// How a payload says which branch it means.
+    /// The part of a payload that names its branch.
     pub(super) tag: Tag,
 }
 
 impl Graph {
-    /// Takes a root schema apart. Node 0 is the root.
+    /// Compiles a root schema. Node 0 is the root.
     pub(super) fn new(root: &Value) -> Self {
         let mut graph = Self {
             nodes: Builder::new(root).all(),
@@ -97,7 +97,7 @@ impl Graph {
         &self.nodes[id]
     }
 
-    /// The node, all that hold besides it, and every branch of theirs.
+    /// Returns the node, all that hold besides it, and every branch of theirs.
     pub(super) fn reach(&self, id: Id) -> Vec<&Node> {
         let (mut ids, mut next) = (vec![id], 0);
         while let Some(&id) = ids.get(next) {
@@ -116,7 +116,7 @@ impl Graph {
         ids.into_iter().map(|id| self.node(id)).collect()
     }
 
-    /// The JSON types that a value at this node may have, as far as they are said.
+    /// Returns the JSON types that a value at this node may have, as far as the schema defines them.
     pub(super) fn types(&self, id: Id) -> Vec<&str> {
         let mut types: Vec<&str> = Vec::new();
         for node in self.reach(id) {

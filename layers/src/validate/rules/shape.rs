@@ -1,4 +1,4 @@
-//! What serde could not parse, as issues.
+//! Issues of payloads that serde could not parse.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_path_to_error::Segment as Step;
 use super::{say, schema::Graph, walk};
 use crate::error::{Issue, Segment};
 
-/// Every issue of bytes that are no `T`; never empty.
+/// Returns every issue of bytes that are no `T`; never empty.
 pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {
     let value = match serde_json::from_slice::<Value>(json) {
         Ok(value) => value,
@@ -16,7 +16,7 @@ pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Iss
     let mut issues = walk::issues(graph, &value, json.len(), walk::MOST);
     if issues.len() < walk::MOST {
         let own = of_serde::<T>(json, &value);
-        // The schema says it better, unless it says nothing about that place.
+        // The schema's issue is clearer, unless it has none about that place.
         let known = |issue: &Issue| issue.path.starts_with(&own.path) || own.path.starts_with(&issue.path);
         if !issues.iter().any(known) {
             issues.push(own);
@@ -34,7 +34,7 @@ fn no_json(json: &[u8], error: &serde_json::Error) -> Issue {
     unreadable(path, error)
 }
 
-/// The issue of bytes that are not even looked into.
+/// Returns the issue of bytes that are refused before they are parsed.
 pub(super) fn no_plain(error: &serde_json::Error) -> Issue {
     unreadable(Vec::new(), error)
 }
@@ -42,7 +42,7 @@ pub(super) fn no_plain(error: &serde_json::Error) -> Issue {
 fn unreadable(mut path: Vec<Segment>, error: &serde_json::Error) -> Issue {
     let text = sentence(error);
     if text.contains("recursion limit") {
-        // The member that is too deep, not the hundred steps into it.
+        // Keep the member that is too deep, not the hundred steps into it.
         path.truncate(1);
         return Issue::new(
             path,
@@ -58,7 +58,7 @@ fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
     let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
         return Issue::new(Vec::new(), "parse", "expected another payload");
     };
-    // The path names what was being read: only what is there on the wire is kept of it.
+    // The path names the field being read: keep only the steps that are there on the wire.
     let (mut path, mut at) = (Vec::new(), Some(value));
     for step in error.path().iter().filter_map(segment) {
         let inner = at.and_then(|value| match &step {
@@ -88,7 +88,7 @@ fn segment(step: &Step) -> Option<Segment> {
     }
 }
 
-/// serde's sentence without the position at its end.
+/// Returns serde's sentence without the position at its end.
 fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
@@ -97,7 +97,7 @@ fn sentence(error: &serde_json::Error) -> String {
     }
 }
 
-/// serde's sentence as an issue, without what it repeats of the input.
+/// Turns serde's sentence into an issue, without the parts of the input that it repeats.
 fn told(mut path: Vec<Segment>, text: &str) -> Issue {
     let named = |prefix: &str| Some(text.strip_prefix(prefix)?.split('`').next()?.to_owned());
     let expected = |text: &str| {
@@ -159,7 +159,7 @@ fn told(mut path: Vec<Segment>, text: &str) -> Issue {
     Issue::new(path, "custom", say::sentence(text))
 }
 
-/// The JSON type behind serde's name for what came.
+/// Returns the JSON type behind serde's name for the received value.
 fn json_type(got: &str) -> Option<&'static str> {
     Some(match got.split([' ', ',']).next()? {
         "string" | "character" => "string",

@@ -1,10 +1,10 @@
-//! How a payload says which branch of an enum it means.
+//! Tags: the part of a payload that names the branch of an enum.
 
 use serde_json::{Map, Value};
 
 use super::schema::{Graph, Id};
 
-/// The way serde writes an enum, read off its branches.
+/// Serde's representation of an enum, derived from its branches.
 pub(super) enum Tag {
     /// Nothing names the branch: an untagged enum.
     None,
@@ -26,15 +26,15 @@ pub(super) enum Tag {
     },
 }
 
-/// What a payload's tag says.
+/// Result of reading a payload's tag.
 pub(super) enum Choice {
     /// These branches carry the tag, almost always one.
     Branches(Vec<Id>),
     /// The text of a unit variant.
     Unit,
-    /// There is no tag to go by.
+    /// The enum has no tag.
     Untagged,
-    /// An object was needed to name a variant at all.
+    /// The value is not an object, and only an object could name a variant.
     NotAnObject,
     /// The member with the tag is missing.
     Missing(String),
@@ -57,7 +57,7 @@ impl Tag {
             .unwrap_or(Self::None)
     }
 
-    /// The branch that `value` means.
+    /// Reads the branch that `value` means.
     pub(super) fn choose(&self, value: &Value) -> Choice {
         match (self, value) {
             (Self::None, _) => Choice::Untagged,

@@ -1,4 +1,4 @@
-//! A payload walked along its schema, every issue collected on the way.
+//! Walks a payload along its schema, and collects every issue on the way.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -15,13 +15,13 @@ use crate::{
     normalize,
 };
 
-/// As many issues as one payload is told of.
+/// Issues that are reported of one payload at most.
 pub(super) const MOST: usize = 100;
 
-/// Every issue of `value`, up to `most`. `size` is the payload's in bytes: what may be spent on it.
+/// Returns every issue of `value`, up to `most`. `size` is the payload's in bytes, and bounds the number of steps.
 pub(super) fn issues(graph: &Graph, value: &Value, size: usize, most: usize) -> Vec<Issue> {
-    // Of a payload without detours, at most every second byte is a value, and a value is at a few nodes. An
-    // untagged enum within itself would take a time exponential in its depth.
+    // At most every second byte of a payload is a value, and a value is checked at a few nodes. Without this bound, an
+    // untagged enum within itself would take time exponential in its depth.
     let steps = 10_000 + 8 * size;
     let mut walk = Walk {
         graph,
@@ -46,7 +46,7 @@ pub(super) struct Walk<'a> {
     pub(super) path: Vec<Step<'a>>,
     pub(super) issues: Vec<Issue>,
     most: usize,
-    /// How many more nodes may be looked at.
+    /// Nodes that may still be checked.
     steps: usize,
 }
 
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn report(&mut self, issue: Issue) {
-        // Schemas that hold side by side find the same thing twice, soon after each other.
+        // Schemas that hold side by side find the same issue twice, shortly after each other.
         let known = self
             .issues
             .iter()
@@ -122,7 +122,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Whether the value is of an accepted type and, for an integer, in the range of the Rust type.
+    /// Returns true if the value is of an accepted type and, for an integer, in the range of the Rust type. If not,
+    /// reports it.
     fn fits(&mut self, node: &Node, value: &Value) -> bool {
         let is = |name: &str| node.types.iter().any(|kind| kind == name);
         if node.types.is_empty() || is(say::type_of(value)) {
@@ -204,12 +205,12 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The names that the schemas beside a node declare for this value; `true` if they let in any.
+    /// Collects the names that the schemas beside a node declare for this value. Returns true if they accept any name.
     fn declared(&self, id: Id, value: &Value, names: &mut HashSet<&'a str>, depth: usize) -> bool {
         let node = self.graph.node(id);
         names.extend(node.properties.keys().map(String::as_str));
         let mut open = depth > 0 && (matches!(node.additional, Rest::Each(_)) || !node.patterns.is_empty());
-        // References can go in a circle without ever consuming the value.
+        // References can form a cycle that never consumes the value.
         if depth > 32 {
             return true;
         }

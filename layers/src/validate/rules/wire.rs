@@ -1,4 +1,4 @@
-//! From the names of Rust fields, which garde speaks in, to the names and places of the wire.
+//! Maps the names of Rust fields, which garde reports, to the names and places of the wire.
 
 use serde_json::Value;
 
@@ -22,22 +22,22 @@ pub(super) enum Part {
 /// A place on the wire.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
-    /// The way there, as far as it could be followed.
+    /// The path to it, as far as it could be followed.
     pub(super) path: Vec<Segment>,
-    /// How many components could not be followed; those of flattened fields among them.
+    /// Number of components that could not be followed; those of flattened fields among them.
     pub(super) lost: usize,
-    /// Whether the last component is among them, so that the path ends above what is meant.
+    /// True if the last component is among them, so that the path ends above the value that is meant.
     pub(super) above: bool,
 }
 
-/// As many steps as one path is searched for; schemas that need more are circles.
+/// Steps that the search for one path may take; schemas that need more are cycles.
 const STEPS: u32 = 10_000;
-/// As many readings of one path as are looked for.
+/// Readings of one path that are collected at most.
 const MOST: usize = 64;
 /// No payload nests deeper than serde_json's limit of 128.
 const DEEPEST: usize = 128;
 
-/// The components of a garde path. garde shows them through serde only.
+/// Returns the components of a garde path. garde exposes them through serde only.
 pub(super) fn parts(path: &garde::Path) -> Vec<Part> {
     let Ok(Value::Array(components)) = serde_json::to_value(path) else {
         return Vec::new();
@@ -53,11 +53,11 @@ pub(super) fn parts(path: &garde::Path) -> Vec<Part> {
     components.into_iter().filter_map(part).collect()
 }
 
-/// Where on the wire `parts` may mean, the likeliest reading first; never empty.
+/// Returns the places on the wire that `parts` may mean, the likeliest first; never empty.
 ///
-/// Fields are found by their schema's `x-field`, by their exact name, then by their name without case and
-/// separators, which covers every `rename_all`. What has no name on the wire is stepped over: newtypes, flattened
-/// structs, the variants of enums.
+/// Fields are found by their schema's `x-field`, by their exact name, then by their name without case and separators,
+/// which covers every `rename_all`. Components that have no name on the wire are skipped: newtypes, flattened structs,
+/// the variants of enums.
 pub(super) fn places(graph: &Graph, parts: &[Part], value: Option<&Value>) -> Vec<Place> {
     let mut search = Search {
         graph,
@@ -148,7 +148,7 @@ impl Search<'_> {
         }
     }
 
-    /// A struct with a name of its own on the wire is known by what is in it.
+    /// Searches in structs that were renamed on the wire, which are recognised by their members.
     fn renamed(&mut self, nodes: &[Id], parts: &[Part], value: Option<&Value>, lost: usize) {
         let graph = self.graph;
         let Some(Value::Object(members)) = value else {
@@ -179,7 +179,8 @@ impl Search<'_> {
         });
     }
 
-    /// The node with all that hold beside it for this value: of a tagged enum, the branch it names.
+    /// Returns the node with all that hold beside it for this value: of a tagged enum, the branch that the value
+    /// names.
     fn meant(&self, id: Id, value: Option<&Value>) -> Vec<Id> {
         let (mut ids, mut next) = (vec![id], 0);
         while let Some(&id) = ids.get(next) {
@@ -201,8 +202,8 @@ impl Search<'_> {
         ids
     }
 
-    /// Where the content stands of the variant that a value at these nodes is of: under the variant's name, and
-    /// under the name for contents.
+    /// Returns the members that hold the content of the variant that a value at these nodes is of: those under the
+    /// variant's name, and those under the name for contents.
     fn contents(&self, nodes: &[Id], value: Option<&Value>) -> (Vec<Member>, Vec<Member>) {
         let (mut around, mut within) = (Vec::new(), Vec::new());
         for union in nodes.iter().flat_map(|id| &self.graph.node(*id).unions) {
@@ -225,7 +226,7 @@ impl Search<'_> {
         (around, within)
     }
 
-    /// The member that a Rust name means.
+    /// Finds the member that a Rust name means.
     fn find(&self, nodes: &[Id], name: &str, value: Option<&Value>) -> Option<Member> {
         let nodes = || nodes.iter().map(|id| self.graph.node(*id));
         let mut all = nodes().flat_map(|node| &node.properties);
@@ -263,7 +264,7 @@ fn map_of(node: &Node) -> Option<Id> {
     }
 }
 
-/// A name without case and separators: what all of serde's `rename_all` have in common.
+/// Removes case and separators from a name: all of serde's `rename_all` have the rest in common.
 fn fold(name: &str) -> String {
     name.chars()
         .filter(|letter| !matches!(letter, '_' | '-'))

@@ -110,7 +110,7 @@ fn good() -> Value {
         "email": "a@b.org", "trimmed": "x"})
 }
 
-/// Every value that differs from `value` in one place.
+/// Returns every value that differs from `value` in one place.
 fn mutations(value: &Value, out: &mut dyn FnMut(Option<Value>)) {
     let others = [
         json!(null),
@@ -193,7 +193,7 @@ fn serde_and_garde_the_walk_and_the_standard_agree() {
         }
     });
     assert!(refused > 300, "{refused}");
-    // serde takes the fields of a struct in order from an array, and the position of a variant for its name.
+    // serde accepts the fields of a struct in order from an array, and the position of a variant for its name.
     looser.sort();
     assert_eq!(
         looser,
@@ -204,6 +204,6 @@ fn serde_and_garde_the_walk_and_the_standard_agree() {
             "outside.Struct: expected an object, got an array",
         ]
     );
-    // It takes no content for an adjacently tagged unit variant, which the schema leaves open.
+    // It accepts no content for an adjacently tagged unit variant, which the schema leaves open.
     assert_eq!(stricter.len(), 1, "{stricter:#?}");
 }

@@ -1,4 +1,4 @@
-//! Rules of garde, told with the code and the parameters of the schema.
+//! Rules of garde, reported with the code and the parameters of the schema.
 
 use garde::Validate;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! Enums in all four ways of writing them: the branch that is meant is the one that is told about.
+//! Enums in all four representations: the issues are those of the branch that is meant.
 
 use garde::Validate;
 use schemars::JsonSchema;

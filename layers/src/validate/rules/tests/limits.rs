@@ -1,4 +1,4 @@
-//! What bounds the work and the words for one payload.
+//! Bounds on the work and on the words for one payload.
 
 use garde::Validate;
 use schemars::JsonSchema;

@@ -1,4 +1,4 @@
-//! What the checker says, by the kind of thing that is wrong.
+//! Issues that the checker reports, by kind.
 #![allow(dead_code, reason = "the inputs are here to be refused")]
 
 mod agreement;
@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Checker, Input};
 use crate::error::Segment;
 
-/// The issues as `code path: sentence`, sorted. Each must lead somewhere on the wire.
+/// Returns the issues as `code path: sentence`, sorted. Checks that each path leads to a place on the wire.
 fn refusal<T: Input>(json: impl AsRef<[u8]>) -> Vec<String> {
     let json = json.as_ref();
     let Err(issues) = Checker::<T>::new().check(json) else {
@@ -40,7 +40,7 @@ fn refusal<T: Input>(json: impl AsRef<[u8]>) -> Vec<String> {
     lines
 }
 
-/// `params` of the only issue, as JSON.
+/// Returns `params` of the only issue, as JSON.
 fn params<T: Input>(json: &str) -> String {
     let Err(issues) = Checker::<T>::new().check(json.as_bytes()) else {
         panic!("accepted")
