@@ -97,7 +97,7 @@ pub use self::{
     connection::{Clients, Connection, Declared, Emitter, SendBy, Sending, Turn, Turns},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
     decode::DecodeLayer,
-    effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, Target},
+    effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, RoomName, Target},
     error::{Code, Error, Issue, Segment},
     fanout::FanoutLayer,
     http::HttpLayer,

@@ -144,16 +144,14 @@ where
                             this.state.set(State::Called(future));
                             continue;
                         }
-                        // The future was polled after it had finished: no message is left.
-                        (Ok(()), None) => return Poll::Pending,
+                        (Ok(()), None) => panic!("a route's future polled after completion"),
                         (Err(error), _) => Err(error.into()),
                     }
                 }
                 StateProjection::Called(future) => ready!(future.poll(cx)).map_err(Into::into),
-                // The future was polled after it had finished: the error has been returned.
                 StateProjection::Failed(error) => match error.take() {
                     Some(error) => Err(error),
-                    None => return Poll::Pending,
+                    None => panic!("a route's future polled after completion"),
                 },
             };
             return Poll::Ready(told.map_err(|error| check_code(error, this.codes)));

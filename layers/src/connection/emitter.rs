@@ -3,7 +3,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 use super::declared::Declared;
 use crate::{
     client_id::ClientId,
-    effect::{Action, Close, Effect, Event, Except, Outgoing, Target},
+    effect::{Action, Close, Effect, Event, Except, Outgoing, RoomName, Target},
     error::Error,
     hub::{Full, Hub, Performed},
     limits::Limits,
@@ -102,8 +102,8 @@ impl<B: SendBy> Sending<B> {
 
     /// Leaves out the members of these rooms at the time of sending. (A client that enters or leaves such a room meanwhile
     /// may get it or not.)
-    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
-        let rooms = rooms.into_iter().map(Into::into);
+    pub fn except_rooms<R: Into<RoomName>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+        let rooms = rooms.into_iter().map(|room| room.into().into_shared());
         Except::of(&mut self.except).rooms.extend(rooms);
         self
     }
@@ -114,12 +114,12 @@ impl<B: SendBy> Sending<B> {
     }
 
     /// To the members of a room, which the sender need not be.
-    pub fn to_room(self, room: impl Into<Arc<str>>) -> B::Output {
+    pub fn to_room(self, room: impl Into<RoomName>) -> B::Output {
         self.go(Target::room(room))
     }
 
     /// To the members of these rooms; who is in several of them gets it once.
-    pub fn to_rooms<R: Into<Arc<str>>>(self, rooms: impl IntoIterator<Item = R>) -> B::Output {
+    pub fn to_rooms<R: Into<RoomName>>(self, rooms: impl IntoIterator<Item = R>) -> B::Output {
         self.go(Target::rooms(rooms))
     }
 
@@ -164,22 +164,22 @@ impl<B: SendBy> Clients<B> {
     }
 
     /// Leaves out the members of these rooms.
-    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+    pub fn except_rooms<R: Into<RoomName>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
         self.clients = self.clients.except_rooms(rooms);
         self
     }
 
     /// Lets them enter a room. It is refused for a name that is too long (BAD_REQUEST), and where one of them is in as many
     /// rooms as its limit allows (PRECONDITION_FAILED), though the others enter.
-    pub fn join(self, room: impl Into<Arc<str>>) -> B::Output {
-        let room = room.into();
+    pub fn join(self, room: impl Into<RoomName>) -> B::Output {
+        let room = room.into().into_shared();
         let named = Full::check_room_name(&room, self.room_name);
         self.manage(named.map(|()| Action::Join(room)).map_err(Into::into))
     }
 
     /// Lets them leave a room.
-    pub fn leave(self, room: impl Into<Arc<str>>) -> B::Output {
-        self.manage(Ok(Action::Leave(room.into())))
+    pub fn leave(self, room: impl Into<RoomName>) -> B::Output {
+        self.manage(Ok(Action::Leave(room.into().into_shared())))
     }
 
     /// Closes their connections, after the events that were sent before. Codes 4000 to 4999 are the app's own, and our

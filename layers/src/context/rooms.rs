@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::{
     client_id::ClientId,
-    effect::{Effect, Target},
+    effect::{Effect, RoomName, Target},
     error::Error,
     hub::Full,
     message::MessageState,
@@ -27,8 +27,8 @@ impl Rooms<'_> {
     /// # Errors
     /// BAD_REQUEST for a name of more than [`Limits::room_name`](crate::Limits::room_name) bytes,
     /// PRECONDITION_FAILED for one room more than [`Limits::rooms`](crate::Limits::rooms).
-    pub fn join(&self, room: impl Into<Arc<str>>) -> Result<(), Error> {
-        let room = room.into();
+    pub fn join(&self, room: impl Into<RoomName>) -> Result<(), Error> {
+        let room = room.into().into_shared();
         let limits = self.state.connection().limits();
         Full::check_room_name(&room, limits.room_name)?;
         // Held effects are unknown to the hub, so the limit is checked here.
@@ -39,8 +39,8 @@ impl Rooms<'_> {
     }
 
     /// Leaves a room. Leaving a room that the client is not in is no error.
-    pub fn leave(&self, room: impl Into<Arc<str>>) {
-        self.state.note_or_fail(Effect::Leave(room.into()));
+    pub fn leave(&self, room: impl Into<RoomName>) {
+        self.state.note_or_fail(Effect::Leave(room.into().into_shared()));
     }
 
     /// Returns true if the client is in a room. A join counts once the hub has it in effect (with a hub that answers

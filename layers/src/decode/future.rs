@@ -1,6 +1,5 @@
 use std::{
     future::Future,
-    mem,
     pin::Pin,
     task::{Context as Task, Poll, ready},
 };
@@ -34,7 +33,7 @@ enum State<F> {
         codec: Codec,
         limit: usize,
     },
-    Refused(FrameResponse),
+    Refused(Option<FrameResponse>),
 }
 
 impl<F> DecodeFuture<F> {
@@ -51,7 +50,7 @@ impl<F> DecodeFuture<F> {
 
     pub(super) const fn refused(response: FrameResponse) -> Self {
         Self {
-            state: State::Refused(response),
+            state: State::Refused(Some(response)),
         }
     }
 }
@@ -84,7 +83,10 @@ impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<
                 check_performed(&mut outcome);
                 Poll::Ready(Ok(recipient.respond(outcome, *codec, *limit)))
             }
-            StateProjection::Refused(response) => Poll::Ready(Ok(mem::take(response))),
+            StateProjection::Refused(response) => match response.take() {
+                Some(response) => Poll::Ready(Ok(response)),
+                None => panic!("`DecodeFuture` polled after completion"),
+            },
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod event;
 mod observer;
+mod room_name;
 mod target;
 
 use std::{borrow::Cow, sync::Arc};
@@ -9,6 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 pub(crate) use self::observer::EffectObserver;
 pub use self::{
     event::{Event, Outgoing},
+    room_name::RoomName,
     target::{Audience, Except, Target},
 };
 

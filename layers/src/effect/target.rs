@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use super::RoomName;
 use crate::client_id::ClientId;
 
 /// A set of clients: an audience without some of its clients. A client that is named twice, or is in several of the rooms,
@@ -47,13 +48,13 @@ impl Target {
     }
 
     /// The members of a room.
-    pub fn room(room: impl Into<Arc<str>>) -> Self {
-        Audience::Rooms(vec![room.into()]).into()
+    pub fn room(room: impl Into<RoomName>) -> Self {
+        Audience::Rooms(vec![room.into().into_shared()]).into()
     }
 
     /// The members of these rooms.
-    pub fn rooms<R: Into<Arc<str>>>(rooms: impl IntoIterator<Item = R>) -> Self {
-        Audience::Rooms(rooms.into_iter().map(Into::into).collect()).into()
+    pub fn rooms<R: Into<RoomName>>(rooms: impl IntoIterator<Item = R>) -> Self {
+        Audience::Rooms(rooms.into_iter().map(|room| room.into().into_shared()).collect()).into()
     }
 
     /// Every connected client.
@@ -71,8 +72,8 @@ impl Target {
 
     /// Leaves out the members of these rooms at the time of sending.
     #[must_use]
-    pub fn except_rooms<R: Into<Arc<str>>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
-        let rooms = rooms.into_iter().map(Into::into);
+    pub fn except_rooms<R: Into<RoomName>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
+        let rooms = rooms.into_iter().map(|room| room.into().into_shared());
         Except::of(&mut self.except).rooms.extend(rooms);
         self
     }

@@ -53,10 +53,10 @@ where
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
                 Poll::Ready(told(response))
             }
-            // Polled after completion, it has nothing left to return.
-            StateProjection::Refused(error) => error
-                .take()
-                .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into()))),
+            StateProjection::Refused(error) => match error.take() {
+                Some(error) => Poll::Ready(Err(error.into())),
+                None => panic!("`HttpFuture` polled after completion"),
+            },
         }
     }
 }

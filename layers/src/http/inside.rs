@@ -110,9 +110,8 @@ where
                         Ok(body) => body.to_bytes(),
                         Err(error) => return Poll::Ready(Ok(respond(Err(unread(error.into()))))),
                     };
-                    // Polled after completion, it has nothing left to return.
                     let Some((mut inner, Carried { parts, payload })) = rest.take() else {
-                        return Poll::Pending;
+                        panic!("polled after completion");
                     };
                     let message = Message::from_parts(parts, (), payload.with_bytes(body));
                     let future = inner.call(message);

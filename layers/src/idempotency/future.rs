@@ -76,8 +76,7 @@ where
             }),
             StateProjection::Told(told) => match told.take() {
                 Some(told) => told,
-                // Polled after completion, it has nothing left to return.
-                None => return Poll::Pending,
+                None => panic!("`IdempotencyFuture` polled after completion"),
             },
         };
         Poll::Ready(told.map(Reply::with_payload).map_err(Into::into))

@@ -94,14 +94,13 @@ where
             match this.state.as_mut().project() {
                 StateProjection::Asking { asking, rest } => {
                     let answer = ready!(asking.poll(cx))?;
-                    // Polled after completion, there is nothing left to call.
                     let Some(Rest {
                         mut inner,
                         parts,
                         kept,
                     }) = rest.take()
                     else {
-                        return Poll::Pending;
+                        panic!("`WithFuture` polled after completion");
                     };
                     let (value, payload) = kept.make(answer);
                     let context = Context::of_message(&parts, Arc::new(value));

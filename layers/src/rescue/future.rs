@@ -67,7 +67,7 @@ where
             },
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => error,
-                None => return Poll::Pending,
+                None => panic!("`RescueFuture` polled after completion"),
             },
         };
         let (route, client) = this.about;

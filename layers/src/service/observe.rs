@@ -100,9 +100,8 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        // Polled once more than a future may be, it has nothing left to say.
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            return Poll::Pending;
+            panic!("`ObservedFuture` polled after completion");
         };
         let result = ready!(this.observation.run(|| inner.poll(cx))).map_err(Into::into);
         this.observation.run(|| this.inner.set(None));

@@ -51,10 +51,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         match self.project().state.project() {
             StateProjection::Inner(future) => Poll::Ready(ready!(future.poll(cx)).map_err(Into::into)),
-            // Polled once more than a future may be, it has nothing left to say.
-            StateProjection::Refused(error) => error
-                .take()
-                .map_or(Poll::Pending, |error| Poll::Ready(Err(error.into()))),
+            StateProjection::Refused(error) => match error.take() {
+                Some(error) => Poll::Ready(Err(error.into())),
+                None => panic!("`RefusableFuture` polled after completion"),
+            },
         }
     }
 }
