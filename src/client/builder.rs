@@ -156,7 +156,7 @@ impl Builder {
 
     /// Adds close codes of the app, 4000 to 4999, after which the client reconnects. May be called several times. Codes
     /// outside that range have no effect. By default all of the app's codes are final.
-    pub fn come_back_on(mut self, codes: RangeInclusive<u16>) -> Self {
+    pub fn reconnect_on(mut self, codes: RangeInclusive<u16>) -> Self {
         self.come_back.push(codes);
         self
     }
@@ -186,7 +186,7 @@ impl Builder {
         match decided.as_deref() {
             Ok(Status::Waiting { outage, .. } | Status::Closed(outage)) => Err(outage.clone()),
             Ok(_) => Ok(client.clone()),
-            Err(_) => Err(Outage::Asked),
+            Err(_) => Err(Outage::ClosedLocally),
         }
     }
 

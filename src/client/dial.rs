@@ -28,7 +28,7 @@ use zocket_layers::{
 };
 
 use super::{
-    BuildError, Outage, Refusal, Welcome,
+    BuildError, Outage, ServerRefusal, Welcome,
     config::Config,
     headers::Headers,
     wire::{self, Incoming},
@@ -168,12 +168,12 @@ fn refused(response: &Response<Option<Vec<u8>>>) -> Outage {
     let code = code_of(status).as_str();
     let body = response.body().as_deref().unwrap_or_default();
     let mut refusal = match serde_json::from_slice::<Body>(body) {
-        Ok(body) => Refusal {
+        Ok(body) => ServerRefusal {
             issues: body.details,
-            ..Refusal::new(body.code.unwrap_or_else(|| code.to_owned()), body.error)
+            ..ServerRefusal::new(body.code.unwrap_or_else(|| code.to_owned()), body.error)
         },
-        Err(_) if body.is_empty() => Refusal::new(code, status.to_string()),
-        Err(_) => Refusal::new(code, String::from_utf8_lossy(body)),
+        Err(_) if body.is_empty() => ServerRefusal::new(code, status.to_string()),
+        Err(_) => ServerRefusal::new(code, String::from_utf8_lossy(body)),
     };
     refusal.retry_after = wait_of(response.headers()).map(|wait| wait.min(LONGEST_WAIT));
     Outage::Refused {

@@ -96,7 +96,7 @@ impl Driver {
                 };
             }
             match turn {
-                Turn::Close => return Outage::Asked,
+                Turn::Close => return Outage::ClosedLocally,
                 Turn::Reconnect | Turn::Lost(_) => self.attempts = 0,
             }
         }

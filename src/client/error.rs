@@ -2,14 +2,14 @@
 
 use std::{error::Error, fmt};
 
-use super::Refusal;
+use super::ServerRefusal;
 
 /// The reason why a call has no answer.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum CallError {
     /// The server refused the call.
-    Refused(Refusal),
+    Refused(ServerRefusal),
     /// No answer arrived within [`CallOptions::timeout`](super::CallOptions::timeout). The server may have processed
     /// the call. A call that was not sent by then is never sent.
     Timeout,
@@ -47,7 +47,7 @@ pub enum Sent {
 impl CallError {
     /// Returns the server's refusal, if the error is one.
     #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&ServerRefusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
             _ => None,

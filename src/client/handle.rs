@@ -183,7 +183,7 @@ impl Client {
         match decided.as_deref() {
             Ok(Status::Open(welcome)) => Ok(welcome.clone()),
             Ok(Status::Closed(outage)) => Err(outage.clone()),
-            _ => Err(Outage::Asked),
+            _ => Err(Outage::ClosedLocally),
         }
     }
 

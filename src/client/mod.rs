@@ -39,9 +39,9 @@
 //! |---|---|
 //! | the socket breaks, a time-out, silence; every close code not named here, 1000 and 1009 among them | reconnects |
 //! | close codes 3500 to 3999; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
-//! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::come_back_on`] |
+//! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::reconnect_on`] |
 //! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | reconnects |
-//! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`Refusal`] |
+//! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`ServerRefusal`] |
 //! | the server speaks another protocol; the URL or the headers are unusable | final |
 //! | [`Builder::headers_with`] failed | reconnects |
 //!
@@ -72,7 +72,7 @@ pub(crate) mod headers;
 mod heartbeat;
 mod inbox;
 mod outage;
-mod refusal;
+mod server_refusal;
 mod session;
 mod socket;
 mod status;
@@ -87,6 +87,6 @@ pub use self::{
     events::{EventError, Events},
     handle::Client,
     outage::Outage,
-    refusal::{Refusal, Unanswered},
+    server_refusal::{ServerRefusal, Unanswered},
     status::{Status, Welcome},
 };

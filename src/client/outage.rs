@@ -4,7 +4,7 @@ use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use zocket_layers::Code;
 
-use super::{BuildError, Refusal};
+use super::{BuildError, ServerRefusal};
 
 /// The reason why there is no connection. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub enum Outage {
         /// The HTTP status.
         status: u16,
         /// The body of the response. If it names no code, the code is derived from the status.
-        refusal: Box<Refusal>,
+        refusal: Box<ServerRefusal>,
     },
     /// The server closed the connection.
     Closed {
@@ -40,7 +40,7 @@ pub enum Outage {
     Build(BuildError),
     /// This side ended the connection: by [`Client::close`](super::Client::close), by dropping the last handle, or by
     /// [`Client::reconnect`](super::Client::reconnect).
-    Asked,
+    ClosedLocally,
 }
 
 /// Close reasons of a temporary refusal by `on_open`, with close code 1008. Another connection may succeed.
@@ -63,7 +63,7 @@ impl Outage {
                 _ => false,
             },
             Self::Incompatible(_) | Self::Build(_) => true,
-            Self::Broken(_) | Self::Headers(_) | Self::Timeout | Self::Silent | Self::Asked => false,
+            Self::Broken(_) | Self::Headers(_) | Self::Timeout | Self::Silent | Self::ClosedLocally => false,
         }
     }
 
@@ -87,7 +87,7 @@ impl fmt::Display for Outage {
             Self::Silent => f.write_str("the server has gone silent"),
             Self::Incompatible(what) => write!(f, "the server does not speak zocket.v1.json: {what}"),
             Self::Build(error) => error.fmt(f),
-            Self::Asked => f.write_str("closed by this side"),
+            Self::ClosedLocally => f.write_str("closed by this side"),
         }
     }
 }
@@ -123,7 +123,7 @@ mod tests {
     fn refused(status: u16) -> Outage {
         Outage::Refused {
             status,
-            refusal: Box::new(Refusal::new("X", "")),
+            refusal: Box::new(ServerRefusal::new("X", "")),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zocket_layers::protocol::words;
 
-use super::{refusal::Refusal, status::Welcome};
+use super::{server_refusal::ServerRefusal, status::Welcome};
 
 /// Serialises an outgoing message.
 pub(crate) fn write(
@@ -34,7 +34,7 @@ pub(crate) fn write(
 pub(crate) enum Incoming {
     Welcome(Welcome),
     /// A call's id and its result.
-    Answer(u64, Result<Bytes, Refusal>),
+    Answer(u64, Result<Bytes, ServerRefusal>),
     /// An event's type and payload.
     Event(String, Bytes),
 }
@@ -72,11 +72,11 @@ pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error>
 }
 
 /// Parses a refusal. An unreadable one still counts as a refusal, with the code `PARSE_ERROR`.
-fn refusal(error: Option<&RawValue>) -> Refusal {
+fn refusal(error: Option<&RawValue>) -> ServerRefusal {
     let read = error.map(|error| serde_json::from_str(error.get()));
     match read {
         Some(Ok(refusal)) => refusal,
-        _ => Refusal::new("PARSE_ERROR", "the server's refusal can't be read"),
+        _ => ServerRefusal::new("PARSE_ERROR", "the server's refusal can't be read"),
     }
 }
 

@@ -12,7 +12,7 @@ use std::{
 use pin_project::pin_project;
 use tokio::task::unconstrained;
 use tower::{BoxError, Service};
-use zocket_layers::{Code, Error, Message, Reply};
+use zocket_layers::{Code, Error, Message, Reply, service::polled_after_completion};
 
 /// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
 /// is always ready: its future awaits the readiness of its own stack. Cheap to clone.
@@ -144,14 +144,14 @@ where
                             this.state.set(State::Called(future));
                             continue;
                         }
-                        (Ok(()), None) => panic!("a route's future polled after completion"),
+                        (Ok(()), None) => polled_after_completion("RouteFuture"),
                         (Err(error), _) => Err(error.into()),
                     }
                 }
                 StateProjection::Called(future) => ready!(future.poll(cx)).map_err(Into::into),
                 StateProjection::Failed(error) => match error.take() {
                     Some(error) => Err(error),
-                    None => panic!("a route's future polled after completion"),
+                    None => polled_after_completion("RouteFuture"),
                 },
             };
             return Poll::Ready(told.map_err(|error| check_code(error, this.codes)));

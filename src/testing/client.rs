@@ -24,7 +24,7 @@ use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::line::Line;
 use crate::client::{
-    CallError, Outage, Refusal, Sent, Unanswered, Welcome,
+    CallError, Outage, Sent, ServerRefusal, Unanswered, Welcome,
     dial::{Received, read},
     wire::{self, Incoming},
 };
@@ -48,7 +48,7 @@ pub struct TestClient {
     next_id: u64,
     /// Events that arrived while something else was awaited. `answers` and `pongs` hold the other frames.
     events: VecDeque<(String, Bytes)>,
-    answers: HashMap<u64, Result<Bytes, Refusal>>,
+    answers: HashMap<u64, Result<Bytes, ServerRefusal>>,
     pongs: usize,
     /// The reason why the connection ended.
     end: Option<Outage>,
@@ -370,7 +370,7 @@ impl TestClient {
             Some(In::Pong) => self.pongs += 1,
             Some(In::Unreadable(what)) => panic!("{place}: the app sent something unreadable: {what}"),
             Some(In::End(outage)) => self.end = Some(outage),
-            None => self.end = Some(self.end.take().unwrap_or(Outage::Asked)),
+            None => self.end = Some(self.end.take().unwrap_or(Outage::ClosedLocally)),
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::{select, task::JoinHandle, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use zocket::{
     Outgoing,
-    client::{CallError, Client, Events, Refusal, Status},
+    client::{CallError, Client, Events, ServerRefusal, Status},
 };
 
 use crate::{
@@ -120,7 +120,7 @@ impl Run {
             let (floor, cap) = (Duration::from_millis(1), Duration::from_millis(5));
             let mut builder = Client::builder(self.stage.url()).backoff(floor, cap);
             for codes in &self.come_back {
-                builder = builder.come_back_on(codes.clone());
+                builder = builder.reconnect_on(codes.clone());
             }
             let client = builder.headers(&self.headers).unwrap().start().unwrap();
             self.entry = self.stage.entries.recv().await;
@@ -185,7 +185,7 @@ impl Run {
         check(&Value::Object(expected), &Value::Object(frame).to_string())
     }
 
-    async fn settled(&mut self, id: &str) -> Result<Result<Value, Refusal>, String> {
+    async fn settled(&mut self, id: &str) -> Result<Result<Value, ServerRefusal>, String> {
         let call = self
             .calls
             .remove(id)
@@ -252,7 +252,7 @@ fn is_id(id: &Value) -> bool {
 }
 
 /// A refusal as it stood on the wire.
-fn told(refusal: &Refusal) -> Value {
+fn told(refusal: &ServerRefusal) -> Value {
     let mut told = json!({ "code": refusal.code, "message": refusal.message });
     if !refusal.issues.is_empty() {
         told["issues"] = json!(refusal.issues);

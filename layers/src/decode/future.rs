@@ -13,6 +13,7 @@ use crate::{
     protocol::Codec,
     rescue::explain,
     service::IsOutcome,
+    service::polled_after_completion,
 };
 
 /// The future of [`DecodeService`](super::DecodeService).
@@ -33,7 +34,7 @@ enum State<F> {
         codec: Codec,
         limit: usize,
     },
-    Refused(Option<FrameResponse>),
+    Refused(Option<Box<FrameResponse>>),
 }
 
 impl<F> DecodeFuture<F> {
@@ -48,9 +49,9 @@ impl<F> DecodeFuture<F> {
         }
     }
 
-    pub(super) const fn refused(response: FrameResponse) -> Self {
+    pub(super) fn refused(response: FrameResponse) -> Self {
         Self {
-            state: State::Refused(Some(response)),
+            state: State::Refused(Some(Box::new(response))),
         }
     }
 }
@@ -60,11 +61,22 @@ fn check_performed(outcome: &mut Outcome) {
     if let Outcome::Reply(reply) = outcome
         && !reply.effects.is_empty()
     {
-        let lost = format!(
-            "FanoutLayer is missing from the stack: {} effects were not performed",
-            reply.effects.len()
-        );
-        *outcome = Outcome::Refused(explain(Error::internal(lost).into()));
+        *outcome = Outcome::Refused(lost_effects(reply.effects.len()));
+    }
+}
+
+#[cold]
+fn lost_effects(count: usize) -> Error {
+    let lost = format!("FanoutLayer is missing from the stack: {count} effects were not performed");
+    explain(Error::internal(lost).into())
+}
+
+/// Out of the way of messages that are handed on.
+#[cold]
+fn take_refusal(response: &mut Option<Box<FrameResponse>>) -> FrameResponse {
+    match response.take() {
+        Some(response) => *response,
+        None => polled_after_completion("DecodeFuture"),
     }
 }
 
@@ -83,10 +95,7 @@ impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<
                 check_performed(&mut outcome);
                 Poll::Ready(Ok(recipient.respond(outcome, *codec, *limit)))
             }
-            StateProjection::Refused(response) => match response.take() {
-                Some(response) => Poll::Ready(Ok(response)),
-                None => panic!("`DecodeFuture` polled after completion"),
-            },
+            StateProjection::Refused(response) => Poll::Ready(Ok(take_refusal(response))),
         }
     }
 }

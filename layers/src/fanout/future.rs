@@ -12,6 +12,7 @@ use crate::{
     error::Error,
     hub::SharedTicket,
     message::{MessageState, Reply},
+    service::polled_after_completion,
 };
 
 /// The future of [`FanoutService`](super::FanoutService). If it is dropped before it finishes, as by a timeout, the
@@ -115,7 +116,7 @@ where
                 }
                 match waiting.reply.take() {
                     Some(reply) => Poll::Ready(Ok(reply)),
-                    None => panic!("`FanoutFuture` polled after completion"),
+                    None => polled_after_completion("FanoutFuture"),
                 }
             }
         }

@@ -9,7 +9,7 @@ use pin_project::pin_project;
 use tower::BoxError;
 
 use super::{carried::Outcome, status};
-use crate::{error::Error, message::Reply};
+use crate::{error::Error, message::Reply, service::polled_after_completion};
 
 /// The future of [`HttpService`](super::HttpService).
 #[pin_project]
@@ -55,7 +55,7 @@ where
             }
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => Poll::Ready(Err(error.into())),
-                None => panic!("`HttpFuture` polled after completion"),
+                None => polled_after_completion("HttpFuture"),
             },
         }
     }

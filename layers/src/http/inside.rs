@@ -20,6 +20,7 @@ use crate::{
     error::{Code, Error},
     message::{Message, Reply},
     rescue::Cause,
+    service::polled_after_completion,
 };
 
 /// Service inside an HTTP layer: turns the request back into the message, and the message's result into a response.
@@ -111,7 +112,7 @@ where
                         Err(error) => return Poll::Ready(Ok(respond(Err(unread(error.into()))))),
                     };
                     let Some((mut inner, Carried { parts, payload })) = rest.take() else {
-                        panic!("polled after completion");
+                        polled_after_completion("InsideFuture");
                     };
                     let message = Message::from_parts(parts, (), payload.with_bytes(body));
                     let future = inner.call(message);

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tower::BoxError;
 
 use super::store::{Running, Told};
-use crate::{error::Error, message::Reply};
+use crate::{error::Error, message::Reply, service::polled_after_completion};
 
 /// The future of [`IdempotencyService`](super::IdempotencyService).
 #[pin_project]
@@ -76,7 +76,7 @@ where
             }),
             StateProjection::Told(told) => match told.take() {
                 Some(told) => told,
-                None => panic!("`IdempotencyFuture` polled after completion"),
+                None => polled_after_completion("IdempotencyFuture"),
             },
         };
         Poll::Ready(told.map(Reply::with_payload).map_err(Into::into))

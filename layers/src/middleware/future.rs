@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     error::Error,
     message::{Message, Parts, Reply},
+    service::polled_after_completion,
 };
 
 /// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService). It polls the
@@ -100,7 +101,7 @@ where
                         kept,
                     }) = rest.take()
                     else {
-                        panic!("`WithFuture` polled after completion");
+                        polled_after_completion("WithFuture");
                     };
                     let (value, payload) = kept.make(answer);
                     let context = Context::of_message(&parts, Arc::new(value));

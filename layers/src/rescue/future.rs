@@ -14,6 +14,7 @@ use crate::{
     error::Error,
     message::{Outcome, Reply},
     protocol::Name,
+    service::polled_after_completion,
 };
 
 /// The future of [`RescueService`](super::RescueService).
@@ -67,7 +68,7 @@ where
             },
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => error,
-                None => panic!("`RescueFuture` polled after completion"),
+                None => polled_after_completion("RescueFuture"),
             },
         };
         let (route, client) = this.about;

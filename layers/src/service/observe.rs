@@ -8,6 +8,7 @@ use std::{
 use pin_project::{pin_project, pinned_drop};
 use tower::BoxError;
 
+use super::polled_after_completion;
 use crate::{error::Code, message::Answer, protocol::RawPayload, rescue::code_of};
 
 /// An observer of one message, from `call` to its end.
@@ -101,7 +102,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         let Some(inner) = this.inner.as_mut().as_pin_mut() else {
-            panic!("`ObservedFuture` polled after completion");
+            polled_after_completion("ObservedFuture");
         };
         let result = ready!(this.observation.run(|| inner.poll(cx))).map_err(Into::into);
         this.observation.run(|| this.inner.set(None));

@@ -7,6 +7,7 @@ use std::{
 use pin_project::pin_project;
 use tower::BoxError;
 
+use super::polled_after_completion;
 use crate::error::Error;
 
 /// The future of a stage that either hands the message on or refuses it at once:
@@ -53,7 +54,7 @@ where
             StateProjection::Inner(future) => Poll::Ready(ready!(future.poll(cx)).map_err(Into::into)),
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => Poll::Ready(Err(error.into())),
-                None => panic!("`RefusableFuture` polled after completion"),
+                None => polled_after_completion("RefusableFuture"),
             },
         }
     }

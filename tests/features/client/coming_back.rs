@@ -102,7 +102,7 @@ async fn closed_with(code: u16) -> (bool, Outage) {
     })
     .await;
     let client = Client::builder(server.url(""))
-        .come_back_on(4100..=4199)
+        .reconnect_on(4100..=4199)
         .start()
         .unwrap();
     let decided = |status: &Status| matches!(status, Status::Waiting { .. } | Status::Closed(_));

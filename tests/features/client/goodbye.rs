@@ -24,7 +24,7 @@ async fn close_is_final_and_the_server_is_told() {
     let error = soon(pending).await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");
     assert!(soon(said.next()).await.is_none());
-    assert!(matches!(client.status(), Status::Closed(Outage::Asked)));
+    assert!(matches!(client.status(), Status::Closed(Outage::ClosedLocally)));
     client.reconnect();
     let error = client.call::<()>("nothing", &()).await.unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");

@@ -9,7 +9,7 @@ use zocket_layers::{Code, Issue};
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(from = "Wire")]
 #[non_exhaustive]
-pub struct Refusal {
+pub struct ServerRefusal {
     /// The code, for programs: one of [`Code`]'s, or the app's own.
     pub code: String,
     /// The message, for people.
@@ -32,7 +32,7 @@ struct Wire {
     retry_after_ms: Option<u64>,
 }
 
-impl From<Wire> for Refusal {
+impl From<Wire> for ServerRefusal {
     fn from(wire: Wire) -> Self {
         Self {
             code: wire.code,
@@ -43,7 +43,7 @@ impl From<Wire> for Refusal {
     }
 }
 
-impl Refusal {
+impl ServerRefusal {
     /// Creates a refusal from a code and a message, without issues or a retry delay.
     pub(super) fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
@@ -62,13 +62,13 @@ impl Refusal {
 }
 
 /// Formats the code and the message: `CONFLICT: the name is taken`.
-impl fmt::Display for Refusal {
+impl fmt::Display for ServerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code, self.message)
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for ServerRefusal {}
 
 /// The failure of a message that requests no answer, sent by [`Client::send`](super::Client::send). Received from
 /// [`Client::errors`](super::Client::errors).
@@ -80,5 +80,5 @@ pub struct Unanswered {
     pub route: Option<String>,
     /// The reason for the failure.
     #[serde(flatten)]
-    pub refusal: Refusal,
+    pub refusal: ServerRefusal,
 }
