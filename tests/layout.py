@@ -17,7 +17,7 @@ WITHOUT_CYCLES = [
     "layers/src/message",
     "layers/src/protocol",
     "layers/src/effect",
-    "src/app.rs",
+    "src/app",
     "src/connection",
 ]
 

@@ -1,4 +1,4 @@
-//! What the crate's features turn on: the client, also over TLS, the test kit, HTTP/2.
+//! Tests of the crate's features: the client, also over TLS, the test kit, HTTP/2.
 
 #[path = "../common/mod.rs"]
 mod common;

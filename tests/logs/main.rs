@@ -1,4 +1,4 @@
-//! What a client is told, and what the operator reads in the log. A process has one subscriber for all of its threads:
+//! Refusals as the client receives them and as the log shows them. A process has one subscriber for all of its threads:
 //! these tests keep theirs away from the one of `tests/server/serving.rs`.
 
 #[path = "../common/mod.rs"]

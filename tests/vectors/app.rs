@@ -15,7 +15,7 @@ use zocket::{ClientId, Code, Context, Error, Message, Outgoing, Reply};
 
 pub const ROOM_FULL: Code = Code::app("ROOM_FULL");
 
-/// What the app takes of a request.
+/// The connect headers of the app.
 #[derive(Clone, Deserialize, Serialize, JsonSchema, Validate)]
 pub struct Headers {
     #[garde(length(chars, min = 1, max = 40))]
@@ -40,7 +40,7 @@ fn lobby() -> String {
     "lobby".to_owned()
 }
 
-/// What the connections of one app share.
+/// State that the connections of one app share.
 #[derive(Clone)]
 pub struct World(pub Arc<Shared>);
 
@@ -48,7 +48,7 @@ pub struct Shared {
     pub names: Mutex<HashMap<String, ClientId>>,
     pub runs: AtomicU64,
     pub gate: Semaphore,
-    /// What moves the messages behind the last buffer.
+    /// Workers behind the last buffer.
     pub pipeline: Mutex<Option<AbortHandle>>,
 }
 

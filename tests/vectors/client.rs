@@ -60,7 +60,7 @@ struct Run {
     client: Option<Client>,
     /// The connection that there is.
     entry: Option<Entry>,
-    /// What the client calls the ids of the vector.
+    /// The client's ids for the ids of the vector.
     ids: HashMap<String, Value>,
     calls: HashMap<String, JoinHandle<Result<Value, CallError>>>,
     said: Option<Events<Said>>,
@@ -140,7 +140,7 @@ impl Run {
         self.entry.take().expect("a connection")
     }
 
-    /// What a server reads of the client's request is what the vector says.
+    /// Checks that a server reads the headers of the vector in the client's request.
     async fn hello(&mut self, Hello { headers, reads }: &Hello) -> Result<(), String> {
         self.headers = headers.clone();
         let head = &self.entry().await.head;
@@ -243,7 +243,7 @@ impl Run {
     }
 }
 
-/// Whether a server takes it for an id.
+/// Returns true for a value that a server accepts as an id.
 fn is_id(id: &Value) -> bool {
     match id {
         Value::String(id) => (1..=128).contains(&id.len()),

@@ -35,7 +35,7 @@ pub struct Vector {
     pub steps: Vec<Step>,
 }
 
-/// What not every client can do.
+/// An ability that not every client has.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Need {
@@ -43,7 +43,7 @@ pub enum Need {
     Send,
 }
 
-/// Which app the server runs.
+/// The variant of the app that the server runs.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum App {
@@ -56,7 +56,7 @@ pub enum App {
     Pinging,
 }
 
-/// What a step is given that needs nothing: true.
+/// The argument of a step that needs none: true.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "bool")]
 pub struct Yes;
@@ -129,7 +129,7 @@ pub struct Closing {
     pub code: u16,
     #[serde(default)]
     pub reason: String,
-    /// Whether other frames may come before it.
+    /// True if other frames may come before it.
     #[serde(default)]
     pub late: bool,
 }

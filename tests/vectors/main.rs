@@ -62,7 +62,7 @@ async fn run_all(side: Side, run: impl AsyncFn(&Vector) -> Result<(), String>) {
     );
 }
 
-/// What a panic said.
+/// The message of a panic.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

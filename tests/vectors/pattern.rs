@@ -1,10 +1,10 @@
-//! What must come, where parts of it may vary.
+//! Patterns of JSON, parts of which may vary.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, value::RawValue};
 
-/// What is expected of some JSON.
+/// A pattern of JSON.
 enum Pattern<'a> {
     /// A value of this type.
     Any(&'a str),
@@ -41,7 +41,7 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// Whether some JSON is what was expected; the error says what was, and what came.
+/// Compares JSON with a pattern. The error holds the pattern and the JSON that came.
 pub fn check(expected: &Value, got: &str) -> Result<(), String> {
     let whole = || format!("expected {expected}\n  got {got}");
     let raw = serde_json::from_str::<&RawValue>(got).map_err(|_| whole())?;

@@ -11,7 +11,7 @@ use crate::{
     pattern::check,
 };
 
-/// What a request has where its vector says nothing else.
+/// Default fields of a request.
 const USUAL: [(&str, &str); 5] = [
     ("Host", "localhost"),
     ("Connection", "Upgrade"),

@@ -45,7 +45,7 @@ struct Line {
     probes: usize,
 }
 
-/// What came through it.
+/// Frames that came through it.
 #[derive(Debug)]
 enum Came {
     Text(String),
@@ -58,7 +58,7 @@ enum Came {
 }
 
 impl Run {
-    /// Whether the step was for a server at all.
+    /// Returns true for a step that is a server's.
     async fn step(&mut self, Step { on, action, .. }: &Step) -> Result<bool, String> {
         match action {
             Action::Open(query) => {

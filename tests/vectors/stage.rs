@@ -1,4 +1,4 @@
-//! Where a server is played for the client.
+//! A scripted server for the client.
 
 use http::{HeaderMap, Uri};
 use serde_json::json;
@@ -28,7 +28,7 @@ pub struct Entry {
     pub socket: WebSocketStream<TcpStream>,
 }
 
-/// What the client asked to be let in with.
+/// The request that the client connected with.
 #[derive(Default)]
 pub struct Head {
     uri: Uri,
@@ -82,7 +82,7 @@ impl Entry {
 }
 
 impl Head {
-    /// What a server reads: the fields of this name, or else the last parameter.
+    /// Reads a header as a server does: the fields of this name, or else the last parameter.
     pub fn header(&self, name: &str) -> Option<String> {
         let fields: Vec<_> = self
             .fields

@@ -1,4 +1,4 @@
-//! What several of the tests have in common.
+//! Helpers that several tests share.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -28,7 +28,7 @@ fn number_of(message: &[u8]) -> u64 {
     message["payload"].as_u64().unwrap()
 }
 
-/// What there is to read now, as it is written to a socket.
+/// Pulls the events that can be read now, as they are written to a socket.
 pub(crate) fn pull(mailbox: &Mailbox) -> Vec<u64> {
     let mut numbers = Vec::new();
     mailbox.pull_batches(&mut |batch| numbers.extend(messages(&batch.wire).map(number_of)));

@@ -1,0 +1,219 @@
+//! The builder of an app.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use schemars::SchemaGenerator;
+use tower::{
+    BoxError, Layer, Service,
+    layer::util::{Identity, Stack},
+};
+use zocket_layers::{Context, DecodeLayer, Error, Hub, Limits, LocalHub, Message, Reply, RescueLayer};
+
+use super::Zocket;
+use crate::{
+    contract::SchemaOf,
+    core::{Connect, Core, Lifecycle},
+    on_connect::{OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
+    router::RouterService,
+    upgrade::{ServeOptions, UpgradeService},
+};
+
+impl Zocket {
+    /// Begins an app with the default settings.
+    #[must_use]
+    pub fn builder() -> Builder<(), Identity> {
+        Builder {
+            hub: None,
+            limits: Limits::default(),
+            concurrency: 1,
+            lifecycle: no_lifecycle(),
+            layers: Identity::new(),
+        }
+    }
+}
+
+/// Builder of an app, made by [`Zocket::builder`].
+pub struct Builder<C, L> {
+    hub: Option<Arc<dyn Hub>>,
+    limits: Limits,
+    concurrency: usize,
+    lifecycle: Lifecycle<C>,
+    layers: L,
+}
+
+impl<L> Builder<(), L> {
+    /// Sets the callback that makes each connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with
+    /// the upgrade request's parts as its third argument. The callback runs before the handshake is answered, with
+    /// the validated connect headers. Its error refuses the upgrade. Default: the context is `()`.
+    ///
+    /// The values of connect headers are strings on the wire: `H` has `String`s, enums of unit variants, or fields
+    /// that serde reads from a string. A `u8` would refuse every client.
+    ///
+    /// `on_disconnect` runs exactly once for each success of the callback.
+    ///
+    /// # Panics
+    /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
+    #[must_use]
+    #[track_caller]
+    pub fn on_connect<F, M>(self, f: F) -> Builder<F::Context, L>
+    where
+        F: OnConnect<M>,
+    {
+        self.connecting(connect(f), SchemaGenerator::subschema_for::<F::Headers>)
+    }
+
+    /// Sets the callback like [`on_connect`](Self::on_connect), with a clone of `state` as its first argument, since an
+    /// async closure can't capture: `on_connect_with(pool, async |pool: Pool, headers: Headers, id: ClientId| ..)`.
+    ///
+    /// # Panics
+    /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
+    #[must_use]
+    #[track_caller]
+    pub fn on_connect_with<S, F, M>(self, state: S, f: F) -> Builder<F::Context, L>
+    where
+        S: Clone + Send + Sync + 'static,
+        F: OnConnectWith<S, M>,
+    {
+        self.connecting(
+            connect_with(state, f),
+            SchemaGenerator::subschema_for::<F::Headers>,
+        )
+    }
+
+    #[track_caller]
+    fn connecting<C>(self, connect: Connect<C>, headers: SchemaOf) -> Builder<C, L> {
+        assert!(
+            self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),
+            "on_connect comes before on_open and on_disconnect: they take the context that it makes"
+        );
+        let lifecycle = Lifecycle {
+            headers,
+            connect,
+            open: None,
+            disconnect: None,
+        };
+        let Self {
+            hub,
+            limits,
+            concurrency,
+            layers,
+            ..
+        } = self;
+        Builder {
+            hub,
+            limits,
+            concurrency,
+            lifecycle,
+            layers,
+        }
+    }
+}
+
+impl<C, L> Builder<C, L> {
+    /// Sets the callback that runs when the socket is open, before any message is handled. Its error, or a panic,
+    /// closes the connection, and messages that the client has sent by then are not handled.
+    #[must_use]
+    pub fn on_open<F, Fut>(mut self, f: F) -> Self
+    where
+        F: Fn(Context<C>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<(), Error>> + Send + 'static,
+    {
+        self.lifecycle.open = Some(Box::new(move |cx| Box::pin(f(cx))));
+        self
+    }
+
+    /// Sets the callback that runs exactly once for every `on_connect` that succeeded, after the last handler has
+    /// finished. The client is still in its rooms.
+    #[must_use]
+    pub fn on_disconnect<F, Fut>(mut self, f: F) -> Self
+    where
+        F: Fn(Context<C>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.lifecycle.disconnect = Some(Box::new(move |cx| Box::pin(f(cx))));
+        self
+    }
+
+    /// Sets the limits of each connection.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Lets up to `messages` messages of one connection be handled at once. They start in order and may overtake each
+    /// other. Default: 1, so that each message waits for the one before it, except on `.concurrent()` routes.
+    #[must_use]
+    pub fn concurrency(mut self, messages: usize) -> Self {
+        self.concurrency = messages.max(1);
+        self
+    }
+
+    /// Sets the hub. Default: a [`LocalHub`] of the app's own.
+    #[must_use]
+    pub fn hub(mut self, hub: Arc<dyn Hub>) -> Self {
+        self.hub = Some(hub);
+        self
+    }
+
+    /// Adds a tower layer for the whole app, between rescue and the router, around everything that is added later. Its
+    /// requests are raw [`Message`]s, its responses [`Reply`]s. While the layer is not ready, each socket is read only
+    /// until its queue is full.
+    #[must_use]
+    pub fn layer<T>(self, layer: T) -> Builder<C, Stack<T, L>> {
+        let Self {
+            hub,
+            limits,
+            concurrency,
+            lifecycle,
+            layers,
+        } = self;
+        Builder {
+            hub,
+            limits,
+            concurrency,
+            lifecycle,
+            layers: Stack::new(layer, layers),
+        }
+    }
+}
+
+impl<C, L> Builder<C, L>
+where
+    C: Send + Sync + 'static,
+    L: Layer<RouterService> + Send + Sync + 'static,
+    L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+    <L::Service as Service<Message>>::Error: Into<BoxError>,
+    <L::Service as Service<Message>>::Future: Send,
+{
+    /// Builds the app.
+    #[must_use]
+    pub fn build(self) -> Zocket<C> {
+        let hub = self
+            .hub
+            .unwrap_or_else(|| Arc::new(LocalHub::with_limits(&self.limits)));
+        let core = Core::new(hub, Arc::new(self.limits), self.concurrency, self.lifecycle);
+        let layers = self.layers;
+        let decode = DecodeLayer::json();
+        let compose = move |core: &Arc<Core<C>>, routes: RouterService, contract: &str| {
+            let pipeline = decode.layer(RescueLayer::new().layer(layers.layer(routes)));
+            let options = ServeOptions::with_codec(decode.codec())
+                .contract(contract)
+                .declared(&core.declared);
+            UpgradeService::new(core.clone(), pipeline, options)
+        };
+        Zocket {
+            core: Arc::new(core),
+            compose: Arc::new(compose),
+        }
+    }
+}
+
+impl<C, L> fmt::Debug for Builder<C, L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder")
+            .field("limits", &self.limits)
+            .field("concurrency", &self.concurrency)
+            .finish_non_exhaustive()
+    }
+}

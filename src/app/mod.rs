@@ -1,0 +1,110 @@
+//! The app: everything that its connections share.
+
+mod builder;
+mod serve;
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use tower::layer::util::Identity;
+use zocket_layers::{Connection, Context, Emitter};
+
+pub use self::builder::Builder;
+use crate::{
+    core::Core,
+    procedure::ProcedureBuilder,
+    router::{Router, RouterService},
+    upgrade::UpgradeService,
+};
+
+/// An app: its lifecycle, its hub, its limits. [`message`](Self::message) begins a procedure,
+/// [`router`](Self::router) begins a router that holds procedures, [`serve`](Self::serve) makes a service of the
+/// router. Cheap to clone.
+///
+/// `C` is the value that `on_connect` makes and every handler receives. The layers of the builder are not part of the
+/// type: a function can return a `Zocket<User>` with any number of layers.
+pub struct Zocket<C = ()> {
+    core: Arc<Core<C>>,
+    compose: Arc<Compose<C>>,
+}
+
+/// Function that puts the app's layers around a router, and serves them with the contract's hash.
+type Compose<C> = dyn Fn(&Arc<Core<C>>, RouterService, &str) -> UpgradeService + Send + Sync;
+
+impl<C> Zocket<C> {
+    /// Begins a procedure.
+    #[must_use]
+    pub fn message(&self) -> ProcedureBuilder<C, C, (), Identity> {
+        ProcedureBuilder::new()
+    }
+
+    /// Begins a router, of the app or of a module.
+    #[must_use]
+    pub fn router(&self) -> Router<C> {
+        Router::new(self.core.hub.clone(), self.core.lifecycle.headers)
+    }
+
+    /// Returns an emitter, which sends from outside of handlers. Until the first [`serve`](Self::serve) declares the
+    /// app's events, every event may be sent.
+    #[must_use]
+    pub fn emitter(&self) -> Emitter {
+        Emitter::new(
+            self.core.hub.clone(),
+            self.core.declared.clone(),
+            self.core.limits.clone(),
+        )
+    }
+
+    /// Returns a connection without a socket, for a test of one procedure. Nothing else in the app knows its client.
+    /// The connection has the app's limits and the events that [`serve`](Self::serve) declared, so that an undeclared
+    /// event is refused as on a real connection.
+    #[must_use]
+    pub fn detached(&self, context: C) -> Connection
+    where
+        C: Send + Sync + 'static,
+    {
+        Connection::detached_from(context, self.core.declared.clone(), self.core.limits.clone())
+    }
+
+    /// Returns the number of connections. Each counts from a successful `on_connect` until `on_disconnect` has finished
+    /// and the Close has been answered.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.core.registry.len()
+    }
+
+    /// Returns the context of each connection that [`connections`](Self::connections) counts, in no order. A context
+    /// gives access to the value that `on_connect` made and to the client's rooms, and can send to the client or close
+    /// the connection. Effects of these contexts apply at once.
+    #[must_use]
+    pub fn contexts(&self) -> Vec<Context<C>> {
+        self.core.registry.contexts()
+    }
+
+    /// Refuses new connections (503), closes every connection with 1001 `going-away`, and waits until each has
+    /// finished its handlers and `on_disconnect`, but no longer than `grace`. Returns the number of connections that
+    /// have not finished by then.
+    pub async fn shutdown(&self, grace: Duration) -> usize {
+        self.core.registry.shutdown();
+        let _ = tokio::time::timeout(grace, self.core.registry.drained()).await;
+        self.core.registry.len()
+    }
+}
+
+impl<C> Clone for Zocket<C> {
+    fn clone(&self) -> Self {
+        Self {
+            core: self.core.clone(),
+            compose: self.compose.clone(),
+        }
+    }
+}
+
+impl<C> fmt::Debug for Zocket<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Zocket")
+            .field("hub", &self.core.hub)
+            .field("limits", &self.core.limits)
+            .field("connections", &self.connections())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,179 @@
+//! Services of an app.
+
+use std::fmt;
+
+use tower::{BoxError, Service};
+use zocket_layers::{Frame, FrameResponse};
+
+use super::Zocket;
+use crate::{
+    router::{Router, RouterError, RouterService},
+    upgrade::{ServeError, ServeOptions, StackError, UpgradeService},
+};
+
+impl<C: Send + Sync + 'static> Zocket<C> {
+    /// Makes a service of the app, for `axum::Router::route_service`, hyper, or a stack of tower-http layers.
+    ///
+    /// # Panics
+    /// If the router contradicts itself; [`try_serve`](Self::try_serve) returns the reasons instead.
+    #[must_use]
+    #[track_caller]
+    pub fn serve(&self, router: Router<C>) -> UpgradeService {
+        or_panic(self.try_serve(router))
+    }
+
+    /// Makes a service like [`serve`](Self::serve), for callers that handle the error.
+    ///
+    /// # Errors
+    /// All problems of a router that contradicts itself: a route declared twice, a route that is the prefix of
+    /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
+    /// or declared as two types.
+    pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
+        let checked = self.check(router)?;
+        self.declare(&checked);
+        Ok((self.compose)(&self.core, checked.routes, &checked.contract))
+    }
+
+    /// Serves a stack that you compose by hand around the routes of a router. The service keeps the router's contract
+    /// and its declared events and routes. The layers of the builder are not applied: you compose the whole stack.
+    ///
+    /// ```
+    /// use tower::ServiceBuilder;
+    /// use zocket::{Zocket, layers::{DecodeLayer, RescueLayer, TraceLayer}};
+    ///
+    /// let zo = Zocket::builder().build();
+    /// let service = zo.serve_with(zo.router(), |routes| {
+    ///     ServiceBuilder::new()
+    ///         .layer(DecodeLayer::json())
+    ///         .layer(RescueLayer::new())
+    ///         .layer(TraceLayer::new())
+    ///         .service(routes)
+    /// });
+    /// # drop(service);
+    /// ```
+    ///
+    /// # Panics
+    /// If the router contradicts itself, or the stack does not fit the app;
+    /// [`try_serve_with`](Self::try_serve_with) returns the reasons instead.
+    #[must_use]
+    #[track_caller]
+    pub fn serve_with<S>(&self, router: Router<C>, compose: impl FnOnce(RouterService) -> S) -> UpgradeService
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        or_panic(self.try_serve_with(router, compose))
+    }
+
+    /// Serves a stack like [`serve_with`](Self::serve_with), for callers that handle the error.
+    ///
+    /// # Errors
+    /// [`ServeError::Router`] as with [`try_serve`](Self::try_serve); [`ServeError::Stack`] as with
+    /// [`try_serve_stack`](Self::try_serve_stack).
+    pub fn try_serve_with<S>(
+        &self,
+        router: Router<C>,
+        compose: impl FnOnce(RouterService) -> S,
+    ) -> Result<UpgradeService, ServeError>
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let checked = self.check(router)?;
+        let stack = compose(checked.routes.clone());
+        let options = ServeOptions::of_stack::<C, _>(&stack)?
+            .contract(&checked.contract)
+            .declared(&self.core.declared);
+        self.declare(&checked);
+        Ok(UpgradeService::new(self.core.clone(), stack, options))
+    }
+
+    /// Serves a stack that you compose by hand: any service of [`Frame`]s, over the same upgrade, with the same limits
+    /// and the same lifecycle as [`serve`](Self::serve). It declares no events and no routes, so that every event may
+    /// be sent.
+    ///
+    /// - With a [`DecodeLayer`] the stack speaks the base protocol, and the extended one to clients that negotiate it.
+    ///   Their welcome has no `contract`.
+    /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client
+    ///   negotiates anything. A response over [`Limits::message`] is logged and not sent.
+    /// - An `Err` or a panic of `call` affects that message only: it is logged, and the message is refused if its id is
+    ///   known. An `Err` or a panic of `poll_ready` means that the stack has failed for good: the connection closes
+    ///   with 1011.
+    /// - A `DecodeLayer` inside of a `Buffer` is not detected: put it outside.
+    ///
+    /// ```
+    /// use std::convert::Infallible;
+    /// use tower::service_fn;
+    /// use zocket::{Zocket, layers::Frame};
+    ///
+    /// let echo = service_fn(async |frame: Frame| Ok::<_, Infallible>(frame.into_data()));
+    /// let service = Zocket::builder().build().serve_stack(echo);
+    /// # drop(service);
+    /// ```
+    ///
+    /// # Panics
+    /// If the stack does not fit the app; [`try_serve_stack`](Self::try_serve_stack) returns the reason instead.
+    #[must_use]
+    #[track_caller]
+    pub fn serve_stack<S>(&self, stack: S) -> UpgradeService
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        or_panic(self.try_serve_stack(stack))
+    }
+
+    /// Serves a stack like [`serve_stack`](Self::serve_stack), for callers that handle the error.
+    ///
+    /// # Errors
+    /// [`StackError`] for a `ContextLayer` of another type than `C`.
+    pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, StackError>
+    where
+        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S::Response: Into<FrameResponse>,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let options = ServeOptions::of_stack::<C, _>(&stack)?;
+        Ok(UpgradeService::new(self.core.clone(), stack, options))
+    }
+
+    fn check(&self, router: Router<C>) -> Result<CheckedRouter, RouterError> {
+        let contract = router.contract().hash();
+        let (routes, outgoing) = router.build_for(&self.core.hub)?;
+        Ok(CheckedRouter {
+            routes,
+            outgoing,
+            contract,
+        })
+    }
+
+    /// Declares the events and routes of a router that is served.
+    fn declare(&self, router: &CheckedRouter) {
+        self.core.declared.extend(router.outgoing.iter().copied());
+        self.core.declared.extend_routes(router.routes.paths());
+    }
+}
+
+/// A router that does not contradict itself.
+struct CheckedRouter {
+    routes: RouterService,
+    /// Names of its events.
+    outgoing: Vec<&'static str>,
+    /// Hash of its contract.
+    contract: String,
+}
+
+#[track_caller]
+fn or_panic<E: fmt::Display>(served: Result<UpgradeService, E>) -> UpgradeService {
+    match served {
+        Ok(service) => service,
+        Err(error) => panic!("{error}"),
+    }
+}
