@@ -96,10 +96,10 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// and the same lifecycle as [`serve`](Self::serve). It declares no events and no routes, so that every event may
     /// be sent.
     ///
-    /// - With a [`DecodeLayer`] the stack speaks the base protocol, and the extended one to clients that negotiate it.
-    ///   Their welcome has no `contract`.
+    /// - With a [`DecodeLayer`](crate::layers::DecodeLayer) the stack speaks the base protocol, and the extended one to
+    ///   clients that negotiate it. Their welcome has no `contract`.
     /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client
-    ///   negotiates anything. A response over [`Limits::message`] is logged and not sent.
+    ///   negotiates anything. A response over [`Limits::message`](crate::Limits::message) is logged and not sent.
     /// - An `Err` or a panic of `call` affects that message only: it is logged, and the message is refused if its id is
     ///   known. An `Err` or a panic of `poll_ready` means that the stack has failed for good: the connection closes
     ///   with 1011.
