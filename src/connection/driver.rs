@@ -3,6 +3,7 @@
 use std::{
     future::{Future, poll_fn},
     panic::AssertUnwindSafe,
+    sync::Arc,
     task::{Context as Task, Poll, ready},
     time::Duration,
 };
@@ -10,7 +11,7 @@ use std::{
 use futures_util::{FutureExt, future::join};
 use tokio::time::{sleep, timeout};
 use tower::{BoxError, Service};
-use zocket_layers::{Close, Error, Frame, FrameResponse};
+use zocket_layers::{Close, Error, Frame, FrameResponse, Limits};
 
 use super::{
     handlers::Handlers,
@@ -67,24 +68,16 @@ where
     /// does not wait for a peer that takes its time to answer the Close.
     pub(super) async fn run<C: Send + Sync + 'static>(
         mut self: Box<Self>,
-        core: std::sync::Arc<Core<C>>,
+        core: Arc<Core<C>>,
         guard: DisconnectGuard<C>,
     ) {
         let end = poll_fn(|cx| self.poll(cx)).await;
         self.session.hang_up();
         // Boxed: an idle connection need not carry its teardown.
-        let close_within = core.limits.close_within;
-        let stall = core.limits.stall;
-        Box::pin(core.teardown.run(self.tear_down(end, close_within, stall, guard))).await;
+        Box::pin(core.teardown.run(self.tear_down(end, &core.limits, guard))).await;
     }
 
-    async fn tear_down<C: Send + Sync + 'static>(
-        self,
-        end: End,
-        close_within: Duration,
-        stall: Duration,
-        guard: DisconnectGuard<C>,
-    ) {
+    async fn tear_down<C: Send + Sync + 'static>(self, end: End, limits: &Limits, guard: DisconnectGuard<C>) {
         let Self {
             mut socket,
             mut session,
@@ -103,7 +96,7 @@ where
                     End::Gone => {}
                 }
             };
-            let _ = timeout(close_within, close).await;
+            let _ = timeout(limits.close_within, close).await;
         };
         let finish = async {
             if let Some(opening) = opening
@@ -111,7 +104,7 @@ where
             {
                 session.drop_queue();
             }
-            finish(&mut session, &mut handlers, stall).await;
+            finish(&mut session, &mut handlers, limits.stall).await;
             guard.run().await;
         };
         join(close, finish).await;

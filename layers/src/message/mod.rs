@@ -1,5 +1,6 @@
 //! Messages: the requests and responses of the pipeline.
 
+mod effects;
 mod frame;
 mod parts;
 mod reply;

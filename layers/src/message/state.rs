@@ -4,12 +4,15 @@ use futures_util::FutureExt;
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
 use triomphe::Arc as OnlyStrong;
 
-use super::summary::{AtomicSummary, Summary};
+use super::{
+    effects::{Effects, Mode},
+    summary::{AtomicSummary, Summary},
+};
 use crate::{
     connection::Connection,
     effect::{Effect, EffectObserver},
     error::Error,
-    hub::{Full, Performed, SharedTicket, Ticket},
+    hub::{Full, Performed, SharedTicket},
     protocol::Head,
 };
 
@@ -32,25 +35,6 @@ struct Shared {
     summary: AtomicSummary,
     /// Made when the summary no longer suffices.
     effects: Mutex<Option<Box<Effects>>>,
-}
-
-struct Effects {
-    mode: Mode,
-    /// The first failure that no flush has reported yet.
-    failure: Option<Error>,
-    /// Effects that are not in effect yet. Shared, so that a flush that is given up loses none.
-    pending: Vec<SharedTicket>,
-    /// Sees the effects that the hub has taken.
-    observer: Option<Arc<dyn EffectObserver>>,
-}
-
-enum Mode {
-    /// Effects wait.
-    Holding(Vec<Effect>),
-    /// Effects are performed as they are noted.
-    Passing,
-    /// The message failed: effects are dropped, and logged.
-    Dropping,
 }
 
 impl MessageState {
@@ -350,37 +334,6 @@ impl MessageState {
             Summary::Passing => false,
             Summary::Locked => matches!(self.lock().mode, Mode::Holding(_)),
         }
-    }
-}
-
-impl Effects {
-    /// The effects of a state whose summary was this one.
-    const fn after(summary: Summary) -> Self {
-        Self {
-            mode: match summary {
-                Summary::Passing => Mode::Passing,
-                Summary::Fresh | Summary::Locked => Mode::Holding(Vec::new()),
-            },
-            failure: None,
-            pending: Vec::new(),
-            observer: None,
-        }
-    }
-
-    /// Adds an effect that is pending. Those that have resolved go: a context outside of a message, which nobody waits
-    /// for, would else gather them without bound.
-    fn wait_for(&mut self, ticket: Ticket) {
-        let failure = &mut self.failure;
-        self.pending
-            .retain(|pending| match pending.clone().now_or_never() {
-                None => true,
-                Some(Ok(())) => false,
-                Some(Err(full)) => {
-                    failure.get_or_insert_with(|| full.into());
-                    false
-                }
-            });
-        self.pending.push(ticket.shared());
     }
 }
 
