@@ -24,11 +24,7 @@ impl Outgoing for Said {
 
 /// A hub with one room of so many members, and so many other rooms with one member each.
 fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
-    let limits = Limits {
-        rooms: usize::MAX,
-        room_backlog: usize::MAX >> 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().rooms(usize::MAX).room_backlog(usize::MAX >> 2);
     let hub = LocalHub::with_limits(&limits);
     let options = ConnectOptions::new(Arc::new(limits), Form::BASE);
     let mailboxes: Vec<_> = (0..members)

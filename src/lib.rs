@@ -74,8 +74,8 @@ mod router;
 mod upgrade;
 
 pub use zocket_layers::{
-    self as layers, ClientId, Clients, Close, Code, Connection, Context, Emitter, Error, Event, Hub, Input,
-    Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload, Reply, Rooms, Segment, Target,
+    self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, Emitter, Error, Event, Hub,
+    Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload, Reply, Rooms, Segment, Target,
     middleware::from_fn,
 };
 
@@ -85,5 +85,5 @@ pub use self::{
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
-    upgrade::{Body, ServeError, StackError, UpgradeFuture, UpgradeService},
+    upgrade::{ServeError, StackError, UpgradeFuture, UpgradeService},
 };

@@ -73,6 +73,8 @@ pub mod fanout;
 pub mod http;
 pub mod hub;
 pub mod idempotency;
+#[doc(hidden)]
+pub mod internal;
 pub mod metrics;
 pub mod middleware;
 pub mod normalize;
@@ -83,6 +85,7 @@ pub mod service;
 pub mod trace;
 pub mod validate;
 
+mod body;
 mod client_id;
 mod connection;
 mod effect;
@@ -93,8 +96,9 @@ mod message;
 pub use self::{
     audit::{Audit, AuditHub, AuditLayer, Audited},
     authorize::AuthorizeLayer,
+    body::Body,
     client_id::ClientId,
-    connection::{Clients, Connection, Declared, Emitter, SendBy, Sending, Turn, Turns},
+    connection::{Clients, Connection, Declared, Emitter, SendBy, Sending},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
     decode::DecodeLayer,
     effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, RoomName, Target},
@@ -104,7 +108,7 @@ pub use self::{
     hub::{Hub, Mailbox, local::LocalHub},
     idempotency::IdempotencyLayer,
     limits::Limits,
-    message::{Answer, BindEffects, Frame, FrameResponse, Message, Outcome, Parts, Reply},
+    message::{Answer, BindEffects, Frame, FrameResponse, MalformedFrame, Message, Outcome, Parts, Reply},
     metrics::MetricsLayer,
     middleware::Next,
     protocol::{Codec, DataFrame, Form, InvalidRpcId, Kind, Name, RawPayload, RpcId},

@@ -2,10 +2,18 @@
 
 use std::time::Duration;
 
-/// Limits on the resources that one connection may use. Every limit is finite; raise those that are too low for your
+/// Limits on the resources that one connection may use. Every limit is finite. Raise those that are too low for your
 /// app:
-/// `Limits { message: 8 << 20, ..Limits::default() }`.
+///
+/// ```
+/// use std::time::Duration;
+/// use zocket_layers::Limits;
+///
+/// let limits = Limits::default().message(8 << 20).ping_after(Duration::from_secs(10));
+/// assert_eq!(limits.message, 8 << 20);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Bytes of one message, in either direction. A larger message from the client closes the connection (1009, since
     /// its id can't be read); a larger answer or event is refused with `PAYLOAD_TOO_LARGE`. Default: 1 MiB.
@@ -13,7 +21,7 @@ pub struct Limits {
     /// Messages that are handled at the same time, those of `.concurrent()` routes included; at least 1. Default: 64.
     pub in_flight: usize,
     /// Messages that were read and have not begun. A full queue stops the reading, and TCP's flow control slows the
-    /// client down. Their bytes are bounded too: with [`message`](Self::message) bytes waiting, nothing more is read.
+    /// client down. Their bytes are bounded too: with [`message`](field@Self::message) bytes waiting, nothing more is read.
     /// At least 1. Default: 64.
     pub queued: usize,
     /// Bytes that wait to be written to the client, each frame counted with 64 bytes on top. A client that reads too
@@ -53,5 +61,84 @@ impl Default for Limits {
             pong_within: Duration::from_secs(20),
             close_within: Duration::from_secs(5),
         }
+    }
+}
+
+impl Limits {
+    /// Sets [`message`](field@Self::message).
+    #[must_use]
+    pub const fn message(mut self, message: usize) -> Self {
+        self.message = message;
+        self
+    }
+
+    /// Sets [`in_flight`](field@Self::in_flight).
+    #[must_use]
+    pub const fn in_flight(mut self, in_flight: usize) -> Self {
+        self.in_flight = in_flight;
+        self
+    }
+
+    /// Sets [`queued`](field@Self::queued).
+    #[must_use]
+    pub const fn queued(mut self, queued: usize) -> Self {
+        self.queued = queued;
+        self
+    }
+
+    /// Sets [`outbound`](field@Self::outbound).
+    #[must_use]
+    pub const fn outbound(mut self, outbound: usize) -> Self {
+        self.outbound = outbound;
+        self
+    }
+
+    /// Sets [`rooms`](field@Self::rooms).
+    #[must_use]
+    pub const fn rooms(mut self, rooms: usize) -> Self {
+        self.rooms = rooms;
+        self
+    }
+
+    /// Sets [`room_name`](field@Self::room_name).
+    #[must_use]
+    pub const fn room_name(mut self, room_name: usize) -> Self {
+        self.room_name = room_name;
+        self
+    }
+
+    /// Sets [`room_backlog`](field@Self::room_backlog).
+    #[must_use]
+    pub const fn room_backlog(mut self, room_backlog: usize) -> Self {
+        self.room_backlog = room_backlog;
+        self
+    }
+
+    /// Sets [`stall`](field@Self::stall).
+    #[must_use]
+    pub const fn stall(mut self, stall: Duration) -> Self {
+        self.stall = stall;
+        self
+    }
+
+    /// Sets [`ping_after`](field@Self::ping_after).
+    #[must_use]
+    pub const fn ping_after(mut self, ping_after: Duration) -> Self {
+        self.ping_after = ping_after;
+        self
+    }
+
+    /// Sets [`pong_within`](field@Self::pong_within).
+    #[must_use]
+    pub const fn pong_within(mut self, pong_within: Duration) -> Self {
+        self.pong_within = pong_within;
+        self
+    }
+
+    /// Sets [`close_within`](field@Self::close_within).
+    #[must_use]
+    pub const fn close_within(mut self, close_within: Duration) -> Self {
+        self.close_within = close_within;
+        self
     }
 }

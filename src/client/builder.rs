@@ -162,7 +162,8 @@ impl Builder {
     }
 
     /// Sets the TLS configuration of `wss://`: for servers whose certificates the operating system does not trust, and
-    /// for clients that have certificates of their own. Default: the operating system's roots.
+    /// for clients that have certificates of their own. The version of rustls is that of
+    /// [`client::rustls`](super::rustls). Default: the operating system's roots.
     #[cfg(feature = "client-rustls")]
     pub fn tls(mut self, config: std::sync::Arc<rustls::ClientConfig>) -> Self {
         self.tls = Some(config);
@@ -183,10 +184,10 @@ impl Builder {
         let decided = statuses
             .wait_for(|status| !matches!(status, Status::Connecting { .. }))
             .await;
-        match decided.as_deref() {
-            Ok(Status::Waiting { outage, .. } | Status::Closed(outage)) => Err(outage.clone()),
-            Ok(_) => Ok(client.clone()),
-            Err(_) => Err(Outage::ClosedLocally),
+        match decided {
+            Some(Status::Waiting { outage, .. } | Status::Closed(outage)) => Err(outage),
+            Some(_) => Ok(client),
+            None => Err(Outage::ClosedLocally),
         }
     }
 

@@ -7,23 +7,40 @@ use tokio::sync::oneshot;
 
 use super::CallError;
 
-/// Options of one call: `CallOptions { timeout: Duration::from_secs(60), ..CallOptions::default() }`.
+/// Options of one call: `CallOptions::default().timeout(Duration::from_secs(60))`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CallOptions {
     /// Time limit for the call as a whole: the wait for its turn, for the connection and for the answer. Default:
     /// 10 s. [`Client::call_with`](super::Client::call_with) does not use the builder's time-out as its default.
     pub timeout: Duration,
     /// If true, the call waits while there is no connection. If false, it fails at once, with
     /// [`Sent::No`](super::Sent::No). Default: true.
-    pub wait: bool,
+    pub wait_for_connection: bool,
 }
 
 impl Default for CallOptions {
     fn default() -> Self {
         Self {
             timeout: Duration::from_secs(10),
-            wait: true,
+            wait_for_connection: true,
         }
+    }
+}
+
+impl CallOptions {
+    /// Sets the [`timeout`](field@Self::timeout).
+    #[must_use]
+    pub const fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+
+    /// Sets [`wait_for_connection`](field@Self::wait_for_connection).
+    #[must_use]
+    pub const fn wait_for_connection(mut self, wait: bool) -> Self {
+        self.wait_for_connection = wait;
+        self
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::{
 use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::{
-    Builder, CallError, CallOptions, Events, Outage, Sent, Status, Unanswered, Welcome,
+    Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
     call::Request,
     config::Config,
     driver::{Driver, Orders},
@@ -127,7 +127,7 @@ impl Client {
             return Err(CallError::Closed);
         }
         let answered = async {
-            if !options.wait && !self.0.status.borrow().is_open() {
+            if !options.wait_for_connection && !self.0.status.borrow().is_open() {
                 let closed = self.0.status.borrow().is_closed();
                 return Err(if closed {
                     CallError::Closed
@@ -154,7 +154,7 @@ impl Client {
 
     /// Subscribes to the failures of messages that request no answer: see [`send`](Self::send).
     #[must_use = "dropping it unsubscribes"]
-    pub fn errors(&self) -> Events<Unanswered> {
+    pub fn errors(&self) -> Events<SendFailure> {
         Events::new(words::ERROR, self.0.event_buffer, &self.0.listeners)
     }
 
@@ -164,11 +164,10 @@ impl Client {
         self.0.status.borrow().clone()
     }
 
-    /// Returns a watch channel of the status, to read it and to wait for changes. A receiver that polls late sees only
-    /// the latest status.
+    /// Returns the changes of the status from now on, to wait for one of them.
     #[must_use]
-    pub fn statuses(&self) -> watch::Receiver<Status> {
-        self.0.status.clone()
+    pub fn statuses(&self) -> Statuses {
+        Statuses::new(self.0.status.clone())
     }
 
     /// Waits until there is a connection.
@@ -180,9 +179,9 @@ impl Client {
         let decided = statuses
             .wait_for(|status| status.is_open() || status.is_closed())
             .await;
-        match decided.as_deref() {
-            Ok(Status::Open(welcome)) => Ok(welcome.clone()),
-            Ok(Status::Closed(outage)) => Err(outage.clone()),
+        match decided {
+            Some(Status::Open(welcome)) => Ok(welcome),
+            Some(Status::Closed(outage)) => Err(outage),
             _ => Err(Outage::ClosedLocally),
         }
     }

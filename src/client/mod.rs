@@ -76,9 +76,13 @@ mod server_refusal;
 mod session;
 mod socket;
 mod status;
+mod statuses;
 #[cfg(feature = "client-rustls")]
 mod tls;
 pub(crate) mod wire;
+
+#[cfg(feature = "client-rustls")]
+pub use rustls;
 
 pub use self::{
     builder::Builder,
@@ -87,6 +91,7 @@ pub use self::{
     events::{EventError, Events},
     handle::Client,
     outage::Outage,
-    server_refusal::{ServerRefusal, Unanswered},
+    server_refusal::{SendFailure, ServerRefusal},
     status::{Status, Welcome},
+    statuses::Statuses,
 };

@@ -74,7 +74,7 @@ impl std::error::Error for ServerRefusal {}
 /// [`Client::errors`](super::Client::errors).
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[non_exhaustive]
-pub struct Unanswered {
+pub struct SendFailure {
     /// The message's route, unless the server could not read it.
     #[serde(default, rename = "type")]
     pub route: Option<String>,

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tower::{BoxError, Service};
-use zocket_layers::{Frame, FrameResponse, rescue::panic_error};
+use zocket_layers::{Frame, FrameResponse, internal::panic_error};
 
 use super::session::InFlightMessage;
 

@@ -17,7 +17,7 @@ use futures_util::FutureExt;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, Mailbox};
+use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, Mailbox, internal};
 
 use self::{
     driver::Driver,
@@ -129,6 +129,6 @@ fn open<C: Send + Sync + 'static>(core: Arc<Core<C>>, context: Context<C>) -> Bo
             return Ok(());
         };
         open(context.clone()).await?;
-        context.performed().await
+        internal::performed(&context).await
     })
 }

@@ -38,7 +38,7 @@ pub fn assert_contract_file(root: &str, path: &str, contract: &Contract) {
         return;
     }
     let old = match fs::read_to_string(&file) {
-        Ok(json) => Contract::from_json(&json),
+        Ok(json) => Contract::from_json(&json).map_err(|error| error.to_string()),
         Err(error) => Err(error.to_string()),
     };
     let old = old

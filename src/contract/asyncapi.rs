@@ -7,6 +7,7 @@ use super::{Contract, IncomingContract, names::Names};
 
 /// Metadata of an AsyncAPI document that the contract does not contain.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Info {
     /// The app's name.
     pub title: String,
@@ -27,6 +28,20 @@ impl Info {
             description: None,
             address: None,
         }
+    }
+
+    /// Sets the [`description`](field@Self::description).
+    #[must_use]
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Sets the [`address`](field@Self::address).
+    #[must_use]
+    pub fn address(mut self, address: impl Into<String>) -> Self {
+        self.address = Some(address.into());
+        self
     }
 }
 

@@ -9,11 +9,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use tower::Service;
+use zocket_layers::Body;
 
 use super::{Contract, fingerprint, typescript};
-use crate::upgrade::Body;
 
 /// `zocket.js` and `zocket.d.ts` of a contract as a tower service of HTTP requests, for pages without a build step:
 /// they `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]; cheap to clone.
@@ -87,7 +86,7 @@ impl File {
         );
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(self.text.len()));
         if method != Method::HEAD {
-            *response.body_mut() = Full::new(self.text.clone());
+            *response.body_mut() = self.text.clone().into();
         }
         response
     }

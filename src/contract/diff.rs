@@ -14,6 +14,7 @@ pub struct Diff {
 
 /// A single change between two contracts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub struct Change {
     /// The change's effect on clients.
     pub compatibility: Compatibility,

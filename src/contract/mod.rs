@@ -7,6 +7,7 @@ mod assert;
 mod asyncapi;
 mod client_files;
 mod diff;
+mod error;
 mod export;
 mod gaps;
 mod gather;
@@ -24,6 +25,7 @@ pub use self::assert::assert_contract_file;
 pub use self::asyncapi::Info;
 pub use self::client_files::ClientFiles;
 pub use self::diff::{Change, Compatibility, Diff};
+pub use self::error::ContractError;
 pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 
 /// The messages that an app receives and sends: its connect headers, its incoming routes, its outgoing events, each
@@ -35,6 +37,7 @@ pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 /// A contract depends only on the types and the routes, not on the order of their declarations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Contract {
     /// The version of this format.
     pub zocket: u32,
@@ -51,6 +54,7 @@ pub struct Contract {
 /// A message that the app receives.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct IncomingContract {
     /// The message's purpose, in prose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -69,6 +73,7 @@ pub struct IncomingContract {
 /// A message that the app sends.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct OutgoingContract {
     /// The payload's schema.
     pub payload: Value,
@@ -77,6 +82,7 @@ pub struct OutgoingContract {
 /// The named types of a contract, as schemas.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[non_exhaustive]
 pub struct Types {
     /// Schemas of the values that the app receives.
     pub input: BTreeMap<String, Value>,
@@ -102,12 +108,12 @@ impl Contract {
     /// Reads a contract that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// A sentence, if the text is no contract or a contract of another format.
-    pub fn from_json(json: &str) -> Result<Self, String> {
-        let contract: Self = serde_json::from_str(json).map_err(|error| format!("no contract: {error}"))?;
+    /// [`ContractError`] for a text that is no contract, or a contract of another format.
+    pub fn from_json(json: &str) -> Result<Self, ContractError> {
+        let contract: Self = serde_json::from_str(json).map_err(ContractError::Json)?;
         match contract.zocket {
             Self::FORMAT => Ok(contract),
-            other => Err(format!("a contract of format {other}; expected {}", Self::FORMAT)),
+            format => Err(ContractError::Format(format)),
         }
     }
 

@@ -12,7 +12,7 @@ use std::{
 use pin_project::pin_project;
 use tokio::task::unconstrained;
 use tower::{BoxError, Service};
-use zocket_layers::{Code, Error, Message, Reply, service::polled_after_completion};
+use zocket_layers::{Code, Error, Message, Reply, internal::polled_after_completion};
 
 /// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
 /// is always ready: its future awaits the readiness of its own stack. Cheap to clone.

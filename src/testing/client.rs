@@ -24,7 +24,7 @@ use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::line::Line;
 use crate::client::{
-    CallError, Outage, Sent, ServerRefusal, Unanswered, Welcome,
+    CallError, Outage, SendFailure, Sent, ServerRefusal, Welcome,
     dial::{Received, read},
     wire::{self, Incoming},
 };
@@ -235,7 +235,7 @@ impl TestClient {
     /// # Panics
     /// As with [`expect`](Self::expect).
     #[track_caller]
-    pub fn expect_error(&mut self) -> impl Future<Output = Unanswered> {
+    pub fn expect_error(&mut self) -> impl Future<Output = SendFailure> {
         let place = Location::caller();
         async move {
             let payload = self.event_of(words::ERROR, place).await;

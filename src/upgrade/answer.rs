@@ -1,19 +1,14 @@
 //! HTTP responses to upgrade requests.
 
-use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use http_body_util::Full;
 use serde_json::json;
 use zocket_layers::{
-    Error, Form,
+    Body, Error, Form,
     http::{retry_after, status_of},
     rescue::explain,
 };
 
-use super::{
-    Body,
-    handshake::{Accept, NoHandshake},
-};
+use super::handshake::{Accept, NoHandshake};
 use crate::core::Rejection;
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
@@ -99,7 +94,7 @@ pub(super) fn refused(error: &Error) -> Response<Body> {
 }
 
 fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Full::new(Bytes::from(body.to_string())));
+    let mut response = Response::new(Body::from(body.to_string()));
     *response.status_mut() = status;
     response
         .headers_mut()

@@ -9,5 +9,5 @@ mod service;
 pub(crate) use self::{headers::HeaderRules, options::ServeOptions};
 pub use self::{
     options::{ServeError, StackError},
-    service::{Body, UpgradeFuture, UpgradeService},
+    service::{UpgradeFuture, UpgradeService},
 };

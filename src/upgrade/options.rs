@@ -1,6 +1,6 @@
 use std::{fmt, sync::Arc};
 
-use zocket_layers::{Codec, Declared, service::inspect};
+use zocket_layers::{Codec, Declared, internal::inspect};
 
 use crate::router::RouterError;
 

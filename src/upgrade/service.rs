@@ -8,23 +8,18 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use bytes::Bytes;
 use futures_util::FutureExt;
 use http::{Extensions, Request, Response, request::Parts};
-use http_body_util::Full;
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
 use tower::{BoxError, Service};
-use zocket_layers::{ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
+use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
 
 use super::{answer, handshake, options::ServeOptions};
 use crate::{
     connection::ConnectionTask,
     core::{ClientHandle, Core, DisconnectGuard, Rejection},
 };
-
-/// The body of a response to an upgrade request: empty, or JSON with the reason for the refusal.
-pub type Body = Full<Bytes>;
 
 /// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
 /// `fallback_service`, for hyper, and inside of tower-http's layers. Cheap to clone.

@@ -74,11 +74,9 @@ fn contract() -> Contract {
 }
 
 fn document() -> Value {
-    let info = Info {
-        description: Some("A chat.".into()),
-        address: Some("chat.example.org/ws".into()),
-        ..Info::new("Chat", "1.0.0")
-    };
+    let info = Info::new("Chat", "1.0.0")
+        .description("A chat.")
+        .address("chat.example.org/ws");
     contract().asyncapi(&info)
 }
 

@@ -55,10 +55,7 @@ async fn beside_a_thousand_idle_connections_a_limit_of_one_starves_nobody() {
 async fn a_full_route_holds_back_its_own_connection_alone_and_a_concurrent_one_not_even_that() {
     let zo = Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
-        .limits(Limits {
-            stall: Duration::from_secs(5),
-            ..Limits::default()
-        })
+        .limits(Limits::default().stall(Duration::from_secs(5)))
         .build();
     let gate = Arc::new(Semaphore::new(0));
     let wait = {

@@ -33,10 +33,7 @@ fn app() -> Zocket<Name> {
     Zocket::builder()
         .on_connect(async |headers: Name, _: ClientId| Ok(headers))
         .on_open(async |cx: Context<Name>| cx.rooms().join("lobby"))
-        .limits(Limits {
-            rooms: 3,
-            ..Limits::default()
-        })
+        .limits(Limits::default().rooms(3))
         .build()
 }
 

@@ -119,12 +119,7 @@ async fn concurrency_n_lets_n_messages_run_and_no_more() {
 #[tokio::test]
 async fn messages_in_flight_are_bounded() {
     let gates = Gates::default();
-    let zo = app(&gates)
-        .limits(Limits {
-            in_flight: 2,
-            ..Limits::default()
-        })
-        .build();
+    let zo = app(&gates).limits(Limits::default().in_flight(2)).build();
     let router = zo
         .router()
         .incoming("slow", zo.message().concurrent().handle(slow))
@@ -168,10 +163,7 @@ async fn a_global_limit_of_one_starves_nobody_and_deadlocks_with_no_window() {
 #[tokio::test]
 async fn a_message_that_waits_for_readiness_too_long_ends_the_connection() {
     let gates = Gates::default();
-    let limits = Limits {
-        stall: Duration::from_millis(100),
-        ..Limits::default()
-    };
+    let limits = Limits::default().stall(Duration::from_millis(100));
     let zo = app(&gates)
         .limits(limits)
         .layer(GlobalConcurrencyLimitLayer::new(1))
@@ -226,11 +218,11 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
     }
     let gates = Gates::default();
     let zo = app(&gates)
-        .limits(Limits {
-            outbound: 1 << 20,
-            close_within: Duration::from_millis(200),
-            ..Limits::default()
-        })
+        .limits(
+            Limits::default()
+                .outbound(1 << 20)
+                .close_within(Duration::from_millis(200)),
+        )
         .build();
     let server = serve(
         zo.serve(
@@ -259,12 +251,7 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
 #[tokio::test]
 async fn an_answer_larger_than_the_limit_is_refused_and_costs_nothing_else() {
     let gates = Gates::default();
-    let zo = app(&gates)
-        .limits(Limits {
-            message: 10_000,
-            ..Limits::default()
-        })
-        .build();
+    let zo = app(&gates).limits(Limits::default().message(10_000)).build();
     let router = zo.router().incoming(
         "big",
         zo.message()
@@ -282,11 +269,7 @@ async fn a_silent_peer_is_pinged_and_one_that_stays_silent_is_given_up() {
     let gates = Gates::default();
     let (ping_after, pong_within) = (Duration::from_millis(50), Duration::from_millis(50));
     let zo = app(&gates)
-        .limits(Limits {
-            ping_after,
-            pong_within,
-            ..Limits::default()
-        })
+        .limits(Limits::default().ping_after(ping_after).pong_within(pong_within))
         .build();
     let server = serve(zo.serve(zo.router())).await;
     let silent = server.connect("").await;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use zocket::{
     ClientId, Context, Error, Hub, Outgoing, Target, Zocket,
     layers::{
         Audience, Effect, Mailbox,
-        hub::{ConnectOptions, Full, Gathered, Performed, Ticket},
+        hub::{BoxFuture, ConnectOptions, Full, Gathered, Performed, Ticket},
     },
 };
 
@@ -43,8 +43,9 @@ struct Join {
 }
 
 impl SlowHub {
-    fn in_target(&self, target: &Target) -> Vec<ClientId> {
-        match &target.audience {
+    /// Fails for an audience that this hub does not know.
+    fn in_target(&self, target: &Target) -> Result<Vec<ClientId>, Full> {
+        Ok(match &target.audience {
             Audience::Clients(ids) => ids.clone(),
             Audience::Rooms(names) => {
                 let members = self.members.lock();
@@ -56,7 +57,8 @@ impl SlowHub {
                     .collect()
             }
             Audience::Everyone => self.clients.lock().keys().copied().collect(),
-        }
+            _ => return Err(Full::Unsupported),
+        })
     }
 
     /// Puts the joins into effect that wait.
@@ -112,7 +114,7 @@ impl Hub for SlowHub {
                 Ok(Performed::Done)
             }
             (Effect::Emit { to, event }, _) => {
-                for client in self.in_target(&to) {
+                for client in self.in_target(&to)? {
                     if let Some(mailbox) = self.clients.lock().get(&client) {
                         mailbox.push(&event);
                     }
@@ -134,11 +136,14 @@ impl Hub for SlowHub {
     }
 
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
-        Box::pin(std::future::ready(Gathered::complete(self.in_target(of))))
+        let gathered = self
+            .in_target(of)
+            .map_or_else(|_| Gathered::partial(Vec::new()), Gathered::complete);
+        Box::pin(std::future::ready(gathered))
     }
 
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
-        let size = self.in_target(&Target::room(room)).len();
+        let size = self.in_target(&Target::room(room)).map_or(0, |ids| ids.len());
         Box::pin(std::future::ready(Gathered::partial(size)))
     }
 

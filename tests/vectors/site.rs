@@ -26,11 +26,7 @@ pub struct Site {
 impl Site {
     pub async fn new(app: App) -> Self {
         let world = World::default();
-        let limits = Limits {
-            message: 4_096,
-            room_backlog: 16_384,
-            ..Limits::default()
-        };
+        let limits = Limits::default().message(4_096).room_backlog(16_384);
         let zo = |limits| builder(&world, limits);
         match app {
             App::Reference => start(zo(limits).build(), &world).await,
@@ -38,7 +34,7 @@ impl Site {
             App::Stalling => {
                 let stall = Duration::from_millis(250);
                 let one = GlobalConcurrencyLimitLayer::new(1);
-                start(zo(Limits { stall, ..limits }).layer(one).build(), &world).await
+                start(zo(limits.stall(stall)).layer(one).build(), &world).await
             }
             App::Stopping => {
                 let around = world.clone();
@@ -46,20 +42,12 @@ impl Site {
                 start(zo(limits).layer(buffer).build(), &world).await
             }
             App::Slender => {
-                let limits = Limits {
-                    message: 1 << 16,
-                    outbound: 1 << 16,
-                    ..limits
-                };
+                let limits = limits.message(1 << 16).outbound(1 << 16);
                 start(zo(limits).build(), &world).await
             }
             App::Pinging => {
                 let half = Duration::from_millis(500);
-                let limits = Limits {
-                    ping_after: half,
-                    pong_within: half,
-                    ..limits
-                };
+                let limits = limits.ping_after(half).pong_within(half);
                 start(zo(limits).build(), &world).await
             }
         }

@@ -1,12 +1,10 @@
 use std::{fmt, sync::Arc};
 
-use futures_util::future::BoxFuture;
-
 use super::{Audit, Audited};
 use crate::{
     client_id::ClientId,
     effect::{Effect, Target},
-    hub::{ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
+    hub::{BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
 };
 
 /// Wraps a hub, and reports each effect to a sink once the inner hub has taken it:

@@ -2,7 +2,7 @@
 
 mod declared;
 mod emitter;
-mod turns;
+pub(crate) mod turns;
 
 use std::{
     any::Any,
@@ -17,10 +17,11 @@ use std::{
 use http::Extensions;
 use tokio::sync::Notify;
 
+pub(crate) use self::turns::Turn;
+use self::turns::Turns;
 pub use self::{
     declared::Declared,
     emitter::{Clients, Emitter, SendBy, Sending},
-    turns::{Turn, Turns},
 };
 use crate::{
     client_id::ClientId,
@@ -152,7 +153,7 @@ impl Connection {
 
     /// Turns of messages that let the next one begin before they end.
     #[must_use]
-    pub fn turns(&self) -> &Turns {
+    pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns
     }
 

@@ -96,8 +96,7 @@ impl<C> Context<C> {
     ///
     /// # Errors
     /// The first of them that could not be put into effect.
-    #[doc(hidden)]
-    pub async fn performed(&self) -> Result<(), Error> {
+    pub(crate) async fn performed(&self) -> Result<(), Error> {
         let mut performed = Ok(());
         while let Some(ticket) = self.state.first_pending() {
             performed = performed.and(ticket.clone().await);

@@ -5,7 +5,7 @@ use tower::Service;
 use super::{DecodeFuture, recipient::Recipient};
 use crate::{
     message::{Frame, FrameResponse, Message},
-    protocol::{Codec, Malformed},
+    protocol::Codec,
     service::{IsOutcome, report_codec},
 };
 
@@ -53,16 +53,16 @@ where
                 DecodeFuture::inner(self.inner.call(message), recipient, form.codec, limit)
             }
             Err(malformed) => {
-                let (connection, Malformed { rpc_id, error }) = *malformed;
+                let (connection, error) = (malformed.connection(), malformed.error());
                 // Otherwise an idle connection that has sent a malformed frame would hold a permit of a shared limit.
                 self.inner = self.inner.clone();
                 metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
                     .increment(1);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
                 let form = connection.form();
-                let response = match rpc_id {
-                    Some(rpc_id) => FrameResponse::One(form.codec.refusal(&error, &rpc_id)),
-                    None if form.is_extended() => FrameResponse::One(form.codec.error(&error, None)),
+                let response = match malformed.rpc_id() {
+                    Some(rpc_id) => FrameResponse::One(form.codec.refusal(error, rpc_id)),
+                    None if form.is_extended() => FrameResponse::One(form.codec.error(error, None)),
                     None => FrameResponse::Empty,
                 };
                 DecodeFuture::refused(response)

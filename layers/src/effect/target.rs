@@ -14,6 +14,7 @@ use crate::client_id::ClientId;
 /// # drop(others);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Target {
     /// The clients that it is made of.
     pub audience: Audience,
@@ -23,6 +24,7 @@ pub struct Target {
 
 /// The clients that a [`Target`] is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Audience {
     /// These clients.
     Clients(Vec<ClientId>),
@@ -34,6 +36,7 @@ pub enum Audience {
 
 /// Clients that are left out of an audience.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Except {
     /// These clients.
     pub clients: Vec<ClientId>,

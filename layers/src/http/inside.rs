@@ -5,10 +5,9 @@ use std::{
     task::{Context as Task, Poll, ready},
 };
 
-use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use http_body::Body;
-use http_body_util::{BodyExt, Full, LengthLimitError, combinators::Collect};
+use http_body::Body as HttpBody;
+use http_body_util::{BodyExt, LengthLimitError, combinators::Collect};
 use pin_project::pin_project;
 use tower::{BoxError, Service};
 
@@ -17,6 +16,7 @@ use super::{
     status::{retry_after, status_of},
 };
 use crate::{
+    body::Body,
     error::{Code, Error},
     message::{Message, Reply},
     rescue::Cause,
@@ -39,10 +39,10 @@ impl<S, B> Service<Request<B>> for InsideService<S>
 where
     S: Service<Message, Response = Reply> + Clone,
     S::Error: Into<BoxError>,
-    B: Body,
+    B: HttpBody,
     B::Error: Into<BoxError>,
 {
-    type Response = Response<Full<Bytes>>;
+    type Response = Response<Body>;
     type Error = BoxError;
     type Future = InsideFuture<S, B>;
 
@@ -73,7 +73,7 @@ where
 
 /// The future of [`InsideService`]: reads the request's body, then handles the message.
 #[pin_project]
-pub struct InsideFuture<S: Service<Message>, B: Body> {
+pub struct InsideFuture<S: Service<Message>, B: HttpBody> {
     #[pin]
     state: State<S, S::Future, B>,
 }
@@ -83,7 +83,7 @@ pub struct InsideFuture<S: Service<Message>, B: Body> {
     clippy::large_enum_variant,
     reason = "every message but a lost one reads first"
 )]
-enum State<S, F, B: Body> {
+enum State<S, F, B: HttpBody> {
     Reading {
         #[pin]
         body: Collect<B>,
@@ -97,10 +97,10 @@ impl<S, B> Future for InsideFuture<S, B>
 where
     S: Service<Message, Response = Reply>,
     S::Error: Into<BoxError>,
-    B: Body,
+    B: HttpBody,
     B::Error: Into<BoxError>,
 {
-    type Output = Result<Response<Full<Bytes>>, BoxError>;
+    type Output = Result<Response<Body>, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
@@ -124,7 +124,7 @@ where
                 }
                 StateProjection::Lost(error) => {
                     let Some(error) = error.take() else {
-                        return Poll::Pending;
+                        polled_after_completion("InsideFuture");
                     };
                     return Poll::Ready(Ok(respond(Err(error.into()))));
                 }
@@ -133,7 +133,7 @@ where
     }
 }
 
-impl<S: Service<Message>, B: Body> std::fmt::Debug for InsideFuture<S, B> {
+impl<S: Service<Message>, B: HttpBody> std::fmt::Debug for InsideFuture<S, B> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match &self.state {
             State::Reading { .. } => "reading",
@@ -160,12 +160,12 @@ fn unread(error: BoxError) -> BoxError {
 }
 
 /// Converts a message's result to a response.
-fn respond(told: Result<Reply, BoxError>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
+fn respond(told: Result<Reply, BoxError>) -> Response<Body> {
+    let mut response = Response::new(Body::default());
     match &told {
         Ok(reply) => match reply.answer.to_bytes() {
             Some(answer) => {
-                *response.body_mut() = Full::new(answer);
+                *response.body_mut() = answer.into();
                 let json = HeaderValue::from_static("application/json");
                 response.headers_mut().insert(header::CONTENT_TYPE, json);
             }

@@ -3,13 +3,12 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, header};
-use http_body_util::Full;
 use tower::{BoxError, Service};
 
 use super::{HttpFuture, carried::Carried, path};
 use crate::{
+    body::Body,
     error::Error,
     message::{Message, Reply},
 };
@@ -28,7 +27,7 @@ impl<H> HttpService<H> {
 
 impl<H, B> Service<Message> for HttpService<H>
 where
-    H: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone,
+    H: Service<Request<Body>, Response = Response<B>> + Clone,
     H::Error: Into<BoxError>,
 {
     type Response = Reply;
@@ -51,7 +50,7 @@ where
 }
 
 /// Converts the message to a request.
-fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
+fn request(message: Message) -> Result<Request<Body>, Error> {
     let (mut parts, (), payload) = message.into_parts();
     let uri = path::of(parts.route())?;
     let mut extensions = mem::take(&mut parts.extensions);
@@ -64,7 +63,7 @@ fn request(message: Message) -> Result<Request<Full<Bytes>>, Error> {
     extensions.insert(parts.connection().clone());
     extensions.insert(Carried { parts, payload });
 
-    let mut request = Request::new(Full::new(body));
+    let mut request = Request::new(Body::from(body));
     *request.method_mut() = Method::POST;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;

@@ -24,9 +24,7 @@ mod full;
 mod mailbox;
 mod performed;
 
-use std::{fmt, sync::Arc};
-
-use futures_util::future::BoxFuture;
+use std::{fmt, future::Future, pin::Pin, sync::Arc};
 
 pub(crate) use self::performed::SharedTicket;
 pub use self::{
@@ -83,6 +81,9 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// without that of a [`LocalHub`](crate::LocalHub), members of large rooms are not notified.
     fn background(&self) -> Option<BoxFuture<'static, ()>>;
 }
+
+/// The future of a [`Hub`]'s method.
+pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// An answer that is gathered from all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

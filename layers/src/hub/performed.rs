@@ -5,12 +5,13 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use futures_util::future::{BoxFuture, Shared};
+use futures_util::future::Shared;
 
-use super::Full;
+use super::{BoxFuture, Full};
 
 /// The state of an effect that a hub has taken.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum Performed {
     /// It is in effect.
     Done,

@@ -1,8 +1,11 @@
+use std::fmt;
+
 use bytes::Bytes;
 
 use super::{Message, state::MessageState};
 use crate::{
     connection::{Connection, Turn},
+    error::Error,
     protocol::{DataFrame, Head, Kind, Malformed, RawPayload, RpcId},
 };
 
@@ -133,22 +136,22 @@ impl Frame {
     }
 
     /// Gives the frame a turn of its connection.
-    pub const fn set_turn(&mut self, turn: Turn) {
+    pub(crate) const fn set_turn(&mut self, turn: Turn) {
         self.turn = Some(turn);
     }
 
     /// Turns the frame into a message. The payload is a part of the frame, not a copy.
     ///
     /// # Errors
-    /// [`Malformed`] for a frame that is no message, with the connection to tell its sender by.
-    pub fn into_message(self) -> Result<Message, Box<(Connection, Malformed)>> {
+    /// [`MalformedFrame`] for a frame that is no message.
+    pub fn into_message(self) -> Result<Message, MalformedFrame> {
         let Self { data, reading, turn } = self;
         let state = match reading {
             Reading::Head(state) => state,
-            Reading::Malformed(malformed) => return Err(malformed),
+            Reading::Malformed(malformed) => return Err(MalformedFrame(malformed)),
             Reading::Unread(connection) => match connection.form().codec.read_head(data.bytes()) {
                 Ok(head) => MessageState::holding(connection, head),
-                Err(malformed) => return Err(Box::new((connection, malformed))),
+                Err(malformed) => return Err(MalformedFrame(Box::new((connection, malformed)))),
             },
         };
         let payload = match &state.head().payload {
@@ -161,6 +164,38 @@ impl Frame {
         Ok(Message::of(state, turn, payload))
     }
 }
+
+/// The error of a frame that is no message: the reason, and the connection to report it on.
+#[derive(Debug)]
+pub struct MalformedFrame(Box<(Connection, Malformed)>);
+
+impl MalformedFrame {
+    /// Returns the connection that the frame came by.
+    #[must_use]
+    pub fn connection(&self) -> &Connection {
+        &self.0.0
+    }
+
+    /// Returns the id that the refusal carries, if it could be read.
+    #[must_use]
+    pub fn rpc_id(&self) -> Option<&RpcId> {
+        self.0.1.rpc_id.as_ref()
+    }
+
+    /// Returns the reason, a PARSE_ERROR.
+    #[must_use]
+    pub fn error(&self) -> &Error {
+        &self.0.1.error
+    }
+}
+
+impl fmt::Display for MalformedFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error().fmt(f)
+    }
+}
+
+impl std::error::Error for MalformedFrame {}
 
 /// The response of the outermost service of a stack.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -11,7 +11,7 @@ use std::fmt;
 
 pub(crate) use self::state::MessageState;
 pub use self::{
-    frame::{Frame, FrameResponse},
+    frame::{Frame, FrameResponse, MalformedFrame},
     parts::Parts,
     reply::{Answer, Outcome, Reply},
 };

@@ -24,6 +24,7 @@ pub struct Form {
 
 /// The frames that a client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Level {
     /// The base protocol.
     #[default]

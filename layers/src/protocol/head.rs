@@ -45,6 +45,7 @@ impl Head {
 
 /// A frame that is no message.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Malformed {
     /// The id that the refusal carries, if it could be read.
     pub rpc_id: Option<RpcId>,

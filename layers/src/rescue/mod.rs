@@ -22,14 +22,14 @@
 //! # Ok(()) }
 //! ```
 
-mod explain;
+pub(crate) mod explain;
 mod future;
 mod layer;
 mod service;
 
 pub(crate) use self::explain::{Cause, retell};
 pub use self::{
-    explain::{code_of, explain, panic_error},
+    explain::{code_of, explain},
     future::RescueFuture,
     layer::RescueLayer,
     service::RescueService,

@@ -6,7 +6,6 @@
 #[cold]
 #[inline(never)]
 #[track_caller]
-#[doc(hidden)]
 pub fn polled_after_completion(future: &'static str) -> ! {
     panic!("`{future}` polled after completion")
 }

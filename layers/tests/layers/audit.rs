@@ -101,10 +101,7 @@ async fn of_a_message_that_fails_what_was_performed_is_seen() {
 
 #[tokio::test]
 async fn what_the_hub_refuses_is_not_seen() {
-    let limits = Arc::new(Limits {
-        rooms: 1,
-        ..Limits::default()
-    });
+    let limits = Arc::new(Limits::default().rooms(1));
     let (book, hub, client) = (Book::default(), Arc::new(LocalHub::new()), ClientId::random());
     let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     let connection = Connection::new(

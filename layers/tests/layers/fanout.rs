@@ -411,10 +411,7 @@ async fn what_a_flush_has_reported_the_end_does_not_report_again() {
 
 #[tokio::test]
 async fn what_the_hub_could_not_take_is_told_as_overloaded() {
-    let world = World::with_limits(Limits {
-        room_backlog: 0,
-        ..Limits::default()
-    });
+    let world = World::with_limits(Limits::default().room_backlog(0));
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
             cx.rooms().join("a")?;
@@ -453,11 +450,7 @@ async fn joins_and_leaves_are_seen_at_once_in_both_modes() {
 #[tokio::test]
 async fn the_limits_of_rooms_and_of_their_names_hold_in_both_modes() {
     for atomic in [false, true] {
-        let world = World::with_limits(Limits {
-            rooms: 2,
-            room_name: 3,
-            ..Limits::default()
-        });
+        let world = World::with_limits(Limits::default().rooms(2).room_name(3));
         let layer = if atomic {
             FanoutLayer::new().atomic()
         } else {

@@ -4,9 +4,8 @@
     reason = "what is unwrapped by a test's helper is part of the test"
 )]
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
-use http_body_util::{Full, Limited};
+use http_body_util::Limited;
 use tower::{
     BoxError, Layer, Service, ServiceExt,
     layer::{layer_fn, util::Identity},
@@ -16,11 +15,9 @@ use tower::{
     util::{MapRequestLayer, MapResponseLayer},
 };
 use zocket_layers::{
-    ClientId, Code, Connection, Context, ContextLayer, Error, FanoutLayer, HttpLayer, Issue, Message,
+    Body, ClientId, Code, Connection, Context, ContextLayer, Error, FanoutLayer, HttpLayer, Issue, Message,
     RawPayload, Reply, ValidateLayer, handler_fn,
 };
-
-type Body = Full<Bytes>;
 
 fn message(payload: RawPayload) -> Message {
     Message::new(Connection::detached(()), "chat.post", payload)

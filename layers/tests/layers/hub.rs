@@ -207,10 +207,7 @@ fn a_close_comes_with_what_was_sent_before_and_the_first_one_stands() {
 fn a_client_is_in_no_more_rooms_than_its_limit() {
     let hub = LocalHub::new();
     let client = ClientId::random();
-    let limits = Arc::new(Limits {
-        rooms: 2,
-        ..Limits::default()
-    });
+    let limits = Arc::new(Limits::default().rooms(2));
     let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     join(&hub, client, "a");
     join(&hub, client, "b");
@@ -229,10 +226,7 @@ fn a_client_is_in_no_more_rooms_than_its_limit() {
 fn a_mailbox_that_nobody_reads_overflows() {
     let hub = LocalHub::new();
     let client = ClientId::random();
-    let limits = Arc::new(Limits {
-        outbound: 1_000,
-        ..Limits::default()
-    });
+    let limits = Arc::new(Limits::default().outbound(1_000));
     let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
     for number in 0..100 {
         hub.perform(None, emit(number, Target::clients(vec![client])))
@@ -245,10 +239,7 @@ fn a_mailbox_that_nobody_reads_overflows() {
 
 #[test]
 fn a_room_with_a_full_backlog_refuses_until_it_is_read() {
-    let hub = LocalHub::with_limits(&Limits {
-        room_backlog: 1_000,
-        ..Limits::default()
-    });
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(1_000));
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
     let refused = (0..100).find(|number| hub.perform(None, emit(*number, Target::rooms(["a"]))).is_err());
@@ -265,10 +256,7 @@ fn a_room_with_a_full_backlog_refuses_until_it_is_read() {
 
 #[test]
 fn a_full_room_keeps_an_event_from_no_other() {
-    let hub = LocalHub::with_limits(&Limits {
-        room_backlog: 0,
-        ..Limits::default()
-    });
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(0));
     let ((stuck, _unread), (bob, mailbox)) = (connect(&hub), connect(&hub));
     join(&hub, stuck, "a");
     join(&hub, bob, "b");
@@ -279,10 +267,7 @@ fn a_full_room_keeps_an_event_from_no_other() {
 
 #[test]
 fn a_backlog_without_bounds_does_not_wrap_around() {
-    let hub = LocalHub::with_limits(&Limits {
-        room_backlog: usize::MAX,
-        ..Limits::default()
-    });
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(usize::MAX));
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
     for number in 0..3 {
@@ -375,10 +360,7 @@ async fn ten_thousand_members_all_get_all_in_order() {
 
 #[tokio::test]
 async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
-    let hub = LocalHub::with_limits(&Limits {
-        room_backlog: 10,
-        ..Limits::default()
-    });
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(10));
     let flusher = tokio::spawn(hub.background().unwrap());
     let clients = (0..20).map(|_| connect(&hub)).collect::<Vec<_>>();
     for (client, _) in &clients {
@@ -396,10 +378,7 @@ async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
 
 #[tokio::test]
 async fn a_member_of_a_large_room_that_never_reads_overflows_and_the_others_go_on() {
-    let hub = LocalHub::with_limits(&Limits {
-        room_backlog: 1_000,
-        ..Limits::default()
-    });
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(1_000));
     let flusher = tokio::spawn(hub.background().unwrap());
     let (stuck, unread) = connect(&hub);
     join(&hub, stuck, "big");

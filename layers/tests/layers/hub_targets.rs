@@ -154,10 +154,7 @@ fn clients_are_let_into_rooms_and_out_of_them() {
 #[test]
 fn one_who_is_in_as_many_rooms_as_it_may_be_keeps_no_other_out() {
     let hub = LocalHub::new();
-    let limits = Arc::new(Limits {
-        rooms: 1,
-        ..Limits::default()
-    });
+    let limits = Arc::new(Limits::default().rooms(1));
     let [full, free] = [ClientId::random(), ClientId::random()];
     let mailboxes = [full, free].map(|id| hub.connect(id, &ConnectOptions::new(limits.clone(), Form::BASE)));
     hub.perform(Some(&full), Effect::Join("a".into())).unwrap();

@@ -144,10 +144,7 @@ fn a_recorder_that_comes_late_is_found_in_time() {
 fn rooms_are_counted_as_they_come_and_go() {
     let hub = LocalHub::new();
     let (ann, bob) = (ClientId::random(), ClientId::random());
-    let limits = Arc::new(Limits {
-        rooms: 2,
-        ..Limits::default()
-    });
+    let limits = Arc::new(Limits::default().rooms(2));
     let rooms = |run: &dyn Fn()| {
         let recorded = recorded(async || run());
         recorded.get("zocket_rooms{}").map_or(0.0, |values| values[0])

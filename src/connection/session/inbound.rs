@@ -5,7 +5,10 @@ use std::{
     mem,
 };
 
-use zocket_layers::{Frame, Limits, Name, RpcId, Turn};
+use zocket_layers::{
+    Frame, Limits, Name, RpcId,
+    internal::{self, Turn},
+};
 
 /// Messages that were read and have not ended: the queue, and ids and turns of those in flight.
 pub(super) struct Inbound {
@@ -113,7 +116,7 @@ impl Inbound {
     /// Begins a message: gives it its turn.
     pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
         self.turn = self.turn.saturating_add(1);
-        frame.set_turn(self.turn);
+        internal::set_turn(frame, self.turn);
         let rpc_id = frame.rpc_id().cloned();
         let route = match rpc_id {
             None if frame.connection().form().is_extended() => frame.head().map(|head| head.route().clone()),

@@ -18,8 +18,8 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
-    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, protocol::Control,
-    rescue::explain,
+    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal,
+    protocol::Control, rescue::explain,
 };
 
 pub(super) use self::{
@@ -67,7 +67,7 @@ impl Session {
         limits: Arc<Limits>,
         now: Instant,
     ) -> Self {
-        connection.turns().set_driver(mailbox.reader().clone());
+        internal::turns(&connection).set_driver(internal::reader(&mailbox).clone());
         Self {
             connection,
             mailbox,
@@ -97,7 +97,7 @@ impl Session {
 
     /// The waker of the driver, which the mailbox wakes for events and for turns that are given up.
     pub(super) fn waker(&self) -> &Arc<AtomicWaker> {
-        self.mailbox.reader()
+        internal::reader(&self.mailbox)
     }
 
     /// The frames to be written.
@@ -171,7 +171,7 @@ impl Session {
     }
 
     fn has_free_turn(&mut self) -> bool {
-        let given_up = self.connection.turns().take_given_up();
+        let given_up = internal::turns(&self.connection).take_given_up();
         if !given_up.is_empty() {
             self.inbound.give_up(&given_up);
         }

@@ -150,10 +150,7 @@ fn a_turn_that_is_given_up_lets_the_next_message_begin() {
 
 #[test]
 fn a_full_queue_has_no_room_until_a_message_is_taken() {
-    let limits = Limits {
-        queued: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().queued(2);
     let mut world = world(Form::BASE, limits);
     for id in 0..2 {
         assert!(world.session.has_room());
@@ -167,10 +164,7 @@ fn a_full_queue_has_no_room_until_a_message_is_taken() {
 
 #[test]
 fn a_queue_is_bounded_in_bytes_too() {
-    let limits = Limits {
-        message: 100,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message(100);
     let mut world = world(Form::BASE, limits);
     let frame = world
         .session
@@ -274,10 +268,7 @@ fn a_stack_without_a_codec_gets_frames_as_they_are() {
 
 #[test]
 fn a_response_of_a_stack_without_a_codec_is_bounded() {
-    let limits = Limits {
-        message: 10,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message(10);
     let mut world = world_with(Form::BASE, None, limits);
     let message = world.begin("x");
     let large = DataFrame::binary(vec![0; 11]);
@@ -292,11 +283,7 @@ fn a_response_of_a_stack_without_a_codec_is_bounded() {
 
 #[test]
 fn a_slow_reader_is_put_on_hold_and_then_given_up() {
-    let limits = Limits {
-        outbound: 10_000,
-        message: 1_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().outbound(10_000).message(1_000);
     let mut world = world(Form::BASE, limits);
     let mut answers = 0;
     while !world.session.is_on_hold(0) {
@@ -312,10 +299,7 @@ fn a_slow_reader_is_put_on_hold_and_then_given_up() {
 
 #[test]
 fn an_overflowed_mailbox_and_a_close_end_the_session() {
-    let limits = Limits {
-        outbound: 100,
-        ..Limits::default()
-    };
+    let limits = Limits::default().outbound(100);
     let mut world = world(Form::BASE, limits.clone());
     for number in 0..10 {
         world.push_event(number);
@@ -374,11 +358,7 @@ fn a_message_that_waits_for_readiness_too_long_is_given_up() {
 
 #[test]
 fn durations_without_end_never_come() {
-    let limits = Limits {
-        ping_after: Duration::MAX,
-        stall: Duration::MAX,
-        ..Limits::default()
-    };
+    let limits = Limits::default().ping_after(Duration::MAX).stall(Duration::MAX);
     let mut world = world(Form::BASE, limits);
     let start = world.start;
     world.session.stall(|| start);

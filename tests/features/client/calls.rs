@@ -67,10 +67,7 @@ async fn a_message_that_the_server_would_not_take_is_not_sent() {
 #[tokio::test]
 async fn a_call_that_is_not_answered_in_time_fails() {
     let (_, client) = visit().await;
-    let options = CallOptions {
-        timeout: Duration::from_millis(20),
-        ..CallOptions::default()
-    };
+    let options = CallOptions::default().timeout(Duration::from_millis(20));
     let error = client.call_with::<()>("wait", &(), options).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout), "{error}");
 }
@@ -84,10 +81,7 @@ async fn calls_made_before_it_is_open_wait() {
     let client = hasty(format!("ws://{addr}?name=bot")).start().unwrap();
     let mut said = client.on::<Said>();
     waiting(&client).await;
-    let impatient = CallOptions {
-        wait: false,
-        ..CallOptions::default()
-    };
+    let impatient = CallOptions::default().wait_for_connection(false);
     let error = client
         .call_with::<()>("nothing", &(), impatient)
         .await

@@ -57,7 +57,7 @@ where
 /// Waits until its status is such a one.
 async fn status(client: &Client, is: impl FnMut(&Status) -> bool) -> Status {
     let mut statuses = client.statuses();
-    soon(statuses.wait_for(is)).await.unwrap().clone()
+    soon(statuses.wait_for(is)).await.unwrap()
 }
 
 /// Waits until it waits before its next attempt.

@@ -79,10 +79,7 @@ impl World {
                 gone.fetch_add(1, Ordering::SeqCst);
                 std::future::ready(())
             })
-            .limits(Limits {
-                message: 100_000,
-                ..Limits::default()
-            })
+            .limits(Limits::default().message(100_000))
             .build();
         let post = async |cx: Context<String>, post: Post| {
             let length = post.text.len();

@@ -135,10 +135,7 @@ async fn a_room_that_can_take_no_more_is_overload() {
         Ok(cx.flush().await.unwrap_err().code().to_string())
     }
     let zo = builder(&State::default())
-        .limits(Limits {
-            room_backlog: 5_000,
-            ..Limits::default()
-        })
+        .limits(Limits::default().room_backlog(5_000))
         .build();
     let router = zo
         .router()

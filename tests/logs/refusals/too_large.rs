@@ -37,10 +37,7 @@ async fn an_event_larger_than_the_limit_is_refused_and_reaches_nobody() {
         Ok("x".repeat(5_000))
     }
     let zo = builder(&State::default())
-        .limits(Limits {
-            message: 4_000,
-            ..Limits::default()
-        })
+        .limits(Limits::default().message(4_000))
         .build();
     let router = zo
         .router()
@@ -58,12 +55,7 @@ async fn an_event_larger_than_the_limit_is_refused_and_reaches_nobody() {
 #[tokio::test]
 async fn a_message_larger_than_the_limit_closes_with_1009() {
     let state = State::default();
-    let zo = builder(&state)
-        .limits(Limits {
-            message: 1_000,
-            ..Limits::default()
-        })
-        .build();
+    let zo = builder(&state).limits(Limits::default().message(1_000)).build();
     let server = serve(zo.serve(router(&zo))).await;
     let mut client = server.connect("").await;
     let fits = |length: usize| {

@@ -111,12 +111,10 @@ async fn a_flood_of_pings_holds_nobody_up() {
 
 #[tokio::test]
 async fn pongs_do_not_pile_up_for_a_peer_that_does_not_read_them() {
-    let limits = Limits {
-        message: 10_000,
-        outbound: 100_000,
-        close_within: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .message(10_000)
+        .outbound(100_000)
+        .close_within(Duration::from_millis(200));
     let site = Site::with(limits).await;
     let mut raw = site.server.raw().await;
     let pings = frame(FIN | PING, &[0; 125]).repeat(1_000);

@@ -36,11 +36,9 @@ async fn half_a_handshake_is_let_go_in_time() {
 
 #[tokio::test]
 async fn a_handshake_that_announces_a_body_and_sends_none_holds_nothing_for_long() {
-    let limits = Limits {
-        ping_after: Duration::from_millis(100),
-        pong_within: Duration::from_millis(100),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .ping_after(Duration::from_millis(100))
+        .pong_within(Duration::from_millis(100));
     let site = Site::with(limits).await;
     let mut open = Vec::new();
     for fields in ["Content-Length: 10\r\n", "Transfer-Encoding: chunked\r\n"] {

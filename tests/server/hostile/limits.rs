@@ -9,19 +9,19 @@ use super::site::Site;
 
 #[tokio::test]
 async fn limits_may_be_as_large_as_their_types() {
-    let site = Site::with(Limits {
-        message: usize::MAX,
-        in_flight: usize::MAX,
-        queued: usize::MAX,
-        outbound: usize::MAX,
-        room_name: usize::MAX,
-        room_backlog: usize::MAX,
-        stall: Duration::MAX,
-        ping_after: Duration::MAX,
-        pong_within: Duration::MAX,
-        close_within: Duration::MAX,
-        ..Limits::default()
-    })
+    let site = Site::with(
+        Limits::default()
+            .message(usize::MAX)
+            .in_flight(usize::MAX)
+            .queued(usize::MAX)
+            .outbound(usize::MAX)
+            .room_name(usize::MAX)
+            .room_backlog(usize::MAX)
+            .stall(Duration::MAX)
+            .ping_after(Duration::MAX)
+            .pong_within(Duration::MAX)
+            .close_within(Duration::MAX),
+    )
     .await;
     let mut client = site.server.connect("").await;
     assert_eq!(client.call("noise", Value::Null).await, Ok(None));
@@ -32,12 +32,7 @@ async fn limits_may_be_as_large_as_their_types() {
 
 #[tokio::test]
 async fn a_client_may_not_be_in_more_rooms_than_the_limit() {
-    let site = Site::with(Limits {
-        rooms: 5,
-        room_name: 40,
-        ..Limits::default()
-    })
-    .await;
+    let site = Site::with(Limits::default().rooms(5).room_name(40)).await;
     let mut client = site.server.connect("").await;
     for room in ["", "b", "c"] {
         assert_eq!(client.call("join", json!({ "room": room })).await, Ok(None));

@@ -37,11 +37,9 @@ async fn a_peer_that_sends_one_byte_at_a_time_is_served_and_holds_nobody_up() {
 
 #[tokio::test]
 async fn a_message_that_never_ends_is_given_up_like_any_silence() {
-    let limits = Limits {
-        ping_after: Duration::from_millis(50),
-        pong_within: Duration::from_millis(50),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .ping_after(Duration::from_millis(50))
+        .pong_within(Duration::from_millis(50));
     let site = Site::with(limits).await;
     let mut raw = site.server.raw().await;
     // It sends and sends, and never a whole frame.
@@ -95,12 +93,10 @@ async fn a_peer_that_reads_may_call_as_fast_as_it_can_write() {
 
 #[tokio::test]
 async fn a_peer_that_calls_and_does_not_read_is_let_go() {
-    let limits = Limits {
-        outbound: 1 << 20,
-        stall: Duration::from_millis(300),
-        close_within: Duration::from_millis(200),
-        ..Limits::default()
-    };
+    let limits = Limits::default()
+        .outbound(1 << 20)
+        .stall(Duration::from_millis(300))
+        .close_within(Duration::from_millis(200));
     let site = Site::with(limits).await;
     let mut raw = site.server.raw().await;
     for id in 0..500 {

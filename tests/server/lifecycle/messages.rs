@@ -52,10 +52,7 @@ async fn messages_received_before_a_close_are_handled_to_the_end() {
 #[tokio::test]
 async fn more_messages_before_a_close_than_are_queued_are_handled_too() {
     let world = World::new();
-    let limits = Limits {
-        queued: 2,
-        ..Limits::default()
-    };
+    let limits = Limits::default().queued(2);
     let (zo, mut client) = visit(app(&world).limits(limits)).await;
     client.begin("work", Value::Null).await;
     for _ in 0..20 {

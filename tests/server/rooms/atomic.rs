@@ -29,10 +29,7 @@ async fn an_atomic_procedures_effects_wait_for_its_success() {
 #[tokio::test]
 async fn an_atomic_procedures_effects_are_dropped_when_it_fails_or_takes_too_long() {
     const MESSAGE: usize = 10_000;
-    let limits = Limits {
-        message: MESSAGE,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message(MESSAGE);
     let world = start_limited(limits).await;
     let [(mut ann, _), (mut bob, bob_id)] = world.clients().await;
     does(&mut bob, json!([{ "join": "a" }])).await;

@@ -32,10 +32,7 @@ async fn what_a_large_room_sent_before_one_left_it_arrives() {
 
 #[tokio::test]
 async fn a_room_that_takes_no_more_says_so_and_others_go_on() {
-    let limits = Limits {
-        room_backlog: 10_000,
-        ..Limits::default()
-    };
+    let limits = Limits::default().room_backlog(10_000);
     let world = start_limited(limits).await;
     let (mut ann, _) = world.client().await;
     does(&mut ann, json!([{ "join": "a" }])).await;

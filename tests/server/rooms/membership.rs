@@ -49,11 +49,7 @@ async fn members_and_size_say_who_is_in_a_room() {
 
 #[tokio::test]
 async fn the_number_of_rooms_and_the_length_of_their_names_are_limited() {
-    let limits = Limits {
-        rooms: 3,
-        room_name: 8,
-        ..Limits::default()
-    };
+    let limits = Limits::default().rooms(3).room_name(8);
     let world = start_limited(limits).await;
     for route in ["run.now", "run.atomic"] {
         let (mut ann, _) = world.client().await;

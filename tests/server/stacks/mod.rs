@@ -175,10 +175,7 @@ async fn a_codec_is_seen_through_layers_of_any_origin() {
 
 #[tokio::test]
 async fn limits_and_lifecycle_are_those_of_the_app() {
-    let limits = Limits {
-        message: 100,
-        ..Limits::default()
-    };
+    let limits = Limits::default().message(100);
     let (zo, came, gone) = app(limits);
     let double = service_fn(async |frame: Frame| {
         let twice = [frame.data().bytes(), frame.data().bytes()].concat();

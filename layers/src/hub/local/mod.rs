@@ -13,11 +13,11 @@ use std::{
 };
 
 use dashmap::{DashMap, Entry as Name};
-use futures_util::{FutureExt, future::BoxFuture};
+use futures_util::FutureExt;
 
 use self::{flusher::Flusher, room::Room};
 use super::{
-    ConnectOptions, Full, Gathered, Hub, Mailbox, Performed,
+    BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Performed,
     mailbox::log::{Clock, Entry, Group},
 };
 use crate::{

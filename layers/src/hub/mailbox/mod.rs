@@ -102,7 +102,7 @@ impl Mailbox {
 
     /// The waker of the reader. It may be used to wake it for other reasons.
     #[must_use]
-    pub fn reader(&self) -> &Arc<AtomicWaker> {
+    pub(crate) fn reader(&self) -> &Arc<AtomicWaker> {
         &self.reader
     }
 

@@ -1,0 +1,40 @@
+//! Items that the crate `zocket` needs and users do not. They may change in any release.
+
+use std::sync::Arc;
+
+use futures_util::task::AtomicWaker;
+
+use crate::{connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame};
+pub use crate::{
+    connection::turns::{Turn, Turns},
+    rescue::explain::panic_error,
+    service::{
+        completed::polled_after_completion,
+        inspect::{Inspection, inspect},
+    },
+};
+
+/// Returns the waker of the task that reads a mailbox. It may be used to wake that task for other reasons.
+#[must_use]
+pub fn reader(mailbox: &Mailbox) -> &Arc<AtomicWaker> {
+    mailbox.reader()
+}
+
+/// Returns the turns that messages of a connection have given up.
+#[must_use]
+pub fn turns(connection: &Connection) -> &Turns {
+    connection.turns()
+}
+
+/// Gives a frame a turn of its connection.
+pub const fn set_turn(frame: &mut Frame, turn: Turn) {
+    frame.set_turn(turn);
+}
+
+/// Waits until every effect that the hub has taken from a context is in effect.
+///
+/// # Errors
+/// The first of them that could not be put into effect.
+pub async fn performed<C>(context: &Context<C>) -> Result<(), Error> {
+    context.performed().await
+}
