@@ -160,7 +160,7 @@ pub(crate) fn connect<F, M>(f: F) -> Connect<F::Context>
 where
     F: OnConnect<M>,
 {
-    connecting(move |headers, client_id, request| {
+    with_valid_headers(move |headers, client_id, request| {
         let f = f.clone();
         async move { f.connect(headers, client_id, request).await }
     })
@@ -172,13 +172,15 @@ where
     S: Clone + Send + Sync + 'static,
     F: OnConnectWith<S, M>,
 {
-    connecting(move |headers, client_id, request| {
+    with_valid_headers(move |headers, client_id, request| {
         let (f, state) = (f.clone(), state.clone());
         async move { f.connect_with(state, headers, client_id, request).await }
     })
 }
 
-fn connecting<H, C, Fut>(ask: impl Fn(H, ClientId, Parts) -> Fut + Send + Sync + 'static) -> Connect<C>
+fn with_valid_headers<H, C, Fut>(
+    callback: impl Fn(H, ClientId, Parts) -> Fut + Send + Sync + 'static,
+) -> Connect<C>
 where
     H: Input,
     C: Send + 'static,
@@ -187,8 +189,8 @@ where
     let rules = Arc::new(HeaderRules::<H>::new(Checker::new()));
     Box::new(move |request, client_id| match rules.read(&request) {
         Ok(headers) => {
-            let asking = ask(headers, client_id, request);
-            Box::pin(async move { asking.await.map_err(Rejection::Refused) })
+            let future = callback(headers, client_id, request);
+            Box::pin(async move { future.await.map_err(Rejection::Refused) })
         }
         Err(issues) => Box::pin(std::future::ready(Err(Rejection::Headers(issues)))),
     })

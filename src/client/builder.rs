@@ -32,7 +32,7 @@ pub struct Builder {
     ping_after: Duration,
     pong_within: Duration,
     max_message: usize,
-    come_back: Vec<RangeInclusive<u16>>,
+    reconnect_on: Vec<RangeInclusive<u16>>,
     #[cfg(feature = "client-rustls")]
     tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
@@ -54,7 +54,7 @@ impl Builder {
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(20),
             max_message: 16 << 20,
-            come_back: Vec::new(),
+            reconnect_on: Vec::new(),
             #[cfg(feature = "client-rustls")]
             tls: None,
         }
@@ -92,7 +92,7 @@ impl Builder {
         Fut: Future<Output = Result<H, BoxError>> + Send + 'static,
         H: Serialize,
     {
-        self.headers = Source::fresh(make);
+        self.headers = Source::per_attempt(make);
         self
     }
 
@@ -157,7 +157,7 @@ impl Builder {
     /// Adds close codes of the app, 4000 to 4999, after which the client reconnects. May be called several times. Codes
     /// outside that range have no effect. By default all of the app's codes are final.
     pub fn reconnect_on(mut self, codes: RangeInclusive<u16>) -> Self {
-        self.come_back.push(codes);
+        self.reconnect_on.push(codes);
         self
     }
 
@@ -215,7 +215,7 @@ impl Builder {
         url.set_fragment(None);
         #[cfg(feature = "client-rustls")]
         let tls = match (url.scheme(), self.tls.take()) {
-            ("wss", None) => Some(super::tls::of_the_system()?),
+            ("wss", None) => Some(super::tls::trusting_system_roots()?),
             (_, given) => given,
         };
         let headers = std::mem::replace(&mut self.headers, Source::Fixed(Headers::default()));
@@ -228,7 +228,7 @@ impl Builder {
             ping_after: self.ping_after,
             pong_within: self.pong_within,
             max_message: self.max_message,
-            come_back: std::mem::take(&mut self.come_back),
+            reconnect_on: std::mem::take(&mut self.reconnect_on),
             #[cfg(feature = "client-rustls")]
             tls,
         };

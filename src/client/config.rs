@@ -17,7 +17,7 @@ pub(super) struct Config {
     pub(super) pong_within: Duration,
     /// Size limit of a received message, in bytes.
     pub(super) max_message: usize,
-    pub(super) come_back: Vec<RangeInclusive<u16>>,
+    pub(super) reconnect_on: Vec<RangeInclusive<u16>>,
     /// Used for `wss://` only.
     #[cfg(feature = "client-rustls")]
     pub(super) tls: Option<std::sync::Arc<rustls::ClientConfig>>,

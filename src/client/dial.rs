@@ -48,7 +48,7 @@ pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
         let limits = WebSocketConfig::default()
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
-        let mut stream = open(request, limits, config).await.map_err(why)?;
+        let mut stream = open(request, limits, config).await.map_err(handshake_error)?;
         let welcome = welcome(&mut stream).await?;
         Ok((stream, welcome))
     });
@@ -140,10 +140,10 @@ pub(crate) fn read(next: Option<Result<Message, tungstenite::Error>>) -> Result<
 }
 
 /// Converts the error of a failed handshake.
-pub(crate) fn why(error: tungstenite::Error) -> Outage {
+pub(crate) fn handshake_error(error: tungstenite::Error) -> Outage {
     use tungstenite::Error::{Http, Protocol, Url};
     match error {
-        Http(response) => refused(&response),
+        Http(response) => refused_handshake(&response),
         Protocol(error @ ProtocolError::SecWebSocketSubProtocolError(_)) => {
             Outage::Incompatible(error.to_string())
         }
@@ -156,7 +156,7 @@ pub(crate) fn why(error: tungstenite::Error) -> Outage {
 }
 
 /// Converts the HTTP response that the server sent instead of completing the handshake.
-fn refused(response: &Response<Option<Vec<u8>>>) -> Outage {
+fn refused_handshake(response: &Response<Option<Vec<u8>>>) -> Outage {
     #[derive(Deserialize)]
     struct Body {
         error: String,

@@ -17,15 +17,15 @@ use super::{
     session::{Session, answer},
 };
 
-/// Orders of the client's handles, sent to the driver over a watch channel.
+/// Commands of the client's handles, sent to the driver over a watch channel.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Orders {
+pub(super) struct Commands {
     pub(super) close: bool,
     pub(super) reconnects: u64,
 }
 
 /// The event that ends an attempt, a connection or a wait.
-enum Turn {
+enum Interruption {
     /// The attempt failed, or the connection was lost.
     Lost(Outage),
     /// A handle asks for a new connection.
@@ -38,7 +38,7 @@ enum Turn {
 pub(super) struct Driver {
     config: Config,
     queue: mpsc::Receiver<Request>,
-    orders: watch::Receiver<Orders>,
+    commands: watch::Receiver<Commands>,
     status: watch::Sender<Status>,
     listeners: Listeners,
     /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
@@ -49,14 +49,14 @@ impl Driver {
     pub(super) fn new(
         config: Config,
         queue: mpsc::Receiver<Request>,
-        orders: watch::Receiver<Orders>,
+        commands: watch::Receiver<Commands>,
         status: watch::Sender<Status>,
         listeners: Listeners,
     ) -> Self {
         Self {
             config,
             queue,
-            orders,
+            commands,
             status,
             listeners,
             attempts: 0,
@@ -64,7 +64,7 @@ impl Driver {
     }
 
     pub(super) async fn run(mut self) {
-        let outage = self.live().await;
+        let outage = self.reconnect_until_closed().await;
         tracing::debug!(%outage, "the client is closed");
         self.queue.close();
         while let Some(request) = self.queue.recv().await {
@@ -75,70 +75,70 @@ impl Driver {
     }
 
     /// Connects and serves until the client is closed. Returns the reason.
-    async fn live(&mut self) -> Outage {
+    async fn reconnect_until_closed(&mut self) -> Outage {
         loop {
-            self.tell(Status::Connecting {
+            self.set_status(Status::Connecting {
                 attempts: self.attempts,
             });
-            let dialled = until_ordered(&mut self.orders, dial(&self.config)).await;
-            let mut turn = match dialled {
+            let dialed = until_interrupted(&mut self.commands, dial(&self.config)).await;
+            let mut interruption = match dialed {
                 Ok(Ok((stream, welcome))) => self.serve(stream, welcome).await,
-                Ok(Err(outage)) => Turn::Lost(outage),
-                Err(turn) => turn,
+                Ok(Err(outage)) => Interruption::Lost(outage),
+                Err(interruption) => interruption,
             };
-            if let Turn::Lost(outage) = turn {
-                if outage.is_final(&self.config.come_back) {
+            if let Interruption::Lost(outage) = interruption {
+                if outage.is_final(&self.config.reconnect_on) {
                     return outage;
                 }
-                turn = match self.wait(outage).await {
-                    Some(turn) => turn,
+                interruption = match self.wait(outage).await {
+                    Some(interruption) => interruption,
                     None => continue,
                 };
             }
-            match turn {
-                Turn::Close => return Outage::ClosedLocally,
-                Turn::Reconnect | Turn::Lost(_) => self.attempts = 0,
+            match interruption {
+                Interruption::Close => return Outage::ClosedLocally,
+                Interruption::Reconnect | Interruption::Lost(_) => self.attempts = 0,
             }
         }
     }
 
     /// Serves an open connection until it ends. Returns the reason.
-    async fn serve(&mut self, stream: Stream, welcome: Welcome) -> Turn {
+    async fn serve(&mut self, stream: Stream, welcome: Welcome) -> Interruption {
         let mut session = Session::new(stream, &welcome, &self.config);
-        self.tell(Status::Open(welcome));
+        self.set_status(Status::Open(welcome));
         let opened = Instant::now();
         let served = poll_fn(|cx| session.poll(cx, &mut self.queue, &self.listeners));
-        let turn = until_ordered(&mut self.orders, served)
+        let interruption = until_interrupted(&mut self.commands, served)
             .await
-            .map_or_else(|turn| turn, Turn::Lost);
+            .map_or_else(|interruption| interruption, Interruption::Lost);
         if opened.elapsed() >= self.config.proven_after {
             self.attempts = 0;
         }
-        session.reject(&mut self.queue, matches!(turn, Turn::Close));
+        session.reject(&mut self.queue, matches!(interruption, Interruption::Close));
         let socket = session.into_socket();
-        match &turn {
-            Turn::Lost(Outage::Closed { .. }) => socket.answer_close().await,
-            Turn::Lost(_) => drop(socket),
-            Turn::Close | Turn::Reconnect => socket.close().await,
+        match &interruption {
+            Interruption::Lost(Outage::Closed { .. }) => socket.answer_close().await,
+            Interruption::Lost(_) => drop(socket),
+            Interruption::Close | Interruption::Reconnect => socket.close().await,
         }
-        turn
+        interruption
     }
 
-    /// Waits before the next attempt. Returns the order that interrupted the wait, or `None` after the full wait.
-    async fn wait(&mut self, outage: Outage) -> Option<Turn> {
+    /// Waits before the next attempt. Returns the interruption of the wait, or `None` after the full wait.
+    async fn wait(&mut self, outage: Outage) -> Option<Interruption> {
         self.attempts = self.attempts.saturating_add(1);
         // The jitter is added to the server's `Retry-After`, so that not all clients reconnect in the same instant.
         let delay = self.config.backoff.wait(self.attempts) + outage.retry_after().unwrap_or_default();
         tracing::debug!(%outage, ?delay, "no connection");
-        self.tell(Status::Waiting {
+        self.set_status(Status::Waiting {
             attempts: self.attempts,
             delay,
             outage,
         });
-        until_ordered(&mut self.orders, sleep(delay)).await.err()
+        until_interrupted(&mut self.commands, sleep(delay)).await.err()
     }
 
-    fn tell(&self, status: Status) {
+    fn set_status(&self, status: Status) {
         self.status.send_replace(status);
     }
 }
@@ -151,16 +151,16 @@ impl Drop for Driver {
     }
 }
 
-/// Runs `work` until it completes, or until an order of the handles interrupts it.
-async fn until_ordered<T>(
-    orders: &mut watch::Receiver<Orders>,
+/// Runs `work` until it completes, or until a command of a handle interrupts it.
+async fn until_interrupted<T>(
+    commands: &mut watch::Receiver<Commands>,
     work: impl Future<Output = T>,
-) -> Result<T, Turn> {
+) -> Result<T, Interruption> {
     select! {
         biased;
-        changed = orders.changed() => Err(match changed {
-            Ok(()) if !orders.borrow_and_update().close => Turn::Reconnect,
-            _ => Turn::Close,
+        changed = commands.changed() => Err(match changed {
+            Ok(()) if !commands.borrow_and_update().close => Interruption::Reconnect,
+            _ => Interruption::Close,
         }),
         done = work => Ok(done),
     }

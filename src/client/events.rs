@@ -11,7 +11,7 @@ use std::{
 use futures_util::Stream;
 use serde::de::DeserializeOwned;
 
-use super::inbox::{Found, Inbox, Listeners};
+use super::inbox::{Inbox, Listeners, Next};
 
 /// A stream of the events of one type, from its creation on and across reconnections. Ends when the client is closed.
 /// Dropping it unsubscribes.
@@ -43,9 +43,9 @@ impl<T: DeserializeOwned> Stream for Events<T> {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Option<Self::Item>> {
         Poll::Ready(match ready!(self.inbox.poll(cx)) {
-            Found::Payload(payload) => Some(serde_json::from_slice(&payload).map_err(EventError::Decode)),
-            Found::Lost(events) => Some(Err(EventError::Lagged(events))),
-            Found::End => None,
+            Next::Payload(payload) => Some(serde_json::from_slice(&payload).map_err(EventError::Decode)),
+            Next::Lost(events) => Some(Err(EventError::Lagged(events))),
+            Next::End => None,
         })
     }
 }

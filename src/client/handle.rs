@@ -20,7 +20,7 @@ use super::{
     Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
     call::Request,
     config::Config,
-    driver::{Driver, Orders},
+    driver::{Commands, Driver},
     inbox::Listeners,
     wire,
 };
@@ -33,7 +33,7 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Request>,
     turns: Semaphore,
-    orders: watch::Sender<Orders>,
+    commands: watch::Sender<Commands>,
     status: watch::Receiver<Status>,
     listeners: Listeners,
     next_id: AtomicU64,
@@ -51,14 +51,23 @@ impl Client {
     /// Spawns the task that owns the connection.
     pub(super) fn spawn(config: Config, builder: &Builder) -> Self {
         let (queue, requests) = mpsc::channel(builder.max_calls);
-        let (orders, ordered) = watch::channel(Orders::default());
-        let (telling, status) = watch::channel(Status::Connecting { attempts: 0 });
+        let (commands, received_commands) = watch::channel(Commands::default());
+        let (status_sender, status) = watch::channel(Status::Connecting { attempts: 0 });
         let listeners = Listeners::default();
-        tokio::spawn(Driver::new(config, requests, ordered, telling, listeners.clone()).run());
+        tokio::spawn(
+            Driver::new(
+                config,
+                requests,
+                received_commands,
+                status_sender,
+                listeners.clone(),
+            )
+            .run(),
+        );
         Self(Arc::new(Inner {
             queue,
             turns: Semaphore::new(builder.max_calls),
-            orders,
+            commands,
             status,
             listeners,
             next_id: AtomicU64::new(1),
@@ -123,7 +132,7 @@ impl Client {
         id: Option<u64>,
         options: CallOptions,
     ) -> Result<Bytes, CallError> {
-        if self.0.orders.borrow().close {
+        if self.0.commands.borrow().close {
             return Err(CallError::Closed);
         }
         let answered = async {
@@ -210,13 +219,13 @@ impl Client {
     /// Gives up the present connection, or the wait for the next one, and connects at once, with new headers. Calls
     /// that are queued or unanswered fail with [`CallError::Disconnected`]. Has no effect on a closed client.
     pub fn reconnect(&self) {
-        self.0.orders.send_modify(|orders| orders.reconnects += 1);
+        self.0.commands.send_modify(|commands| commands.reconnects += 1);
     }
 
     /// Closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
     /// fail with [`CallError::Closed`], and streams end. Returns when the server has answered the close, or after 5 s.
     pub async fn close(&self) {
-        self.0.orders.send_modify(|orders| orders.close = true);
+        self.0.commands.send_modify(|commands| commands.close = true);
         // An error means that the driver's task ended together with its runtime.
         drop(self.statuses().wait_for(Status::is_closed).await);
     }

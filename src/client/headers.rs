@@ -18,22 +18,23 @@ pub(crate) struct Headers {
     pub(crate) query: Vec<(String, String)>,
 }
 
-type Fresh = Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Headers, Outage>> + Send>> + Send + Sync>;
+type PerAttempt =
+    Box<dyn Fn() -> Pin<Box<dyn Future<Output = Result<Headers, Outage>> + Send>> + Send + Sync>;
 
 /// The source of the headers of each attempt.
 pub(crate) enum Source {
     Fixed(Headers),
-    Fresh(Fresh),
+    PerAttempt(PerAttempt),
 }
 
 impl Source {
-    pub(crate) fn fresh<F, Fut, H>(make: F) -> Self
+    pub(crate) fn per_attempt<F, Fut, H>(make: F) -> Self
     where
         F: Fn() -> Fut + Send + Sync + 'static,
         Fut: Future<Output = Result<H, BoxError>> + Send + 'static,
         H: Serialize,
     {
-        Self::Fresh(Box::new(move || {
+        Self::PerAttempt(Box::new(move || {
             let made = make();
             Box::pin(async move {
                 let headers = made.await.map_err(|error| Outage::Headers(error.into()))?;
@@ -46,7 +47,7 @@ impl Source {
     pub(crate) async fn get(&self) -> Result<Headers, Outage> {
         match self {
             Self::Fixed(headers) => Ok(headers.clone()),
-            Self::Fresh(make) => make().await,
+            Self::PerAttempt(make) => make().await,
         }
     }
 }
@@ -71,15 +72,15 @@ impl Headers {
             Value::Null => return Ok(Self::default()),
             _ => return Err(BuildError::Headers("expected an object of strings".to_owned())),
         };
-        let mut taken = Self::default();
+        let mut converted = Self::default();
         for (name, value) in members {
             match value {
                 Value::Null => {}
-                Value::String(value) => taken.add(name, value)?,
+                Value::String(value) => converted.add(name, value)?,
                 _ => return Err(BuildError::Headers(format!("`{name}`: expected a string"))),
             }
         }
-        Ok(taken)
+        Ok(converted)
     }
 
     fn add(&mut self, name: String, value: String) -> Result<(), BuildError> {

@@ -12,16 +12,16 @@ use tokio::time::{Instant, Sleep, sleep_until};
 /// Detects a silent server. Requests a ping after `after` without a frame, and gives up when `within` passes after the
 /// ping without one.
 pub(super) struct Heartbeat {
-    after: Duration,
-    within: Duration,
-    heard: Instant,
-    asked: Option<Instant>,
+    ping_after: Duration,
+    pong_within: Duration,
+    last_frame: Instant,
+    pinged: Option<Instant>,
     alarm: Pin<Box<Sleep>>,
 }
 
 /// The action that is due.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Beat {
+pub(super) enum HeartbeatAction {
     /// Send a ping.
     Ping,
     /// Give up the connection.
@@ -29,43 +29,43 @@ pub(super) enum Beat {
 }
 
 impl Heartbeat {
-    pub(super) fn new(after: Duration, within: Duration) -> Self {
-        let heard = Instant::now();
+    pub(super) fn new(ping_after: Duration, pong_within: Duration) -> Self {
+        let last_frame = Instant::now();
         Self {
-            after,
-            within,
-            heard,
-            asked: None,
-            alarm: Box::pin(sleep_until(heard + after)),
+            ping_after,
+            pong_within,
+            last_frame,
+            pinged: None,
+            alarm: Box::pin(sleep_until(last_frame + ping_after)),
         }
     }
 
     /// Records that a frame was received.
-    pub(super) fn heard(&mut self) {
-        self.heard = Instant::now();
-        if self.asked.take().is_some() {
+    pub(super) fn record_frame(&mut self) {
+        self.last_frame = Instant::now();
+        if self.pinged.take().is_some() {
             // The alarm is still set for the deadline of the pong, which may be later than the next ping.
-            self.alarm.as_mut().reset(self.heard + self.after);
+            self.alarm.as_mut().reset(self.last_frame + self.ping_after);
         }
     }
 
-    pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<Beat> {
+    pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<HeartbeatAction> {
         loop {
             ready!(self.alarm.as_mut().poll(cx));
-            let due = self
-                .asked
-                .map_or(self.heard + self.after, |asked| asked + self.within);
+            let due = self.pinged.map_or(self.last_frame + self.ping_after, |pinged| {
+                pinged + self.pong_within
+            });
             if due > Instant::now() {
                 self.alarm.as_mut().reset(due);
                 continue;
             }
-            if self.asked.is_some() {
-                return Poll::Ready(Beat::GiveUp);
+            if self.pinged.is_some() {
+                return Poll::Ready(HeartbeatAction::GiveUp);
             }
             let now = Instant::now();
-            self.asked = Some(now);
-            self.alarm.as_mut().reset(now + self.within);
-            return Poll::Ready(Beat::Ping);
+            self.pinged = Some(now);
+            self.alarm.as_mut().reset(now + self.pong_within);
+            return Poll::Ready(HeartbeatAction::Ping);
         }
     }
 }
@@ -79,24 +79,24 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn silence_is_asked_about_and_then_given_up() {
         let start = Instant::now();
-        let mut heart = Heartbeat::new(Duration::from_secs(25), Duration::from_secs(20));
-        assert_eq!(poll_fn(|cx| heart.poll(cx)).await, Beat::Ping);
+        let mut heartbeat = Heartbeat::new(Duration::from_secs(25), Duration::from_secs(20));
+        assert_eq!(poll_fn(|cx| heartbeat.poll(cx)).await, HeartbeatAction::Ping);
         assert_eq!(start.elapsed().as_secs(), 25);
-        heart.heard();
-        assert_eq!(poll_fn(|cx| heart.poll(cx)).await, Beat::Ping);
+        heartbeat.record_frame();
+        assert_eq!(poll_fn(|cx| heartbeat.poll(cx)).await, HeartbeatAction::Ping);
         assert_eq!(start.elapsed().as_secs(), 50);
-        assert_eq!(poll_fn(|cx| heart.poll(cx)).await, Beat::GiveUp);
+        assert_eq!(poll_fn(|cx| heartbeat.poll(cx)).await, HeartbeatAction::GiveUp);
         assert_eq!(start.elapsed().as_secs(), 70);
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_begins_the_silence_anew_however_long_the_patience() {
         let start = Instant::now();
-        let mut heart = Heartbeat::new(Duration::from_secs(5), Duration::from_secs(60));
+        let mut heartbeat = Heartbeat::new(Duration::from_secs(5), Duration::from_secs(60));
         for seconds in [5, 10, 15] {
-            assert_eq!(poll_fn(|cx| heart.poll(cx)).await, Beat::Ping);
+            assert_eq!(poll_fn(|cx| heartbeat.poll(cx)).await, HeartbeatAction::Ping);
             assert_eq!(start.elapsed().as_secs(), seconds);
-            heart.heard();
+            heartbeat.record_frame();
         }
     }
 }

@@ -10,9 +10,9 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 /// The unread events of one stream.
-pub(super) struct Inbox(Mutex<Kept>);
+pub(super) struct Inbox(Mutex<State>);
 
-struct Kept {
+struct State {
     payloads: VecDeque<Bytes>,
     capacity: usize,
     /// Events dropped since the stream last yielded a loss.
@@ -23,7 +23,7 @@ struct Kept {
 
 /// The result of polling an inbox.
 #[derive(Debug, PartialEq)]
-pub(super) enum Found {
+pub(super) enum Next {
     Payload(Bytes),
     Lost(u64),
     End,
@@ -31,7 +31,7 @@ pub(super) enum Found {
 
 impl Inbox {
     pub(super) fn new(capacity: usize) -> Self {
-        Self(Mutex::new(Kept {
+        Self(Mutex::new(State {
             payloads: VecDeque::new(),
             capacity,
             lost: 0,
@@ -40,36 +40,36 @@ impl Inbox {
         }))
     }
 
-    fn put(&self, payload: Bytes) {
-        let mut kept = self.0.lock();
-        if kept.payloads.len() == kept.capacity {
-            kept.payloads.pop_front();
-            kept.lost += 1;
+    fn push(&self, payload: Bytes) {
+        let mut state = self.0.lock();
+        if state.payloads.len() == state.capacity {
+            state.payloads.pop_front();
+            state.lost += 1;
         }
-        kept.payloads.push_back(payload);
-        let waker = kept.waker.take();
-        drop(kept);
+        state.payloads.push_back(payload);
+        let waker = state.waker.take();
+        drop(state);
         waker.into_iter().for_each(Waker::wake);
     }
 
     fn end(&self) {
-        let mut kept = self.0.lock();
-        kept.ended = true;
-        let waker = kept.waker.take();
-        drop(kept);
+        let mut state = self.0.lock();
+        state.ended = true;
+        let waker = state.waker.take();
+        drop(state);
         waker.into_iter().for_each(Waker::wake);
     }
 
-    pub(super) fn poll(&self, cx: &mut Task<'_>) -> Poll<Found> {
-        let mut kept = self.0.lock();
-        if kept.lost > 0 {
-            return Poll::Ready(Found::Lost(std::mem::take(&mut kept.lost)));
+    pub(super) fn poll(&self, cx: &mut Task<'_>) -> Poll<Next> {
+        let mut state = self.0.lock();
+        if state.lost > 0 {
+            return Poll::Ready(Next::Lost(std::mem::take(&mut state.lost)));
         }
-        match kept.payloads.pop_front() {
-            Some(payload) => Poll::Ready(Found::Payload(payload)),
-            None if kept.ended => Poll::Ready(Found::End),
+        match state.payloads.pop_front() {
+            Some(payload) => Poll::Ready(Next::Payload(payload)),
+            None if state.ended => Poll::Ready(Next::End),
             None => {
-                kept.waker = Some(cx.waker().clone());
+                state.waker = Some(cx.waker().clone());
                 Poll::Pending
             }
         }
@@ -107,10 +107,10 @@ impl Listeners {
     }
 
     /// Puts a payload into each inbox of its type.
-    pub(super) fn tell(&self, event_type: &str, payload: &Bytes) {
+    pub(super) fn dispatch(&self, event_type: &str, payload: &Bytes) {
         let inner = self.0.lock();
         for inbox in inner.by_type.get(event_type).into_iter().flatten() {
-            inbox.put(payload.clone());
+            inbox.push(payload.clone());
         }
     }
 
@@ -132,7 +132,7 @@ impl Listeners {
 mod tests {
     use super::*;
 
-    fn take(inbox: &Inbox) -> Poll<Found> {
+    fn take(inbox: &Inbox) -> Poll<Next> {
         inbox.poll(&mut Task::from_waker(Waker::noop()))
     }
 
@@ -140,13 +140,13 @@ mod tests {
     fn the_oldest_give_way_and_are_counted() {
         let inbox = Inbox::new(2);
         for payload in ["1", "2", "3", "4"] {
-            inbox.put(payload.into());
+            inbox.push(payload.into());
         }
         inbox.end();
-        assert_eq!(take(&inbox), Poll::Ready(Found::Lost(2)));
-        assert_eq!(take(&inbox), Poll::Ready(Found::Payload("3".into())));
-        assert_eq!(take(&inbox), Poll::Ready(Found::Payload("4".into())));
-        assert_eq!(take(&inbox), Poll::Ready(Found::End));
+        assert_eq!(take(&inbox), Poll::Ready(Next::Lost(2)));
+        assert_eq!(take(&inbox), Poll::Ready(Next::Payload("3".into())));
+        assert_eq!(take(&inbox), Poll::Ready(Next::Payload("4".into())));
+        assert_eq!(take(&inbox), Poll::Ready(Next::End));
     }
 
     #[test]
@@ -156,16 +156,16 @@ mod tests {
         listeners.add("a", one.clone());
         listeners.add("a", other.clone());
         listeners.remove("a", &one);
-        listeners.tell("b", &"0".into());
-        listeners.tell("a", &"1".into());
+        listeners.dispatch("b", &"0".into());
+        listeners.dispatch("a", &"1".into());
         assert_eq!(take(&one), Poll::Pending);
-        assert_eq!(take(&other), Poll::Ready(Found::Payload("1".into())));
+        assert_eq!(take(&other), Poll::Ready(Next::Payload("1".into())));
         assert_eq!(take(&other), Poll::Pending);
         assert_eq!(listeners.len(), 1);
         listeners.end();
-        assert_eq!(take(&other), Poll::Ready(Found::End));
+        assert_eq!(take(&other), Poll::Ready(Next::End));
         listeners.add("a", one.clone());
-        assert_eq!(take(&one), Poll::Ready(Found::End));
+        assert_eq!(take(&one), Poll::Ready(Next::End));
         assert_eq!(listeners.len(), 0);
     }
 }

@@ -44,7 +44,7 @@ pub enum Outage {
 }
 
 /// Close reasons of a temporary refusal by `on_open`, with close code 1008. Another connection may succeed.
-const PASSING: [&str; 4] = [
+const TEMPORARY_REASONS: [&str; 4] = [
     Code::OVERLOADED.as_str(),
     Code::TIMEOUT.as_str(),
     Code::TOO_MANY_REQUESTS.as_str(),
@@ -52,14 +52,14 @@ const PASSING: [&str; 4] = [
 ];
 
 impl Outage {
-    /// Returns true if the client gives up. `come_back` lists the app's close codes after which it reconnects.
-    pub(super) fn is_final(&self, come_back: &[RangeInclusive<u16>]) -> bool {
+    /// Returns true if the client gives up. `reconnect_on` lists the app's close codes after which it reconnects.
+    pub(super) fn is_final(&self, reconnect_on: &[RangeInclusive<u16>]) -> bool {
         match self {
             Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),
             Self::Closed { code, reason } => match code {
-                1008 => !PASSING.contains(&reason.as_str()),
+                1008 => !TEMPORARY_REASONS.contains(&reason.as_str()),
                 3500..=3999 => true,
-                4000..=4999 => !come_back.iter().any(|codes| codes.contains(code)),
+                4000..=4999 => !reconnect_on.iter().any(|codes| codes.contains(code)),
                 _ => false,
             },
             Self::Incompatible(_) | Self::Build(_) => true,

@@ -14,7 +14,7 @@ use super::{
     call::{Reply, Request},
     config::Config,
     dial::{Received, Stream},
-    heartbeat::{Beat, Heartbeat},
+    heartbeat::{Heartbeat, HeartbeatAction},
     inbox::Listeners,
     socket::Socket,
     wire::{self, Incoming},
@@ -28,11 +28,11 @@ pub(super) struct Session {
     limit: usize,
     unanswered: HashMap<u64, Reply>,
     /// Size of `unanswered` at which calls that were given up are removed from it.
-    crowd: usize,
+    cleanup_threshold: usize,
 }
 
-/// Lower limit of `crowd`.
-const FEW: usize = 64;
+/// Lower limit of `cleanup_threshold`.
+const MIN_CLEANUP_THRESHOLD: usize = 64;
 
 impl Session {
     pub(super) fn new(stream: Stream, welcome: &Welcome, config: &Config) -> Self {
@@ -41,7 +41,7 @@ impl Session {
             heartbeat: Heartbeat::new(config.ping_after, config.pong_within),
             limit: welcome.max_message(),
             unanswered: HashMap::new(),
-            crowd: FEW,
+            cleanup_threshold: MIN_CLEANUP_THRESHOLD,
         }
     }
 
@@ -63,8 +63,8 @@ impl Session {
                 self.begin(request);
             }
             match self.heartbeat.poll(cx) {
-                Poll::Ready(Beat::GiveUp) => return Poll::Ready(Outage::Silent),
-                Poll::Ready(Beat::Ping) => {
+                Poll::Ready(HeartbeatAction::GiveUp) => return Poll::Ready(Outage::Silent),
+                Poll::Ready(HeartbeatAction::Ping) => {
                     self.socket.ping(cx);
                     continue;
                 }
@@ -73,7 +73,7 @@ impl Session {
             let flushed = self.socket.flush(cx);
             match self.socket.poll_read(cx) {
                 Poll::Ready(Ok(received)) => {
-                    self.heartbeat.heard();
+                    self.heartbeat.record_frame();
                     if let Received::Data(frame) = received {
                         self.receive(&frame, listeners);
                     }
@@ -97,9 +97,9 @@ impl Session {
         self.socket.send(Message::text(frame));
         match id {
             Some(id) => {
-                if self.unanswered.len() >= self.crowd {
+                if self.unanswered.len() >= self.cleanup_threshold {
                     self.unanswered.retain(|_, reply| !reply.is_closed());
-                    self.crowd = FEW.max(self.unanswered.len() * 2);
+                    self.cleanup_threshold = MIN_CLEANUP_THRESHOLD.max(self.unanswered.len() * 2);
                 }
                 self.unanswered.insert(id, reply);
             }
@@ -114,24 +114,24 @@ impl Session {
                     answer(reply, result.map_err(CallError::Refused));
                 }
             }
-            Ok(Some(Incoming::Event(event_type, payload))) => listeners.tell(&event_type, &payload),
+            Ok(Some(Incoming::Event(event_type, payload))) => listeners.dispatch(&event_type, &payload),
             Ok(Some(Incoming::Welcome(_)) | None) => {}
             Err(error) => tracing::warn!(%error, "the server sent something unreadable"),
         }
     }
 
-    /// Fails all calls, because the connection is gone. `asked` is true if the client's owner closed it for good.
-    pub(super) fn reject(&mut self, queue: &mut mpsc::Receiver<Request>, asked: bool) {
-        let why = |sent| match asked {
+    /// Fails all calls, because the connection is gone. `closed` is true if the client's owner closed it for good.
+    pub(super) fn reject(&mut self, queue: &mut mpsc::Receiver<Request>, closed: bool) {
+        let error = |sent| match closed {
             true => CallError::Closed,
             false => CallError::Disconnected { sent },
         };
         for (_, reply) in self.unanswered.drain() {
-            answer(reply, Err(why(Sent::Unknown)));
+            answer(reply, Err(error(Sent::Unknown)));
         }
         for _ in 0..queue.len() {
             if let Ok(request) = queue.try_recv() {
-                answer(request.reply, Err(why(Sent::No)));
+                answer(request.reply, Err(error(Sent::No)));
             }
         }
     }

@@ -55,7 +55,7 @@ impl Socket {
             return false;
         }
         match Pin::new(&mut self.stream).poll_ready(cx) {
-            Poll::Ready(done) => self.note(done),
+            Poll::Ready(done) => self.record_error(done),
             Poll::Pending => false,
         }
     }
@@ -65,7 +65,7 @@ impl Socket {
         self.unflushed += message.len() + FRAME_WEIGHT;
         self.dirty = true;
         let sent = Pin::new(&mut self.stream).start_send(message);
-        self.note(sent);
+        self.record_error(sent);
     }
 
     /// Sends a ping. Without room it sends none, because other data is on its way to the server.
@@ -83,7 +83,7 @@ impl Socket {
         match Pin::new(&mut self.stream).poll_flush(cx) {
             Poll::Ready(done) => {
                 (self.unflushed, self.dirty) = (0, false);
-                self.note(done)
+                self.record_error(done)
             }
             Poll::Pending => false,
         }
@@ -103,7 +103,7 @@ impl Socket {
         }
     }
 
-    fn note(&mut self, done: Result<(), tungstenite::Error>) -> bool {
+    fn record_error(&mut self, done: Result<(), tungstenite::Error>) -> bool {
         if let Err(error) = done {
             self.broken = Some(Outage::Broken(Arc::new(error)));
         }

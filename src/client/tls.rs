@@ -8,7 +8,7 @@ use super::BuildError;
 
 /// Returns a configuration that trusts the operating system's roots. The crypto provider is named explicitly: a program
 /// with two providers among its dependencies would otherwise have to install one for the whole process.
-pub(super) fn of_the_system() -> Result<Arc<ClientConfig>, BuildError> {
+pub(super) fn trusting_system_roots() -> Result<Arc<ClientConfig>, BuildError> {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
     let (usable, _) = roots.add_parsable_certificates(found.certs);

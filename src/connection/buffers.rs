@@ -38,7 +38,7 @@ pub(super) fn return_read_buffer(buffer: Box<[u8]>) {
 }
 
 /// Limit for the buffers that a thread keeps, of each kind.
-const KEPT: usize = 4;
+const MAX_SPARE: usize = 4;
 
 struct Pool<T>(RefCell<Vec<T>>);
 
@@ -53,7 +53,7 @@ impl<T> Pool<T> {
 
     fn give_back(&self, buffer: T) {
         let mut kept = self.0.borrow_mut();
-        if kept.len() < KEPT {
+        if kept.len() < MAX_SPARE {
             kept.push(buffer);
         }
     }

@@ -16,9 +16,9 @@ use zocket_layers::{Close, Error, Frame, FrameResponse, Limits};
 use super::{
     handlers::Handlers,
     io_wake_flag::IoWakeFlag,
-    session::{Beat, End, INTERNAL_ERROR, SLOW_READER, STALLED, Session, UNAVAILABLE},
+    session::{DueAction, End, INTERNAL_ERROR, SLOW_READER, STALLED, Session, UNAVAILABLE},
     timer::{Timer, now},
-    websocket::{Broken, Received, WebSocket},
+    websocket::{ReadError, Received, WebSocket},
 };
 use crate::core::{BoxFuture, Core, DisconnectGuard};
 
@@ -72,7 +72,7 @@ where
         guard: DisconnectGuard<C>,
     ) {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        self.session.hang_up();
+        self.session.stop_sending();
         // Boxed: an idle connection need not carry its teardown.
         Box::pin(core.teardown.run(self.tear_down(end, &core.limits, guard))).await;
     }
@@ -172,13 +172,13 @@ where
                         self.io_wake_flag.set();
                     }
                     self.socket.shrink();
-                    self.session.rest(self.socket.control_bytes());
+                    self.session.settle_idle(self.socket.control_bytes());
                     self.handlers.shrink();
                     return Poll::Pending;
                 }
-                Poll::Ready(Beat::Ping) => self.socket.ping(),
-                Poll::Ready(Beat::Gone) => return Poll::Ready(End::Gone),
-                Poll::Ready(Beat::Stalled) => {
+                Poll::Ready(DueAction::Ping) => self.socket.ping(),
+                Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Gone),
+                Poll::Ready(DueAction::Stalled) => {
                     // The client is to come back and ask again: its messages are not handled as well, much later.
                     self.session.drop_queue();
                     return Poll::Ready(End::ByServer(STALLED));
@@ -227,7 +227,7 @@ where
     /// Begins the next queued message, if it may begin and the pipeline is ready. Returns whether one has begun.
     fn begin_queued(&mut self, cx: &mut Task<'_>, is_on_hold: bool) -> Result<bool, End> {
         if self.opening.is_some() || !self.session.may_begin() {
-            self.session.go_on();
+            self.session.end_wait();
             return Ok(false);
         }
         let ready = match is_on_hold {
@@ -236,29 +236,29 @@ where
         };
         match ready {
             Poll::Pending => {
-                self.session.stall(now);
-                self.timer.move_forward(&self.session);
+                self.session.begin_wait(now);
+                self.timer.set_earlier(&self.session);
                 return Ok(false);
             }
             Poll::Ready(Err(error)) => self.session.fail(error),
             Poll::Ready(Ok(())) => {
                 if let Some(frame) = self.session.take_queued() {
-                    self.session.go_on();
+                    self.session.end_wait();
                     return begin(&mut self.session, &mut self.handlers, frame, cx).map(|()| true);
                 }
             }
         }
-        self.session.go_on();
+        self.session.end_wait();
         Ok(false)
     }
 
     /// Reads messages, as far as the queue has room, and begins those that may begin. Returns whether there was one.
     fn poll_read(&mut self, cx: &mut Task<'_>, round: &mut Round) -> Result<bool, End> {
-        let (mut heard, mut has_read) = (false, false);
+        let (mut has_activity, mut has_read) = (false, false);
         while round.may_read && round.messages < MESSAGES_A_ROUND {
             if !self.session.has_room() {
                 // The peer's silence says nothing while nobody reads.
-                heard = true;
+                has_activity = true;
                 break;
             }
             let stream = &mut Task::from_waker(self.io_wake_flag.waker());
@@ -266,14 +266,14 @@ where
                 round.may_read = false;
                 break;
             };
-            heard = true;
+            has_activity = true;
             let frame = match received {
                 Ok(Received::Text(text)) => self.session.text_frame(text),
                 Ok(Received::Binary(bytes)) => self.session.binary_frame(bytes),
                 Ok(Received::Control) => continue,
                 Ok(Received::Closed) => return Err(End::ByPeer),
-                Err(Broken::Gone) => return Err(End::Gone),
-                Err(Broken::Violation(close)) => return Err(End::ByServer(close)),
+                Err(ReadError::Gone) => return Err(End::Gone),
+                Err(ReadError::Violation(close)) => return Err(End::ByServer(close)),
             };
             has_read = true;
             let may_begin = self.opening.is_none() && !self.is_on_hold();
@@ -292,8 +292,8 @@ where
                 Poll::Pending => self.session.queue(frame),
             }
         }
-        if heard {
-            self.session.hear(now());
+        if has_activity {
+            self.session.record_activity(now());
         }
         Ok(has_read)
     }

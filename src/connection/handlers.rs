@@ -15,7 +15,7 @@ use zocket_layers::{Frame, FrameResponse, internal::panic_error};
 use super::session::InFlightMessage;
 
 /// A slot that is larger is not kept by an idle connection.
-const MAX_KEPT: usize = 256;
+const MAX_KEPT_SIZE: usize = 256;
 
 /// The result of one message: an error, or a panic, of its service is its own.
 pub(super) type Handled = Result<FrameResponse, BoxError>;
@@ -141,7 +141,7 @@ where
 
     /// Returns the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
-        if size_of::<Option<S::Future>>() > MAX_KEPT {
+        if size_of::<Option<S::Future>>() > MAX_KEPT_SIZE {
             self.first_poll = None;
         }
         if self.waiting.as_ref().is_some_and(|waiting| waiting.is_empty()) {

@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-use super::session::{Beat, Session};
+use super::session::{DueAction, Session};
 
 /// Wakes the driver at the session's deadlines. It is not reset when a deadline moves back, as at every sign of life: when
 /// it fires, the session is asked for the deadline as it is then.
@@ -32,7 +32,7 @@ impl Timer {
     }
 
     /// Moves the timer forward, if the session's deadline has moved before it.
-    pub(super) fn move_forward(&mut self, session: &Session) {
+    pub(super) fn set_earlier(&mut self, session: &Session) {
         let deadline = session.deadline().into();
         if deadline < self.sleep.deadline() {
             self.set(deadline);
@@ -44,15 +44,15 @@ impl Timer {
         self.is_set = true;
     }
 
-    /// Ready when a deadline has come, with the beat that it calls for.
-    pub(super) fn poll(&mut self, session: &mut Session, cx: &mut Task<'_>) -> Poll<Beat> {
+    /// Ready when a deadline has come, with the action that it calls for.
+    pub(super) fn poll(&mut self, session: &mut Session, cx: &mut Task<'_>) -> Poll<DueAction> {
         // To poll it costs ten times the question.
         if !std::mem::take(&mut self.is_set) && !self.sleep.is_elapsed() {
             return Poll::Pending;
         }
         while self.sleep.as_mut().poll(cx).is_ready() {
-            if let Some(beat) = session.on_deadline(now()) {
-                return Poll::Ready(beat);
+            if let Some(action) = session.take_due(now()) {
+                return Poll::Ready(action);
             }
             self.sleep.as_mut().reset(session.deadline().into());
         }

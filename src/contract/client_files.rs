@@ -70,12 +70,12 @@ impl File {
         }
     }
 
-    fn answer(&self, method: &Method, asked: &HeaderMap) -> Response<Body> {
+    fn answer(&self, method: &Method, headers_of_request: &HeaderMap) -> Response<Body> {
         let mut response = Response::new(Body::default());
         let headers = response.headers_mut();
         headers.insert(header::ETAG, self.etag.clone());
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-        if self.is_known(asked) {
+        if self.has_current_copy(headers_of_request) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
             return response;
         }
@@ -93,8 +93,8 @@ impl File {
 
     /// Returns true if the client's copy is current. `If-None-Match` is a list, compared weakly (RFC 9110, section
     /// 13.1.2).
-    fn is_known(&self, asked: &HeaderMap) -> bool {
-        asked
+    fn has_current_copy(&self, headers_of_request: &HeaderMap) -> bool {
+        headers_of_request
             .get_all(header::IF_NONE_MATCH)
             .iter()
             .filter_map(|field| field.to_str().ok())

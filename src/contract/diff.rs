@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Value, json};
 
-use super::{Contract, IncomingContract, gaps::Gaps};
+use super::{Contract, Direction, IncomingContract, gaps::GapFinder};
 
 /// Changes between two contracts. Displays as a list, the most severe first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,37 +78,28 @@ impl fmt::Display for Diff {
     }
 }
 
-/// Direction of the values. It decides which of the two contracts must accept the values of the other.
-#[derive(Clone, Copy)]
-enum Way {
-    /// From clients: the new contract must accept the values that the old one accepted.
-    In,
-    /// To clients: the old contract must allow the values that the new one sends.
-    Out,
-}
-
 pub(super) fn diff(old: &Contract, new: &Contract) -> Diff {
     let mut differ = Differ {
         old,
         new,
         changes: Vec::new(),
     };
-    differ.schemas("headers", Way::In, &old.headers, &new.headers);
+    differ.schemas("headers", Direction::Input, &old.headers, &new.headers);
 
     for (path, both) in pair(&old.incoming, &new.incoming) {
         let what = format!("incoming `{path}`");
         match both {
             (Some(old), Some(new)) => differ.incoming(&what, old, new),
-            (Some(_), None) => differ.note(Compatibility::Breaking, format!("{what} is gone")),
-            (None, _) => differ.note(Compatibility::Additive, format!("{what} is new")),
+            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} is gone")),
+            (None, _) => differ.push(Compatibility::Additive, format!("{what} is new")),
         }
     }
     for (name, both) in pair(&old.outgoing, &new.outgoing) {
         let what = format!("outgoing `{name}`");
         match both {
-            (Some(old), Some(new)) => differ.schemas(&what, Way::Out, &old.payload, &new.payload),
-            (Some(_), None) => differ.note(Compatibility::Breaking, format!("{what} is gone")),
-            (None, _) => differ.note(Compatibility::Additive, format!("{what} is new")),
+            (Some(old), Some(new)) => differ.schemas(&what, Direction::Output, &old.payload, &new.payload),
+            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} is gone")),
+            (None, _) => differ.push(Compatibility::Additive, format!("{what} is new")),
         }
     }
     if differ.changes.is_empty() && old != new {
@@ -117,7 +108,7 @@ pub(super) fn diff(old: &Contract, new: &Contract) -> Diff {
         } else {
             "something that clients can't tell"
         };
-        differ.note(Compatibility::Compatible, format!("{what} changed"));
+        differ.push(Compatibility::Compatible, format!("{what} changed"));
     }
     differ.changes.sort();
     differ.changes.dedup();
@@ -133,7 +124,7 @@ struct Differ<'a> {
 }
 
 impl Differ<'_> {
-    fn note(&mut self, compatibility: Compatibility, message: String) {
+    fn push(&mut self, compatibility: Compatibility, message: String) {
         self.changes.push(Change {
             compatibility,
             message,
@@ -143,53 +134,56 @@ impl Differ<'_> {
     fn incoming(&mut self, what: &str, old: &IncomingContract, new: &IncomingContract) {
         let input = format!("{what} input");
         match (&old.input, &new.input) {
-            (Some(old), Some(new)) => self.schemas(&input, Way::In, old, new),
+            (Some(old), Some(new)) => self.schemas(&input, Direction::Input, old, new),
             // Old clients send no payload. An absent payload counts as null.
             (None, Some(new)) => {
-                let gaps =
-                    Gaps::new(&self.old.types, &self.new.types).find("", &json!({ "type": "null" }), new);
+                let gaps = GapFinder::new(&self.old.types, &self.new.types).find(
+                    "",
+                    &json!({ "type": "null" }),
+                    new,
+                );
                 let compatibility = if gaps.is_empty() {
                     Compatibility::Additive
                 } else {
                     Compatibility::Breaking
                 };
-                self.note(compatibility, format!("{input}: is new"));
+                self.push(compatibility, format!("{input}: is new"));
             }
-            (Some(_), None) => self.note(Compatibility::Compatible, format!("{input}: is ignored now")),
+            (Some(_), None) => self.push(Compatibility::Compatible, format!("{input}: is ignored now")),
             (None, None) => {}
         }
         match (&old.output, &new.output) {
-            (Some(old), Some(new)) => self.schemas(&format!("{what} output"), Way::Out, old, new),
-            (Some(_), None) => self.note(Compatibility::Breaking, format!("{what} output: is gone")),
-            (None, Some(_)) => self.note(Compatibility::Additive, format!("{what} output: is new")),
+            (Some(old), Some(new)) => self.schemas(&format!("{what} output"), Direction::Output, old, new),
+            (Some(_), None) => self.push(Compatibility::Breaking, format!("{what} output: is gone")),
+            (None, Some(_)) => self.push(Compatibility::Additive, format!("{what} output: is new")),
             (None, None) => {}
         }
         for code in new.errors.iter().filter(|code| !old.errors.contains(code)) {
-            self.note(
+            self.push(
                 Compatibility::Additive,
                 format!("{what} may be refused with {code}"),
             );
         }
         for code in old.errors.iter().filter(|code| !new.errors.contains(code)) {
-            self.note(
+            self.push(
                 Compatibility::Compatible,
                 format!("{what} is no longer refused with {code}"),
             );
         }
     }
 
-    fn schemas(&mut self, what: &str, way: Way, old: &Value, new: &Value) {
+    fn schemas(&mut self, what: &str, direction: Direction, old: &Value, new: &Value) {
         let (old_types, new_types) = (&self.old.types, &self.new.types);
-        let old_to_new = || Gaps::new(old_types, new_types).find("", old, new);
-        let new_to_old = || Gaps::new(new_types, old_types).find("", new, old);
-        let (breaking, additive) = match way {
-            Way::In => (old_to_new(), new_to_old()),
-            Way::Out => (new_to_old(), old_to_new()),
+        let old_to_new = || GapFinder::new(old_types, new_types).find("", old, new);
+        let new_to_old = || GapFinder::new(new_types, old_types).find("", new, old);
+        let (breaking, additive) = match direction {
+            Direction::Input => (old_to_new(), new_to_old()),
+            Direction::Output => (new_to_old(), old_to_new()),
         };
         // A gap describes the contract that rejects the values.
-        let (now, before) = match way {
-            Way::In => ("", "before: "),
-            Way::Out => ("before: ", ""),
+        let (now, before) = match direction {
+            Direction::Input => ("", "before: "),
+            Direction::Output => ("before: ", ""),
         };
         for (gaps, compatibility, whose) in [
             (breaking, Compatibility::Breaking, now),
@@ -197,7 +191,7 @@ impl Differ<'_> {
         ] {
             for gap in gaps {
                 let at = if gap.at.is_empty() { "the payload" } else { &gap.at };
-                self.note(compatibility, format!("{what}: {whose}{at} {}", gap.what));
+                self.push(compatibility, format!("{what}: {whose}{at} {}", gap.rule));
             }
         }
     }

@@ -12,12 +12,12 @@ pub(super) struct Gap {
     /// Path from the value's root: `tags[].name`; empty for the root.
     pub(super) at: String,
     /// The rule of the schema that rejects the values: `is required`.
-    pub(super) what: String,
+    pub(super) rule: String,
 }
 
 /// Compares schemas of two sets of named types. `seen` holds the pairs of schemas whose comparison has begun, so that
 /// recursive types do not recurse forever.
-pub(super) struct Gaps<'a> {
+pub(super) struct GapFinder<'a> {
     from: &'a Types,
     to: &'a Types,
     seen: HashSet<(String, String)>,
@@ -51,7 +51,7 @@ const RULES: [&str; 6] = [
     "propertyNames",
 ];
 
-impl<'a> Gaps<'a> {
+impl<'a> GapFinder<'a> {
     pub(super) fn new(from: &'a Types, to: &'a Types) -> Self {
         Self {
             from,
@@ -63,10 +63,10 @@ impl<'a> Gaps<'a> {
     /// Returns the rules by which `to` rejects values that `from` accepts. Empty if `to` accepts all of them.
     pub(super) fn find(&mut self, at: &str, from: &Value, to: &Value) -> Vec<Gap> {
         let (from, to) = (resolve(self.from, from), resolve(self.to, to));
-        let gap = |what: &str| {
+        let gap = |rule: &str| {
             vec![Gap {
                 at: at.to_owned(),
-                what: what.to_owned(),
+                rule: rule.to_owned(),
             }]
         };
         match (from, to) {
@@ -120,14 +120,14 @@ impl<'a> Gaps<'a> {
         nearest.unwrap_or_else(|| {
             vec![Gap {
                 at: at.to_owned(),
-                what: format!("has no variant {}", describe(from)),
+                rule: format!("has no variant {}", describe(from)),
             }]
         })
     }
 
     fn members(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let mut gap = |at: String, what: String| gaps.push(Gap { at, what });
+        let mut gap = |at: String, rule: String| gaps.push(Gap { at, rule });
         for name in required(to).filter(|name| !required(from).any(|other| other == *name)) {
             gap(join(at, name), "is required".to_owned());
         }
@@ -182,10 +182,10 @@ impl<'a> Gaps<'a> {
 /// Compares the rules for a single value: type, constants, bounds.
 fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    let mut gap = |what: String| {
+    let mut gap = |rule: String| {
         gaps.push(Gap {
             at: at.to_owned(),
-            what,
+            rule,
         })
     };
     if let Some(accepted) = constants(to) {

@@ -32,7 +32,7 @@ impl Direction {
 
 /// Gathers the schemas of several roots. Each root has its own generator, so that a type's name does not depend on
 /// the other declarations. If roots use one name for different types, each type's name is prefixed with the first
-/// place that uses the type, in the order of the places' names.
+/// owner that uses the type, in the order of the owners' names.
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
     roots: Vec<Root>,
@@ -41,7 +41,7 @@ pub(crate) struct Gatherer {
 #[derive(Debug)]
 struct Root {
     /// Route or event of the schema, such as `chat.post`. Types with clashing names get it as a prefix.
-    place: String,
+    owner: String,
     direction: Direction,
     schema: Value,
     types: BTreeMap<String, Value>,
@@ -53,7 +53,7 @@ pub(crate) struct Gathered(usize);
 
 impl Gatherer {
     /// Adds a root.
-    pub(crate) fn add(&mut self, place: &str, direction: Direction, schema_of: SchemaOf) -> Gathered {
+    pub(crate) fn add(&mut self, owner: &str, direction: Direction, schema_of: SchemaOf) -> Gathered {
         let settings = SchemaSettings::draft2020_12();
         let mut generator = match direction {
             Direction::Input => settings.for_deserialize(),
@@ -63,7 +63,7 @@ impl Gatherer {
         let schema = schema_of(&mut generator).to_value();
         let types = generator.take_definitions(true).into_iter().collect();
         self.roots.push(Root {
-            place: place.to_owned(),
+            owner: owner.to_owned(),
             direction,
             schema,
             types,
@@ -72,8 +72,8 @@ impl Gatherer {
     }
 
     /// Returns the schemas of the roots, in the order in which they were added, and the types that they refer to.
-    pub(crate) fn finish(self) -> (Finished, Types) {
-        let names = self.name();
+    pub(crate) fn finish(self) -> (GatheredSchemas, Types) {
+        let names = self.choose_names();
         let mut types = Types::default();
         let mut schemas = Vec::with_capacity(self.roots.len());
         for (
@@ -103,16 +103,16 @@ impl Gatherer {
                 all.insert(rename(&name), schema);
             }
         }
-        (Finished(schemas), types)
+        (GatheredSchemas(schemas), types)
     }
 
     /// Chooses the name of each type of each root, keyed by the root's index and the type's name in that root.
-    fn name(&self) -> BTreeMap<(usize, String), String> {
+    fn choose_names(&self) -> BTreeMap<(usize, String), String> {
         // For each name, the roots that use it, grouped by the type's definition with all that it refers to.
         let mut meanings: BTreeMap<(&str, Direction), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
         for (index, root) in self.roots.iter().enumerate() {
             for name in root.types.keys() {
-                let meaning = closure(name, &root.types);
+                let meaning = definitions_reached(name, &root.types);
                 meanings
                     .entry((name, root.direction))
                     .or_default()
@@ -125,16 +125,16 @@ impl Gatherer {
         for ((name, _), meanings) in meanings {
             let single = meanings.len() == 1;
             let mut taken = BTreeSet::new();
-            let first_place =
-                |users: &Vec<usize>| users.iter().map(|&user| self.roots[user].place.as_str()).min();
+            let first_owner =
+                |users: &Vec<usize>| users.iter().map(|&user| self.roots[user].owner.as_str()).min();
             let mut meanings: Vec<_> = meanings.into_values().collect();
-            meanings.sort_by_key(first_place);
+            meanings.sort_by_key(first_owner);
             for users in meanings {
-                let mut unique = match first_place(&users) {
-                    Some(place) if !single => format!("{}{}", pascal_case(place), pascal_case(name)),
+                let mut unique = match first_owner(&users) {
+                    Some(owner) if !single => format!("{}{}", pascal_case(owner), pascal_case(name)),
                     _ => pascal_case(name),
                 };
-                // Two definitions can have the same first place.
+                // Two definitions can have the same first owner.
                 while !taken.insert(unique.clone()) {
                     unique.push('_');
                 }
@@ -151,16 +151,16 @@ impl Gatherer {
 
 /// The schemas of the roots.
 #[derive(Debug)]
-pub(crate) struct Finished(Vec<Value>);
+pub(crate) struct GatheredSchemas(Vec<Value>);
 
-impl Finished {
+impl GatheredSchemas {
     pub(crate) fn take(&mut self, root: Gathered) -> Value {
         self.0[root.0].take()
     }
 }
 
 /// Returns the definitions of a type and of all that it refers to, as text for comparison.
-fn closure(name: &str, types: &BTreeMap<String, Value>) -> String {
+fn definitions_reached(name: &str, types: &BTreeMap<String, Value>) -> String {
     let mut reached = BTreeMap::new();
     let mut open = vec![name];
     while let Some(name) = open.pop() {

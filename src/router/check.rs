@@ -5,7 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use zocket_layers::Hub;
 
 use super::{
-    Declaration, Incoming, Place, Router,
+    Declaration, Incoming, Router, SourceLocation,
     service::{Entry, RouterService},
 };
 
@@ -29,7 +29,7 @@ const CLIENT_MEMBERS: [&str; 14] = [
 
 impl<C> Router<C> {
     /// Returns true if the router's effects are sent to this hub.
-    pub(super) fn is_of(&self, hub: &Arc<dyn Hub>) -> bool {
+    pub(super) fn uses_hub(&self, hub: &Arc<dyn Hub>) -> bool {
         std::ptr::addr_eq(Arc::as_ptr(&self.hub), Arc::as_ptr(hub))
     }
 
@@ -38,7 +38,7 @@ impl<C> Router<C> {
         mut self,
         hub: &Arc<dyn Hub>,
     ) -> Result<(RouterService, Vec<&'static str>), RouterError> {
-        if !self.is_of(hub) {
+        if !self.uses_hub(hub) {
             let problem = "it was made by another app, whose clients its effects would go to";
             self.problems.push(problem.to_owned());
         }
@@ -55,23 +55,28 @@ impl<C> Router<C> {
             ..
         } = self.apply_layers();
 
-        let mut routes = HashMap::<String, (Entry, Place)>::with_capacity(incoming.len());
+        let mut routes = HashMap::<String, (Entry, SourceLocation)>::with_capacity(incoming.len());
         for Incoming {
-            path, place, entry, ..
+            path,
+            location,
+            entry,
+            ..
         } in incoming
         {
             if let Some((_, first)) = routes.get(&path) {
-                problems.push(format!("route `{path}` is declared twice: {first} and {place}"));
+                problems.push(format!(
+                    "route `{path}` is declared twice: {first} and {location}"
+                ));
             } else {
-                routes.insert(path, (entry, place));
+                routes.insert(path, (entry, location));
             }
         }
         // Clients nest routes by their names: a name is either a call or holds other names.
-        for (path, (_, place)) in &routes {
+        for (path, (_, location)) in &routes {
             let first = path.split('.').next().unwrap_or(path);
             if CLIENT_MEMBERS.contains(&first) {
                 problems.push(format!(
-                    "route `{path}` ({place}) would hide the member `{first}` that clients have"
+                    "route `{path}` ({location}) would hide the member `{first}` that clients have"
                 ));
             }
             for (end, _) in path.match_indices('.') {
@@ -79,16 +84,16 @@ impl<C> Router<C> {
                 let is_nest = nests.iter().any(|(nest, _)| *nest == path[..end]);
                 if let Some((_, prefix)) = routes.get(&path[..end]).filter(|_| !is_nest) {
                     problems.push(format!(
-                        "route `{}` ({prefix}) is a prefix of route `{path}` ({place})",
+                        "route `{}` ({prefix}) is a prefix of route `{path}` ({location})",
                         &path[..end]
                     ));
                 }
             }
         }
-        for (path, place) in nests {
+        for (path, location) in nests {
             if let Some((_, route)) = routes.get(&path) {
                 problems.push(format!(
-                    "`{path}` is a route ({route}) and the prefix of a nest ({place})"
+                    "`{path}` is a route ({route}) and the prefix of a nest ({location})"
                 ));
             }
         }
@@ -97,7 +102,7 @@ impl<C> Router<C> {
             let Declaration {
                 event_type,
                 prefix,
-                place,
+                location,
                 ..
             } = &declaration;
             if !prefix.is_empty()
@@ -106,7 +111,7 @@ impl<C> Router<C> {
                     .is_none_or(|rest| !rest.starts_with('.'))
             {
                 problems.push(format!(
-                    "outgoing `{event_type}` ({place}) is not under the prefix `{prefix}` that its router is nested at"
+                    "outgoing `{event_type}` ({location}) is not under the prefix `{prefix}` that its router is nested at"
                 ));
             }
             if let Some(first) = events.get(declaration.event_type) {
@@ -115,22 +120,22 @@ impl<C> Router<C> {
                         "outgoing `{}` is declared as two types: `{}` ({}) and `{}` ({})",
                         declaration.event_type,
                         first.rust_type.0,
-                        first.place,
+                        first.location,
                         declaration.rust_type.0,
-                        declaration.place
+                        declaration.location
                     ));
                 }
             } else {
                 events.insert(declaration.event_type, declaration);
             }
         }
-        for (name, Declaration { place, .. }) in &events {
+        for (name, Declaration { location, .. }) in &events {
             for (end, _) in name.match_indices('.') {
                 if let Some(prefix) = events.get(&name[..end]) {
                     problems.push(format!(
-                        "outgoing `{}` ({}) is a prefix of outgoing `{name}` ({place})",
+                        "outgoing `{}` ({}) is a prefix of outgoing `{name}` ({location})",
                         &name[..end],
-                        prefix.place
+                        prefix.location
                     ));
                 }
             }
@@ -153,7 +158,7 @@ impl<C> Router<C> {
     }
 }
 
-/// Error of a router that contradicts itself. Displays every problem, with the places in the source.
+/// Error of a router that contradicts itself. Displays every problem, with the locations in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterError {
     problems: Vec<String>,

@@ -32,20 +32,20 @@ pub struct Router<C> {
     headers: SchemaOf,
     incoming: Vec<Incoming>,
     outgoing: Vec<Declaration>,
-    nests: Vec<(String, Place)>,
-    layers: Vec<Wrap>,
+    nests: Vec<(String, SourceLocation)>,
+    layers: Vec<RouteLayer>,
     problems: Vec<String>,
     context: PhantomData<fn(C)>,
 }
 
 /// Place of a declaration in the source, for error messages.
-type Place = &'static Location<'static>;
+type SourceLocation = &'static Location<'static>;
 /// Function that puts a layer around a route.
-type Wrap = Box<dyn Fn(Route) -> Route + Send + Sync>;
+type RouteLayer = Box<dyn Fn(Route) -> Route + Send + Sync>;
 
 struct Incoming {
     path: String,
-    place: Place,
+    location: SourceLocation,
     entry: Entry,
     traits: Traits,
 }
@@ -53,7 +53,7 @@ struct Incoming {
 struct Declaration {
     event_type: &'static str,
     rust_type: (&'static str, TypeId),
-    place: Place,
+    location: SourceLocation,
     schema: SchemaOf,
     /// Path of the nests that the declaration came through. The event's name must begin with it.
     prefix: String,
@@ -77,13 +77,13 @@ impl<C> Router<C> {
     #[must_use]
     #[track_caller]
     pub fn outgoing<O: Outgoing + 'static>(mut self) -> Self {
-        let place = Location::caller();
-        self.check_path("outgoing", O::TYPE, place);
+        let location = Location::caller();
+        self.check_path("outgoing", O::TYPE, location);
         let rust_type = (type_name::<O>(), TypeId::of::<O>());
         self.outgoing.push(Declaration {
             event_type: O::TYPE,
             rust_type,
-            place,
+            location,
             schema: SchemaGenerator::subschema_for::<O>,
             prefix: String::new(),
         });
@@ -99,8 +99,8 @@ impl<C> Router<C> {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let place = Location::caller();
-        self.check_path("route", path, place);
+        let location = Location::caller();
+        self.check_path("route", path, location);
         let Procedure { service, traits, .. } = procedure;
         let fanout = FanoutLayer::new();
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
@@ -111,7 +111,7 @@ impl<C> Router<C> {
         };
         self.incoming.push(Incoming {
             path: path.to_owned(),
-            place,
+            location,
             entry,
             traits,
         });
@@ -123,11 +123,11 @@ impl<C> Router<C> {
     #[must_use]
     #[track_caller]
     pub fn nest(mut self, prefix: &str, router: Self) -> Self {
-        let place = Location::caller();
-        self.check_path("nest", prefix, place);
-        if !router.is_of(&self.hub) {
+        let location = Location::caller();
+        self.check_path("nest", prefix, location);
+        if !router.uses_hub(&self.hub) {
             self.problems.push(format!(
-                "nest `{prefix}` ({place}) takes a router of another app, whose clients its effects would go to"
+                "nest `{prefix}` ({location}) takes a router of another app, whose clients its effects would go to"
             ));
         }
         let router = router.apply_layers();
@@ -148,12 +148,12 @@ impl<C> Router<C> {
                 prefix: within(declaration.prefix),
                 ..declaration
             }));
-        self.nests.push((prefix.to_owned(), place));
+        self.nests.push((prefix.to_owned(), location));
         self.nests.extend(
             router
                 .nests
                 .into_iter()
-                .map(|(path, place)| (within(path), place)),
+                .map(|(path, location)| (within(path), location)),
         );
         self.problems.extend(router.problems);
         self
@@ -193,14 +193,14 @@ impl<C> Router<C> {
         self
     }
 
-    fn check_path(&mut self, what: &str, path: &str, place: Place) {
+    fn check_path(&mut self, what: &str, path: &str, location: SourceLocation) {
         if path.split('.').any(str::is_empty) {
             self.problems
-                .push(format!("{what} `{path}` ({place}) has an empty segment"));
+                .push(format!("{what} `{path}` ({location}) has an empty segment"));
         }
         if path.starts_with(words::PREFIX) {
             self.problems.push(format!(
-                "{what} `{path}` ({place}) begins with `__`, which is the protocol's own"
+                "{what} `{path}` ({location}) begins with `__`, which is the protocol's own"
             ));
         }
     }

@@ -17,12 +17,12 @@ use zocket_layers::{Code, Error, Message, Reply, internal::polled_after_completi
 /// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
 /// is always ready: its future awaits the readiness of its own stack. Cheap to clone.
 #[derive(Clone)]
-pub struct Route(Arc<dyn Stack>);
+pub struct Route(Arc<dyn ErasedService>);
 
 /// Future of a route. No other future on a message's path is boxed.
 pub(crate) type RouteFuture = Pin<Box<dyn Future<Output = Result<Reply, BoxError>> + Send>>;
 
-trait Stack: Send + Sync {
+trait ErasedService: Send + Sync {
     fn run(&self, message: Message) -> RouteFuture;
 }
 
@@ -34,7 +34,7 @@ impl Route {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        Self(Arc::new(Coded {
+        Self(Arc::new(CodeChecked {
             service,
             codes: Codes::Any,
         }))
@@ -52,7 +52,7 @@ impl Route {
         } else {
             Codes::Declared(codes.into())
         };
-        Self(Arc::new(Coded { service, codes }))
+        Self(Arc::new(CodeChecked { service, codes }))
     }
 
     /// Handles one message.
@@ -70,12 +70,12 @@ enum Codes {
     Declared(Arc<[Code]>),
 }
 
-struct Coded<S> {
+struct CodeChecked<S> {
     service: S,
     codes: Codes,
 }
 
-impl<S> Stack for Coded<S>
+impl<S> ErasedService for CodeChecked<S>
 where
     S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -92,7 +92,7 @@ where
                 message: Some(message),
             },
         };
-        Box::pin(Running {
+        Box::pin(CodeCheckedFuture {
             state,
             codes: self.codes.clone(),
         })
@@ -103,7 +103,7 @@ where
 /// be plainer, but would hold service, message and the called future side by side. That doubles the size of the value
 /// that is moved into the box for each message.
 #[pin_project]
-struct Running<S: Service<Message>> {
+struct CodeCheckedFuture<S: Service<Message>> {
     #[pin]
     state: State<S, S::Future>,
     codes: Codes,
@@ -126,7 +126,7 @@ fn poll_ready<S: Service<Message>>(service: &mut S, cx: &mut Task<'_>) -> Poll<R
     pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
 
-impl<S> Future for Running<S>
+impl<S> Future for CodeCheckedFuture<S>
 where
     S: Service<Message, Response = Reply>,
     S::Error: Into<BoxError>,
@@ -136,7 +136,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
         loop {
-            let told = match this.state.as_mut().project() {
+            let result = match this.state.as_mut().project() {
                 StateProjection::Waiting { service, message } => {
                     match (ready!(poll_ready(service, cx)), message.take()) {
                         (Ok(()), Some(message)) => {
@@ -154,7 +154,7 @@ where
                     None => polled_after_completion("RouteFuture"),
                 },
             };
-            return Poll::Ready(told.map_err(|error| check_code(error, this.codes)));
+            return Poll::Ready(result.map_err(|error| check_code(error, this.codes)));
         }
     }
 }

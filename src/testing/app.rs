@@ -15,15 +15,15 @@ use tokio_tungstenite::client_async;
 use tower::{BoxError, Service};
 use url::Url;
 
-use super::{TestClient, line::Line};
+use super::{TestClient, link::Link};
 use crate::client::{
     BuildError, Outage,
-    dial::{request, welcome, why},
+    dial::{handshake_error, request, welcome},
     headers::Headers,
 };
 
 /// Buffer size of each direction, in bytes, like the buffers of a socket.
-const IN_TRANSIT: usize = 64 << 10;
+const LINK_BUFFER: usize = 64 << 10;
 
 /// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
 /// clone. Must be created inside a tokio runtime. See the [module](super).
@@ -122,11 +122,13 @@ impl Handshake {
         for (name, value) in self.fields {
             request.headers_mut().append(name, value);
         }
-        let (ours, theirs) = tokio::io::duplex(IN_TRANSIT);
+        let (ours, theirs) = tokio::io::duplex(LINK_BUFFER);
         (self.app.serve)(theirs);
-        let line = Line::new(ours);
-        let (mut stream, _) = client_async(request, line.clone()).await.map_err(why)?;
+        let link = Link::new(ours);
+        let (mut stream, _) = client_async(request, link.clone())
+            .await
+            .map_err(handshake_error)?;
         let welcome = welcome(&mut stream).await?;
-        Ok(TestClient::new(stream, line, welcome))
+        Ok(TestClient::new(stream, link, welcome))
     }
 }

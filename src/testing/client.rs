@@ -22,7 +22,7 @@ use tokio_tungstenite::{
 };
 use zocket_layers::{ClientId, Outgoing, protocol::words};
 
-use super::line::Line;
+use super::link::Link;
 use crate::client::{
     CallError, Outage, SendFailure, Sent, ServerRefusal, Welcome,
     dial::{Received, read},
@@ -30,9 +30,9 @@ use crate::client::{
 };
 
 /// Time limit of each wait of a test.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WAIT_LIMIT: Duration = Duration::from_secs(5);
 /// Frames that a test may leave unread. Beyond that the client stops reading, like a client that hangs.
-const UNREAD: usize = 10_000;
+const MAX_UNREAD: usize = 10_000;
 
 /// A client of an app in memory. Created by [`TestApp::connect`](super::TestApp::connect).
 ///
@@ -41,10 +41,10 @@ const UNREAD: usize = 10_000;
 /// connection without a Close, as [`cut`](Self::cut) does.
 pub struct TestClient {
     welcome: Welcome,
-    line: Line,
-    sink: SplitSink<WebSocketStream<Line>, Message>,
+    link: Link,
+    sink: SplitSink<WebSocketStream<Link>, Message>,
     reading: AbortHandle,
-    incoming: mpsc::Receiver<In>,
+    incoming: mpsc::Receiver<FromApp>,
     next_id: u64,
     /// Events that arrived while something else was awaited. `answers` and `pongs` hold the other frames.
     events: VecDeque<(String, Bytes)>,
@@ -54,7 +54,7 @@ pub struct TestClient {
     end: Option<Outage>,
 }
 
-enum In {
+enum FromApp {
     Frame(Incoming),
     Pong,
     Unreadable(String),
@@ -62,39 +62,41 @@ enum In {
 }
 
 /// A call that was sent and whose answer was not awaited yet: see [`TestClient::begin`].
-#[must_use = "what it is answered, `answer(..)` says"]
+#[must_use = "`answer(..)` returns the answer"]
 #[derive(Debug)]
 pub struct Pending(u64);
 
 impl TestClient {
-    pub(super) fn new(stream: WebSocketStream<Line>, line: Line, welcome: Welcome) -> Self {
+    pub(super) fn new(stream: WebSocketStream<Link>, link: Link, welcome: Welcome) -> Self {
         let (sink, mut stream) = stream.split();
-        let (sender, incoming) = mpsc::channel(UNREAD);
-        let hang_up = line.clone();
+        let (sender, incoming) = mpsc::channel(MAX_UNREAD);
+        let link_of_reader = link.clone();
         let reading = tokio::spawn(async move {
             loop {
                 let incoming = match read(stream.next().await) {
                     Ok(Received::Control) => continue,
                     Ok(Received::Data(frame)) => match wire::read(&frame) {
-                        Ok(Some(incoming)) => In::Frame(incoming),
-                        Ok(None) if frame.starts_with(br#"{"type":"__pong""#) => In::Pong,
+                        Ok(Some(incoming)) => FromApp::Frame(incoming),
+                        Ok(None) if frame.starts_with(br#"{"type":"__pong""#) => FromApp::Pong,
                         Ok(None) => continue,
-                        Err(error) => In::Unreadable(format!("{error}: {}", String::from_utf8_lossy(&frame))),
+                        Err(error) => {
+                            FromApp::Unreadable(format!("{error}: {}", String::from_utf8_lossy(&frame)))
+                        }
                     },
-                    Err(outage) => In::End(outage),
+                    Err(outage) => FromApp::End(outage),
                 };
-                let is_end = matches!(incoming, In::End(_));
+                let is_end = matches!(incoming, FromApp::End(_));
                 if sender.send(incoming).await.is_err() || is_end {
                     break;
                 }
             }
             // Polling the stream further sends tungstenite's answer to a Close.
             while let Some(Ok(_)) = stream.next().await {}
-            hang_up.cut();
+            link_of_reader.cut();
         });
         Self {
             welcome,
-            line,
+            link,
             sink,
             reading: reading.abort_handle(),
             incoming,
@@ -342,34 +344,34 @@ impl TestClient {
 
     /// Cuts the connection without a Close, like a pulled cable or a killed process.
     pub fn cut(&self) {
-        self.line.cut();
+        self.link.cut();
     }
 
     /// Keeps the connection open but holds up all data in both directions until [`thaw`](Self::thaw), like a train in a
     /// tunnel. The app notices by its pings, or because more and more data is queued for this client.
     pub fn freeze(&self) {
-        self.line.freeze(true);
+        self.link.freeze(true);
     }
 
     /// Delivers the data that was held up, and all that follows.
     pub fn thaw(&self) {
-        self.line.freeze(false);
+        self.link.freeze(false);
     }
 
     /// Receives and stores the next frame. `what` names the expected frame in the panic's message.
     async fn receive(&mut self, what: &str, place: &Location<'_>) {
-        let Ok(incoming) = timeout(PATIENCE, self.incoming.recv()).await else {
-            panic!("{place}: expected {what}, and nothing came in {PATIENCE:?}");
+        let Ok(incoming) = timeout(WAIT_LIMIT, self.incoming.recv()).await else {
+            panic!("{place}: expected {what}, and nothing came in {WAIT_LIMIT:?}");
         };
         match incoming {
-            Some(In::Frame(Incoming::Answer(id, answer))) => drop(self.answers.insert(id, answer)),
-            Some(In::Frame(Incoming::Event(event_type, payload))) => {
+            Some(FromApp::Frame(Incoming::Answer(id, answer))) => drop(self.answers.insert(id, answer)),
+            Some(FromApp::Frame(Incoming::Event(event_type, payload))) => {
                 self.events.push_back((event_type, payload));
             }
-            Some(In::Frame(Incoming::Welcome(_))) => {}
-            Some(In::Pong) => self.pongs += 1,
-            Some(In::Unreadable(what)) => panic!("{place}: the app sent something unreadable: {what}"),
-            Some(In::End(outage)) => self.end = Some(outage),
+            Some(FromApp::Frame(Incoming::Welcome(_))) => {}
+            Some(FromApp::Pong) => self.pongs += 1,
+            Some(FromApp::Unreadable(what)) => panic!("{place}: the app sent something unreadable: {what}"),
+            Some(FromApp::End(outage)) => self.end = Some(outage),
             None => self.end = Some(self.end.take().unwrap_or(Outage::ClosedLocally)),
         }
     }
@@ -378,7 +380,7 @@ impl TestClient {
 impl Drop for TestClient {
     fn drop(&mut self) {
         self.reading.abort();
-        self.line.cut();
+        self.link.cut();
     }
 }
 

@@ -58,7 +58,7 @@
 
 mod app;
 mod client;
-mod line;
+mod link;
 
 pub use self::{
     app::{Handshake, TestApp},

@@ -8,7 +8,7 @@ use zocket_layers::{
     rescue::explain,
 };
 
-use super::handshake::{Accept, NoHandshake};
+use super::handshake::{Accept, HandshakeError};
 use crate::core::Rejection;
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
@@ -35,18 +35,18 @@ pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
 }
 
 /// Returns the response to a request that opens no WebSocket: 405, 426 or 400.
-pub(super) fn no_handshake(reason: NoHandshake) -> Response<Body> {
+pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
     let (status, message) = match reason {
-        NoHandshake::Method => (StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
-        NoHandshake::NoUpgrade => (
+        HandshakeError::Method => (StatusCode::METHOD_NOT_ALLOWED, "a WebSocket is opened by GET"),
+        HandshakeError::NoUpgrade => (
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket endpoint: expected `Upgrade: websocket`",
         ),
-        NoHandshake::Version => (
+        HandshakeError::Version => (
             StatusCode::UPGRADE_REQUIRED,
             "expected `Sec-WebSocket-Version: 13`",
         ),
-        NoHandshake::Malformed(expected) => (StatusCode::BAD_REQUEST, expected),
+        HandshakeError::Malformed(expected) => (StatusCode::BAD_REQUEST, expected),
     };
     // A 426 names the protocol (RFC 9110, section 15.5.22), and the version (RFC 6455, section 4.4).
     let fields: &[_] = match status {

@@ -10,7 +10,7 @@ use zocket_layers::{Codec, Form};
 
 /// The reason why a request opens no WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoHandshake {
+pub(super) enum HandshakeError {
     /// 405: the method is not GET.
     Method,
     /// 426: the client does not ask for a WebSocket.
@@ -31,7 +31,7 @@ pub(super) enum Accept {
 }
 
 /// Checks a request to open a WebSocket.
-pub(super) fn check(request: &Parts) -> Result<Accept, NoHandshake> {
+pub(super) fn check(request: &Parts) -> Result<Accept, HandshakeError> {
     if request.version >= Version::HTTP_2 {
         check_connect(request)
     } else {
@@ -40,11 +40,11 @@ pub(super) fn check(request: &Parts) -> Result<Accept, NoHandshake> {
 }
 
 /// Checks for an extended CONNECT whose protocol is `websocket` (RFC 8441, section 5).
-fn check_connect(request: &Parts) -> Result<Accept, NoHandshake> {
+fn check_connect(request: &Parts) -> Result<Accept, HandshakeError> {
     const EXPECTED: &str =
         "over HTTP/2 a WebSocket is opened by CONNECT with `:protocol` websocket (RFC 8441)";
     if request.method != Method::CONNECT {
-        return Err(NoHandshake::Malformed(EXPECTED));
+        return Err(HandshakeError::Malformed(EXPECTED));
     }
     #[cfg(feature = "http2")]
     if request
@@ -52,49 +52,49 @@ fn check_connect(request: &Parts) -> Result<Accept, NoHandshake> {
         .get::<hyper::ext::Protocol>()
         .is_none_or(|protocol| protocol.as_str() != "websocket")
     {
-        return Err(NoHandshake::Malformed(EXPECTED));
+        return Err(HandshakeError::Malformed(EXPECTED));
     }
     if cfg!(not(feature = "http2")) {
-        return Err(NoHandshake::Malformed(
+        return Err(HandshakeError::Malformed(
             "no WebSockets over HTTP/2 here: the server was built without zocket's feature `http2`",
         ));
     }
     match request.headers.get(SEC_WEBSOCKET_VERSION) {
-        Some(version) if version != "13" => Err(NoHandshake::Version),
+        Some(version) if version != "13" => Err(HandshakeError::Version),
         _ => Ok(Accept::Connect),
     }
 }
 
 /// Checks an upgrade over HTTP/1.1. Returns the `Sec-WebSocket-Accept`.
-fn check_upgrade(request: &Parts) -> Result<String, NoHandshake> {
+fn check_upgrade(request: &Parts) -> Result<String, HandshakeError> {
     if request.method != Method::GET {
-        return Err(NoHandshake::Method);
+        return Err(HandshakeError::Method);
     }
     let headers = &request.headers;
     if !has_token(headers, &UPGRADE, "websocket") {
-        return Err(NoHandshake::NoUpgrade);
+        return Err(HandshakeError::NoUpgrade);
     }
     if !has_token(headers, &CONNECTION, "upgrade") {
-        return Err(NoHandshake::Malformed("expected `Connection: Upgrade`"));
+        return Err(HandshakeError::Malformed("expected `Connection: Upgrade`"));
     }
     if request.version < Version::HTTP_11 {
-        return Err(NoHandshake::Malformed("expected HTTP/1.1"));
+        return Err(HandshakeError::Malformed("expected HTTP/1.1"));
     }
     if !headers.contains_key(HOST) && request.uri.authority().is_none() {
-        return Err(NoHandshake::Malformed("expected a `Host`"));
+        return Err(HandshakeError::Malformed("expected a `Host`"));
     }
     if headers
         .get(SEC_WEBSOCKET_VERSION)
         .is_none_or(|version| version != "13")
     {
-        return Err(NoHandshake::Version);
+        return Err(HandshakeError::Version);
     }
     match headers.get(SEC_WEBSOCKET_KEY).map(http::HeaderValue::as_bytes) {
         Some(key) if is_key(key) => Ok(derive_accept_key(key)),
-        Some(_) => Err(NoHandshake::Malformed(
+        Some(_) => Err(HandshakeError::Malformed(
             "expected 16 bytes in base64 as `Sec-WebSocket-Key`",
         )),
-        None => Err(NoHandshake::Malformed("expected a `Sec-WebSocket-Key`")),
+        None => Err(HandshakeError::Malformed("expected a `Sec-WebSocket-Key`")),
     }
 }
 
@@ -134,7 +134,7 @@ mod tests {
 
     use super::*;
 
-    fn check_with(change: impl FnOnce(&mut Parts)) -> Result<Accept, NoHandshake> {
+    fn check_with(change: impl FnOnce(&mut Parts)) -> Result<Accept, HandshakeError> {
         let request = Request::get("/ws")
             .header("host", "a")
             .header("connection", "keep-alive, Upgrade")
@@ -155,16 +155,16 @@ mod tests {
     #[test]
     fn each_missing_piece_has_its_refusal() {
         let without = |name: &'static str| check_with(|parts| drop(parts.headers.remove(name))).unwrap_err();
-        assert_eq!(without("upgrade"), NoHandshake::NoUpgrade);
+        assert_eq!(without("upgrade"), HandshakeError::NoUpgrade);
         assert_eq!(
             without("connection"),
-            NoHandshake::Malformed("expected `Connection: Upgrade`")
+            HandshakeError::Malformed("expected `Connection: Upgrade`")
         );
-        assert_eq!(without("host"), NoHandshake::Malformed("expected a `Host`"));
-        assert_eq!(without("sec-websocket-version"), NoHandshake::Version);
+        assert_eq!(without("host"), HandshakeError::Malformed("expected a `Host`"));
+        assert_eq!(without("sec-websocket-version"), HandshakeError::Version);
         assert_eq!(
             without("sec-websocket-key"),
-            NoHandshake::Malformed("expected a `Sec-WebSocket-Key`")
+            HandshakeError::Malformed("expected a `Sec-WebSocket-Key`")
         );
     }
 
@@ -179,7 +179,7 @@ mod tests {
         ] {
             let refused =
                 check_with(|parts| drop(parts.headers.insert("sec-websocket-key", key.parse().unwrap())));
-            assert!(matches!(refused, Err(NoHandshake::Malformed(_))), "{key}");
+            assert!(matches!(refused, Err(HandshakeError::Malformed(_))), "{key}");
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
     fn other_methods_and_versions_are_refused() {
         assert_eq!(
             check_with(|parts| parts.method = Method::POST),
-            Err(NoHandshake::Method)
+            Err(HandshakeError::Method)
         );
         let version = |version: &'static str| {
             check_with(|parts| {
@@ -198,10 +198,10 @@ mod tests {
                 )
             })
         };
-        assert_eq!(version("8"), Err(NoHandshake::Version));
+        assert_eq!(version("8"), Err(HandshakeError::Version));
         assert_eq!(
             check_with(|parts| parts.version = Version::HTTP_10),
-            Err(NoHandshake::Malformed("expected HTTP/1.1"))
+            Err(HandshakeError::Malformed("expected HTTP/1.1"))
         );
     }
 }

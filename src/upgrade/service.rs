@@ -83,7 +83,7 @@ where
 {
     async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {
         let core = &self.core;
-        let accept = handshake::check(&request).map_err(answer::no_handshake)?;
+        let accept = handshake::check(&request).map_err(answer::handshake_failed)?;
         if core.registry.is_shut_down() {
             return Err(answer::refused(&Error::new(Code::OVERLOADED, "the server is shutting down")).into());
         }

@@ -6,7 +6,7 @@ use std::{
 
 use pin_project::pin_project;
 
-use super::recipient::Recipient;
+use super::reply_address::ReplyAddress;
 use crate::{
     error::Error,
     message::{FrameResponse, Outcome},
@@ -30,7 +30,7 @@ enum State<F> {
     Inner {
         #[pin]
         future: F,
-        recipient: Recipient,
+        reply_address: ReplyAddress,
         codec: Codec,
         limit: usize,
     },
@@ -38,11 +38,11 @@ enum State<F> {
 }
 
 impl<F> DecodeFuture<F> {
-    pub(super) const fn inner(future: F, recipient: Recipient, codec: Codec, limit: usize) -> Self {
+    pub(super) const fn inner(future: F, reply_address: ReplyAddress, codec: Codec, limit: usize) -> Self {
         Self {
             state: State::Inner {
                 future,
-                recipient,
+                reply_address,
                 codec,
                 limit,
             },
@@ -87,13 +87,13 @@ impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<
         match self.project().state.project() {
             StateProjection::Inner {
                 future,
-                recipient,
+                reply_address,
                 codec,
                 limit,
             } => {
                 let mut outcome = ready!(future.poll(cx))?.into_outcome();
                 check_performed(&mut outcome);
-                Poll::Ready(Ok(recipient.respond(outcome, *codec, *limit)))
+                Poll::Ready(Ok(reply_address.respond(outcome, *codec, *limit)))
             }
             StateProjection::Refused(response) => Poll::Ready(Ok(take_refusal(response))),
         }

@@ -22,7 +22,7 @@
 
 mod future;
 mod layer;
-mod recipient;
+mod reply_address;
 mod service;
 
 pub use self::{future::DecodeFuture, layer::DecodeLayer, service::DecodeService};

@@ -2,7 +2,7 @@ use std::task::{Context as Task, Poll};
 
 use tower::Service;
 
-use super::{DecodeFuture, recipient::Recipient};
+use super::{DecodeFuture, reply_address::ReplyAddress};
 use crate::{
     message::{Frame, FrameResponse, Message},
     protocol::Codec,
@@ -49,8 +49,8 @@ where
                 let parts = message.parts();
                 let form = parts.connection().form();
                 let limit = parts.connection().limits().message;
-                let recipient = Recipient::of(form, parts.rpc_id(), parts.route());
-                DecodeFuture::inner(self.inner.call(message), recipient, form.codec, limit)
+                let reply_address = ReplyAddress::of(form, parts.rpc_id(), parts.route());
+                DecodeFuture::inner(self.inner.call(message), reply_address, form.codec, limit)
             }
             Err(malformed) => {
                 let (connection, error) = (malformed.connection(), malformed.error());
@@ -63,7 +63,7 @@ where
                 let response = match malformed.rpc_id() {
                     Some(rpc_id) => FrameResponse::One(form.codec.refusal(error, rpc_id)),
                     None if form.is_extended() => FrameResponse::One(form.codec.error(error, None)),
-                    None => FrameResponse::Empty,
+                    None => FrameResponse::None,
                 };
                 DecodeFuture::refused(response)
             }

@@ -30,29 +30,29 @@ impl Clone for Carried {
 
 /// Result of a message, on its way back in a response. Clones share it, and it can be taken once.
 #[derive(Clone)]
-pub(super) struct Outcome {
+pub(super) struct CarriedResult {
     /// Status that the response was made with. A layer may have changed it since.
     pub(super) status: StatusCode,
-    told: Arc<Mutex<Option<Result<Reply, BoxError>>>>,
+    result: Arc<Mutex<Option<Result<Reply, BoxError>>>>,
 }
 
-impl Outcome {
-    pub(super) fn new(status: StatusCode, told: Result<Reply, BoxError>) -> Self {
+impl CarriedResult {
+    pub(super) fn new(status: StatusCode, result: Result<Reply, BoxError>) -> Self {
         Self {
             status,
-            told: Arc::new(Mutex::new(Some(told))),
+            result: Arc::new(Mutex::new(Some(result))),
         }
     }
 
     /// Takes the result. Returns none after the first call.
     pub(super) fn take(&self) -> Option<Result<Reply, BoxError>> {
-        self.told.lock().take()
+        self.result.lock().take()
     }
 }
 
-impl fmt::Debug for Outcome {
+impl fmt::Debug for CarriedResult {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outcome")
+        f.debug_struct("CarriedResult")
             .field("status", &self.status)
             .finish_non_exhaustive()
     }

@@ -8,7 +8,7 @@ use http::Response;
 use pin_project::pin_project;
 use tower::BoxError;
 
-use super::{carried::Outcome, status};
+use super::{carried::CarriedResult, status};
 use crate::{error::Error, message::Reply, service::polled_after_completion};
 
 /// The future of [`HttpService`](super::HttpService).
@@ -51,7 +51,7 @@ where
         match self.project().state.project() {
             StateProjection::Inner(future) => {
                 let response = ready!(future.poll(cx)).map_err(Into::into)?;
-                Poll::Ready(told(response))
+                Poll::Ready(into_result(response))
             }
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => Poll::Ready(Err(error.into())),
@@ -62,11 +62,11 @@ where
 }
 
 /// Returns the message's result, or a refusal if a layer has made or changed the response.
-fn told<B>(mut response: Response<B>) -> Result<Reply, BoxError> {
+fn into_result<B>(mut response: Response<B>) -> Result<Reply, BoxError> {
     let status = response.status();
-    match response.extensions_mut().remove::<Outcome>() {
-        Some(outcome) if outcome.status == status || !outcome.status.is_success() || status.is_success() => {
-            outcome.take().unwrap_or_else(|| {
+    match response.extensions_mut().remove::<CarriedResult>() {
+        Some(carried) if carried.status == status || !carried.status.is_success() || status.is_success() => {
+            carried.take().unwrap_or_else(|| {
                 Err(Error::internal("an HTTP layer has answered two messages with one response").into())
             })
         }

@@ -12,7 +12,7 @@ use pin_project::pin_project;
 use tower::{BoxError, Service};
 
 use super::{
-    carried::{Carried, Outcome},
+    carried::{Carried, CarriedResult},
     status::{retry_after, status_of},
 };
 use crate::{
@@ -109,7 +109,7 @@ where
                 StateProjection::Reading { body, rest } => {
                     let body = match ready!(body.poll(cx)) {
                         Ok(body) => body.to_bytes(),
-                        Err(error) => return Poll::Ready(Ok(respond(Err(unread(error.into()))))),
+                        Err(error) => return Poll::Ready(Ok(respond(Err(body_error(error.into()))))),
                     };
                     let Some((mut inner, Carried { parts, payload })) = rest.take() else {
                         polled_after_completion("InsideFuture");
@@ -119,8 +119,8 @@ where
                     this.state.set(State::Inner(future));
                 }
                 StateProjection::Inner(future) => {
-                    let told = ready!(future.poll(cx)).map_err(Into::into);
-                    return Poll::Ready(Ok(respond(told)));
+                    let result = ready!(future.poll(cx)).map_err(Into::into);
+                    return Poll::Ready(Ok(respond(result)));
                 }
                 StateProjection::Lost(error) => {
                     let Some(error) = error.take() else {
@@ -147,7 +147,7 @@ impl<S: Service<Message>, B: HttpBody> std::fmt::Debug for InsideFuture<S, B> {
 }
 
 /// Maps the error of a body that could not be read to its end: to PAYLOAD_TOO_LARGE if a layer limits it.
-fn unread(error: BoxError) -> BoxError {
+fn body_error(error: BoxError) -> BoxError {
     let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()
     });
@@ -160,9 +160,9 @@ fn unread(error: BoxError) -> BoxError {
 }
 
 /// Converts a message's result to a response.
-fn respond(told: Result<Reply, BoxError>) -> Response<Body> {
+fn respond(result: Result<Reply, BoxError>) -> Response<Body> {
     let mut response = Response::new(Body::default());
-    match &told {
+    match &result {
         Ok(reply) => match reply.answer.to_bytes() {
             Some(answer) => {
                 *response.body_mut() = answer.into();
@@ -173,7 +173,7 @@ fn respond(told: Result<Reply, BoxError>) -> Response<Body> {
         },
         Err(error) => {
             let (code, wait) = match Cause::of(&**error) {
-                Cause::Own(own) => (own.code(), own.retry_after()),
+                Cause::Refusal(refusal) => (refusal.code(), refusal.retry_after()),
                 Cause::Elapsed => (Code::TIMEOUT, None),
                 Cause::Overloaded | Cause::Stopped => (Code::OVERLOADED, None),
                 Cause::Unknown => (Code::INTERNAL_SERVER_ERROR, None),
@@ -186,7 +186,7 @@ fn respond(told: Result<Reply, BoxError>) -> Response<Body> {
             }
         }
     }
-    let outcome = Outcome::new(response.status(), told);
-    response.extensions_mut().insert(outcome);
+    let carried = CarriedResult::new(response.status(), result);
+    response.extensions_mut().insert(carried);
     response
 }

@@ -5,7 +5,7 @@ use http::Uri;
 use crate::error::{Code, Error};
 
 /// Returns `/` and the route, with all but RFC 3986's unreserved characters (section 2.3) percent-encoded.
-pub(super) fn of(route: &str) -> Result<Uri, Error> {
+pub(super) fn from_route(route: &str) -> Result<Uri, Error> {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let mut path = String::with_capacity(1 + route.len());
     path.push('/');
@@ -41,13 +41,13 @@ mod tests {
             ("a/b?c#d%20", "/a%2Fb%3Fc%23d%2520"),
             ("é\0 ", "/%C3%A9%00%20"),
         ] {
-            assert_eq!(of(route).unwrap().to_string(), path);
+            assert_eq!(from_route(route).unwrap().to_string(), path);
         }
     }
 
     #[test]
     fn a_route_that_is_no_uri_is_nobodys() {
-        let refusal = of(&"é".repeat(40_000)).unwrap_err();
+        let refusal = from_route(&"é".repeat(40_000)).unwrap_err();
         assert_eq!(refusal.code(), Code::NOT_FOUND);
         assert!(refusal.message().len() < 100);
     }

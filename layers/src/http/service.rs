@@ -52,7 +52,7 @@ where
 /// Converts the message to a request.
 fn request(message: Message) -> Result<Request<Body>, Error> {
     let (mut parts, (), payload) = message.into_parts();
-    let uri = path::of(parts.route())?;
+    let uri = path::from_route(parts.route())?;
     let mut extensions = mem::take(&mut parts.extensions);
     let mut headers = extensions.remove::<HeaderMap>().unwrap_or_default();
     let body = payload.to_bytes().unwrap_or_default();

@@ -9,7 +9,7 @@ use pin_project::pin_project;
 use tokio::sync::oneshot;
 use tower::BoxError;
 
-use super::store::{Running, Told};
+use super::store::{FirstMessage, SharedResult};
 use crate::{error::Error, message::Reply, service::polled_after_completion};
 
 /// The future of [`IdempotencyService`](super::IdempotencyService).
@@ -25,28 +25,28 @@ enum State<F> {
         #[pin]
         inner: F,
         /// None for a message without a key.
-        running: Option<Running>,
+        first: Option<FirstMessage>,
     },
-    Waiting(oneshot::Receiver<Told>),
-    Told(Option<Told>),
+    Waiting(oneshot::Receiver<SharedResult>),
+    SharedResult(Option<SharedResult>),
 }
 
 impl<F> IdempotencyFuture<F> {
-    pub(super) const fn inner(inner: F, running: Option<Running>) -> Self {
+    pub(super) const fn inner(inner: F, first: Option<FirstMessage>) -> Self {
         Self {
-            state: State::Inner { inner, running },
+            state: State::Inner { inner, first },
         }
     }
 
-    pub(super) const fn wait(told: oneshot::Receiver<Told>) -> Self {
+    pub(super) const fn wait(result: oneshot::Receiver<SharedResult>) -> Self {
         Self {
-            state: State::Waiting(told),
+            state: State::Waiting(result),
         }
     }
 
-    pub(super) const fn told(told: Told) -> Self {
+    pub(super) const fn result(result: SharedResult) -> Self {
         Self {
-            state: State::Told(Some(told)),
+            state: State::SharedResult(Some(result)),
         }
     }
 }
@@ -59,27 +59,27 @@ where
     type Output = Result<Reply, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
-        let told = match self.project().state.project() {
-            StateProjection::Inner { inner, running } => {
+        let result = match self.project().state.project() {
+            StateProjection::Inner { inner, first } => {
                 let result = ready!(inner.poll(cx)).map_err(Into::into);
-                match (running.take(), &result) {
-                    (Some(running), Ok(reply)) => running.succeed(&reply.answer),
-                    (Some(running), Err(error)) => running.fail(error),
+                match (first.take(), &result) {
+                    (Some(first), Ok(reply)) => first.succeed(&reply.answer),
+                    (Some(first), Err(error)) => first.fail(error),
                     (None, _) => {}
                 }
                 return Poll::Ready(result);
             }
-            StateProjection::Waiting(told) => ready!(Pin::new(told).poll(cx)).unwrap_or_else(|_| {
+            StateProjection::Waiting(result) => ready!(Pin::new(result).poll(cx)).unwrap_or_else(|_| {
                 Err(Error::conflict(
                     "idempotency key: the first message with it was given up before its end; try again",
                 ))
             }),
-            StateProjection::Told(told) => match told.take() {
-                Some(told) => told,
+            StateProjection::SharedResult(result) => match result.take() {
+                Some(result) => result,
                 None => polled_after_completion("IdempotencyFuture"),
             },
         };
-        Poll::Ready(told.map(Reply::with_payload).map_err(Into::into))
+        Poll::Ready(result.map(Reply::with_payload).map_err(Into::into))
     }
 }
 
@@ -88,7 +88,7 @@ impl<F> fmt::Debug for IdempotencyFuture<F> {
         let state = match &self.state {
             State::Inner { .. } => "inner",
             State::Waiting(_) => "waiting",
-            State::Told(_) => "told",
+            State::SharedResult(_) => "result",
         };
         f.debug_struct("IdempotencyFuture")
             .field("state", &state)

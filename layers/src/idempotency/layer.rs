@@ -8,16 +8,16 @@ use super::{
 };
 use crate::message::Message;
 
-type Ask<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
+type MessageFn<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
 
 /// Handles a message once if it is sent twice, and answers it both times.
 ///
 /// Its clones, and all the services that it makes, share one memory: in `router.layer`, the routes do.
 #[derive(Clone)]
 pub struct IdempotencyLayer {
-    pub(super) key: Ask<Option<String>>,
+    pub(super) key: MessageFn<Option<String>>,
     /// None for the client's id.
-    pub(super) scope: Option<Ask<String>>,
+    pub(super) scope: Option<MessageFn<String>>,
     pub(super) required: bool,
     pub(super) store: Arc<Store>,
 }

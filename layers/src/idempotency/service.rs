@@ -71,21 +71,21 @@ where
         let claim = self
             .key(&message)
             .map(|key| key.map(|key| self.rules.store.claim(key, message.payload())));
-        let told = match claim {
+        let result = match claim {
             Ok(None) => return IdempotencyFuture::inner(self.inner.call(message), None),
-            Ok(Some(Claim::First(running))) => {
-                return IdempotencyFuture::inner(self.inner.call(message), Some(running));
+            Ok(Some(Claim::New(first))) => {
+                return IdempotencyFuture::inner(self.inner.call(message), Some(first));
             }
-            Ok(Some(Claim::Wait(told))) => IdempotencyFuture::wait(told),
-            Ok(Some(Claim::Again(answer))) => IdempotencyFuture::told(Ok(answer)),
-            Ok(Some(Claim::Differs)) => IdempotencyFuture::told(Err(Error::conflict(
+            Ok(Some(Claim::InProgress(result))) => IdempotencyFuture::wait(result),
+            Ok(Some(Claim::Answered(answer))) => IdempotencyFuture::result(Ok(answer)),
+            Ok(Some(Claim::OtherPayload)) => IdempotencyFuture::result(Err(Error::conflict(
                 "idempotency key: it was used with another payload",
             ))),
-            Err(error) => IdempotencyFuture::told(Err(error)),
+            Err(error) => IdempotencyFuture::result(Err(error)),
         };
         // The ready service is not called. Replacing it by a clone gives up permits that other messages wait for.
         self.inner = self.inner.clone();
-        told
+        result
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::{sync::oneshot, time::Instant};
 use tower::BoxError;
 
 use super::key::Key;
-use crate::{error::Error, protocol::RawPayload, rescue::retell};
+use crate::{error::Error, protocol::RawPayload, rescue::refusal_for_waiter};
 
 /// Bytes that each answer counts for, on top of its own and its key's.
 const WEIGHT: usize = 256;
@@ -27,7 +27,7 @@ pub(super) struct Bounds {
 }
 
 /// Result of a message, for one more message with the same key.
-pub(super) type Told = Result<RawPayload, Error>;
+pub(super) type SharedResult = Result<RawPayload, Error>;
 
 /// Answers by key, and the keys whose messages are being handled.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ struct Record {
 enum Progress {
     /// Being handled. The senders notify the messages that wait for its outcome. Each is a message in flight, and
     /// bounded as those are.
-    Running(Vec<oneshot::Sender<Told>>),
+    Running(Vec<oneshot::Sender<SharedResult>>),
     Answered(RawPayload),
 }
 
@@ -66,13 +66,13 @@ enum Progress {
 #[derive(Debug)]
 pub(super) enum Claim {
     /// The message is the first with its key, and has to be handled.
-    First(Running),
+    New(FirstMessage),
     /// The first message is being handled. The receiver gets its outcome.
-    Wait(oneshot::Receiver<Told>),
+    InProgress(oneshot::Receiver<SharedResult>),
     /// The first message was answered with this.
-    Again(RawPayload),
+    Answered(RawPayload),
     /// The first message had another payload.
-    Differs,
+    OtherPayload,
 }
 
 impl Store {
@@ -91,16 +91,16 @@ impl Store {
         memory.forget_old(&self.bounds);
         if let Some(record) = memory.records.get_mut(&key) {
             if record.fingerprint != fingerprint {
-                return Claim::Differs;
+                return Claim::OtherPayload;
             }
             return match &mut record.progress {
-                Progress::Answered(answer) => Claim::Again(answer.clone()),
+                Progress::Answered(answer) => Claim::Answered(answer.clone()),
                 Progress::Running(waiting) => {
                     // Removes the messages that no longer wait.
                     waiting.retain(|waiting| !waiting.is_closed());
-                    let (tell, told) = oneshot::channel();
-                    waiting.push(tell);
-                    Claim::Wait(told)
+                    let (sender, result) = oneshot::channel();
+                    waiting.push(sender);
+                    Claim::InProgress(result)
                 }
             };
         }
@@ -113,14 +113,14 @@ impl Store {
                 progress,
             },
         );
-        Claim::First(Running {
+        Claim::New(FirstMessage {
             store: self.clone(),
             key: Some(key),
         })
     }
 
     /// Remembers an answer. Returns the senders of the messages that wait for it.
-    fn remember(&self, key: Arc<Key>, answer: RawPayload) -> Vec<oneshot::Sender<Told>> {
+    fn remember(&self, key: Arc<Key>, answer: RawPayload) -> Vec<oneshot::Sender<SharedResult>> {
         let mut memory = self.memory.lock();
         let weight = WEIGHT + key.weight() + length(&answer);
         let waiting = match memory.records.get_mut(&key) {
@@ -137,7 +137,7 @@ impl Store {
     }
 
     /// Forgets a key whose message was being handled. Returns the senders of the messages that wait for it.
-    fn forget(&self, key: &Arc<Key>) -> Vec<oneshot::Sender<Told>> {
+    fn forget(&self, key: &Arc<Key>) -> Vec<oneshot::Sender<SharedResult>> {
         match self.memory.lock().records.remove(key) {
             Some(Record {
                 progress: Progress::Running(waiting),
@@ -174,13 +174,13 @@ impl Memory {
 /// A message being handled. If it is dropped before its end, its key is forgotten, and the messages that wait for it
 /// are refused.
 #[derive(Debug)]
-pub(super) struct Running {
+pub(super) struct FirstMessage {
     store: Arc<Store>,
     /// None once the message has finished.
     key: Option<Arc<Key>>,
 }
 
-impl Running {
+impl FirstMessage {
     /// Remembers the answer, and sends it to the messages that wait for it.
     pub(super) fn succeed(mut self, answer: &RawPayload) {
         let Some(key) = self.key.take() else { return };
@@ -197,12 +197,12 @@ impl Running {
     pub(super) fn fail(mut self, error: &BoxError) {
         let Some(key) = self.key.take() else { return };
         for waiting in self.store.forget(&key) {
-            let _ = waiting.send(Err(retell(&**error)));
+            let _ = waiting.send(Err(refusal_for_waiter(&**error)));
         }
     }
 }
 
-impl Drop for Running {
+impl Drop for FirstMessage {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             // Drops the senders, which the waiting messages notice.

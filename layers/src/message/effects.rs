@@ -32,7 +32,7 @@ pub(super) enum Mode {
 
 impl Effects {
     /// The effects of a state whose summary was this one.
-    pub(super) const fn after(summary: Summary) -> Self {
+    pub(super) const fn for_summary(summary: Summary) -> Self {
         Self {
             mode: match summary {
                 Summary::Passing => Mode::Passing,
@@ -46,7 +46,7 @@ impl Effects {
 
     /// Adds an effect that is pending. Those that have resolved go: a context outside of a message, which nobody waits
     /// for, would else gather them without bound.
-    pub(super) fn wait_for(&mut self, ticket: Ticket) {
+    pub(super) fn add_pending(&mut self, ticket: Ticket) {
         let failure = &mut self.failure;
         self.pending
             .retain(|pending| match pending.clone().now_or_never() {

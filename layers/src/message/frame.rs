@@ -41,12 +41,12 @@ impl Reading {
 impl Frame {
     /// A text frame whose head has not been read.
     pub fn new(connection: Connection, text: impl AsRef<str> + Into<Bytes>) -> Self {
-        Self::opaque(connection, DataFrame::text(text))
+        Self::unread(connection, DataFrame::text(text))
     }
 
     /// A frame whose head has not been read.
     #[must_use]
-    pub const fn opaque(connection: Connection, data: DataFrame) -> Self {
+    pub const fn unread(connection: Connection, data: DataFrame) -> Self {
         Self {
             data,
             reading: Reading::Unread(connection),
@@ -203,7 +203,7 @@ impl std::error::Error for MalformedFrame {}
 pub enum FrameResponse {
     /// Nothing is sent.
     #[default]
-    Empty,
+    None,
     /// One frame is sent.
     One(DataFrame),
 }
@@ -213,7 +213,7 @@ impl FrameResponse {
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
-            Self::Empty => None,
+            Self::None => None,
             Self::One(frame) => Some(frame.bytes()),
         }
     }
@@ -222,7 +222,7 @@ impl FrameResponse {
     #[must_use]
     pub fn into_frame(self) -> Option<DataFrame> {
         match self {
-            Self::Empty => None,
+            Self::None => None,
             Self::One(frame) => Some(frame),
         }
     }
@@ -236,6 +236,6 @@ impl From<DataFrame> for FrameResponse {
 
 impl From<Option<DataFrame>> for FrameResponse {
     fn from(frame: Option<DataFrame>) -> Self {
-        frame.map_or(Self::Empty, Self::One)
+        frame.map_or(Self::None, Self::One)
     }
 }

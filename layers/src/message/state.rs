@@ -88,9 +88,9 @@ impl MessageState {
     /// Locks the effects, to read and to change them. The summary says nothing of them from now on.
     fn lock(&self) -> MappedMutexGuard<'_, Effects> {
         let effects = self.0.effects.lock();
-        let was = self.0.summary.lock();
+        let was = self.0.summary.set_locked();
         MutexGuard::map(effects, |effects| {
-            &mut **effects.get_or_insert_with(|| Box::new(Effects::after(was)))
+            &mut **effects.get_or_insert_with(|| Box::new(Effects::for_summary(was)))
         })
     }
 
@@ -101,7 +101,7 @@ impl MessageState {
         let (mode, failure) = match &effects.mode {
             Mode::Holding(held) => (
                 Mode::Holding(held.clone()),
-                effects.failure.as_ref().map(Error::retell),
+                effects.failure.as_ref().map(Error::without_source),
             ),
             Mode::Passing => (Mode::Passing, None),
             Mode::Dropping => (Mode::Dropping, None),
@@ -190,7 +190,7 @@ impl MessageState {
     /// Has the answer, and the next flush, wait for an effect that is pending.
     fn wait_for(&self, performed: Performed) {
         if let Performed::Pending(ticket) = performed {
-            self.lock().wait_for(ticket);
+            self.lock().add_pending(ticket);
         }
     }
 
@@ -233,7 +233,7 @@ impl MessageState {
 
     /// Performs the effects that wait, and all that follow.
     pub(crate) fn pass(&self) {
-        if self.summary() == Summary::Passing || self.0.summary.pass() {
+        if self.summary() == Summary::Passing || self.0.summary.try_set_passing() {
             return;
         }
         // Performed under the lock: effects that a child task notes meanwhile stay behind those noted before.

@@ -33,12 +33,12 @@ impl AtomicSummary {
     }
 
     /// Sends the reader to the locked state from now on. Called under the lock. Returns the summary until now.
-    pub(super) fn lock(&self) -> Summary {
+    pub(super) fn set_locked(&self) -> Summary {
         Self::from(self.0.swap(Summary::Locked as u8, Ordering::AcqRel))
     }
 
     /// Advances from fresh to passing. Returns false if it was not fresh.
-    pub(super) fn pass(&self) -> bool {
+    pub(super) fn try_set_passing(&self) -> bool {
         let (fresh, passing) = (Summary::Fresh as u8, Summary::Passing as u8);
         self.0
             .compare_exchange(fresh, passing, Ordering::AcqRel, Ordering::Acquire)
@@ -54,11 +54,11 @@ mod tests {
     fn a_fresh_summary_passes_once_and_a_locked_one_never() {
         let summary = AtomicSummary::new(Summary::Fresh);
         assert_eq!(summary.get(), Summary::Fresh);
-        assert!(summary.pass());
-        assert!(!summary.pass());
-        assert_eq!(summary.lock(), Summary::Passing);
-        assert_eq!(summary.lock(), Summary::Locked);
-        assert!(!summary.pass());
+        assert!(summary.try_set_passing());
+        assert!(!summary.try_set_passing());
+        assert_eq!(summary.set_locked(), Summary::Passing);
+        assert_eq!(summary.set_locked(), Summary::Locked);
+        assert!(!summary.try_set_passing());
         assert_eq!(summary.get(), Summary::Locked);
     }
 }

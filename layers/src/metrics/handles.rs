@@ -18,7 +18,7 @@ const UNKNOWN: &str = "unknown";
 /// Time for which handles are kept before they are registered anew. Registration looks up name and labels in the
 /// recorder, which allocates them: too expensive for each message. A handle can't be kept forever: it stays silent if
 /// no recorder was installed yet, and writes to nowhere once a recorder has dropped an idle metric.
-const KEPT: Duration = Duration::from_secs(10);
+const HANDLE_LIFETIME: Duration = Duration::from_secs(10);
 
 /// The handles of all routes.
 #[derive(Debug, Default)]
@@ -64,7 +64,7 @@ impl Routes {
     fn fresh(&self, route: &str, now: Instant) -> Option<Arc<Handles>> {
         let handles = self.handles.read();
         let handles = handles.get(route)?;
-        (now.saturating_duration_since(handles.taken) < KEPT).then(|| handles.clone())
+        (now.saturating_duration_since(handles.taken) < HANDLE_LIFETIME).then(|| handles.clone())
     }
 
     fn take(&self, route: &str, now: Instant) -> Arc<Handles> {

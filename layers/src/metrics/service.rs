@@ -56,7 +56,7 @@ pub struct MetricsObserver {
 }
 
 impl Observe for MetricsObserver {
-    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
         self.handles
             .ended(outcome, self.began.elapsed(), answer.map(length));
     }

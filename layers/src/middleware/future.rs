@@ -28,9 +28,9 @@ pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, D, P> {
 
 #[pin_project(project = StateProjection)]
 enum State<F, S, G, K> {
-    Asking {
+    Middleware {
         #[pin]
-        asking: F,
+        middleware: F,
         rest: Option<Rest<S, K>>,
     },
     Inner(#[pin] G),
@@ -44,10 +44,10 @@ struct Rest<S, K> {
 }
 
 impl<F, S: Service<Message<P, Context<D>>>, K, D, P> WithFuture<F, S, K, D, P> {
-    pub(super) const fn new(asking: F, inner: S, parts: Parts, kept: K) -> Self {
+    pub(super) const fn new(middleware: F, inner: S, parts: Parts, kept: K) -> Self {
         Self {
-            state: State::Asking {
-                asking,
+            state: State::Middleware {
+                middleware,
                 rest: Some(Rest { inner, parts, kept }),
             },
             made: PhantomData,
@@ -56,26 +56,26 @@ impl<F, S: Service<Message<P, Context<D>>>, K, D, P> WithFuture<F, S, K, D, P> {
 }
 
 /// Combines a middleware's answer with the payload that was kept from it.
-pub(super) trait Make<A, D, P> {
-    fn make(self, answer: A) -> (D, P);
+pub(super) trait CombineAnswer<A, D, P> {
+    fn combine(self, answer: A) -> (D, P);
 }
 
 /// Payload that the middleware does not receive.
 #[derive(Debug)]
-pub struct Kept<P>(pub(super) P);
+pub struct KeptPayload<P>(pub(super) P);
 
-impl<D, P> Make<D, D, P> for Kept<P> {
-    fn make(self, answer: D) -> (D, P) {
+impl<D, P> CombineAnswer<D, D, P> for KeptPayload<P> {
+    fn combine(self, answer: D) -> (D, P) {
         (answer, self.0)
     }
 }
 
 /// Marks a middleware that receives the payload, and returns one.
 #[derive(Debug)]
-pub struct Given;
+pub struct ReturnedPayload;
 
-impl<D, P> Make<(D, P), D, P> for Given {
-    fn make(self, answer: (D, P)) -> (D, P) {
+impl<D, P> CombineAnswer<(D, P), D, P> for ReturnedPayload {
+    fn combine(self, answer: (D, P)) -> (D, P) {
         answer
     }
 }
@@ -83,7 +83,7 @@ impl<D, P> Make<(D, P), D, P> for Given {
 impl<F, A, S, K, D, P> Future for WithFuture<F, S, K, D, P>
 where
     F: Future<Output = Result<A, Error>>,
-    K: Make<A, D, P>,
+    K: CombineAnswer<A, D, P>,
     S: Service<Message<P, Context<D>>, Response = Reply>,
     S::Error: Into<BoxError>,
 {
@@ -93,8 +93,8 @@ where
         let mut this = self.project();
         loop {
             match this.state.as_mut().project() {
-                StateProjection::Asking { asking, rest } => {
-                    let answer = ready!(asking.poll(cx))?;
+                StateProjection::Middleware { middleware, rest } => {
+                    let answer = ready!(middleware.poll(cx))?;
                     let Some(Rest {
                         mut inner,
                         parts,
@@ -103,7 +103,7 @@ where
                     else {
                         polled_after_completion("WithFuture");
                     };
-                    let (value, payload) = kept.make(answer);
+                    let (value, payload) = kept.combine(answer);
                     let context = Context::of_message(&parts, Arc::new(value));
                     let message = Message::from_parts(parts, context, payload);
                     let future = inner.call(message);
@@ -118,7 +118,7 @@ where
 impl<F, S: Service<Message<P, Context<D>>>, K, D, P> std::fmt::Debug for WithFuture<F, S, K, D, P> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let state = match &self.state {
-            State::Asking { .. } => "asking",
+            State::Middleware { .. } => "middleware",
             State::Inner(_) => "inner",
         };
         f.debug_struct("WithFuture")

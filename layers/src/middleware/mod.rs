@@ -47,7 +47,7 @@ mod with_input;
 
 pub use self::{
     from_fn::{FromFnFuture, FromFnLayer, FromFnService, Next, from_fn},
-    future::{Given, Kept, WithFuture},
+    future::{KeptPayload, ReturnedPayload, WithFuture},
     with::{WithLayer, WithService, with},
     with_input::{WithInputLayer, WithInputService, with_input},
 };

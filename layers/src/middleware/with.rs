@@ -8,7 +8,7 @@ use std::{
 
 use tower::{BoxError, Layer, Service};
 
-use super::future::{Kept, WithFuture};
+use super::future::{KeptPayload, WithFuture};
 use crate::{
     context::Context,
     error::Error,
@@ -92,7 +92,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = WithFuture<Fut, S, Kept<P>, D, P>;
+    type Future = WithFuture<Fut, S, KeptPayload<P>, D, P>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -102,6 +102,6 @@ where
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
         let (parts, context, payload) = message.into_parts();
-        WithFuture::new((self.f)(context), ready, parts, Kept(payload))
+        WithFuture::new((self.f)(context), ready, parts, KeptPayload(payload))
     }
 }

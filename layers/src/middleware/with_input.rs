@@ -8,7 +8,7 @@ use std::{
 
 use tower::{BoxError, Layer, Service};
 
-use super::future::{Given, WithFuture};
+use super::future::{ReturnedPayload, WithFuture};
 use crate::{
     context::Context,
     error::Error,
@@ -92,7 +92,7 @@ where
 {
     type Response = Reply;
     type Error = BoxError;
-    type Future = WithFuture<Fut, S, Given, D, P>;
+    type Future = WithFuture<Fut, S, ReturnedPayload, D, P>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx).map_err(Into::into)
@@ -102,6 +102,6 @@ where
         let fresh = self.inner.clone();
         let ready = mem::replace(&mut self.inner, fresh);
         let (parts, context, payload) = message.into_parts();
-        WithFuture::new((self.f)(context, payload), ready, parts, Given)
+        WithFuture::new((self.f)(context, payload), ready, parts, ReturnedPayload)
     }
 }

@@ -32,8 +32,8 @@ impl QuotaLayer<u64> {
     /// Gives each route a quota, which all clients share.
     #[must_use]
     pub fn per_route(quota: Quota) -> Self {
-        let name = short();
-        Self::by(quota, move |parts| name(parts))
+        let hash = route_hash();
+        Self::by(quota, move |parts| hash(parts))
     }
 }
 
@@ -41,8 +41,8 @@ impl QuotaLayer<(ClientId, u64)> {
     /// Gives each connection a quota for each route.
     #[must_use]
     pub fn per_client_and_route(quota: Quota) -> Self {
-        let name = short();
-        Self::by(quota, move |parts| (parts.connection().client_id(), name(parts)))
+        let hash = route_hash();
+        Self::by(quota, move |parts| (parts.connection().client_id(), hash(parts)))
     }
 }
 
@@ -79,7 +79,7 @@ impl<K: Eq + Hash> QuotaLayer<K> {
 
 /// Returns a function that hashes a message's route, for a key. The route is text from the client: it may be long, or
 /// a slice of a larger buffer. The seed is random, so that no client can choose two routes with the same hash.
-fn short() -> impl Fn(&Parts) -> u64 {
+fn route_hash() -> impl Fn(&Parts) -> u64 {
     let seed = RandomState::new();
     move |parts| seed.hash_one(&**parts.route())
 }

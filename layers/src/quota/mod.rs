@@ -71,7 +71,7 @@ pub struct Quota {
     burst: u32,
 }
 
-const LONGEST: u64 = 1 << 31;
+const MAX_WINDOW: u64 = 1 << 31;
 
 impl Quota {
     /// Allows `messages` in each `per`, and as many at once.
@@ -89,7 +89,7 @@ impl Quota {
         // overflow.
         let interval = match per.checked_div(messages) {
             Some(Duration::ZERO) | None => Duration::from_nanos(1),
-            Some(long) if long.as_secs() > LONGEST => Duration::from_secs(LONGEST),
+            Some(long) if long.as_secs() > MAX_WINDOW => Duration::from_secs(MAX_WINDOW),
             Some(interval) => interval,
         };
         Self {
@@ -115,13 +115,13 @@ impl Quota {
         self.interval.saturating_mul(self.burst)
     }
 
-    /// Charges one message at `now`. `paid` is the time at which the quota is fully restored. If the quota is used up,
+    /// Charges one message at `now`. `restored_at` is the time at which the quota is fully restored. If the quota is used up,
     /// returns the time until the next message is allowed.
-    fn take(self, paid: &mut Duration, now: Duration) -> Result<(), Duration> {
-        let after = (*paid).max(now).saturating_add(self.interval);
+    fn charge(self, restored_at: &mut Duration, now: Duration) -> Result<(), Duration> {
+        let after = (*restored_at).max(now).saturating_add(self.interval);
         match after.saturating_sub(now.saturating_add(self.window())) {
             Duration::ZERO => {
-                *paid = after;
+                *restored_at = after;
                 Ok(())
             }
             wait => Err(wait),

@@ -43,7 +43,7 @@ where
     }
 
     fn call(&mut self, message: Message<P, C>) -> Self::Future {
-        match self.store.take((self.key)(message.parts())) {
+        match self.store.charge((self.key)(message.parts())) {
             Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(wait) => {
                 // The inner service gives up the permits of its readiness, since the next message may come much later.

@@ -16,7 +16,7 @@ pub(super) struct Store<K: Eq + Hash> {
     /// Origin of all times in this store.
     start: Instant,
     /// Time at which each key's quota is fully restored. A key whose time has passed equals a new one.
-    paid: DashMap<K, Duration>,
+    restored_at: DashMap<K, Duration>,
     sweep: Mutex<Sweep>,
     /// The same time for all keys that found no room, which share one quota.
     others: Mutex<Duration>,
@@ -31,7 +31,7 @@ struct Sweep {
 }
 
 /// Fewer keys than this are not worth a removal.
-const FEW: usize = 1024;
+const MIN_SWEEP_SIZE: usize = 1024;
 
 impl<K: Eq + Hash> Store<K> {
     pub(super) fn new(quota: Quota, max_keys: usize) -> Self {
@@ -39,9 +39,9 @@ impl<K: Eq + Hash> Store<K> {
             quota,
             max_keys,
             start: Instant::now(),
-            paid: DashMap::new(),
+            restored_at: DashMap::new(),
             sweep: Mutex::new(Sweep {
-                at: FEW.min(max_keys),
+                at: MIN_SWEEP_SIZE.min(max_keys),
                 not_before: Duration::ZERO,
             }),
             others: Mutex::new(Duration::ZERO),
@@ -49,28 +49,32 @@ impl<K: Eq + Hash> Store<K> {
     }
 
     /// Charges one message to a key. If the quota is used up, returns the time to wait.
-    pub(super) fn take(&self, key: K) -> Result<(), Duration> {
+    pub(super) fn charge(&self, key: K) -> Result<(), Duration> {
         let now = self.start.elapsed();
-        if let Some(mut paid) = self.paid.get_mut(&key) {
-            return self.quota.take(&mut paid, now);
+        if let Some(mut restored_at) = self.restored_at.get_mut(&key) {
+            return self.quota.charge(&mut restored_at, now);
         }
         self.sweep(now);
-        if self.paid.len() < self.max_keys {
-            return self.quota.take(&mut self.paid.entry(key).or_default(), now);
+        if self.restored_at.len() < self.max_keys {
+            return self
+                .quota
+                .charge(&mut self.restored_at.entry(key).or_default(), now);
         }
-        self.quota.take(&mut self.others.lock(), now)
+        self.quota.charge(&mut self.others.lock(), now)
     }
 
     fn sweep(&self, now: Duration) {
         let Some(mut sweep) = self.sweep.try_lock() else {
             return;
         };
-        if self.paid.len() < sweep.at || now < sweep.not_before {
+        if self.restored_at.len() < sweep.at || now < sweep.not_before {
             return;
         }
-        self.paid.retain(|_, paid| *paid > now);
-        self.paid.shrink_to_fit();
-        sweep.at = (2 * self.paid.len()).max(FEW).min(self.max_keys);
+        self.restored_at.retain(|_, restored_at| *restored_at > now);
+        self.restored_at.shrink_to_fit();
+        sweep.at = (2 * self.restored_at.len())
+            .max(MIN_SWEEP_SIZE)
+            .min(self.max_keys);
         sweep.not_before = now.saturating_add(self.quota.window() / 2);
     }
 }
@@ -87,68 +91,72 @@ mod tests {
     async fn as_many_as_may_be_at_once_then_one_for_each_share_of_the_time() {
         let store = Store::new(Quota::new(4, SECOND), 10);
         for _ in 0..4 {
-            assert_eq!(store.take('a'), Ok(()));
+            assert_eq!(store.charge('a'), Ok(()));
         }
-        assert_eq!(store.take('a'), Err(SECOND / 4));
+        assert_eq!(store.charge('a'), Err(SECOND / 4));
         advance(Duration::from_millis(249)).await;
-        assert_eq!(store.take('a'), Err(Duration::from_millis(1)));
+        assert_eq!(store.charge('a'), Err(Duration::from_millis(1)));
         advance(Duration::from_millis(1)).await;
-        assert_eq!(store.take('a'), Ok(()));
-        assert_eq!(store.take('a'), Err(SECOND / 4));
+        assert_eq!(store.charge('a'), Ok(()));
+        assert_eq!(store.charge('a'), Err(SECOND / 4));
         advance(100 * SECOND).await;
         for _ in 0..4 {
-            assert_eq!(store.take('a'), Ok(()));
+            assert_eq!(store.charge('a'), Ok(()));
         }
-        assert!(store.take('a').is_err());
+        assert!(store.charge('a').is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_burst_is_apart_from_the_rate() {
         let store = Store::new(Quota::new(1, SECOND).burst(3), 10);
         for _ in 0..3 {
-            assert_eq!(store.take('a'), Ok(()));
+            assert_eq!(store.charge('a'), Ok(()));
         }
-        assert_eq!(store.take('a'), Err(SECOND));
+        assert_eq!(store.charge('a'), Err(SECOND));
     }
 
     #[tokio::test(start_paused = true)]
     async fn whoever_finds_no_room_shares_one_quota_with_the_others_until_there_is_room() {
         let store = Store::new(Quota::new(1, SECOND), 2);
-        assert_eq!(store.take(1), Ok(()));
-        assert_eq!(store.take(2), Ok(()));
-        assert_eq!(store.take(3), Ok(()));
-        assert_eq!(store.take(4), Err(SECOND));
-        assert_eq!(store.paid.len(), 2);
+        assert_eq!(store.charge(1), Ok(()));
+        assert_eq!(store.charge(2), Ok(()));
+        assert_eq!(store.charge(3), Ok(()));
+        assert_eq!(store.charge(4), Err(SECOND));
+        assert_eq!(store.restored_at.len(), 2);
         // Keys that were there first are not affected.
         advance(SECOND / 2).await;
-        assert_eq!(store.take(1), Err(SECOND / 2));
+        assert_eq!(store.charge(1), Err(SECOND / 2));
         advance(SECOND).await;
-        assert_eq!(store.take(3), Ok(()));
-        assert_eq!(store.take(4), Ok(()));
-        assert_eq!(store.paid.len(), 2);
+        assert_eq!(store.charge(3), Ok(()));
+        assert_eq!(store.charge(4), Ok(()));
+        assert_eq!(store.restored_at.len(), 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn keys_that_have_got_everything_back_are_let_go() {
         let store = Store::new(Quota::new(1, SECOND), usize::MAX);
         for key in 0..100_000 {
-            assert_eq!(store.take(key), Ok(()));
+            assert_eq!(store.charge(key), Ok(()));
             advance(Duration::from_millis(10)).await;
         }
-        assert!(store.paid.len() <= 2 * FEW, "{} keys are kept", store.paid.len());
+        assert!(
+            store.restored_at.len() <= 2 * MIN_SWEEP_SIZE,
+            "{} keys are kept",
+            store.restored_at.len()
+        );
     }
 
     #[test]
     fn quotas_beyond_all_measure_are_no_trouble() {
         let store = Store::new(Quota::new(u32::MAX, Duration::from_nanos(1)), 1);
         for _ in 0..1000 {
-            assert_eq!(store.take('a'), Ok(()));
+            assert_eq!(store.charge('a'), Ok(()));
         }
         let store = Store::new(Quota::new(1, Duration::MAX).burst(u32::MAX), 1);
-        assert_eq!(store.take('a'), Ok(()));
-        assert_eq!(store.take('a'), Ok(()));
+        assert_eq!(store.charge('a'), Ok(()));
+        assert_eq!(store.charge('a'), Ok(()));
         let store = Store::new(Quota::new(1, Duration::MAX), 1);
-        assert_eq!(store.take('a'), Ok(()));
-        assert!(store.take('a').is_err());
+        assert_eq!(store.charge('a'), Ok(()));
+        assert!(store.charge('a').is_err());
     }
 }

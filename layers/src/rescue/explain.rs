@@ -19,11 +19,11 @@ use crate::error::{Code, Error};
 #[must_use]
 pub fn explain(error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
-        Ok(own) => return conceal(*own),
+        Ok(refusal) => return conceal(*refusal),
         Err(other) => other,
     };
-    match told(&*error) {
-        Some(told) => told.with_source(error),
+    match visible_refusal(&*error) {
+        Some(refusal) => refusal.with_source(error),
         None => conceal(Error::internal(error)),
     }
 }
@@ -32,7 +32,7 @@ pub fn explain(error: BoxError) -> Error {
 #[must_use]
 pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     match Cause::of(error) {
-        Cause::Own(own) => own.code(),
+        Cause::Refusal(refusal) => refusal.code(),
         Cause::Elapsed => Code::TIMEOUT,
         Cause::Overloaded | Cause::Stopped => Code::OVERLOADED,
         Cause::Unknown => Code::INTERNAL_SERVER_ERROR,
@@ -40,14 +40,14 @@ pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
 }
 
 /// Returns the refusal for one more message that waited for the same result.
-pub(crate) fn retell(error: &(dyn StdError + 'static)) -> Error {
-    told(error).unwrap_or_else(|| Error::internal(error.to_string()))
+pub(crate) fn refusal_for_waiter(error: &(dyn StdError + 'static)) -> Error {
+    visible_refusal(error).unwrap_or_else(|| Error::internal(error.to_string()))
 }
 
 /// Returns the refusal for an error that may be shown to the client, without its source; none for any other error.
-fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
+fn visible_refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
     match Cause::of(error) {
-        Cause::Own(own) => Some(own.retell()),
+        Cause::Refusal(refusal) => Some(refusal.without_source()),
         Cause::Elapsed => Some(Error::new(Code::TIMEOUT, "the message took too long")),
         Cause::Overloaded => Some(Error::new(
             Code::OVERLOADED,
@@ -64,7 +64,7 @@ fn told(error: &(dyn StdError + 'static)) -> Option<Error> {
 /// Cause of an error, found by walking its sources.
 pub(crate) enum Cause<'a> {
     /// A refusal, of any code but INTERNAL_SERVER_ERROR.
-    Own(&'a Error),
+    Refusal(&'a Error),
     /// A timeout.
     Elapsed,
     /// Load was shed.
@@ -81,11 +81,11 @@ impl<'a> Cause<'a> {
         for current in std::iter::successors(Some(error), |current| (*current).source()) {
             match current.downcast_ref::<Error>() {
                 // Its sources are hidden from the client.
-                Some(own) if own.code() == Code::INTERNAL_SERVER_ERROR => break,
-                Some(own) => return Cause::Own(own),
+                Some(refusal) if refusal.code() == Code::INTERNAL_SERVER_ERROR => break,
+                Some(refusal) => return Cause::Refusal(refusal),
                 None if current.is::<Elapsed>() => return Cause::Elapsed,
                 None if current.is::<Overloaded>() => return Cause::Overloaded,
-                // A buffer's error counts only if its sources have no cause of their own.
+                // A buffer's error counts only if its sources have no other cause.
                 None => stopped |= current.is::<Closed>() || current.is::<ServiceError>(),
             }
         }

@@ -27,7 +27,7 @@ mod future;
 mod layer;
 mod service;
 
-pub(crate) use self::explain::{Cause, retell};
+pub(crate) use self::explain::{Cause, refusal_for_waiter};
 pub use self::{
     explain::{code_of, explain},
     future::RescueFuture,

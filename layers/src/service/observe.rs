@@ -25,7 +25,7 @@ pub trait Observe {
 
     /// Sees the end, exactly once: `outcome` is [`OK`](Self::OK), the code that the client is told (a panic's is
     /// INTERNAL_SERVER_ERROR), or [`DROPPED`](Self::DROPPED); `answer` is there on success.
-    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
+    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
 }
 
 /// The future of a stage that hands every message on and observes its outcome:
@@ -74,17 +74,17 @@ impl<O: Observe> Observation<O> {
         result
     }
 
-    fn end(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
         self.state = State::Ended;
-        self.observer.end(outcome, answer);
+        self.observer.finish(outcome, answer);
     }
 }
 
 impl<O: Observe> Drop for Observation<O> {
     fn drop(&mut self) {
         match self.state {
-            State::Waiting => self.end(O::DROPPED, None),
-            State::Running => self.end(Code::INTERNAL_SERVER_ERROR.as_str(), None),
+            State::Waiting => self.finish(O::DROPPED, None),
+            State::Running => self.finish(Code::INTERNAL_SERVER_ERROR.as_str(), None),
             State::Ended => {}
         }
     }
@@ -109,9 +109,9 @@ where
         match &result {
             Ok(answer) => {
                 let outcome = answer.refusal().map_or(O::OK, Code::as_str);
-                this.observation.end(outcome, answer.payload());
+                this.observation.finish(outcome, answer.payload());
             }
-            Err(error) => this.observation.end(code_of(&**error).as_str(), None),
+            Err(error) => this.observation.finish(code_of(&**error).as_str(), None),
         }
         Poll::Ready(result)
     }

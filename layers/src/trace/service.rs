@@ -69,7 +69,7 @@ impl Observe for TraceObserver {
         self.span.in_scope(step)
     }
 
-    fn end(&mut self, outcome: &'static str, _: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: &'static str, _: Option<&RawPayload>) {
         if let Some(began) = self.began {
             self.span.record("outcome", outcome);
             self.span.record("latency", field::debug(began.elapsed()));

@@ -5,13 +5,13 @@ use metrics::Gauge;
 /// One connection's part of a gauge that is the sum over all connections. Its drop takes the part back.
 ///
 /// A connection reports when it comes to rest: what has passed through by then costs nothing.
-pub(super) struct Part<S: Sum> {
+pub(super) struct GaugePart<S: SharedGauge> {
     reported: usize,
     sum: PhantomData<S>,
 }
 
 /// A gauge that is the sum over all connections.
-pub(super) trait Sum {
+pub(super) trait SharedGauge {
     fn gauge() -> Gauge;
 }
 
@@ -24,25 +24,25 @@ pub(super) struct InFlight;
 /// Bytes that wait to be written.
 pub(super) struct OutboundBytes;
 
-impl Sum for Queued {
+impl SharedGauge for Queued {
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_queued_messages")
     }
 }
 
-impl Sum for InFlight {
+impl SharedGauge for InFlight {
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_in_flight_messages")
     }
 }
 
-impl Sum for OutboundBytes {
+impl SharedGauge for OutboundBytes {
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_outbound_bytes")
     }
 }
 
-impl<S: Sum> Part<S> {
+impl<S: SharedGauge> GaugePart<S> {
     pub(super) const fn new() -> Self {
         Self {
             reported: 0,
@@ -60,13 +60,13 @@ impl<S: Sum> Part<S> {
     }
 }
 
-impl<S: Sum> Default for Part<S> {
+impl<S: SharedGauge> Default for GaugePart<S> {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S: Sum> Drop for Part<S> {
+impl<S: SharedGauge> Drop for GaugePart<S> {
     fn drop(&mut self) {
         self.report(0);
     }

@@ -5,8 +5,8 @@
 //! none either. The connection's task owns it, and moves bytes between it and a socket.
 
 mod close;
+mod deadlines;
 mod gauge;
-mod heartbeat;
 mod inbound;
 pub(super) mod outbound;
 #[cfg(test)]
@@ -24,12 +24,12 @@ use zocket_layers::{
 
 pub(super) use self::{
     close::{End, INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE},
-    heartbeat::Beat,
+    deadlines::DueAction,
     inbound::InFlightMessage,
 };
 use self::{
-    gauge::{InFlight, Part, Queued},
-    heartbeat::Heartbeat,
+    deadlines::Deadlines,
+    gauge::{GaugePart, InFlight, Queued},
     inbound::Inbound,
     outbound::Outbound,
 };
@@ -41,13 +41,13 @@ pub(super) struct Session {
     options: SessionOptions,
     inbound: Inbound,
     /// The pipeline has failed for good. Nothing more begins.
-    has_failed: bool,
+    pipeline_has_failed: bool,
     /// Pings that are not answered yet.
     pings: usize,
-    heartbeat: Heartbeat,
+    deadlines: Deadlines,
     outbound: Outbound,
-    queued_gauge: Part<Queued>,
-    in_flight_gauge: Part<InFlight>,
+    queued_gauge: GaugePart<Queued>,
+    in_flight_gauge: GaugePart<InFlight>,
 }
 
 /// Properties of a stack that its sessions need.
@@ -73,12 +73,12 @@ impl Session {
             mailbox,
             options,
             inbound: Inbound::new(),
-            has_failed: false,
+            pipeline_has_failed: false,
             pings: 0,
-            heartbeat: Heartbeat::new(limits, now),
+            deadlines: Deadlines::new(limits, now),
             outbound: Outbound::default(),
-            queued_gauge: Part::new(),
-            in_flight_gauge: Part::new(),
+            queued_gauge: GaugePart::new(),
+            in_flight_gauge: GaugePart::new(),
         }
     }
 
@@ -119,13 +119,13 @@ impl Session {
     pub(super) fn binary_frame(&self, bytes: impl Into<Bytes>) -> Frame {
         match self.options.codec {
             Some(_) => Frame::read_binary(self.connection.clone(), bytes),
-            None => Frame::opaque(self.connection.clone(), DataFrame::binary(bytes)),
+            None => Frame::unread(self.connection.clone(), DataFrame::binary(bytes)),
         }
     }
 
     /// Returns true if one more message may be queued.
     pub(super) fn has_room(&self) -> bool {
-        !self.has_failed && self.inbound.has_room(self.limits())
+        !self.pipeline_has_failed && self.inbound.has_room(self.limits())
     }
 
     /// Takes a frame that was read. Returns a message that may begin at once: if `may_begin`, and no other stands before
@@ -255,7 +255,7 @@ impl Session {
     pub(super) fn fail(&mut self, error: BoxError) {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
-        self.has_failed = true;
+        self.pipeline_has_failed = true;
         let queue = self.inbound.take_queue();
         let Some(codec) = self.options.codec else {
             return;
@@ -267,7 +267,7 @@ impl Session {
 
     /// Returns true if the pipeline has failed and no message is in flight any more.
     pub(super) const fn is_finished(&self) -> bool {
-        self.has_failed && self.inbound.in_flight() == 0
+        self.pipeline_has_failed && self.inbound.in_flight() == 0
     }
 
     /// Returns true if no message is queued.
@@ -328,35 +328,35 @@ impl Session {
     // Time.
 
     /// Notes a sign of life of the peer.
-    pub(super) const fn hear(&mut self, now: Instant) {
-        self.heartbeat.hear(now);
+    pub(super) const fn record_activity(&mut self, now: Instant) {
+        self.deadlines.record_activity(now);
     }
 
     /// Notes that a message waits for readiness.
-    pub(super) fn stall(&mut self, now: impl FnOnce() -> Instant) {
-        self.heartbeat.stall(now);
+    pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
+        self.deadlines.begin_wait(now);
     }
 
     /// Notes that no message waits for readiness.
-    pub(super) const fn go_on(&mut self) {
-        self.heartbeat.go_on();
+    pub(super) const fn end_wait(&mut self) {
+        self.deadlines.end_wait();
     }
 
-    /// The next time at which [`on_deadline`](Self::on_deadline) may return a beat.
+    /// The next time at which [`take_due`](Self::take_due) may return a action.
     pub(super) fn deadline(&self) -> Instant {
-        self.heartbeat.deadline()
+        self.deadlines.deadline()
     }
 
-    /// Returns the beat whose time has come.
-    pub(super) fn on_deadline(&mut self, now: Instant) -> Option<Beat> {
-        self.heartbeat.poll(now)
+    /// Returns the action whose time has come.
+    pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
+        self.deadlines.take_due(now)
     }
 
     // Rest and end.
 
     /// Reports to the gauges, and returns the memory that an idle session does not need. `control_bytes` wait outside of
     /// the session.
-    pub(super) fn rest(&mut self, control_bytes: usize) {
+    pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
         self.outbound.report(control_bytes);
         self.outbound.shrink();
@@ -370,7 +370,7 @@ impl Session {
     }
 
     /// Ends the sending: tells contexts that the client has gone, and mutes the mailbox.
-    pub(super) fn hang_up(&self) {
+    pub(super) fn stop_sending(&self) {
         self.connection.close();
         self.mailbox.mute();
     }

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, mem};
 use bytes::Bytes;
 use zocket_layers::{DataFrame, Kind, hub::Batch, protocol::FrameHeader};
 
-use super::gauge::{OutboundBytes, Part};
+use super::gauge::{GaugePart, OutboundBytes};
 use crate::connection::buffers::{WRITE_SIZE, return_write_buffer, take_write_buffer};
 
 /// Bytes that a frame counts for beyond its content.
@@ -20,7 +20,7 @@ pub(in crate::connection) struct Outbound {
     /// Bytes of the first piece that have been written.
     written: usize,
     weight: usize,
-    gauge: Part<OutboundBytes>,
+    gauge: GaugePart<OutboundBytes>,
 }
 
 /// One or several frames that are written from one buffer.

@@ -84,8 +84,8 @@ impl World {
         frames(&bytes)
     }
 
-    fn on_deadline(&mut self, after: Duration) -> Option<Beat> {
-        self.session.on_deadline(self.start + after)
+    fn take_due(&mut self, after: Duration) -> Option<DueAction> {
+        self.session.take_due(self.start + after)
     }
 }
 
@@ -323,22 +323,22 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
     let mut world = world(Form::BASE, Limits::default());
     let limits = Limits::default();
     assert_eq!(world.session.deadline(), world.start + limits.ping_after);
-    assert_eq!(world.on_deadline(limits.ping_after - SECOND), None);
-    assert_eq!(world.on_deadline(limits.ping_after), Some(Beat::Ping));
+    assert_eq!(world.take_due(limits.ping_after - SECOND), None);
+    assert_eq!(world.take_due(limits.ping_after), Some(DueAction::Ping));
     let end = limits.ping_after + limits.pong_within;
     assert_eq!(world.session.deadline(), world.start + end);
-    assert_eq!(world.on_deadline(end - SECOND), None);
-    assert_eq!(world.on_deadline(end), Some(Beat::Gone));
+    assert_eq!(world.take_due(end - SECOND), None);
+    assert_eq!(world.take_due(end), Some(DueAction::Gone));
 }
 
 #[test]
 fn a_sign_of_life_moves_the_deadline() {
     let mut world = world(Form::BASE, Limits::default());
     let ping_after = Limits::default().ping_after;
-    assert_eq!(world.on_deadline(ping_after), Some(Beat::Ping));
-    world.session.hear(world.start + ping_after + SECOND);
+    assert_eq!(world.take_due(ping_after), Some(DueAction::Ping));
+    world.session.record_activity(world.start + ping_after + SECOND);
     assert_eq!(world.session.deadline(), world.start + 2 * ping_after + SECOND);
-    assert_eq!(world.on_deadline(2 * ping_after), None);
+    assert_eq!(world.take_due(2 * ping_after), None);
 }
 
 #[test]
@@ -346,14 +346,14 @@ fn a_message_that_waits_for_readiness_too_long_is_given_up() {
     let mut world = world(Form::BASE, Limits::default());
     let stall = Limits::default().stall;
     let since = world.start + SECOND;
-    world.session.stall(|| since);
-    world.session.stall(|| unreachable!("it waits already"));
-    world.session.hear(world.start + stall);
+    world.session.begin_wait(|| since);
+    world.session.begin_wait(|| unreachable!("it waits already"));
+    world.session.record_activity(world.start + stall);
     assert_eq!(world.session.deadline(), since + stall);
-    assert_eq!(world.on_deadline(stall), None);
-    assert_eq!(world.on_deadline(stall + SECOND), Some(Beat::Stalled));
-    world.session.go_on();
-    assert_eq!(world.on_deadline(stall + SECOND), None);
+    assert_eq!(world.take_due(stall), None);
+    assert_eq!(world.take_due(stall + SECOND), Some(DueAction::Stalled));
+    world.session.end_wait();
+    assert_eq!(world.take_due(stall + SECOND), None);
 }
 
 #[test]
@@ -361,6 +361,6 @@ fn durations_without_end_never_come() {
     let limits = Limits::default().ping_after(Duration::MAX).stall(Duration::MAX);
     let mut world = world(Form::BASE, limits);
     let start = world.start;
-    world.session.stall(|| start);
-    assert_eq!(world.on_deadline(365 * 24 * 60 * 60 * SECOND), None);
+    world.session.begin_wait(|| start);
+    assert_eq!(world.take_due(365 * 24 * 60 * 60 * SECOND), None);
 }

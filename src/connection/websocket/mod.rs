@@ -63,7 +63,7 @@ pub(super) enum Received {
 
 /// The reason why nothing more can be read.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(super) enum ReadError {
     /// The peer broke the protocol. It is told by this Close.
     Violation(Close),
     /// The peer is gone.
@@ -144,9 +144,9 @@ impl WebSocket {
         &mut self,
         outbound: &Outbound,
         cx: &mut Task<'_>,
-    ) -> Poll<Result<Received, Broken>> {
+    ) -> Poll<Result<Received, ReadError>> {
         if self.ended {
-            return Poll::Ready(Err(Broken::Gone));
+            return Poll::Ready(Err(ReadError::Gone));
         }
         let may_write = !outbound.is_midway();
         let read = self.protocol.read(&mut self.stream.polled(cx, may_write));
@@ -169,7 +169,7 @@ impl WebSocket {
             }
             Err(error) => {
                 self.ended = true;
-                Err(Broken::of(&error))
+                Err(ReadError::of(&error))
             }
         };
         Poll::Ready(received)
@@ -229,7 +229,7 @@ fn or_pending(result: Result<(), tungstenite::Error>) -> Poll<Result<(), tungste
     }
 }
 
-impl Broken {
+impl ReadError {
     /// Maps an error to the code of RFC 6455, section 7.4.1. tungstenite sends no Close by itself.
     fn of(error: &tungstenite::Error) -> Self {
         let (code, reason) = match error {

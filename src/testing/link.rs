@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 /// The client's end of the connection. Clones share the same end.
 #[derive(Debug, Clone)]
-pub(super) struct Line(Arc<Mutex<State>>);
+pub(super) struct Link(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -23,7 +23,7 @@ struct State {
     waiting: Vec<Waker>,
 }
 
-impl Line {
+impl Link {
     pub(super) fn new(io: DuplexStream) -> Self {
         Self(Arc::new(Mutex::new(State {
             io: Some(io),
@@ -78,13 +78,13 @@ impl State {
     }
 }
 
-impl AsyncRead for Line {
+impl AsyncRead for Link {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Task<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.poll(cx, |io, cx| io.poll_read(cx, buf))
     }
 }
 
-impl AsyncWrite for Line {
+impl AsyncWrite for Link {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.poll(cx, |io, cx| io.poll_write(cx, bytes))
     }

@@ -6,21 +6,21 @@ use crate::{
 
 /// Sender of a message. It decides the kind of the frame that is sent back.
 #[derive(Debug)]
-pub(super) enum Recipient {
+pub(super) enum ReplyAddress {
     /// The sender matches the answer by this id.
     Id(RpcId),
     /// The sender wants no answer. A failure is reported with this message type.
     Type(Name),
     /// The sender gets no frame.
-    Nobody,
+    None,
 }
 
-impl Recipient {
+impl ReplyAddress {
     pub(super) fn of(form: Form, rpc_id: Option<&RpcId>, route: &Name) -> Self {
         match rpc_id {
             Some(rpc_id) => Self::Id(rpc_id.clone()),
             None if form.is_extended() => Self::Type(route.clone()),
-            None => Self::Nobody,
+            None => Self::None,
         }
     }
 
@@ -34,7 +34,7 @@ impl Recipient {
             (Self::Type(route), Outcome::Refused(error)) => {
                 FrameResponse::One(codec.error(&error, Some(route)))
             }
-            (Self::Type(_), Outcome::Reply(_)) | (Self::Nobody, _) => FrameResponse::Empty,
+            (Self::Type(_), Outcome::Reply(_)) | (Self::None, _) => FrameResponse::None,
         }
     }
 }
