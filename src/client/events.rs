@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::poll_fn,
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
@@ -17,7 +18,8 @@ use super::inbox::{Inbox, Listeners, Next};
 /// Dropping it unsubscribes.
 ///
 /// The stream keeps up to [`Builder::event_buffer`](super::Builder::event_buffer) unread events. Beyond that, the
-/// oldest are dropped, and the stream's next item is [`EventError::Lagged`].
+/// oldest are dropped, and the stream's next item is [`EventError::Lagged`]. Beside [`next`](Self::next), it implements
+/// [`Stream`] for the adapters of futures-util.
 pub struct Events<T> {
     event_type: &'static str,
     inbox: Arc<Inbox>,
@@ -38,15 +40,26 @@ impl<T> Events<T> {
     }
 }
 
-impl<T: DeserializeOwned> Stream for Events<T> {
-    type Item = Result<T, EventError>;
+impl<T: DeserializeOwned> Events<T> {
+    /// Waits for the next event. Returns `None` when the client is closed.
+    pub async fn next(&mut self) -> Option<Result<T, EventError>> {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
 
-    fn poll_next(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+    fn poll_event(&self, cx: &mut Task<'_>) -> Poll<Option<Result<T, EventError>>> {
         Poll::Ready(match ready!(self.inbox.poll(cx)) {
             Next::Payload(payload) => Some(serde_json::from_slice(&payload).map_err(EventError::Decode)),
             Next::Lost(events) => Some(Err(EventError::Lagged(events))),
             Next::End => None,
         })
+    }
+}
+
+impl<T: DeserializeOwned> Stream for Events<T> {
+    type Item = Result<T, EventError>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_event(cx)
     }
 }
 

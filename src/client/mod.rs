@@ -1,7 +1,6 @@
 //! A client, for services, bots and tests: typed calls and events over a connection that reconnects by itself.
 //!
 //! ```no_run
-//! use futures_util::StreamExt;
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
 //! use zocket::{Outgoing, client::Client};

@@ -5,7 +5,6 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
 use tokio::{sync::Semaphore, time::Instant};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use zocket::client::{CallError, Client, Outage, Sent, Status};

@@ -1,6 +1,6 @@
 //! Events, and the failures of messages without an answer, as streams.
 
-use futures_util::{SinkExt, StreamExt};
+use futures_util::SinkExt;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 use zocket::{

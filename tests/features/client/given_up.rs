@@ -2,7 +2,6 @@
 
 use std::{sync::atomic::Ordering, time::Duration};
 
-use futures_util::StreamExt;
 use zocket::client::{CallError, Outage, Status};
 
 use super::{
