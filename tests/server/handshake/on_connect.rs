@@ -81,6 +81,25 @@ async fn a_failure_or_a_panic_in_on_connect_is_a_500_that_tells_nothing() {
     assert_eq!(raw().with("how", "not at all").send(&server).await.status, 101);
 }
 
+#[tokio::test]
+async fn on_connect_sees_a_token_that_is_offered_beside_the_subprotocol() {
+    async fn connect(_: NoHeaders, _: ClientId, request: Parts) -> Result<(), Error> {
+        let offered = &request.headers["sec-websocket-protocol"];
+        match offered.as_bytes().ends_with(b", token.s3cret") {
+            true => Ok(()),
+            false => Err(Error::unauthorized("no token")),
+        }
+    }
+    let zo = Zocket::builder().on_connect(connect).build();
+    let server = serve(zo.serve(zo.router())).await;
+    let offer = |offered| raw().with("sec-websocket-protocol", offered);
+    let answer = offer("zocket.v1.json, token.s3cret").send(&server).await;
+    assert_eq!(answer.status, 101);
+    assert_eq!(answer.fields["sec-websocket-protocol"], "zocket.v1.json");
+    let refused = offer("zocket.v1.json, token.guess").send(&server).await;
+    assert_eq!(refused.status, 401);
+}
+
 /// What a layer around the service found out.
 #[derive(Clone)]
 struct Peer(&'static str);
