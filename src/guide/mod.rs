@@ -1,18 +1,20 @@
-//! The guide: how things are done, page by page. There is nothing here but text, whose examples run.
+//! The guide: tasks, page by page. It is text alone, whose examples run as tests.
 //!
-//! | page | |
+//! | page | subject |
 //! |---|---|
-//! | [`first_app`] | from an empty folder to two clients that talk |
-//! | [`contexts`] | what a handler knows, middleware that narrows it, what a handler does |
-//! | [`errors`] | what goes wrong, who is told, and how |
-//! | [`middleware`] | what tower's and tower-http's layers do at each place |
-//! | [`layers`] | writing a layer of one's own |
+//! | [`first_app`] | a new crate, its server and its page: two browser tabs that talk to each other |
+//! | [`contexts`] | the value that handlers receive, middleware that narrows it, the actions of a handler |
+//! | [`errors`] | refusals, the codes that clients receive, handlers that time out |
+//! | [`authentication`] | cookies, tokens, the origin check, logins that expire |
+//! | [`middleware`] | the places for tower's and tower-http's layers, and their effect at each |
+//! | [`layers`] | layers of your own |
+//! | [`typescript_client`] | the generated client: calls, events, reconnecting, React, server-side rendering, tests |
 #![cfg_attr(
     feature = "testing",
-    doc = "| [`testing`] | a whole app in memory; single procedures |"
+    doc = "| [`testing`] | tests of a whole app in memory, and of single procedures |"
 )]
-//! | [`deploying`] | proxies, limits, shutdown, what to watch |
-//! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | moving here, concept by concept |
+//! | [`deploying`] | proxies, limits, shutdown, monitoring |
+//! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | the same concepts in other libraries, for apps that move here |
 
 #[doc = include_str!("first_app.md")]
 pub mod first_app {}
@@ -23,11 +25,17 @@ pub mod contexts {}
 #[doc = include_str!("errors.md")]
 pub mod errors {}
 
+#[doc = include_str!("authentication.md")]
+pub mod authentication {}
+
 #[doc = include_str!("middleware.md")]
 pub mod middleware {}
 
 #[doc = include_str!("layers.md")]
 pub mod layers {}
+
+#[doc = include_str!("typescript_client.md")]
+pub mod typescript_client {}
 
 #[cfg(feature = "testing")]
 #[doc = include_str!("testing.md")]
