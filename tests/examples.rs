@@ -344,3 +344,17 @@ async fn bench_server_serves_what_is_measured() {
     );
     client.call::<()>("room.leave", &room).await.unwrap();
 }
+
+#[test]
+fn the_first_app_of_the_guide_is_the_example() {
+    let page = include_str!("../src/guide/first_app.md");
+    for (block, file) in [
+        ("rust,ignore", include_str!("../examples/first_app/main.rs")),
+        ("html", include_str!("../examples/first_app/index.html")),
+    ] {
+        assert!(
+            page.contains(&format!("```{block}\n{file}```\n")),
+            "the block `{block}` of the page is not the file of examples/first_app:\n{file}"
+        );
+    }
+}

@@ -43,11 +43,11 @@ export async function launchUnforced(t) {
   throw new Error("the browser said nothing");
 }
 
-/** Starts the server, on a free port or the one given. */
-export async function serve(port = 0) {
-  const child = spawn(binary, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+/** Starts a server, by default the chat, on a free port or the one given. */
+export async function serve(port = 0, program = binary) {
+  const child = spawn(program, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: child.stderr })) {
-    const url = /chat on (http:\S+)/.exec(line)?.[1];
+    const url = /(?:chat|listening) on (http:\S+)/.exec(line)?.[1];
     if (url) {
       child.stderr.resume();
       return { child, url, port: Number(new URL(url).port) };
