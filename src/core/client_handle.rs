@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use zocket_layers::{Connection, Context};
 
-/// A client's connection and the app's value. Contexts outside of messages are made from it on demand: most connections
-/// need one only at their end.
+/// A client's connection and the app's value. Contexts outside of messages are created from it on demand, because most
+/// connections need one only when they end.
 pub(crate) struct ClientHandle<C> {
     pub(crate) connection: Connection,
     /// The value that `on_connect` made.
@@ -11,7 +11,7 @@ pub(crate) struct ClientHandle<C> {
 }
 
 impl<C> ClientHandle<C> {
-    /// A context outside of any message.
+    /// Creates a context outside of any message.
     pub(crate) fn context(&self) -> Context<C> {
         Context::of_connection(&self.connection, self.value.clone())
     }

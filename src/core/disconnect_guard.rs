@@ -5,8 +5,8 @@ use zocket_layers::Mailbox;
 
 use super::{ClientHandle, Core, RegistryGuard};
 
-/// Guard that runs `on_disconnect` exactly once, after a successful `on_connect`: by [`run`](Self::run), or in a task of
-/// its own when it is dropped.
+/// Guard that runs `on_disconnect` exactly once, after a successful `on_connect`: in [`run`](Self::run), or in a
+/// spawned task when the guard is dropped without it.
 pub(crate) struct DisconnectGuard<C: Send + Sync + 'static>(Option<Armed<C>>);
 
 struct Armed<C> {
@@ -17,6 +17,7 @@ struct Armed<C> {
 }
 
 impl<C: Send + Sync + 'static> DisconnectGuard<C> {
+    /// Registers the connection, and creates its guard.
     pub(crate) fn new(core: Arc<Core<C>>, handle: ClientHandle<C>, mailbox: Arc<Mailbox>) -> Self {
         let registered = core.registry.enter(mailbox.clone(), handle.clone());
         Self(Some(Armed {
@@ -27,12 +28,13 @@ impl<C: Send + Sync + 'static> DisconnectGuard<C> {
         }))
     }
 
-    /// Keeps the connection registered for longer than the guard; none after it has run.
+    /// Returns a guard that keeps the connection registered even after `on_disconnect` has finished. Never `None`
+    /// before [`run`](Self::run).
     pub(crate) fn registered(&self) -> Option<Arc<RegistryGuard<C>>> {
         self.0.as_ref().map(|armed| armed.registered.clone())
     }
 
-    /// Runs `on_disconnect`, then takes the client out of its rooms and out of the hub.
+    /// Runs `on_disconnect`, then removes the client from its rooms and from the hub.
     pub(crate) async fn run(mut self) {
         if let Some(armed) = self.0.take() {
             armed.disconnect().await;

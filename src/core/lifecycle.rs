@@ -10,7 +10,7 @@ pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, 
 type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
 type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
 
-/// The app's functions that run when a client comes and goes.
+/// The app's callbacks for the start and the end of a connection.
 pub(crate) struct Lifecycle<C> {
     /// The schema of the headers that `connect` reads.
     pub(crate) headers: SchemaOf,
@@ -19,11 +19,11 @@ pub(crate) struct Lifecycle<C> {
     pub(crate) disconnect: Option<Disconnect<C>>,
 }
 
-/// A client that is not let in, and the reason.
+/// The reason why a client is refused.
 #[derive(Debug)]
 pub(crate) enum Rejection {
-    /// Its headers are not those that the app declares.
+    /// The headers do not fit the type that the app declares.
     Headers(Vec<Issue>),
-    /// The app refused.
+    /// `on_connect` returned this error, or panicked.
     Refused(Error),
 }

@@ -24,11 +24,12 @@ pub(crate) struct Core<C> {
     /// Events and routes of the routers that are served.
     pub(crate) declared: Declared,
     pub(crate) limits: Arc<Limits>,
-    /// Messages of one connection that may be handled at once.
+    /// Messages of one connection that may be handled at once, besides those of concurrent routes.
     pub(crate) concurrency: usize,
     pub(crate) lifecycle: Lifecycle<C>,
     pub(crate) registry: Arc<ConnectionRegistry<C>>,
     pub(crate) teardown: TeardownQueue,
+    /// Completed once the hub's background future has been spawned.
     background: Once,
 }
 
@@ -51,7 +52,8 @@ impl<C> Core<C> {
         }
     }
 
-    /// Spawns the hub's background work, once.
+    /// Spawns the hub's background future at the first call. Not in [`new`](Self::new), since an app may be built
+    /// outside of a runtime.
     pub(crate) fn start_background(&self) {
         self.background.call_once(|| {
             if let Some(background) = self.hub.background() {

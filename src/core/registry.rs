@@ -12,10 +12,12 @@ use zocket_layers::{ClientId, Close, Context, Mailbox};
 
 use super::ClientHandle;
 
-/// The open connections of an app, each from its `on_connect` to the end of its `on_disconnect`.
+/// The connections of an app. Each is registered from the success of `on_connect` until `on_disconnect` has finished
+/// and the closing handshake has ended.
 pub(crate) struct ConnectionRegistry<C> {
     connections: Mutex<HashMap<ClientId, Entry<C>>>,
     is_shut_down: AtomicBool,
+    /// Notified when the last connection is removed.
     emptied: Notify,
 }
 
@@ -34,6 +36,7 @@ impl<C> Default for ConnectionRegistry<C> {
     }
 }
 
+/// Close of a server that shuts down (RFC 6455, section 7.4.1).
 const GOING_AWAY: Close = Close {
     code: 1001,
     reason: std::borrow::Cow::Borrowed("going-away"),
@@ -52,7 +55,7 @@ impl<C> ConnectionRegistry<C> {
             handle,
         };
         self.connections.lock().insert(client, entry);
-        // A connection that came during `shutdown` is not missed.
+        // `shutdown` may have run before the insertion. Then it has not closed this connection.
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
         }
@@ -68,23 +71,25 @@ impl<C> ConnectionRegistry<C> {
         let mut connections = self.connections.lock();
         let gone = connections.remove(client);
         let is_empty = connections.is_empty();
-        // Returns the memory of a burst.
+        // Frees the memory of a burst.
         if connections.len() < connections.capacity() / 4 {
             let half = connections.capacity() / 2;
             connections.shrink_to(half);
         }
         drop(connections);
-        // The app's value may be the last of its kind, and do what it likes when it is dropped.
+        // Dropped only now that the lock is released: the app's value may run any code when it is dropped.
         drop(gone);
         if is_empty {
             self.emptied.notify_waiters();
         }
     }
 
+    /// Returns the number of registered connections.
     pub(crate) fn len(&self) -> usize {
         self.connections.lock().len()
     }
 
+    /// Returns a context for each registered connection, in no order.
     pub(crate) fn contexts(&self) -> Vec<Context<C>> {
         let connections = self.connections.lock();
         let handles: Vec<_> = connections.values().map(|entry| entry.handle.clone()).collect();
@@ -92,11 +97,12 @@ impl<C> ConnectionRegistry<C> {
         handles.iter().map(ClientHandle::context).collect()
     }
 
+    /// Returns true once [`shutdown`](Self::shutdown) has been called.
     pub(crate) fn is_shut_down(&self) -> bool {
         self.is_shut_down.load(Ordering::SeqCst)
     }
 
-    /// Refuses new connections, and closes the open ones.
+    /// Marks the app as shut down, so that it refuses new connections, and closes the open ones.
     pub(crate) fn shutdown(&self) {
         self.is_shut_down.store(true, Ordering::SeqCst);
         for entry in self.connections.lock().values() {
@@ -104,10 +110,11 @@ impl<C> ConnectionRegistry<C> {
         }
     }
 
-    /// Resolves when no connection is left.
+    /// Waits until no connection is left.
     pub(crate) async fn drained(&self) {
         loop {
             let mut emptied = std::pin::pin!(self.emptied.notified());
+            // Enabled before the check, so that a removal between the check and the wait still notifies.
             emptied.as_mut().enable();
             if self.len() == 0 {
                 return;

@@ -7,12 +7,12 @@ use std::{
 
 use tokio::{sync::Semaphore, task::yield_now};
 
-/// Limit for the teardowns that one processor begins between two polls of the sockets. More than this many connections do
-/// not come and go in that time.
+/// Limit for the teardowns that one processor begins between two polls of the sockets. Outside of a mass disconnect,
+/// fewer connections end in that time.
 const AT_ONCE: usize = 16;
 
-/// Limits concurrent teardowns, so that a mass disconnect does not starve live connections. Noticing that a peer has
-/// gone is cheap; its teardown is not.
+/// Limits concurrent teardowns, so that a mass disconnect does not starve live connections. Detecting that a peer is
+/// gone is cheap. Its teardown is not.
 pub(crate) struct TeardownQueue(Semaphore);
 
 impl Default for TeardownQueue {
@@ -23,12 +23,12 @@ impl Default for TeardownQueue {
 }
 
 impl TeardownQueue {
-    /// Runs a teardown. It waits for a permit, which it holds for its first poll only: a teardown that waits holds up no
-    /// other.
+    /// Runs a teardown once a permit is available. The permit is released after the teardown's first poll, so that a
+    /// teardown that waits delays no other.
     pub(crate) async fn run(&self, teardown: impl Future<Output = ()>) {
         let mut teardown = pin!(teardown);
         let permit = self.0.acquire().await;
-        // The runtime polls its sockets before it runs a task that has yielded.
+        // Yields with the permit held: the runtime polls its sockets before it resumes a task that has yielded.
         yield_now().await;
         let first = poll_fn(|cx| Poll::Ready(teardown.as_mut().poll(cx))).await;
         drop(permit);
