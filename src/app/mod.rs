@@ -16,9 +16,9 @@ use crate::{
     upgrade::UpgradeService,
 };
 
-/// An app: its lifecycle, its hub, its limits. [`message`](Self::message) begins a procedure,
-/// [`router`](Self::router) begins a router that holds procedures, [`serve`](Self::serve) makes a service of the
-/// router. Cheap to clone.
+/// An app: its lifecycle, its hub, its limits. [`message`](Self::message) begins a procedure, [`router`](Self::router)
+/// begins a router that holds procedures, and [`serve`](Self::serve) makes an HTTP service of the router. Cheap to
+/// clone.
 ///
 /// `C` is the value that `on_connect` makes and every handler receives. The layers of the builder are not part of the
 /// type: a function can return a `Zocket<User>` with any number of layers.
@@ -65,24 +65,24 @@ impl<C> Zocket<C> {
         Connection::detached_from(context, self.core.declared.clone(), self.core.limits.clone())
     }
 
-    /// Returns the number of connections. Each counts from a successful `on_connect` until `on_disconnect` has finished
-    /// and the Close has been answered.
+    /// Returns the number of connections. A connection counts from the success of `on_connect` until `on_disconnect`
+    /// has finished and the closing handshake has ended.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.core.registry.len()
     }
 
     /// Returns the context of each connection that [`connections`](Self::connections) counts, in no order. A context
-    /// gives access to the value that `on_connect` made and to the client's rooms, and can send to the client or close
-    /// the connection. Effects of these contexts apply at once.
+    /// gives access to the value that `on_connect` made and to the client's rooms. It can send to the client and close
+    /// the connection. Its effects are performed at once.
     #[must_use]
     pub fn contexts(&self) -> Vec<Context<C>> {
         self.core.registry.contexts()
     }
 
-    /// Refuses new connections (503), closes every connection with 1001 `going-away`, and waits until each has
-    /// finished its handlers and `on_disconnect`, but no longer than `grace`. Returns the number of connections that
-    /// have not finished by then.
+    /// Refuses new connections (503), closes every connection with 1001 `going-away`, and waits until
+    /// [`connections`](Self::connections) is 0, but no longer than `grace`. Returns the number of connections that are
+    /// left then.
     pub async fn shutdown(&self, grace: Duration) -> usize {
         self.core.registry.shutdown();
         let _ = tokio::time::timeout(grace, self.core.registry.drained()).await;

@@ -15,7 +15,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service of the app, for `axum::Router::route_service`, hyper, or a stack of tower-http layers.
     ///
     /// # Panics
-    /// If the router contradicts itself; [`try_serve`](Self::try_serve) returns the reasons instead.
+    /// If the router contradicts itself. [`try_serve`](Self::try_serve) returns the problems instead.
     #[must_use]
     #[track_caller]
     pub fn serve(&self, router: Router<C>) -> UpgradeService {
@@ -25,17 +25,19 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service like [`serve`](Self::serve), for callers that handle the error.
     ///
     /// # Errors
-    /// All problems of a router that contradicts itself: a route declared twice, a route that is the prefix of
-    /// a nest, an empty segment, a name that begins with `__`, an outgoing message outside of its nest's prefix
-    /// or declared as two types.
+    /// All problems of a router that contradicts itself: a route declared twice, a route that is the prefix of another
+    /// route or of a nest, a route that would hide a member of the generated clients, an empty segment, a name that
+    /// begins with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of
+    /// another, or a router of another app.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
         let checked = self.check(router)?;
         self.declare(&checked);
         Ok((self.compose)(&self.core, checked.routes, &checked.contract))
     }
 
-    /// Serves a stack that you compose by hand around the routes of a router. The service keeps the router's contract
-    /// and its declared events and routes. The layers of the builder are not applied: you compose the whole stack.
+    /// Serves a stack that you compose by hand around the routes of a router. As with [`serve`](Self::serve), the
+    /// router's events and routes are declared, and clients get the hash of its contract. The layers of the builder are
+    /// not applied, because you compose the whole stack.
     ///
     /// ```
     /// use tower::ServiceBuilder;
@@ -53,8 +55,8 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// ```
     ///
     /// # Panics
-    /// If the router contradicts itself, or the stack does not fit the app;
-    /// [`try_serve_with`](Self::try_serve_with) returns the reasons instead.
+    /// If the router contradicts itself, or the stack does not fit the app. [`try_serve_with`](Self::try_serve_with)
+    /// returns the problems instead.
     #[must_use]
     #[track_caller]
     pub fn serve_with<S>(&self, router: Router<C>, compose: impl FnOnce(RouterService) -> S) -> UpgradeService
@@ -70,7 +72,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Serves a stack like [`serve_with`](Self::serve_with), for callers that handle the error.
     ///
     /// # Errors
-    /// [`ServeError::Router`] as with [`try_serve`](Self::try_serve); [`ServeError::Stack`] as with
+    /// [`ServeError::Router`] as with [`try_serve`](Self::try_serve). [`ServeError::Stack`] as with
     /// [`try_serve_stack`](Self::try_serve_stack).
     pub fn try_serve_with<S>(
         &self,
@@ -99,11 +101,11 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// - With a [`DecodeLayer`](crate::layers::DecodeLayer) the stack speaks the base protocol, and the extended one to
     ///   clients that negotiate it. Their welcome has no `contract`.
     /// - Without one, frames are opaque in both directions: text stays text, binary stays binary, and no client
-    ///   negotiates anything. A response over [`Limits::message`](crate::Limits::message) is logged and not sent.
-    /// - An `Err` or a panic of `call` affects that message only: it is logged, and the message is refused if its id is
-    ///   known. An `Err` or a panic of `poll_ready` means that the stack has failed for good: the connection closes
-    ///   with 1011.
-    /// - A `DecodeLayer` inside of a `Buffer` is not detected: put it outside.
+    ///   negotiates a subprotocol. A response over [`Limits::message`](crate::Limits::message) is logged and not sent.
+    /// - An `Err` or a panic of `call` affects that message only. It is logged, and the message is refused if its id is
+    ///   known. An `Err` or a panic of `poll_ready` means that the stack has failed for good. The connection then
+    ///   closes with 1011, after the messages in flight have finished.
+    /// - A `DecodeLayer` inside of a `Buffer` is not detected. Put it outside.
     ///
     /// ```
     /// use std::convert::Infallible;
@@ -116,7 +118,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// ```
     ///
     /// # Panics
-    /// If the stack does not fit the app; [`try_serve_stack`](Self::try_serve_stack) returns the reason instead.
+    /// If the stack does not fit the app. [`try_serve_stack`](Self::try_serve_stack) returns the error instead.
     #[must_use]
     #[track_caller]
     pub fn serve_stack<S>(&self, stack: S) -> UpgradeService
@@ -144,6 +146,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         Ok(UpgradeService::new(self.core.clone(), stack, options))
     }
 
+    /// Checks a router, and makes its service and the hash of its contract.
     fn check(&self, router: Router<C>) -> Result<CheckedRouter, RouterError> {
         let contract = router.contract().hash();
         let (routes, outgoing) = router.build_for(&self.core.hub)?;
@@ -161,7 +164,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     }
 }
 
-/// A router that does not contradict itself.
+/// A router that has been checked.
 struct CheckedRouter {
     routes: RouterService,
     /// Names of its events.
