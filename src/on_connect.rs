@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// Callback that makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade
-/// request's [`Parts`] as its third argument, for cookies, the peer's address, extensions. `M` distinguishes the two
-/// forms; it is inferred.
+/// request's [`Parts`] as its third argument, for cookies, the peer's address and extensions. `M` distinguishes the two
+/// forms. It is inferred.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't make a connection's context",
     note = "expected `async fn(H, ClientId) -> Result<C, Error>` or `async fn(H, ClientId, http::request::Parts) -> Result<C, Error>`",
@@ -76,8 +76,8 @@ where
     }
 }
 
-/// [`OnConnect`] with state of the app as the first argument: a pool, a configuration. Each connection gets a clone
-/// of it.
+/// [`OnConnect`] with state of the app as the first argument, such as a pool or a configuration. Each connection gets a
+/// clone of it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't make a connection's context of a `{S}`",
     note = "expected `async fn({S}, H, ClientId) -> Result<C, Error>` or `async fn({S}, H, ClientId, http::request::Parts) -> Result<C, Error>`",
@@ -141,7 +141,7 @@ where
     }
 }
 
-/// For apps that want nothing of their clients' connect headers.
+/// Headers of an app that needs no connect headers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Validate)]
 pub struct NoHeaders {}
 
@@ -155,7 +155,7 @@ pub(crate) fn no_lifecycle() -> Lifecycle<()> {
     }
 }
 
-/// Validates the headers, then calls the app's callback.
+/// Returns the function that validates a client's headers, then calls the app's callback.
 pub(crate) fn connect<F, M>(f: F) -> Connect<F::Context>
 where
     F: OnConnect<M>,
@@ -166,7 +166,7 @@ where
     })
 }
 
-/// Validates the headers, then calls the app's callback with a clone of its state.
+/// Returns the function that validates a client's headers, then calls the app's callback with a clone of its state.
 pub(crate) fn connect_with<S, F, M>(state: S, f: F) -> Connect<F::Context>
 where
     S: Clone + Send + Sync + 'static,

@@ -22,13 +22,13 @@ use zocket_layers::{
 use crate::contract::SchemaOf;
 
 /// Builds the stack for one kind of message, from its payload to its handler. Each method returns a builder with one
-/// more step. Several procedures can share their first steps as clones of one builder.
+/// more step. Procedures with the same first steps can be built from clones of one builder.
 ///
 /// Layers and middleware run in the order written. They run after validation, even if they were written before
 /// [`input`](Self::input).
 ///
-/// `C0` is the value that `on_connect` makes, `C` the value that the middleware so far has made of it, `I` the input,
-/// `L` the layers.
+/// `C0` is the value that `on_connect` makes. `C` is the value that the middleware added so far passes on. `I` is the
+/// input, `L` the layers.
 pub struct ProcedureBuilder<C0, C, I, L> {
     layers: L,
     rules: ValidateLayer<I>,
@@ -66,8 +66,8 @@ impl<C> ProcedureBuilder<C, C, (), Identity> {
 }
 
 impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
-    /// Sets the type of the input. Payloads that are no `J`, or break its constraints, are refused with all their
-    /// issues. Default: the payload is ignored.
+    /// Sets the type of the input. A payload that does not parse as a `J`, or violates its constraints, is refused with
+    /// BAD_REQUEST and all its issues. Default: the payload is ignored.
     #[must_use]
     pub fn input<J: Input>(mut self) -> ProcedureBuilder<C0, C, J, L> {
         self.traits.input = Some(SchemaGenerator::subschema_for::<J>);
@@ -124,15 +124,15 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self
     }
 
-    /// Declares one of the app's own codes. A refusal with an undeclared code is answered as an internal error, since
-    /// clients could not know the code.
+    /// Declares one of the app's own codes. A refusal with an undeclared code is answered with INTERNAL_SERVER_ERROR,
+    /// because clients can't know the code.
     #[must_use]
     pub fn code(mut self, code: Code) -> Self {
         self.traits.codes.push(code);
         self
     }
 
-    /// Sets the message's description in the contract. Generated clients show it at the call.
+    /// Sets the message's description in the contract. Generated clients show it as the documentation of the call.
     #[must_use]
     pub fn doc(mut self, doc: impl Into<String>) -> Self {
         self.traits.doc = Some(doc.into());
@@ -149,7 +149,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// Completes the procedure with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its
     /// second argument.
     ///
-    /// An async closure that captures is no handler. Put state that handlers share into the context's value, by
+    /// An async closure that captures is not a handler. Put state that handlers share into the context's value, by
     /// [`on_connect_with`](crate::Builder::on_connect_with), or clone it in the closure:
     /// `move |cx| { let pool = pool.clone(); async move { .. } }`.
     pub fn handle<H, M>(self, handler: H) -> Procedure<C0, ValidateService<ContextService<L::Service, C0>, I>>
@@ -205,10 +205,10 @@ impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
 
 /// A procedure with its handler: a tower service of [`Message`]s, for [`Router::incoming`](crate::Router::incoming).
 ///
-/// It can also be called by `oneshot`, without a socket and without a hub. Effects then wait in
+/// It can also be called by `oneshot`, without a socket and without a hub. Effects are then not performed, but held in
 /// [`Reply::effects`](crate::Reply::effects). Such a call does not check that events and the app's codes are declared,
-/// because only a router knows the declarations. Errors stay as the layers make them (for example tower's `Elapsed`),
-/// since rescue is outside.
+/// because only a router knows the declarations. Errors keep the type that the layers return (for example tower's
+/// `Elapsed`), because `RescueLayer` is outside of the procedure.
 pub struct Procedure<C0, S> {
     pub(crate) service: S,
     pub(crate) traits: Traits,
