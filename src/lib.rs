@@ -1,12 +1,12 @@
 //! Typed WebSocket messages for Rust servers, as a tower middleware stack.
 //!
 //! - [`Zocket`] is an app: its lifecycle callbacks, its limits, its hub. [`Zocket::message`] begins a
-//!   [`ProcedureBuilder`], [`Zocket::router`] a [`Router`]. [`Zocket::serve`] makes an [`UpgradeService`]: a
+//!   [`ProcedureBuilder`], [`Zocket::router`] a [`Router`]. [`Zocket::serve`] makes an [`UpgradeService`], a
 //!   `tower::Service` of HTTP requests for axum, hyper, and tower-http's layers.
 //! - Handlers receive a [`Context`]: the client's id, its [`Rooms`], methods to send, and the app's own value.
-//! - With the feature `client`, `zocket::client` calls such servers, for services, bots and tests.
-//! - [`layers`] is the pipeline, stage by stage, for stacks made by hand.
-//! - [`guide`] explains common tasks, such as the choice and the place of [middleware](guide::middleware).
+//! - With the feature `client`, `zocket::client` is a client of such servers, for services, bots and tests.
+//! - [`layers`] has the stages of the pipeline, for stacks composed by hand.
+//! - [`guide`] explains common tasks, such as where to put [middleware](guide::middleware).
 //!
 //! ```
 //! use garde::Validate;
