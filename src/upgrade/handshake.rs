@@ -1,4 +1,4 @@
-//! The opening handshake: RFC 6455, section 4.2, over HTTP/1.1; RFC 8441 over HTTP/2.
+//! The opening handshake: RFC 6455, section 4.2, over HTTP/1.1, and RFC 8441 over HTTP/2.
 
 use http::{
     HeaderMap, HeaderName, Method, Version,
@@ -15,9 +15,9 @@ pub(super) enum HandshakeError {
     Method,
     /// 426: the client does not ask for a WebSocket.
     NoUpgrade,
-    /// 426: the client asks for a version other than 13.
+    /// 426: the client asks for a version other than 13 (RFC 6455, section 4.4).
     Version,
-    /// 400: the request is malformed. The text names the expectation that it fails.
+    /// 400: the request is malformed. The text states the unmet expectation.
     Malformed(&'static str),
 }
 
@@ -39,7 +39,7 @@ pub(super) fn check(request: &Parts) -> Result<Accept, HandshakeError> {
     }
 }
 
-/// Checks for an extended CONNECT whose protocol is `websocket` (RFC 8441, section 5).
+/// Checks an extended CONNECT, whose protocol must be `websocket` (RFC 8441, section 5).
 fn check_connect(request: &Parts) -> Result<Accept, HandshakeError> {
     const EXPECTED: &str =
         "over HTTP/2 a WebSocket is opened by CONNECT with `:protocol` websocket (RFC 8441)";
@@ -65,7 +65,7 @@ fn check_connect(request: &Parts) -> Result<Accept, HandshakeError> {
     }
 }
 
-/// Checks an upgrade over HTTP/1.1. Returns the `Sec-WebSocket-Accept`.
+/// Checks an upgrade over HTTP/1.1 (RFC 6455, section 4.2.1). Returns the `Sec-WebSocket-Accept`.
 fn check_upgrade(request: &Parts) -> Result<String, HandshakeError> {
     if request.method != Method::GET {
         return Err(HandshakeError::Method);
@@ -98,8 +98,8 @@ fn check_upgrade(request: &Parts) -> Result<String, HandshakeError> {
     }
 }
 
-/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer the codec's subprotocol
-/// speaks the base protocol.
+/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer the codec's subprotocol gets
+/// the base protocol.
 pub(super) fn negotiate(headers: &HeaderMap, codec: Option<Codec>) -> Form {
     codec
         .filter(|codec| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, codec.subprotocol()))
@@ -116,7 +116,8 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
-/// Returns true for base64 of 16 bytes: 22 digits, the last of which holds 2 bits, and two `=`.
+/// Returns true for 16 bytes in base64 (RFC 6455, section 4.2.1): 22 digits, the last of which holds 2 bits, and two
+/// `=`.
 fn is_key(key: &[u8]) -> bool {
     let [digits @ .., b'=', b'='] = key else {
         return false;

@@ -16,11 +16,14 @@ impl<H: Input> HeaderRules<H> {
         Self { checker, names }
     }
 
-    /// Reads the declared headers of a request, and checks them.
+    /// Reads the declared headers of a request and validates them.
     ///
     /// The names of header fields are compared without regard to case. Several fields of one name are joined by ", "
-    /// (RFC 9110, section 5.3). If there is no field, the last query parameter of exactly the declared name counts.
-    /// A parameter never replaces a field, since a proxy that the app trusts may have set the field.
+    /// (RFC 9110, section 5.3). If there is no field, the last query parameter with exactly the declared name is used.
+    /// A parameter never replaces a field, because a proxy that the app trusts may have set the field.
+    ///
+    /// # Errors
+    /// Every issue of the headers.
     pub(crate) fn read(&self, request: &Parts) -> Result<H, Vec<Issue>> {
         let mut given = Map::new();
         let mut issues = Vec::new();
@@ -50,7 +53,7 @@ impl<H: Input> HeaderRules<H> {
         if issues.is_empty() {
             return checked;
         }
-        // Fields that are no UTF-8 were left out of the check, so its issues about them are dropped. Its other issues
+        // Fields that are not UTF-8 were left out of the check, so its issues about them are dropped. Its other issues
         // are reported too.
         let unread: Vec<_> = issues.iter().map(|issue| issue.path[0].clone()).collect();
         let others = checked.err().into_iter().flatten();

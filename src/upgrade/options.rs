@@ -4,13 +4,13 @@ use zocket_layers::{Codec, Declared, internal::inspect};
 
 use crate::router::RouterError;
 
-/// Properties of a stack that its connections need.
+/// Properties of a stack, for its connections.
 pub(crate) struct ServeOptions {
-    /// The codec that clients may negotiate; none if frames are opaque to the stack.
+    /// The codec that clients may negotiate. `None` if frames are opaque to the stack.
     pub(super) codec: Option<Codec>,
-    /// Hash of the contract.
+    /// Hash of the contract. `None` for a stack without one.
     pub(super) contract: Option<Arc<str>>,
-    /// Events that may be sent. Default: all.
+    /// Events that may be sent. By default all.
     pub(super) declared: Declared,
 }
 
@@ -24,7 +24,10 @@ impl ServeOptions {
         }
     }
 
-    /// Inspects a stack of any origin, for an app whose context is `C`.
+    /// Inspects a stack composed by hand, for an app whose context is `C`.
+    ///
+    /// # Errors
+    /// [`StackError`] for a `ContextLayer` of another type than `C`.
     pub(crate) fn of_stack<C: 'static, S: Clone>(stack: &S) -> Result<Self, StackError> {
         let inspection = inspect(stack);
         if let Some(found) = inspection.context_other_than::<C>() {
@@ -74,7 +77,7 @@ impl fmt::Display for StackError {
 
 impl std::error::Error for StackError {}
 
-/// Error of a router or a stack that can't be served.
+/// The reason why a router or a stack can't be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {

@@ -22,19 +22,19 @@ use crate::{
 };
 
 /// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
-/// `fallback_service`, for hyper, and inside of tower-http's layers. Cheap to clone.
+/// `fallback_service`, for hyper, and inside of tower-http's layers. It is always ready. Cheap to clone.
 ///
 /// It answers 101 (200 over HTTP/2, with the feature `http2`) and serves the connection in its own task. Otherwise it
-/// answers 405, 426, 400, the status of `on_connect`'s refusal, or 503 during shutdown, with the reason as a JSON body
-/// `{"error": …}`.
+/// answers 405, 426 or 400 to a request that opens no WebSocket, the status of `on_connect`'s refusal, 503 during
+/// shutdown, or 500 if the HTTP server does not allow upgrades. The body is JSON with the reason: `{"error": …}`.
 ///
-/// The HTTP server must allow upgrades: axum does, and hyper does with `serve_connection_with_upgrades`. For
-/// WebSockets over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`,
-/// or axum's feature `http2`.
+/// The HTTP server must allow upgrades. axum does, and hyper does with `serve_connection_with_upgrades`. For WebSockets
+/// over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`, or axum's
+/// feature `http2`.
 #[derive(Clone)]
 pub struct UpgradeService(Arc<dyn Accept>);
 
-/// An app with its pipeline, behind one type.
+/// Accepts upgrade requests. Erases the types of the app's context and of its stack.
 trait Accept: Send + Sync {
     fn accept(self: Arc<Self>, request: Parts) -> Accepting;
 }
@@ -81,6 +81,10 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
+    /// Answers an upgrade request, and spawns the connection's task.
+    ///
+    /// # Errors
+    /// The response that refuses the request.
     async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {
         let core = &self.core;
         let accept = handshake::check(&request).map_err(answer::handshake_failed)?;
@@ -101,7 +105,7 @@ where
         log_version(&request);
 
         let client_id = ClientId::random();
-        // An emptied map would keep its allocation as long as the connection lives.
+        // A clone of an emptied map would keep its allocation as long as the connection lives.
         let extensions = match request.extensions.is_empty() {
             true => Extensions::new(),
             false => request.extensions.clone(),
@@ -140,7 +144,8 @@ where
     }
 }
 
-/// Logs the first client whose library has another version than the server. Such clients are served all the same.
+/// Logs the first client whose library has another version than the server. Later ones are not logged. All of them are
+/// served.
 fn log_version(request: &Parts) {
     static UNKNOWN: std::sync::Once = std::sync::Once::new();
     const KNOWN: &str = env!("CARGO_PKG_VERSION");
@@ -181,7 +186,7 @@ impl fmt::Debug for UpgradeService {
     }
 }
 
-/// The future of [`UpgradeService`].
+/// Future of [`UpgradeService`].
 #[pin_project]
 pub struct UpgradeFuture {
     inner: Accepting,
