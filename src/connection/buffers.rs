@@ -1,10 +1,11 @@
-//! Buffers that the connections of a thread lend each other: an idle connection holds none.
+//! Buffers for reading and writing. The connections of a thread share them, so that an idle connection holds none of
+//! them.
 
 use std::cell::RefCell;
 
-/// Bytes that are written at a time, about.
+/// Size from which a write takes no further piece, in bytes.
 pub(super) const WRITE_SIZE: usize = 64 << 10;
-/// Bytes that are read at a time.
+/// Size of one read, in bytes.
 const READ_SIZE: usize = 16 << 10;
 
 thread_local! {
@@ -12,12 +13,12 @@ thread_local! {
     static READ: Pool<Box<[u8]>> = const { Pool::new() };
 }
 
-/// Returns an empty buffer to gather frames in.
+/// Takes an empty buffer from the pool, to gather frames in.
 pub(super) fn take_write_buffer() -> Vec<u8> {
     WRITE.with(Pool::take).unwrap_or_default()
 }
 
-/// Takes back a buffer, unless it has grown too large to keep.
+/// Puts a buffer back into the pool, unless it has grown too large to keep.
 pub(super) fn return_write_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() <= 2 * WRITE_SIZE {
         buffer.clear();
@@ -25,19 +26,19 @@ pub(super) fn return_write_buffer(mut buffer: Vec<u8>) {
     }
 }
 
-/// Returns a buffer to read into.
+/// Takes a buffer from the pool, to read into.
 pub(super) fn take_read_buffer() -> Box<[u8]> {
     READ.with(Pool::take).unwrap_or_else(|| vec![0; READ_SIZE].into())
 }
 
-/// Takes back a buffer, unless it is the shorter copy that a connection kept of one.
+/// Puts a buffer back into the pool, unless it is shorter: the copy that a connection kept of the unread rest.
 pub(super) fn return_read_buffer(buffer: Box<[u8]>) {
     if buffer.len() == READ_SIZE {
         READ.with(|pool| pool.give_back(buffer));
     }
 }
 
-/// Limit for the buffers that a thread keeps, of each kind.
+/// Limit for the buffers of each kind that a thread keeps.
 const MAX_SPARE: usize = 4;
 
 struct Pool<T>(RefCell<Vec<T>>);

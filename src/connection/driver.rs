@@ -1,4 +1,4 @@
-//! The driver: moves a connection, on one page.
+//! The driver of a connection, on one page.
 
 use std::{
     future::{Future, poll_fn},
@@ -22,19 +22,19 @@ use super::{
 };
 use crate::core::{BoxFuture, Core, DisconnectGuard};
 
-/// Moves bytes between a session and its socket, and messages between the session and the handlers, until one of them
-/// ends.
+/// Moves bytes between a session and its socket, and messages between the session and the handlers, until the
+/// connection ends.
 ///
-/// Each round lets out before it lets in: first events and responses are queued, then messages begin, then messages are
-/// read. It reads a message *before* it awaits the pipeline's readiness, and then calls: the other order would let idle
-/// sockets hoard the permits of a shared limit. While it waits for readiness it goes on writing, polling messages in
-/// flight and reading, into a bounded queue: a bare `ready().await` would deadlock with a concurrency limit whose permits
-/// are held by this connection's own messages.
+/// Each pass of the loop handles output before input: it queues responses and events, begins queued messages, then
+/// reads messages, and then writes the queued frames. A message is read *before* the pipeline's readiness is polled for
+/// it. In the other order, idle sockets would hoard the permits of a shared limit. While the pipeline is not ready, the
+/// driver keeps writing, polling messages in flight, and reading into a bounded queue. A bare `ready().await` would
+/// deadlock with a concurrency limit whose permits are held by this connection's own messages.
 pub(super) struct Driver<S: Service<Frame>> {
     socket: WebSocket,
     session: Session,
     handlers: Handlers<S>,
-    /// `on_open`, until it has ended. Messages that are read before wait in the queue.
+    /// `on_open`, until it has completed. Messages that are read before that stay in the queue.
     opening: Option<BoxFuture<Result<(), Error>>>,
     timer: Timer,
     io_wake_flag: IoWakeFlag,
@@ -64,8 +64,9 @@ where
         }
     }
 
-    /// Drives the connection to its end, and the handlers that are still running to theirs. Then `on_disconnect` runs; it
-    /// does not wait for a peer that takes its time to answer the Close.
+    /// Drives the connection to its end, then tears it down: completes the messages that were read, and runs
+    /// `on_disconnect`. The Close frame is sent at the same time, so that `on_disconnect` does not wait for a peer that
+    /// answers it late.
     pub(super) async fn run<C: Send + Sync + 'static>(
         mut self: Box<Self>,
         core: Arc<Core<C>>,
@@ -73,7 +74,7 @@ where
     ) {
         let end = poll_fn(|cx| self.poll(cx)).await;
         self.session.stop_sending();
-        // Boxed: an idle connection need not carry its teardown.
+        // Boxed, so that the task of an idle connection does not reserve memory for the teardown.
         Box::pin(core.teardown.run(self.tear_down(end, &core.limits, guard))).await;
     }
 
@@ -86,8 +87,8 @@ where
             ..
         } = self;
         let mut outbound = std::mem::take(session.outbound());
-        // The socket, and the frames that are not written, go when the Close has been answered, not when the last handler
-        // has ended.
+        // This future owns the socket and the unwritten frames. They are dropped when the closing handshake has ended,
+        // not when the last handler has completed.
         let close = async move {
             let close = async {
                 match end {
@@ -111,11 +112,12 @@ where
     }
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
-        // While the task has its budget: reading from a peer that never stops sending would use it up.
+        // Written first, while the task has its cooperative budget: reading from a peer that never stops sending would
+        // use it up.
         if let Poll::Ready(Err(_)) = self.socket.poll_write(self.session.outbound(), cx) {
             return Poll::Ready(End::Gone);
         }
-        // From here on the mailbox wakes the task.
+        // Registers the task's waker before the mailbox is read, so that no notification is lost.
         let _ = self.session.mailbox().poll_notified(cx);
         let mut round = Round {
             messages: 0,
@@ -126,7 +128,8 @@ where
                 return Poll::Ready(end);
             }
             if let Err(end) = self.poll_opening(cx) {
-                // Events that on_open sent before it failed go out first; messages that were read meanwhile do not begin.
+                // Events that on_open sent before it failed are written before the Close. Messages that were read
+                // meanwhile do not begin.
                 self.session.send_notified();
                 self.session.drop_queue();
                 return Poll::Ready(end);
@@ -142,7 +145,8 @@ where
                 Err(end) => return Poll::Ready(end),
             };
             let is_over = round.messages >= MESSAGES_A_ROUND;
-            // A message that began may have sent something already, which then goes out with the rest.
+            // A message that began may have sent events already. They are queued first, so that they go out in the same
+            // write.
             if (has_read || begun) && !is_over && self.session.has_more() {
                 continue;
             }
@@ -157,17 +161,19 @@ where
                 _ => {}
             }
             if is_over {
-                // Other connections have a turn.
+                // Yields to other connections. The flag is set, because there may be more to read.
                 self.io_wake_flag.set();
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            // Enough has been written for the next message to begin.
             if is_on_hold && !self.is_on_hold() {
                 continue;
             }
             let timer = &mut Task::from_waker(self.io_wake_flag.waker());
             match self.timer.poll(&mut self.session, timer) {
                 Poll::Pending => {
+                    // The queue was full before the socket was drained, so the next poll has to read on.
                     if round.may_read {
                         self.io_wake_flag.set();
                     }
@@ -179,7 +185,8 @@ where
                 Poll::Ready(DueAction::Ping) => self.socket.ping(),
                 Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Gone),
                 Poll::Ready(DueAction::Stalled) => {
-                    // The client is to come back and ask again: its messages are not handled as well, much later.
+                    // The client is expected to reconnect and to send its messages again. Without this, the old ones
+                    // would be handled as well, much later.
                     self.session.drop_queue();
                     return Poll::Ready(End::ByServer(STALLED));
                 }
@@ -187,7 +194,7 @@ where
         }
     }
 
-    /// Queues responses of messages that have ended, and events.
+    /// Queues the responses of messages that have completed, and events.
     fn poll_outgoing(&mut self, cx: &mut Task<'_>) -> Option<End> {
         while let Poll::Ready(Some((message, handled))) = self.handlers.poll_next(cx) {
             let end = self.session.end_in_flight(&message, handled);
@@ -199,6 +206,9 @@ where
     }
 
     /// Polls `on_open`.
+    ///
+    /// # Errors
+    /// The end of the connection, if it failed: 1008 with the error's code as the reason, or 1011 after a panic.
     fn poll_opening(&mut self, cx: &mut Task<'_>) -> Result<(), End> {
         let Some(opening) = &mut self.opening else {
             return Ok(());
@@ -224,7 +234,8 @@ where
         self.session.is_on_hold(self.socket.control_bytes())
     }
 
-    /// Begins the next queued message, if it may begin and the pipeline is ready. Returns whether one has begun.
+    /// Begins the next queued message, if `on_open` has completed, a turn is free and the pipeline is ready. Returns
+    /// true if it has begun.
     fn begin_queued(&mut self, cx: &mut Task<'_>, is_on_hold: bool) -> Result<bool, End> {
         if self.opening.is_some() || !self.session.may_begin() {
             self.session.end_wait();
@@ -252,12 +263,12 @@ where
         Ok(false)
     }
 
-    /// Reads messages, as far as the queue has room, and begins those that may begin. Returns whether there was one.
+    /// Reads messages while the queue has room, and begins those that may begin. Returns true if a message was read.
     fn poll_read(&mut self, cx: &mut Task<'_>, round: &mut Round) -> Result<bool, End> {
         let (mut has_activity, mut has_read) = (false, false);
         while round.may_read && round.messages < MESSAGES_A_ROUND {
             if !self.session.has_room() {
-                // The peer's silence says nothing while nobody reads.
+                // While the queue is full nothing is read, so the peer's silence does not show that it is gone.
                 has_activity = true;
                 break;
             }
@@ -299,7 +310,7 @@ where
     }
 }
 
-/// Begins a message, now that the pipeline is ready for it.
+/// Begins a message. The pipeline must be ready.
 fn begin<S>(
     session: &mut Session,
     handlers: &mut Handlers<S>,
@@ -322,8 +333,8 @@ where
     end.map_or(Ok(()), Err)
 }
 
-/// Handles the messages that were read to their end, now that no peer is there to be told. A message that waits for
-/// readiness longer than `stall` is given up.
+/// Handles the messages that were read until all have completed. Nothing is sent to the peer any more, so their
+/// responses are dropped. If the pipeline is not ready for longer than `stall`, the queued messages are dropped.
 async fn finish<S>(session: &mut Session, handlers: &mut Handlers<S>, stall: Duration)
 where
     S: Service<Frame>,
@@ -333,7 +344,7 @@ where
     let mut stalled = None;
     poll_fn(|cx| {
         loop {
-            // A concurrent route that gives up its turn wakes the mailbox's waker.
+            // Registers the task's waker, because a message that gives up its turn wakes the mailbox's reader.
             let _ = session.mailbox().poll_notified(cx);
             let mut is_waiting = false;
             let mut begun = false;
@@ -369,20 +380,20 @@ where
                     return Poll::Pending;
                 }
             }
-            // Nobody is left to read it.
+            // Nobody reads the responses.
             session.outbound().forget();
         }
     })
     .await;
 }
 
-/// Limit for the messages that begin before other connections have a turn.
+/// Limit for the messages that begin in one poll of a connection, before its task yields to others.
 const MESSAGES_A_ROUND: usize = 64;
 
 /// One poll of a connection.
 struct Round {
     /// Messages that have begun.
     messages: usize,
-    /// True if there may be something to read.
+    /// True if the stream may have something to read.
     may_read: bool,
 }

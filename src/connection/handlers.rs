@@ -14,32 +14,32 @@ use zocket_layers::{Frame, FrameResponse, internal::panic_error};
 
 use super::session::InFlightMessage;
 
-/// A slot that is larger is not kept by an idle connection.
+/// Size limit, in bytes, of the slot that an idle connection keeps.
 const MAX_KEPT_SIZE: usize = 256;
 
-/// The result of one message: an error, or a panic, of its service is its own.
+/// The result of one message. An error or a panic of its service affects this message only.
 pub(super) type Handled = Result<FrameResponse, BoxError>;
 
 /// The pipeline of a connection and its messages in flight.
 ///
-/// Most messages end at their first poll. It takes place in a slot that is used again; only a message that is not done
-/// then moves to the set of those that wait.
+/// Most messages complete at their first poll. The first poll takes place in a slot that is reused. A message that is
+/// pending after it moves to the set of waiting messages, together with its slot.
 pub(super) struct Handlers<S: Service<Frame>> {
     pipeline: S,
     first_poll: Option<Slot<S::Future>>,
     waiting: Option<Box<FuturesUnordered<Waiting<S::Future>>>>,
 }
 
-/// The place of a message's future; none when it has ended.
+/// Slot for the future of a message. `None` once the future has completed.
 type Slot<F> = Pin<Box<Option<F>>>;
 
-/// A message that was not done at its first poll.
+/// A message that was pending after its first poll.
 struct Waiting<F> {
     slot: Slot<F>,
     message: InFlightMessage,
 }
 
-/// Polls the future in a slot, and empties the slot at its end. Returns pending for an empty slot.
+/// Polls the future in a slot, and empties the slot when it completes. Returns pending for an empty slot.
 fn poll_slot<F, R, E>(slot: &mut Slot<F>, cx: &mut Task<'_>) -> Poll<Handled>
 where
     F: Future<Output = Result<R, E>>,
@@ -54,13 +54,13 @@ where
         Poll::Pending => Poll::Pending,
     });
     let handled = ready!(polled.unwrap_or_else(|panic| Poll::Ready(Err(panic))));
-    // A drop may panic as well; the message has its result by then.
+    // The future's drop may panic as well. The message has its result by then, so the panic is ignored.
     let dropped = caught(|| slot.set(None));
     drop(dropped);
     Poll::Ready(handled)
 }
 
-/// Calls code of the app, and turns a panic into an error.
+/// Calls code of the app, and converts a panic to an error.
 fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|panic: Box<dyn Any + Send>| panic_error(&*panic))
 }
@@ -93,13 +93,13 @@ where
         }
     }
 
-    /// Asks for the pipeline's readiness. An error, or a panic, means that it has failed for good.
+    /// Polls the pipeline's readiness. An error or a panic means that the pipeline has failed for good.
     pub(super) fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
         caught(|| self.pipeline.poll_ready(cx).map_err(Into::into))
             .unwrap_or_else(|panic| Poll::Ready(Err(panic)))
     }
 
-    /// Calls the pipeline, which is ready. Returns the result of a message that ends at its first poll.
+    /// Calls the pipeline, which must be ready. Returns the message and its result if it completes at its first poll.
     ///
     /// # Errors
     /// The message, if it stays in flight.
@@ -131,7 +131,7 @@ where
         }
     }
 
-    /// Returns the next message that has ended; none if none is in flight.
+    /// Polls the messages in flight. Returns the next one that completes, or `None` if there is none in flight.
     pub(super) fn poll_next(&mut self, cx: &mut Task<'_>) -> Poll<Option<(InFlightMessage, Handled)>> {
         match &mut self.waiting {
             Some(waiting) => waiting.poll_next_unpin(cx),
@@ -139,7 +139,7 @@ where
         }
     }
 
-    /// Returns the memory that an idle connection does not need.
+    /// Frees the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         if size_of::<Option<S::Future>>() > MAX_KEPT_SIZE {
             self.first_poll = None;

@@ -23,7 +23,7 @@ struct Flag {
 }
 
 impl IoWakeFlag {
-    /// A waker of `driver`, whose flag is set at first.
+    /// Creates a waker that wakes `driver`. Its flag is set at first.
     pub(super) fn new(driver: Arc<AtomicWaker>) -> Self {
         let flag = Arc::new(Flag {
             is_set: AtomicBool::new(true),
@@ -33,17 +33,17 @@ impl IoWakeFlag {
         Self { flag, waker }
     }
 
-    /// The waker that socket and timer are polled with.
+    /// Returns the waker that the socket and the timer are polled with.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
     }
 
-    /// Returns whether it was woken since the last call.
+    /// Clears the flag. Returns true if it was set since the last call.
     pub(super) fn take(&self) -> bool {
         self.flag.is_set.load(Ordering::Acquire) && self.flag.is_set.swap(false, Ordering::AcqRel)
     }
 
-    /// Sets the flag: the socket is polled the next time.
+    /// Sets the flag, so that the next poll of the driver polls the socket.
     pub(super) fn set(&self) {
         self.flag.is_set.store(true, Ordering::Release);
     }
@@ -55,7 +55,7 @@ impl Wake for Flag {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // The flag comes first: the driver sees it when it wakes.
+        // Set before the wake-up, so that the driver sees the flag when it is polled.
         self.is_set.store(true, Ordering::Release);
         self.driver.wake();
     }

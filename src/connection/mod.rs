@@ -1,7 +1,7 @@
-//! A connection, from the 101 to the end of `on_disconnect`.
+//! A connection, from the answer to its handshake until the end of `on_disconnect`.
 //!
-//! The [`Session`] is the protocol without input and output, the [`WebSocket`] the framing on a stream, the
-//! [`Handlers`](handlers::Handlers) the pipeline and its messages in flight. The [`Driver`] moves all three.
+//! The [`Session`] is the protocol without input and output. The [`WebSocket`] is the framing on a stream. The
+//! [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The [`Driver`] polls all three.
 
 mod buffers;
 mod driver;
@@ -33,9 +33,9 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) handle: ClientHandle<C>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: DisconnectGuard<C>,
-    /// The codec of the stack; none if its frames are opaque.
+    /// The codec of the stack. `None` if its frames are opaque.
     pub(crate) codec: Option<Codec>,
-    /// Hash of the contract; none for a stack without one.
+    /// Hash of the contract. `None` for a stack without one.
     pub(crate) contract: Option<Arc<str>>,
 }
 
@@ -46,17 +46,20 @@ where
     S::Response: Into<FrameResponse>,
     S::Error: Into<BoxError>,
 {
-    /// Waits until the 101 has gone out, drives the connection to its end, and lets the client go.
+    /// Waits until the handshake has been answered, drives the connection to its end, and runs `on_disconnect`.
     ///
-    /// The task of an idle connection holds little: values that are needed before and after are boxed.
+    /// Values that are needed only before or after the connection are boxed, so that the task of an idle connection
+    /// stays small.
     pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
         let client = self.handle.connection.client_id();
-        // Registered until the Close has been answered, too.
+        // Keeps the connection registered until its closing handshake has ended, even if `on_disconnect` finishes
+        // earlier.
         let _registered = self.guard.registered();
         match upgrade.await {
             Ok(upgraded) => {
                 tracing::debug!(%client, "connection open");
-                // The handlers catch the app's panics; one of the driver's own must not cost the on_disconnect.
+                // The handlers catch panics of the app. A panic of the driver itself is logged. It drops the guard,
+                // which then runs on_disconnect in a task of its own.
                 if AssertUnwindSafe(self.drive(upgraded))
                     .catch_unwind()
                     .await
@@ -107,7 +110,7 @@ where
         Box::new(Driver::new(socket, session, pipeline, opening)).run(core, guard)
     }
 
-    /// The first frame of the extended protocol.
+    /// Returns the first frame of the extended protocol. `None` for a client of the base protocol.
     fn welcome(&self) -> Option<DataFrame> {
         let connection = &self.handle.connection;
         if !connection.form().is_extended() {
@@ -122,7 +125,7 @@ where
     }
 }
 
-/// Runs the app's `on_open`, until its effects are in effect.
+/// Runs the app's `on_open`, and waits until its effects have been performed.
 fn open<C: Send + Sync + 'static>(core: Arc<Core<C>>, context: Context<C>) -> BoxFuture<Result<(), Error>> {
     Box::pin(async move {
         let Some(open) = &core.lifecycle.open else {

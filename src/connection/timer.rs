@@ -10,15 +10,15 @@ use tokio::time::{Sleep, sleep_until};
 
 use super::session::{DueAction, Session};
 
-/// Wakes the driver at the session's deadlines. It is not reset when a deadline moves back, as at every sign of life: when
-/// it fires, the session is asked for the deadline as it is then.
+/// Wakes the driver at the session's deadlines. It is not reset when a deadline becomes later, as with every frame that
+/// is received. When it fires, it is reset to the session's current deadline.
 pub(super) struct Timer {
     sleep: Pin<Box<Sleep>>,
-    /// The timer was set since it was last polled, so that it has no waker yet.
+    /// True if the timer was set since its last poll, so that it has no waker yet.
     is_set: bool,
 }
 
-/// The time of tokio's clock, which a test can pause.
+/// Returns the time of tokio's clock, which a test can pause.
 pub(super) fn now() -> Instant {
     tokio::time::Instant::now().into_std()
 }
@@ -31,7 +31,7 @@ impl Timer {
         }
     }
 
-    /// Moves the timer forward, if the session's deadline has moved before it.
+    /// Resets the timer to the session's deadline, if that has become earlier.
     pub(super) fn set_earlier(&mut self, session: &Session) {
         let deadline = session.deadline().into();
         if deadline < self.sleep.deadline() {
@@ -44,9 +44,9 @@ impl Timer {
         self.is_set = true;
     }
 
-    /// Ready when a deadline has come, with the action that it calls for.
+    /// Polls for an action that is due. Ready once a deadline has passed.
     pub(super) fn poll(&mut self, session: &mut Session, cx: &mut Task<'_>) -> Poll<DueAction> {
-        // To poll it costs ten times the question.
+        // A poll costs ten times as much as `is_elapsed`.
         if !std::mem::take(&mut self.is_set) && !self.sleep.is_elapsed() {
             return Poll::Pending;
         }

@@ -9,28 +9,28 @@ const fn close(code: u16, reason: &'static str) -> Close {
     }
 }
 
-/// The peer does not read as much as is sent to it.
+/// Close for a peer that reads too slowly: more than `Limits::outbound` waits for it.
 pub(in crate::connection) const SLOW_READER: Close = close(3002, "slow-reader");
-/// A message has waited too long for the pipeline.
+/// Close for a message that has waited to begin for longer than `Limits::stall`.
 pub(in crate::connection) const STALLED: Close = close(3001, "stalled");
-/// The pipeline has failed for good.
+/// Close for a pipeline that has failed for good.
 pub(in crate::connection) const UNAVAILABLE: Close = close(1011, "unavailable");
-/// `on_open` panicked.
+/// Close for a panic of `on_open`.
 pub(in crate::connection) const INTERNAL_ERROR: Close = close(1011, "internal-error");
 
 /// The end of a session.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::connection) enum End {
-    /// The peer has sent a Close frame.
+    /// The peer sent a Close frame.
     ByPeer,
-    /// The server sends one.
+    /// The server sends this Close frame.
     ByServer(Close),
-    /// The connection is gone without one.
+    /// The connection was lost without a Close frame, or the peer stayed silent.
     Gone,
 }
 
 impl End {
-    /// The end that the state of a mailbox asks for.
+    /// Returns the end that the state of a mailbox calls for. `None` if the mailbox is open.
     pub(super) fn of(state: MailboxState) -> Option<Self> {
         match state {
             MailboxState::Open => None,

@@ -1,4 +1,4 @@
-//! Deadlines of a connection: silence of the peer, and a message that waits for the pipeline.
+//! Deadlines of a connection: for a silent peer, and for a message that waits to begin.
 
 use std::{
     sync::Arc,
@@ -7,22 +7,23 @@ use std::{
 
 use zocket_layers::Limits;
 
-/// Longer than any connection lives; `Duration::MAX` can't be added to an instant.
+/// Limit for durations, longer than any connection lasts. `Duration::MAX` can't be added to an instant.
 const FAR_FUTURE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 fn saturating_add(instant: Instant, duration: Duration) -> Instant {
     instant + duration.min(FAR_FUTURE)
 }
 
-/// Asks a silent peer for a sign of life, and gives up one that stays silent, or a message that waits for readiness too
-/// long. It has no clock: its owner passes the time in.
+/// The deadlines of a connection. A silent peer is sent a ping, and considered gone if it stays silent. A message that
+/// waits too long, for readiness or for queued frames to be written, ends the connection. `Deadlines` reads no clock:
+/// its owner passes the time in.
 pub(super) struct Deadlines {
     limits: Arc<Limits>,
-    /// The last sign of life.
+    /// The last time at which the peer showed that it is alive.
     last_activity: Instant,
-    /// The time of the ping that is not answered yet.
+    /// The time of the ping that is not answered yet. Any frame answers it.
     pinged: Option<Instant>,
-    /// The time since when a message waits for readiness.
+    /// The time at which a message began to wait. `None` if none waits.
     waiting_since: Option<Instant>,
 }
 
@@ -31,9 +32,9 @@ pub(super) struct Deadlines {
 pub(in crate::connection) enum DueAction {
     /// Send a ping.
     Ping,
-    /// Give up the peer, which is gone.
+    /// Drop the connection: the peer is gone.
     Gone,
-    /// Close: a message has waited too long.
+    /// Close the connection: a message has waited too long.
     Stalled,
 }
 
@@ -47,25 +48,26 @@ impl Deadlines {
         }
     }
 
-    /// Records that the peer is alive. While nothing is read the peer's silence says nothing: that counts as one.
+    /// Records that the peer is alive. Called for everything that is received, and while nothing is read, because
+    /// silence then does not show that the peer is gone.
     pub(super) const fn record_activity(&mut self, now: Instant) {
         self.last_activity = now;
         self.pinged = None;
     }
 
-    /// Notes that a message has begun to wait for readiness, if none waits.
+    /// Records that a message waits. The time counts from the first call since [`end_wait`](Self::end_wait).
     pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
         if self.waiting_since.is_none() {
             self.waiting_since = Some(now());
         }
     }
 
-    /// Notes that no message waits for readiness.
+    /// Records that no message waits.
     pub(super) const fn end_wait(&mut self) {
         self.waiting_since = None;
     }
 
-    /// The next time at which [`take_due`](Self::take_due) may return an action.
+    /// Returns the next time at which [`take_due`](Self::take_due) may return an action.
     pub(super) fn deadline(&self) -> Instant {
         let silence = self.silence_deadline();
         self.stall_deadline().map_or(silence, |stall| stall.min(silence))
@@ -83,7 +85,7 @@ impl Deadlines {
             .map(|since| saturating_add(since, self.limits.stall))
     }
 
-    /// Returns the action that is due.
+    /// Returns the action that is due at `now`. A ping is returned once, and then starts the wait for its answer.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
         if self.stall_deadline().is_some_and(|deadline| deadline <= now) {
             return Some(DueAction::Stalled);

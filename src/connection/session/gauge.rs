@@ -2,9 +2,9 @@ use std::marker::PhantomData;
 
 use metrics::Gauge;
 
-/// One connection's part of a gauge that is the sum over all connections. Its drop takes the part back.
+/// One connection's part of a gauge that is the sum over all connections. Dropping it subtracts the part.
 ///
-/// A connection reports when it comes to rest: what has passed through by then costs nothing.
+/// A connection reports only when it becomes idle. A change that is undone by then costs nothing.
 pub(super) struct GaugePart<S: SharedGauge> {
     reported: usize,
     sum: PhantomData<S>,
@@ -50,6 +50,7 @@ impl<S: SharedGauge> GaugePart<S> {
         }
     }
 
+    /// Sets this connection's part, and changes the gauge by the difference.
     pub(super) fn report(&mut self, now: usize) {
         let before = std::mem::replace(&mut self.reported, now);
         if now > before {

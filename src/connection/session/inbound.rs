@@ -1,4 +1,4 @@
-//! Messages that were read and have not ended.
+//! Messages that were read and have not completed.
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -10,15 +10,15 @@ use zocket_layers::{
     internal::{self, Turn},
 };
 
-/// Messages that were read and have not ended: the queue, and ids and turns of those in flight.
+/// Messages that were read and have not completed: the queue, and the ids and turns of those in flight.
 pub(super) struct Inbound {
     queue: VecDeque<Frame>,
     queued_bytes: usize,
-    /// Messages that have begun and did not end at their first poll.
+    /// Messages that have begun and were pending after their first poll.
     in_flight: usize,
     /// The turn of the message that began last.
     turn: Turn,
-    /// Turns that are held by messages in flight.
+    /// Turns that messages in flight hold.
     turns: Vec<Turn>,
     /// Ids of messages that are queued or in flight.
     ids: HashSet<RpcId>,
@@ -28,7 +28,7 @@ pub(super) struct Inbound {
 #[derive(Debug, Clone)]
 pub(in crate::connection) struct InFlightMessage {
     rpc_id: Option<RpcId>,
-    /// Of a message without an id whose sender is told of its failure.
+    /// The route, for a message without an id whose client is notified of its failure by an `__error` frame.
     route: Option<Name>,
     turn: Turn,
 }
@@ -38,7 +38,8 @@ impl InFlightMessage {
         self.rpc_id.as_ref()
     }
 
-    /// The route of a message without an id; none where the client is not told of its failure.
+    /// Returns the route of a message without an id. `None` if the message has an id, or if its client is not notified
+    /// of its failure.
     pub(super) fn route(&self) -> Option<&str> {
         self.route.as_deref()
     }
@@ -56,14 +57,14 @@ impl Inbound {
         }
     }
 
-    /// Returns true if one more message may be queued.
+    /// Returns true if one more message may be queued: the queue is below its limits of messages and of bytes.
     pub(super) fn has_room(&self, limits: &Limits) -> bool {
         self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
     }
 
     /// Returns true for the id of a message that is queued or in flight.
     pub(super) fn has_id(&self, rpc_id: &RpcId) -> bool {
-        // Most messages end before the next one is read: the hash of the id is not needed.
+        // Most messages complete before the next one is read. Then the id need not be hashed.
         !self.ids.is_empty() && self.ids.contains(rpc_id)
     }
 
@@ -73,7 +74,7 @@ impl Inbound {
         self.queue.push_back(frame);
     }
 
-    /// Takes the next message from the queue. Its id stays until it has ended.
+    /// Takes the next message from the queue. Its id stays recorded until the message has completed.
     pub(super) fn take(&mut self) -> Option<Frame> {
         let frame = self.queue.pop_front()?;
         self.queued_bytes -= frame.len();
@@ -103,17 +104,18 @@ impl Inbound {
         self.queue.is_empty() && self.in_flight == 0
     }
 
-    /// Returns true if one more message may begin.
+    /// Returns true if one more message may begin: a turn is free, and fewer messages than `Limits::in_flight` are in
+    /// flight.
     pub(super) fn has_free_turn(&self, concurrency: usize, limits: &Limits) -> bool {
         self.turns.len() < concurrency && self.in_flight < limits.in_flight.max(1)
     }
 
-    /// Frees turns that their messages have given up.
+    /// Frees turns that their messages gave up before they completed.
     pub(super) fn give_up(&mut self, turns: &[Turn]) {
         self.turns.retain(|turn| !turns.contains(turn));
     }
 
-    /// Begins a message: gives it its turn.
+    /// Begins a message: assigns it the next turn.
     pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
         self.turn = self.turn.saturating_add(1);
         internal::set_turn(frame, self.turn);
@@ -129,20 +131,20 @@ impl Inbound {
         }
     }
 
-    /// Notes that a message did not end at its first poll.
+    /// Records that a message was pending after its first poll. From here on it holds its id and its turn.
     pub(super) fn stays_in_flight(&mut self, message: InFlightMessage) {
         self.in_flight += 1;
         self.ids.extend(message.rpc_id);
         self.turns.push(message.turn);
     }
 
-    /// Ends a message that stayed in flight.
+    /// Removes a message that stayed in flight, and frees its turn.
     pub(super) fn end_in_flight(&mut self, message: &InFlightMessage) {
         self.in_flight -= 1;
         self.turns.retain(|held| *held != message.turn);
     }
 
-    /// Frees the id of a message that has ended.
+    /// Frees the id of a message that has completed.
     pub(super) fn forget_id(&mut self, message: &InFlightMessage) {
         if !self.ids.is_empty()
             && let Some(rpc_id) = &message.rpc_id
@@ -151,7 +153,7 @@ impl Inbound {
         }
     }
 
-    /// Returns the memory that an idle connection does not need.
+    /// Frees the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {
             self.queue.shrink_to_fit();

@@ -1,8 +1,8 @@
 //! The session: the protocol of one connection, without input and output.
 //!
-//! Frames go in, frames come out, and the time is passed in. The [`Session`] decides which message begins when, what is
-//! written to the peer, and when the connection ends. It knows no socket, no runtime and no clock, so that its tests need
-//! none either. The connection's task owns it, and moves bytes between it and a socket.
+//! The [`Session`] decides when a message begins, what is written to the peer, and when the connection ends. It is
+//! given frames and the time, and returns frames and decisions. It knows no socket, no runtime and no clock, so that
+//! its tests need none either. The connection's task owns it, and moves bytes between it and a socket.
 
 mod close;
 mod deadlines;
@@ -34,15 +34,16 @@ use self::{
     outbound::Outbound,
 };
 
-/// The protocol of one connection: messages that were read and have not begun, messages in flight, frames to be written.
+/// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
+/// the frames to be written.
 pub(super) struct Session {
     connection: Connection,
     mailbox: Arc<Mailbox>,
     options: SessionOptions,
     inbound: Inbound,
-    /// The pipeline has failed for good. Nothing more begins.
+    /// True if the pipeline has failed for good. Then no message begins any more.
     pipeline_has_failed: bool,
-    /// Pings that are not answered yet.
+    /// Number of pings of the extended protocol that are not answered yet.
     pings: usize,
     deadlines: Deadlines,
     outbound: Outbound,
@@ -50,10 +51,10 @@ pub(super) struct Session {
     in_flight_gauge: GaugePart<InFlight>,
 }
 
-/// Properties of a stack that its sessions need.
+/// Properties of a stack, for its sessions.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SessionOptions {
-    /// The codec that heads are read in. None for a stack without a codec, whose frames are opaque.
+    /// The codec in which heads are read. `None` for a stack without a codec, whose frames are opaque.
     pub(super) codec: Option<Codec>,
     /// Messages that may be handled at once, besides those of concurrent routes.
     pub(super) concurrency: usize,
@@ -90,24 +91,24 @@ impl Session {
         self.connection.limits()
     }
 
-    /// The mailbox. Its waker is the driver's.
+    /// Returns the mailbox. It wakes [`waker`](Self::waker).
     pub(super) fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
 
-    /// The waker of the driver, which the mailbox wakes for events and for turns that are given up.
+    /// Returns the waker of the driver. It is woken for events, and for turns that are given up.
     pub(super) fn waker(&self) -> &Arc<AtomicWaker> {
         internal::reader(&self.mailbox)
     }
 
-    /// The frames to be written.
+    /// Returns the queue of frames to be written.
     pub(super) const fn outbound(&mut self) -> &mut Outbound {
         &mut self.outbound
     }
 
     // Frames in.
 
-    /// A text frame that was read.
+    /// Makes a frame of a text message that was read. With a codec, its head is read here.
     pub(super) fn text_frame(&self, text: impl AsRef<str> + Into<Bytes>) -> Frame {
         match self.options.codec {
             Some(_) => Frame::read_text(self.connection.clone(), text),
@@ -115,7 +116,7 @@ impl Session {
         }
     }
 
-    /// A binary frame that was read.
+    /// Makes a frame of a binary message that was read. With a codec, its head is read here.
     pub(super) fn binary_frame(&self, bytes: impl Into<Bytes>) -> Frame {
         match self.options.codec {
             Some(_) => Frame::read_binary(self.connection.clone(), bytes),
@@ -123,14 +124,14 @@ impl Session {
         }
     }
 
-    /// Returns true if one more message may be queued.
+    /// Returns true if one more message may be queued. False for good once the pipeline has failed.
     pub(super) fn has_room(&self) -> bool {
         !self.pipeline_has_failed && self.inbound.has_room(self.limits())
     }
 
-    /// Takes a frame that was read. Returns a message that may begin at once: if `may_begin`, and no other stands before
-    /// it. Any other message is queued. A control frame is answered with the next events. A message whose id is queued or
-    /// in flight does not run.
+    /// Receives a frame. Returns it if it may begin at once: `may_begin` is true, no message is queued, and a turn is
+    /// free. Otherwise the message is queued. A control frame is not queued: it is answered together with the next
+    /// events. A message whose id is queued or in flight does not run.
     pub(super) fn receive(&mut self, frame: Frame, may_begin: bool) -> Option<Frame> {
         let is_extended = self.connection.form().is_extended();
         if is_extended && let Some(Control::Ping) = frame.head().and_then(|head| head.control()) {
@@ -158,12 +159,12 @@ impl Session {
         None
     }
 
-    /// Queues a message that is not to begin yet.
+    /// Queues a message that does not begin yet.
     pub(super) fn queue(&mut self, frame: Frame) {
         self.inbound.queue(frame);
     }
 
-    // Messages of the pipeline.
+    // Messages in the pipeline.
 
     /// Returns true if a message is queued, and turns and limits let it begin.
     pub(super) fn may_begin(&mut self) -> bool {
@@ -184,17 +185,17 @@ impl Session {
         self.inbound.take()
     }
 
-    /// Begins a message: gives it its turn.
+    /// Begins a message: assigns it the next turn.
     pub(super) fn begin(&mut self, frame: &mut Frame) -> InFlightMessage {
         self.inbound.begin(frame)
     }
 
-    /// Notes that a message did not end at its first poll.
+    /// Records that a message was pending after its first poll.
     pub(super) fn stays_in_flight(&mut self, message: InFlightMessage) {
         self.inbound.stays_in_flight(message);
     }
 
-    /// Ends a message that stayed in flight.
+    /// Completes a message that stayed in flight, like [`end`](Self::end).
     pub(super) fn end_in_flight(
         &mut self,
         message: &InFlightMessage,
@@ -204,7 +205,8 @@ impl Session {
         self.end(message, response)
     }
 
-    /// Ends a message: queues the events that it sent, and then its response. An error is this message's alone.
+    /// Completes a message. If it has a response, queues the events that were sent before, and then the response. An
+    /// error refuses this message only.
     pub(super) fn end(
         &mut self,
         message: &InFlightMessage,
@@ -225,8 +227,9 @@ impl Session {
         end
     }
 
+    /// Queues a response. Without a codec, a response that is too large is logged and dropped.
     fn send_response(&mut self, frame: DataFrame) {
-        // A codec's layer sees to the limit itself, and refuses the message.
+        // The layer of a codec checks the limit itself, and refuses the message.
         let (bytes, limit) = (frame.bytes().len(), self.limits().message);
         if self.options.codec.is_none() && bytes > limit {
             tracing::error!(client = %self.client_id(), bytes, limit, "response not sent: larger than Limits::message");
@@ -235,7 +238,8 @@ impl Session {
         self.outbound.push(frame);
     }
 
-    /// The frame that tells the sender of a message of its failure, if it can be told.
+    /// Returns the frame that notifies the client that its message failed. `None` if the protocol has no such frame:
+    /// without a codec, and for a message without an id in the base protocol.
     fn refusal(&self, error: &Error, message: &InFlightMessage) -> Option<DataFrame> {
         count_refusal(error);
         tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
@@ -250,8 +254,8 @@ impl Session {
         }
     }
 
-    /// The pipeline has failed for good, as an error of tower's `poll_ready` means. Refuses the messages that wait; no
-    /// other begins.
+    /// Records that the pipeline has failed for good, as an error of tower's `poll_ready` means. Refuses the queued
+    /// messages that have an id, and drops the others. No other message begins.
     pub(super) fn fail(&mut self, error: BoxError) {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
@@ -265,7 +269,7 @@ impl Session {
         }
     }
 
-    /// Returns true if the pipeline has failed and no message is in flight any more.
+    /// Returns true if the pipeline has failed and no message is in flight any more, so that the connection can close.
     pub(super) const fn is_finished(&self) -> bool {
         self.pipeline_has_failed && self.inbound.in_flight() == 0
     }
@@ -282,7 +286,7 @@ impl Session {
 
     // Frames out.
 
-    /// Queues the events that the mailbox has notified of.
+    /// Queues the events if the mailbox has notified of any, or a ping has to be answered.
     pub(super) fn send_notified(&mut self) -> Option<End> {
         if self.mailbox.is_notified() || self.pings > 0 {
             return self.send_events();
@@ -291,7 +295,7 @@ impl Session {
     }
 
     /// Queues the events in the mailbox. A pong comes after every event that had been sent to this client when its ping
-    /// was read, notified or not: so it is a barrier.
+    /// was read, even if the mailbox has not notified of it. So a pong is a barrier.
     fn send_events(&mut self) -> Option<End> {
         let Self {
             mailbox, outbound, ..
@@ -308,18 +312,20 @@ impl Session {
         !self.inbound.is_empty() || self.mailbox.is_notified() || self.pings > 0
     }
 
-    /// Returns true if the peer reads too slowly: more waits for it than the limit allows. `control_bytes` wait outside
-    /// of the session.
+    /// Returns true if the peer reads too slowly: more bytes wait for it than `Limits::outbound` allows.
+    /// `control_bytes` wait outside of the session.
     pub(super) fn is_slow_reader(&self, control_bytes: usize) -> bool {
         self.outbound.weight() + control_bytes > self.max_outbound()
     }
 
-    /// Returns true if responses have to be written before more messages begin. Otherwise one packet of small calls,
-    /// which begin as fast as they are read, would be answered into memory, and its sender taken for a slow reader.
+    /// Returns true if queued frames have to be written before more messages begin. Without this limit, a packet of
+    /// many small calls would be answered into memory faster than it is written, and its sender closed as a slow
+    /// reader.
     pub(super) fn is_on_hold(&self, control_bytes: usize) -> bool {
         self.outbound.weight() + control_bytes > self.max_outbound() / 2
     }
 
+    /// Returns the limit for the bytes that wait. One message of the largest size always fits.
     fn max_outbound(&self) -> usize {
         let limits = self.limits();
         limits.outbound.max(limits.message)
@@ -327,34 +333,35 @@ impl Session {
 
     // Time.
 
-    /// Notes a sign of life of the peer.
+    /// Records that the peer is alive.
     pub(super) const fn record_activity(&mut self, now: Instant) {
         self.deadlines.record_activity(now);
     }
 
-    /// Notes that a message waits for readiness.
+    /// Records that a message waits, for readiness or for queued frames to be written. `now` is called only if none
+    /// waited.
     pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
         self.deadlines.begin_wait(now);
     }
 
-    /// Notes that no message waits for readiness.
+    /// Records that no message waits.
     pub(super) const fn end_wait(&mut self) {
         self.deadlines.end_wait();
     }
 
-    /// The next time at which [`take_due`](Self::take_due) may return a action.
+    /// Returns the next time at which [`take_due`](Self::take_due) may return an action.
     pub(super) fn deadline(&self) -> Instant {
         self.deadlines.deadline()
     }
 
-    /// Returns the action whose time has come.
+    /// Returns the action that is due at `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
         self.deadlines.take_due(now)
     }
 
-    // Rest and end.
+    // Idle and end.
 
-    /// Reports to the gauges, and returns the memory that an idle session does not need. `control_bytes` wait outside of
+    /// Reports to the gauges, and frees the memory that an idle session does not need. `control_bytes` wait outside of
     /// the session.
     pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
@@ -369,7 +376,7 @@ impl Session {
         self.in_flight_gauge.report(self.inbound.in_flight());
     }
 
-    /// Ends the sending: tells contexts that the client has gone, and mutes the mailbox.
+    /// Stops sending: marks the connection as closed for its contexts, and mutes the mailbox.
     pub(super) fn stop_sending(&self) {
         self.connection.close();
         self.mailbox.mute();

@@ -8,7 +8,7 @@ use zocket_layers::{DataFrame, Kind, hub::Batch, protocol::FrameHeader};
 use super::gauge::{GaugePart, OutboundBytes};
 use crate::connection::buffers::{WRITE_SIZE, return_write_buffer, take_write_buffer};
 
-/// Bytes that a frame counts for beyond its content.
+/// Bytes that a frame counts for in addition to its content, because the queue has a cost for each frame.
 pub(in crate::connection) const FRAME_WEIGHT: usize = 64;
 /// Frames of at least this many bytes are written from their own buffer. Smaller ones are gathered.
 pub(in crate::connection) const SHARED: usize = 4 << 10;
@@ -17,7 +17,7 @@ pub(in crate::connection) const SHARED: usize = 4 << 10;
 #[derive(Default)]
 pub(in crate::connection) struct Outbound {
     pieces: VecDeque<Piece>,
-    /// Bytes of the first piece that have been written.
+    /// Bytes of the first piece that have been written, its header included.
     written: usize,
     weight: usize,
     gauge: GaugePart<OutboundBytes>,
@@ -34,7 +34,7 @@ pub(in crate::connection) enum Piece {
 }
 
 impl Piece {
-    /// The bytes to write: a header, if it is not among the rest, and the rest.
+    /// Returns the bytes to write: the header, if it is not part of the other bytes, and the other bytes.
     pub(in crate::connection) fn header_and_rest(&self) -> (Option<FrameHeader>, &[u8]) {
         match self {
             Self::Own { wire, .. } => (None, wire),
@@ -89,12 +89,12 @@ impl Outbound {
         self.pieces.push_back(piece);
     }
 
-    /// The pieces in order. Of the first, [`written`](Self::written) bytes have been written.
+    /// Returns the pieces in order. [`written`](Self::written) bytes of the first one have been written.
     pub(in crate::connection) fn pieces(&self) -> impl ExactSizeIterator<Item = &Piece> {
         self.pieces.iter()
     }
 
-    /// Bytes of the first piece that have been written.
+    /// Returns the number of bytes of the first piece that have been written, its header included.
     pub(in crate::connection) fn written(&self) -> usize {
         self.written
     }
@@ -103,17 +103,18 @@ impl Outbound {
         self.pieces.is_empty()
     }
 
-    /// Bytes that wait, each frame counted with [`FRAME_WEIGHT`] more.
+    /// Returns the bytes that wait, each frame counted with [`FRAME_WEIGHT`] more. A piece counts in full until all of
+    /// it has been written.
     pub(in crate::connection) fn weight(&self) -> usize {
         self.weight
     }
 
-    /// Returns true if a piece has been written in part: no other frame may be written before the rest of it.
+    /// Returns true if a piece has been written in part. No other frame may be written before the rest of it.
     pub(in crate::connection) fn is_midway(&self) -> bool {
         self.written > 0
     }
 
-    /// Drops the pieces that have not been begun.
+    /// Drops the pieces that have not begun. One that has begun stays, because its frame has to be completed.
     pub(in crate::connection) fn forget(&mut self) {
         let begun = usize::from(self.is_midway());
         for piece in self.pieces.drain(begun..) {
@@ -121,19 +122,19 @@ impl Outbound {
         }
     }
 
-    /// Reports to the gauge. `control_bytes` wait outside of the queue.
+    /// Reports the bytes that wait to the gauge. `control_bytes` wait outside of the queue.
     pub(super) fn report(&mut self, control_bytes: usize) {
         self.gauge.report(self.weight + control_bytes);
     }
 
-    /// Returns the memory of an empty queue.
+    /// Frees the memory of an empty queue.
     pub(super) fn shrink(&mut self) {
         if self.pieces.is_empty() {
             self.pieces = VecDeque::new();
         }
     }
 
-    /// Advances the position by bytes that have been written.
+    /// Advances the position by `by` bytes that have been written, and drops the pieces before it.
     pub(in crate::connection) fn advance(&mut self, mut by: usize) {
         while let Some(piece) = self.pieces.front_mut() {
             let left = piece.len() - self.written;

@@ -11,7 +11,7 @@ use zocket_layers::{
 
 use super::*;
 
-/// A session, its hub, and the time.
+/// A session, its mailbox, and the time at which it started.
 struct World {
     session: Session,
     mailbox: Arc<Mailbox>,
@@ -69,7 +69,7 @@ impl World {
             .push(&zocket_layers::Event::from_payload("event", payload).unwrap());
     }
 
-    /// Takes the frames that are to be written, as JSON.
+    /// Takes the frames to be written, as JSON.
     fn written(&mut self) -> Vec<Value> {
         let mut bytes = Vec::new();
         let outbound = self.session.outbound();

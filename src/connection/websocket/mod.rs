@@ -24,28 +24,30 @@ use zocket_layers::{Close, Limits};
 use self::{stream::Stream, write::poll_write_some};
 use super::session::outbound::{FRAME_WEIGHT, Outbound};
 
-/// tungstenite allocates it for every connection; [`Stream`] reads more at a time.
+/// Size of tungstenite's read buffer, in bytes. tungstenite allocates it for every connection, so it is small.
+/// [`Stream`] reads more at a time.
 const READ_BUFFER: usize = 512;
-/// Bytes of control frames that tungstenite gathers before it writes them unasked.
+/// Size from which tungstenite writes buffered control frames without a flush, in bytes.
 const CONTROL_BUFFER: usize = 1 << 10;
-/// Limit for the bytes of a reason: those of a control frame (RFC 6455, section 5.5), less the code.
+/// Limit for the bytes of a close reason: 125 for the payload of a control frame (RFC 6455, section 5.5), less 2 for
+/// the code.
 const MAX_REASON: usize = 123;
 
-/// The WebSocket of a connection. It owns the two writers on one stream: tungstenite reads, and writes control frames;
-/// data frames go past it, from the session's queue, so that frames that many receivers share are not copied for each.
-/// Neither writer begins while the other is in the midst of a frame.
+/// The WebSocket of a connection. It owns the two writers on one stream. tungstenite reads, and writes control frames.
+/// Data frames are written from the session's queue without tungstenite, so that frames that many receivers share are
+/// not copied for each. Neither writer begins while the other has written only part of a frame.
 pub(super) struct WebSocket {
     stream: Stream,
     protocol: WebSocketContext,
-    /// A ping is to be written.
+    /// True if a ping has to be written.
     ping: bool,
-    /// tungstenite may have something to write.
+    /// True if tungstenite may have something to write.
     control: bool,
-    /// Bytes of the pongs that tungstenite has not flushed.
+    /// Bytes of the pongs that tungstenite has not flushed, each counted with [`FRAME_WEIGHT`] more.
     pongs: usize,
-    /// Something was written since the last flush.
+    /// True if something was written since the last flush.
     unflushed: bool,
-    /// Nothing more can be read.
+    /// True if nothing more can be read.
     ended: bool,
 }
 
@@ -55,16 +57,16 @@ pub(super) enum Received {
     Text(Utf8Bytes),
     /// A binary message.
     Binary(Bytes),
-    /// A ping or a pong: a sign of life.
+    /// A ping or a pong. It shows that the peer is alive.
     Control,
-    /// The Close frame of the peer. tungstenite has queued the answer.
+    /// The peer's Close frame. tungstenite has queued the answer.
     Closed,
 }
 
 /// The reason why nothing more can be read.
 #[derive(Debug)]
 pub(super) enum ReadError {
-    /// The peer broke the protocol. It is told by this Close.
+    /// The peer violated the protocol. The server answers with this Close.
     Violation(Close),
     /// The peer is gone.
     Gone,
@@ -89,22 +91,23 @@ impl WebSocket {
         }
     }
 
-    /// Queues a ping, ahead of the data frames.
+    /// Queues a ping. It is written before the data frames that have not begun.
     pub(super) const fn ping(&mut self) {
         self.ping = true;
     }
 
-    /// Bytes of control frames that wait to be written.
+    /// Returns the bytes of pongs that wait to be written, each counted with [`FRAME_WEIGHT`] more. A peer causes them
+    /// by its pings, so they are bounded together with the data frames.
     pub(super) const fn control_bytes(&self) -> usize {
         self.pongs
     }
 
-    /// Returns the memory that an idle connection does not need.
+    /// Frees the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         self.stream.shrink();
     }
 
-    /// Writes the queued frames, as far as the peer takes them; ready when none waits any more.
+    /// Writes the queued frames, as far as the peer accepts them. Ready when all have been written and flushed.
     pub(super) fn poll_write(
         &mut self,
         outbound: &mut Outbound,
@@ -115,6 +118,7 @@ impl WebSocket {
             if control && !outbound.is_midway() {
                 ready!(self.poll_write_control(cx))?;
             } else if !outbound.is_empty() {
+                // Control frames wait for the rest of the piece that has begun, and for no other.
                 let pieces = if control { 1 } else { usize::MAX };
                 ready!(poll_write_some(outbound, pieces, &mut self.stream.io, cx))?;
                 self.unflushed = true;
@@ -127,6 +131,7 @@ impl WebSocket {
         }
     }
 
+    /// Writes tungstenite's control frames. Ready when all have been written and flushed.
     fn poll_write_control(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), tungstenite::Error>> {
         let stream = &mut self.stream.polled(cx, true);
         if std::mem::take(&mut self.ping) {
@@ -139,7 +144,7 @@ impl WebSocket {
         Poll::Ready(Ok(()))
     }
 
-    /// Reads the next message. tungstenite writes nothing meanwhile if a data frame of `outbound` is written in part.
+    /// Reads the next message. While a data frame of `outbound` is written only in part, tungstenite writes nothing.
     pub(super) fn poll_read(
         &mut self,
         outbound: &Outbound,
@@ -158,7 +163,7 @@ impl WebSocket {
                 Ok(Received::Closed)
             }
             Ok(Message::Ping(payload)) => {
-                // tungstenite queues a pong in a buffer that has no bound of its own.
+                // tungstenite queues a pong in a buffer without a bound, so its bytes are counted here.
                 self.pongs += payload.len() + FRAME_WEIGHT;
                 self.control = true;
                 Ok(Received::Control)
@@ -175,11 +180,11 @@ impl WebSocket {
         Poll::Ready(received)
     }
 
-    /// Closes: writes the frames that wait, then a Close frame, and reads on until the peer has answered.
+    /// Writes the queued frames, then a Close frame, and reads until the peer has answered it and shut down its side.
     pub(super) async fn close(&mut self, outbound: &mut Outbound, close: Close) {
         let reason = cut(&close.reason, MAX_REASON).to_owned();
         let code = CloseCode::from(close.code);
-        // RFC 6455, section 7.4: some codes are never sent.
+        // Some codes must not be sent (RFC 6455, section 7.4).
         let code = if code.is_allowed() { code } else { CloseCode::Error };
         let mut frame = Some(CloseFrame {
             code,
@@ -202,15 +207,15 @@ impl WebSocket {
         self.drain().await;
     }
 
-    /// Answers the peer's Close.
+    /// Answers the peer's Close. Queued frames that have not begun are dropped.
     pub(super) async fn answer_close(&mut self, outbound: &mut Outbound) {
         outbound.forget();
-        // Nobody is left to be told that this failed.
+        // The connection ends either way, so an error is ignored.
         let _ = poll_fn(|cx| self.poll_write(outbound, cx)).await;
     }
 
-    /// Shuts down the writing side, and reads on until the peer does too. Closed with bytes unread, TCP would reset the
-    /// connection, and the peer might never see the Close frame.
+    /// Shuts down the writing side, and reads until the peer does so too. If the socket were closed with bytes unread,
+    /// TCP would reset the connection, and the peer might never see the Close frame.
     async fn drain(&mut self) {
         if self.stream.io.shutdown().await.is_err() {
             return;
@@ -220,7 +225,7 @@ impl WebSocket {
     }
 }
 
-/// Turns tungstenite's `WouldBlock` into pending, and its error for the end of a closing handshake into success.
+/// Converts tungstenite's `WouldBlock` to pending, and its error for the end of a closing handshake to success.
 fn or_pending(result: Result<(), tungstenite::Error>) -> Poll<Result<(), tungstenite::Error>> {
     match result {
         Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
@@ -230,7 +235,8 @@ fn or_pending(result: Result<(), tungstenite::Error>) -> Poll<Result<(), tungste
 }
 
 impl ReadError {
-    /// Maps an error to the code of RFC 6455, section 7.4.1. tungstenite sends no Close by itself.
+    /// Converts an error of tungstenite to a Close with a code of RFC 6455, section 7.4.1. tungstenite sends no Close
+    /// by itself.
     fn of(error: &tungstenite::Error) -> Self {
         let (code, reason) = match error {
             tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => (1009, "message-too-large"),

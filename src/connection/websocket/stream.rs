@@ -14,9 +14,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::connection::buffers::{return_read_buffer, take_read_buffer};
 
 /// The stream below the WebSocket. tungstenite keeps the buffer that it reads into, and so gets a small one. The stream
-/// reads ahead for it, into a large buffer that is lent until tungstenite has asked for all of it.
+/// reads ahead into a large buffer from the thread's pool, which it holds until tungstenite has read all of it.
 pub(super) struct Stream {
     pub(super) io: TokioIo<Upgraded>,
+    /// `None` if nothing is read ahead.
     ahead: Option<Ahead>,
 }
 
@@ -34,7 +35,7 @@ impl Stream {
         }
     }
 
-    /// The stream as a blocking one, which would block where it is pending.
+    /// Returns the stream for one poll, as a blocking stream whose operations return `WouldBlock` where it is pending.
     pub(super) fn polled<'a, 'b>(&'a mut self, cx: &'a mut Task<'b>, may_write: bool) -> Polled<'a, 'b> {
         Polled {
             stream: self,
@@ -43,7 +44,7 @@ impl Stream {
         }
     }
 
-    /// Returns the buffer, and keeps a copy of the unread rest.
+    /// Puts the buffer back into the pool, and keeps a copy of the unread rest.
     pub(super) fn shrink(&mut self) {
         if let Some(Ahead { buffer, left }) =
             self.ahead.take_if(|ahead| ahead.buffer.len() > ahead.left.len())
@@ -84,11 +85,11 @@ impl Stream {
     }
 }
 
-/// A [`Stream`] within a task.
+/// A [`Stream`] during one poll, with the interface that tungstenite needs.
 pub(super) struct Polled<'a, 'b> {
     stream: &'a mut Stream,
     cx: &'a mut Task<'b>,
-    /// False while a frame that tungstenite did not write is written in part.
+    /// False while a data frame is written only in part. tungstenite must not write into it.
     may_write: bool,
 }
 
@@ -111,6 +112,7 @@ impl Write for Polled<'_, '_> {
     }
 }
 
+/// Converts pending to `WouldBlock`.
 fn or_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
     match poll {
         Poll::Ready(result) => result,

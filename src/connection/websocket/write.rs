@@ -1,4 +1,4 @@
-//! Writes queued frames to a stream: everything goes out in one write, as far as the peer takes it.
+//! Writes queued frames to a stream. One write has as many frames as fit.
 
 use std::{
     io::{self, IoSlice},
@@ -14,10 +14,14 @@ use crate::connection::{
     session::outbound::{Outbound, Piece, SHARED},
 };
 
-/// Limit for the pieces of one write that are not gathered.
+/// Limit for the pieces of one write that are not copied into the gathering buffer.
 const MAX_SHARED: usize = 16;
 
-/// Writes some of the queued frames, of `pieces` pieces at most.
+/// Writes queued frames in one write, from `pieces` pieces at most. Advances the queue by the bytes that the peer
+/// accepted.
+///
+/// # Errors
+/// `WriteZero` if the stream accepts nothing, and errors of the stream.
 pub(super) fn poll_write_some(
     outbound: &mut Outbound,
     pieces: usize,
@@ -45,7 +49,7 @@ pub(super) fn poll_write_some(
     Poll::Ready(Ok(()))
 }
 
-/// Bytes that go out in one write: small pieces gathered, large ones from where they are.
+/// The bytes of one write. Small pieces are gathered in one buffer, large ones are written from their own.
 struct VectoredWrite<'a> {
     gathered: &'a [u8],
     /// Large pieces, each with the number of bytes that were gathered before it.
@@ -54,6 +58,7 @@ struct VectoredWrite<'a> {
 }
 
 impl<'a> VectoredWrite<'a> {
+    /// Collects pieces until the write is large enough. The first `skip` bytes have been written already.
     fn of(pieces: impl Iterator<Item = &'a Piece>, mut skip: usize, gathered: &'a mut Vec<u8>) -> Self {
         let mut shared: [(usize, &[u8]); MAX_SHARED] = [(0, &[]); MAX_SHARED];
         let (mut count, mut total) = (0, 0);
@@ -113,7 +118,7 @@ mod tests {
     use super::*;
     use crate::connection::session::outbound::FRAME_WEIGHT;
 
-    /// A peer that takes some bytes at a time, and remembers how it got them.
+    /// A peer that accepts a limited number of bytes at a time, and records them.
     #[derive(Default)]
     struct Peer {
         at_once: usize,
@@ -178,7 +183,8 @@ mod tests {
         .concat()
     }
 
-    /// Queues messages of these lengths, each third one as a frame of others', and says what the peer is to get.
+    /// Queues messages of these lengths, each third one as a shared frame. Returns the bytes that the peer has to
+    /// receive.
     fn fill(outbound: &mut Outbound, lengths: &[usize]) -> Vec<u8> {
         let mut expected = Vec::new();
         for (number, length) in lengths.iter().enumerate() {
