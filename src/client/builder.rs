@@ -125,8 +125,8 @@ impl Builder {
         self
     }
 
-    /// Sets the time of silence after which the server is sent a ping, and the time after the ping until the client
-    /// gives up, with [`Outage::Silent`]. Defaults: 25 s and 20 s.
+    /// Sets the time without a frame after which the client sends a ping, and the time after the ping until it drops
+    /// the connection with [`Outage::Silent`]. Defaults: 25 s and 20 s.
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         self.ping_after = after.min(FOREVER);
         self.pong_within = within.min(FOREVER);
@@ -155,7 +155,7 @@ impl Builder {
     }
 
     /// Adds close codes of the app, 4000 to 4999, after which the client reconnects. May be called several times. Codes
-    /// outside that range have no effect. By default all of the app's codes are final.
+    /// outside that range have no effect. Default: the client does not reconnect after any of them.
     pub fn reconnect_on(mut self, codes: RangeInclusive<u16>) -> Self {
         self.reconnect_on.push(codes);
         self

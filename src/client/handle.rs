@@ -77,8 +77,8 @@ impl Client {
     }
 
     /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`]. The output type `()` fits a
-    /// procedure that answers nothing. While there is no connection, the call waits for one. Dropping the future gives
-    /// the call up. A call that was not sent by then is never sent.
+    /// procedure that answers nothing. While there is no connection, the call waits for one. Dropping the future
+    /// cancels the wait: a call that was not sent by then is never sent.
     ///
     /// ```no_run
     /// # use zocket::client::{CallError, Client};
@@ -216,7 +216,7 @@ impl Client {
         self.welcome().and_then(|welcome| welcome.contract)
     }
 
-    /// Gives up the present connection, or the wait for the next one, and connects at once, with new headers. Calls
+    /// Drops the current connection, or ends the wait for the next one, and connects at once, with new headers. Calls
     /// that are queued or unanswered fail with [`CallError::Disconnected`]. Has no effect on a closed client.
     pub fn reconnect(&self) {
         self.0.commands.send_modify(|commands| commands.reconnects += 1);

@@ -14,7 +14,7 @@ use super::{BuildError, Outage};
 pub(crate) struct Headers {
     /// Headers that are valid as HTTP fields of the request.
     pub(crate) fields: HeaderMap,
-    /// Headers that no field can carry. They are added to the URL's query, which the server reads, too.
+    /// Headers that no field can carry. They are added to the URL's query, which the server reads as well.
     pub(crate) query: Vec<(String, String)>,
 }
 
@@ -52,7 +52,7 @@ impl Source {
     }
 }
 
-/// Header names that belong to the handshake. Names that start with `sec-websocket-` do, too.
+/// Header names that belong to the handshake, together with those that start with `sec-websocket-`.
 const RESERVED: [&str; 7] = [
     "host",
     "connection",

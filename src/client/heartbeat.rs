@@ -9,8 +9,8 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Detects a silent server. Requests a ping after `after` without a frame, and gives up when `within` passes after the
-/// ping without one.
+/// Detects a silent server. A ping is due when no frame has arrived for `ping_after`. The connection is lost when none
+/// has arrived within `pong_within` of the ping.
 pub(super) struct Heartbeat {
     ping_after: Duration,
     pong_within: Duration,
@@ -24,7 +24,7 @@ pub(super) struct Heartbeat {
 pub(super) enum HeartbeatAction {
     /// Send a ping.
     Ping,
-    /// Give up the connection.
+    /// Drop the connection.
     GiveUp,
 }
 
@@ -49,6 +49,7 @@ impl Heartbeat {
         }
     }
 
+    /// Polls for the action that is due.
     pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<HeartbeatAction> {
         loop {
             ready!(self.alarm.as_mut().poll(cx));

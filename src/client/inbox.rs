@@ -15,7 +15,7 @@ pub(super) struct Inbox(Mutex<State>);
 struct State {
     payloads: VecDeque<Bytes>,
     capacity: usize,
-    /// Events dropped since the stream last yielded a loss.
+    /// Events dropped since the stream was last notified of a loss.
     lost: u64,
     ended: bool,
     waker: Option<Waker>,
@@ -40,6 +40,7 @@ impl Inbox {
         }))
     }
 
+    /// Adds an event, and wakes the stream. A full inbox drops its oldest event.
     fn push(&self, payload: Bytes) {
         let mut state = self.0.lock();
         if state.payloads.len() == state.capacity {
@@ -60,6 +61,7 @@ impl Inbox {
         waker.into_iter().for_each(Waker::wake);
     }
 
+    /// Polls for the next event. A loss is returned first, because the dropped events were the oldest.
     pub(super) fn poll(&self, cx: &mut Task<'_>) -> Poll<Next> {
         let mut state = self.0.lock();
         if state.lost > 0 {
@@ -114,7 +116,7 @@ impl Listeners {
         }
     }
 
-    /// Ends all inboxes, and those that are added later at once.
+    /// Ends all inboxes. One that is added later ends at once.
     pub(super) fn end(&self) {
         let mut inner = self.0.lock();
         inner.ended = true;

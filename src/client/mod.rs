@@ -9,7 +9,7 @@
 //! struct Headers { name: String }
 //! #[derive(Serialize)]
 //! struct Post { text: String }
-//! // The very type that the server sends, with `Deserialize`.
+//! // The type that the server sends, with `Deserialize`.
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Said { text: String, from: String }
 //! impl Outgoing for Said { const TYPE: &'static str = "chat.message"; }

@@ -1,4 +1,4 @@
-//! Reasons for a missing connection, and the rule that decides if the client reconnects.
+//! Reasons for a missing connection, and the rule that decides after which of them the client reconnects.
 
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
@@ -52,7 +52,7 @@ const TEMPORARY_REASONS: [&str; 4] = [
 ];
 
 impl Outage {
-    /// Returns true if the client gives up. `reconnect_on` lists the app's close codes after which it reconnects.
+    /// Returns true if the client does not reconnect. `reconnect_on` lists the app's close codes after which it does.
     pub(super) fn is_final(&self, reconnect_on: &[RangeInclusive<u16>]) -> bool {
         match self {
             Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),

@@ -27,7 +27,7 @@ pub(super) struct Session {
     /// Size limit of one sent message, in bytes, as announced in the server's welcome.
     limit: usize,
     unanswered: HashMap<u64, Reply>,
-    /// Size of `unanswered` at which calls that were given up are removed from it.
+    /// Size of `unanswered` from which calls whose callers no longer wait are removed from it.
     cleanup_threshold: usize,
 }
 
@@ -141,7 +141,7 @@ impl Session {
     }
 }
 
-/// Answers a call. Has no effect if the caller has given it up.
+/// Answers a call. Has no effect if the caller no longer waits.
 pub(super) fn answer(reply: Reply, result: Result<Bytes, CallError>) {
     drop(reply.send(result));
 }

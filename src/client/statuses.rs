@@ -2,8 +2,8 @@ use tokio::sync::watch;
 
 use super::Status;
 
-/// The statuses of a client: see [`Client::statuses`](super::Client::statuses). A reader that is late sees only the latest
-/// one.
+/// The statuses of a client: see [`Client::statuses`](super::Client::statuses). A reader that is late sees only the
+/// latest one.
 ///
 /// ```no_run
 /// # async fn example(client: zocket::client::Client) {
@@ -22,8 +22,8 @@ impl Statuses {
         Self(receiver)
     }
 
-    /// Waits until the status is another than at the last call, or at the start, and returns it. Returns `None` when the client is closed
-    /// and [`Status::Closed`] has been returned.
+    /// Waits until the status differs from the one at the last call, or at the creation, and returns it. Returns `None`
+    /// when the client is closed and [`Status::Closed`] has been returned.
     pub async fn changed(&mut self) -> Option<Status> {
         self.0.changed().await.ok()?;
         Some(self.0.borrow_and_update().clone())
