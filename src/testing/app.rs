@@ -26,7 +26,7 @@ use crate::client::{
 const LINK_BUFFER: usize = 64 << 10;
 
 /// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
-/// clone. Must be created inside a tokio runtime. See the [module](super).
+/// clone. Connecting requires a tokio runtime. See the [module](super).
 #[derive(Clone)]
 pub struct TestApp {
     serve: Arc<dyn Fn(DuplexStream) + Send + Sync>,
@@ -60,7 +60,7 @@ impl TestApp {
     ///
     /// # Errors
     /// [`Outage::Refused`], with the status and the error of `on_connect` or of the validation. [`Outage::Build`] for
-    /// headers that are not an object of strings.
+    /// headers that are not an object of strings. Another [`Outage`] if the app does not complete the handshake.
     pub async fn connect(&self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
         self.handshake().connect(headers).await
     }
@@ -110,10 +110,10 @@ impl Handshake {
         self
     }
 
-    /// Connects, with connect headers in addition: see [`TestApp::connect`].
+    /// Connects with this handshake and these connect headers: see [`TestApp::connect`].
     ///
     /// # Errors
-    /// See [`TestApp::connect`].
+    /// See [`TestApp::connect`]. [`Outage::Build`] also for a path that makes no valid URL.
     pub async fn connect(self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
         let url = Url::parse("ws://app.test")
             .and_then(|base| base.join(&self.path))

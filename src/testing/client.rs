@@ -37,7 +37,7 @@ const MAX_UNREAD: usize = 10_000;
 /// A client of an app in memory. Created by [`TestApp::connect`](super::TestApp::connect).
 ///
 /// Each wait lasts at most 5 seconds of tokio's clock, and then panics with the location of the call that waits. The
-/// client reads frames and answers pings all the time, also while the test does something else. Dropping it ends the
+/// client reads frames and answers pings all the time, even while the test does something else. Dropping it ends the
 /// connection without a Close, as [`cut`](Self::cut) does.
 pub struct TestClient {
     welcome: Welcome,
@@ -124,8 +124,8 @@ impl TestClient {
     /// arrive meanwhile are kept.
     ///
     /// # Errors
-    /// [`CallError::Refused`]; [`CallError::Disconnected`] if the connection ends instead; [`CallError::Encode`] and
-    /// [`CallError::Decode`].
+    /// [`CallError::Refused`], [`CallError::Encode`] and [`CallError::Decode`]. [`CallError::Disconnected`] if the
+    /// connection ends first.
     ///
     /// # Panics
     /// If no answer arrives in time.
@@ -232,7 +232,8 @@ impl TestClient {
         }
     }
 
-    /// Waits for the failure of a message that requested no answer. It must arrive before any other event.
+    /// Waits for the failure of a message that requested no answer. It must be the next event that the test has not
+    /// read.
     ///
     /// # Panics
     /// As with [`expect`](Self::expect).
