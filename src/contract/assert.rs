@@ -17,8 +17,8 @@ use super::{Compatibility, Contract};
 /// ```
 ///
 /// # Panics
-/// If the contract has changed: the message lists the changes, and says if they break clients. Also if the file can't
-/// be read or written.
+/// If the contract has changed. The message lists the changes and states whether they break clients. Also if the file
+/// can't be read or written.
 #[macro_export]
 macro_rules! assert_contract {
     ($path:expr, $contract:expr $(,)?) => {

@@ -15,12 +15,12 @@ use zocket_layers::Body;
 use super::{Contract, fingerprint, typescript};
 
 /// `zocket.js` and `zocket.d.ts` of a contract as a tower service of HTTP requests, for pages without a build step:
-/// they `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]; cheap to clone.
+/// they `import { createClient } from "/zocket.js"`. Made by [`Contract::client_files`]. Cheap to clone.
 ///
-/// Only the last segment of the path counts: a path that ends in `/zocket.js` is answered with the client, one that
+/// Only the last segment of the path counts. A path that ends in `/zocket.js` is answered with the client, one that
 /// ends in `/zocket.d.ts` with its types, any other with 404. GET and HEAD are supported, other methods get 405.
 /// Browsers revalidate their copy each time (`Cache-Control: no-cache`, with an `ETag`), and get 304 if it is current.
-/// After a release, no page has an old client.
+/// So a page that is loaded after a release gets the new client.
 ///
 /// ```
 /// # let zo = zocket::Zocket::builder().build();
@@ -51,7 +51,8 @@ impl Contract {
     pub fn client_files(&self) -> ClientFiles {
         ClientFiles {
             javascript: File::new(typescript::javascript(self), "text/javascript; charset=utf-8"),
-            // `text/plain` makes editors and browsers show the file; `.ts` is also the extension of a video format.
+            // `text/plain` makes editors and browsers show the file, because `.ts` is also the extension of a video
+            // format.
             declarations: File::new(
                 typescript::javascript_declarations(self),
                 "text/plain; charset=utf-8",

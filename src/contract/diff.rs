@@ -27,7 +27,7 @@ pub struct Change {
 pub enum Compatibility {
     /// Clients may fail: the server refuses values that it used to accept, or sends values that they do not know.
     Breaking,
-    /// Clients keep working; clients that are made for the new contract can do more.
+    /// Clients keep working. Clients that are made for the new contract can do more.
     Additive,
     /// Clients do not notice the change.
     Compatible,

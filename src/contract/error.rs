@@ -8,7 +8,7 @@ use super::Contract;
 pub enum ContractError {
     /// The text is not JSON, or not the JSON of a contract.
     Json(serde_json::Error),
-    /// The contract has another format than [`Contract::FORMAT`]: that of another version of this crate.
+    /// The contract has a format other than [`Contract::FORMAT`], as another version of this crate writes it.
     Format(u32),
 }
 

@@ -108,7 +108,7 @@ impl Contract {
     /// Reads a contract that [`to_json`](Self::to_json) wrote.
     ///
     /// # Errors
-    /// [`ContractError`] for a text that is no contract, or a contract of another format.
+    /// [`ContractError`] for a text that is not a contract, or a contract of another format.
     pub fn from_json(json: &str) -> Result<Self, ContractError> {
         let contract: Self = serde_json::from_str(json).map_err(ContractError::Json)?;
         match contract.zocket {
@@ -148,8 +148,8 @@ fn fingerprint(text: &str) -> String {
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Removes documentation from schemas. A member with such a name whose value is no text (for `examples`, no array) is
-/// a property, and stays.
+/// Removes documentation from schemas. A member with such a name whose value is not a text (for `examples`, not an
+/// array) is a property, and stays.
 fn strip_docs(value: &mut Value) {
     match value {
         Value::Object(members) => {

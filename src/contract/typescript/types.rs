@@ -262,7 +262,7 @@ fn is_plain_object(schema: &Value) -> bool {
         && schema.get("type").is_none_or(|kind| kind == "object")
 }
 
-/// Returns a member's name, quoted if it is no identifier.
+/// Returns a member's name, quoted if it is not an identifier.
 pub(super) fn property(name: &str) -> String {
     let plain = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_' || first == '$')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '$')
