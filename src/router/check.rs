@@ -33,7 +33,7 @@ impl<C> Router<C> {
         std::ptr::addr_eq(Arc::as_ptr(&self.hub), Arc::as_ptr(hub))
     }
 
-    /// Checks the contract like [`build`](Self::build), and refuses a router that was not made for this hub.
+    /// Builds the service like [`build`](Self::build), and refuses a router that was not made for this hub.
     pub(crate) fn build_for(
         mut self,
         hub: &Arc<dyn Hub>,
@@ -45,7 +45,7 @@ impl<C> Router<C> {
         self.build()
     }
 
-    /// Checks the contract. Returns the service and the names of the outgoing messages.
+    /// Checks the declarations against each other. Returns the service and the names of the outgoing messages.
     pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
         let Self {
             incoming,
@@ -71,7 +71,7 @@ impl<C> Router<C> {
                 routes.insert(path, (entry, location));
             }
         }
-        // Clients nest routes by their names: a name is either a call or holds other names.
+        // Clients nest routes by their names, so a name is either a call or holds other names.
         for (path, (_, location)) in &routes {
             let first = path.split('.').next().unwrap_or(path);
             if CLIENT_MEMBERS.contains(&first) {

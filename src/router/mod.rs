@@ -38,7 +38,7 @@ pub struct Router<C> {
     context: PhantomData<fn(C)>,
 }
 
-/// Place of a declaration in the source, for error messages.
+/// Location of a declaration in the source, for error messages.
 type SourceLocation = &'static Location<'static>;
 /// Function that puts a layer around a route.
 type RouteLayer = Box<dyn Fn(Route) -> Route + Send + Sync>;
@@ -174,8 +174,8 @@ impl<C> Router<C> {
         self
     }
 
-    /// Returns the router as a tower service, for a stack made by hand. [`Zocket::serve`](crate::Zocket::serve) makes
-    /// the service of a whole app.
+    /// Returns the router as a tower service, for a stack composed by hand. [`Zocket::serve`](crate::Zocket::serve)
+    /// makes the service of a whole app.
     ///
     /// # Errors
     /// All problems of a router that contradicts itself.

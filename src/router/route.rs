@@ -120,7 +120,7 @@ enum State<S, F> {
     Failed(Option<BoxError>),
 }
 
-/// Polls readiness outside of tokio's cooperative budget: a layer that sheds load would mistake a used-up budget for a
+/// Polls readiness outside of tokio's cooperative budget. A layer that sheds load would mistake a used-up budget for a
 /// lack of permits.
 fn poll_ready<S: Service<Message>>(service: &mut S, cx: &mut Task<'_>) -> Poll<Result<(), S::Error>> {
     pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
@@ -159,14 +159,14 @@ where
     }
 }
 
-/// Turns an undeclared code into an internal error: a code that no client can know is a mistake in the server.
+/// Converts an undeclared code to an internal error, because a code that no client can know is a mistake in the server.
 fn check_code(error: BoxError, codes: &Codes) -> BoxError {
     let declared: &[Code] = match codes {
         Codes::Any => return error,
         Codes::Protocol => &[],
         Codes::Declared(declared) => declared,
     };
-    // A layer may have wrapped the error. The client receives the cause's code all the same.
+    // A layer may have wrapped the error. The client gets the code of the cause in that case as well.
     let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
         (*cause).source()
     });

@@ -13,7 +13,8 @@ use zocket_layers::{Code, Error, Message, Reply, service::RefusableFuture};
 
 use super::route::{Route, RouteFuture};
 
-/// A route, and its flag that the connection's next message need not wait for this route's.
+/// A route of a router. If it is `concurrent`, its messages give up their turn, so that the connection's next message
+/// begins at once.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub(super) route: Route,
