@@ -42,7 +42,7 @@
 //! let zo = Zocket::builder().on_connect(async |_: NoHeaders, _: ClientId| Ok(User {})).build();
 //! let post = zo.message().input::<Post>().handle(post);
 //!
-//! // A procedure is a service: it can be tried without a socket, and says what it would have done.
+//! // A procedure is a service: it runs without a socket, and its reply holds the effects.
 //! let payload = RawPayload::json(r#"{"text":"hi"}"#);
 //! let reply = post.clone().oneshot(Message::new(Connection::detached(User {}), "chat.post", payload)).await?;
 //! assert_eq!(reply.answer.as_json(), b"2");
