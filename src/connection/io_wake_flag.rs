@@ -10,8 +10,8 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 
-/// Waker for socket and timer. Its flag lets a wake-up by the mailbox alone, as for all members of a room, skip polling the
-/// socket.
+/// Waker for socket and timer. Its flag lets a wake-up by the mailbox alone, as for all members of a room, skip polling
+/// the socket.
 pub(super) struct IoWakeFlag {
     flag: Arc<Flag>,
     waker: Waker,
