@@ -7,8 +7,8 @@ use std::{
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-/// The body of an HTTP request or response that this crate makes: bytes that are there at once, or none. Its length is
-/// known, and reading it can't fail.
+/// Body of an HTTP request or response that this crate makes. It is one block of bytes, or empty. Its length is known,
+/// and reading it can't fail.
 #[derive(Debug, Clone, Default)]
 pub struct Body(Bytes);
 

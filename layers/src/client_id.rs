@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Identifies a connection by a random UUID (version 4, from the operating system's CSPRNG), made at the handshake.
+/// Identifier of a connection: a random UUID (version 4, RFC 9562, section 5.4) from the operating system's CSPRNG,
+/// made at the handshake.
 ///
-/// It is `Copy`, and a string on the wire: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
+/// On the wire it is a string: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 // Clients read this in the contract.
@@ -23,7 +24,7 @@ impl ClientId {
     }
 }
 
-/// One client, wherever several are expected: `.to(cx.client_id())`.
+/// Yields this id alone, so that methods for several clients accept one: `.to(cx.client_id())`.
 impl IntoIterator for ClientId {
     type Item = Self;
     type IntoIter = iter::Once<Self>;

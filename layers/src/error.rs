@@ -7,8 +7,8 @@ use tower::BoxError;
 
 /// Code of a refusal, as it is sent to the client.
 ///
-/// The codes of the protocol are constants; an app adds its own with [`Code::app`] and declares them on the
-/// procedures that answer with them.
+/// The codes of the protocol are constants. An app adds its own with [`Code::app`], and declares them on the procedures
+/// that answer with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Code(&'static str);
 
@@ -17,11 +17,11 @@ impl Code {
     pub const PARSE_ERROR: Self = Self("PARSE_ERROR");
     /// The route or the requested object does not exist.
     pub const NOT_FOUND: Self = Self("NOT_FOUND");
-    /// The payload does not fit its type or its constraints; [`Error::issues`] has the places.
+    /// The payload does not match its type or its constraints. [`Error::issues`] lists the violations.
     pub const BAD_REQUEST: Self = Self("BAD_REQUEST");
     /// The client has not authenticated.
     pub const UNAUTHORIZED: Self = Self("UNAUTHORIZED");
-    /// The client is known, and lacks permission.
+    /// The client is authenticated and lacks permission.
     pub const FORBIDDEN: Self = Self("FORBIDDEN");
     /// The request contradicts the current state.
     pub const CONFLICT: Self = Self("CONFLICT");
@@ -29,16 +29,16 @@ impl Code {
     pub const PRECONDITION_FAILED: Self = Self("PRECONDITION_FAILED");
     /// A tower timeout elapsed.
     pub const TIMEOUT: Self = Self("TIMEOUT");
-    /// Load was shed, a buffer was closed, or the hub could not take an effect.
+    /// Load was shed, a buffer was closed, or the hub refused an effect for lack of capacity.
     pub const OVERLOADED: Self = Self("OVERLOADED");
-    /// A rate limit refused the message; [`Error::retry_after`] has the time to wait.
+    /// A rate limit refused the message. [`Error::retry_after`] returns the time to wait.
     pub const TOO_MANY_REQUESTS: Self = Self("TOO_MANY_REQUESTS");
     /// The payload, the answer or an event is larger than its limit.
     pub const PAYLOAD_TOO_LARGE: Self = Self("PAYLOAD_TOO_LARGE");
     /// A panic, or a failure whose details are hidden from the client.
     pub const INTERNAL_SERVER_ERROR: Self = Self("INTERNAL_SERVER_ERROR");
 
-    /// The codes that every procedure may answer with and need not declare.
+    /// The codes that a procedure may answer with and does not have to declare.
     pub const PROTOCOL: [Self; 12] = [
         Self::PARSE_ERROR,
         Self::NOT_FOUND,
@@ -54,7 +54,7 @@ impl Code {
         Self::INTERNAL_SERVER_ERROR,
     ];
 
-    /// Creates a code of the app's own, by convention in `SCREAMING_SNAKE_CASE`.
+    /// Creates a code that the app defines, by convention in `SCREAMING_SNAKE_CASE`.
     #[must_use]
     pub const fn app(code: &'static str) -> Self {
         Self(code)
@@ -81,9 +81,9 @@ impl fmt::Display for Code {
 
 /// A refusal: the answer of a handler, a middleware or a stage in place of a [`Reply`](crate::Reply).
 ///
-/// It travels as `Err` until [`RescueLayer`](crate::RescueLayer) turns it into the refusal that is sent to the client,
+/// Stages return it as `Err`. [`RescueLayer`](crate::RescueLayer) turns it into the refusal that is sent to the client,
 /// with [`code`](Self::code), [`message`](Self::message) and [`issues`](Self::issues). The
-/// [source](std::error::Error::source) goes to the log only.
+/// [source](std::error::Error::source) is logged and not sent.
 ///
 /// ```
 /// use zocket_layers::{Code, Error};
@@ -105,7 +105,7 @@ struct Inner {
 }
 
 impl Error {
-    /// Creates a refusal with a code and a sentence for people. Both are sent to the client.
+    /// Creates a refusal with a code for programs and a sentence for people. Both are sent to the client.
     pub fn new(code: Code, message: impl Into<Cow<'static, str>>) -> Self {
         Self(Box::new(Inner {
             code,
@@ -151,7 +151,7 @@ impl Error {
     }
 
     /// Creates a refusal with [`Code::INTERNAL_SERVER_ERROR`] for a failure whose details are hidden from the client.
-    /// `source` goes to the log, never to the client: `row.fetch().await.map_err(Error::internal)?`.
+    /// `source` is logged and never sent: `row.fetch().await.map_err(Error::internal)?`.
     pub fn internal(source: impl Into<BoxError>) -> Self {
         Self::new(Code::INTERNAL_SERVER_ERROR, "internal error").with_source(source)
     }
@@ -169,7 +169,7 @@ impl Error {
         refusal
     }
 
-    /// Adds the cause, which goes to the log.
+    /// Adds the cause, which is logged and never sent to the client.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
@@ -243,11 +243,11 @@ impl Serialize for Error {
 
 /// One violation of a rule by a payload.
 ///
-/// On the wire: `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got 0","params":{"min":1}}`;
-/// `params` is absent where the code has none.
+/// On the wire it is `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got
+/// 0","params":{"min":1}}`. An empty `params` is left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
-    /// Path from the payload's root, in the names of the wire; empty for the payload itself.
+    /// Path from the payload's root, with the member names of the wire format. It is empty for the payload itself.
     pub path: Vec<Segment>,
     /// Code of the violated rule, for programs.
     pub code: Cow<'static, str>,
@@ -298,9 +298,9 @@ impl fmt::Display for Issue {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Segment {
-    /// The name of an object's member.
+    /// Name of an object's member.
     Key(String),
-    /// The position in an array, from 0.
+    /// Position in an array, from 0.
     Index(usize),
 }
 

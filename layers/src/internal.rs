@@ -14,7 +14,7 @@ pub use crate::{
     },
 };
 
-/// Returns the waker of the task that reads a mailbox. It may be used to wake that task for other reasons.
+/// Returns the waker of the task that reads a mailbox. Callers may use it to wake that task for other reasons.
 #[must_use]
 pub fn reader(mailbox: &Mailbox) -> &Arc<AtomicWaker> {
     mailbox.reader()
@@ -26,15 +26,15 @@ pub fn turns(connection: &Connection) -> &Turns {
     connection.turns()
 }
 
-/// Gives a frame a turn of its connection.
+/// Sets the turn of a frame.
 pub const fn set_turn(frame: &mut Frame, turn: Turn) {
     frame.set_turn(turn);
 }
 
-/// Waits until every effect that the hub has taken from a context is in effect.
+/// Waits until every pending effect that the hub accepted from a context has resolved.
 ///
 /// # Errors
-/// The first of them that could not be put into effect.
+/// The first failure among them.
 pub async fn performed<C>(context: &Context<C>) -> Result<(), Error> {
     context.performed().await
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// Limits on the resources that one connection may use. Every limit is finite. Raise those that are too low for your
+/// Limits on the resources that one connection may use. Every limit is finite. Raise a limit that is too low for your
 /// app:
 ///
 /// ```
@@ -15,34 +15,38 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Bytes of one message, in either direction. A larger message from the client closes the connection (1009, since
-    /// its id can't be read); a larger answer or event is refused with `PAYLOAD_TOO_LARGE`. Default: 1 MiB.
+    /// Bytes of one message, in either direction. A larger message from the client closes the connection with 1009 (RFC
+    /// 6455, section 7.4.1), since its id can't be read. A larger answer or event is refused with `PAYLOAD_TOO_LARGE`.
+    /// Default: 1 MiB.
     pub message: usize,
     /// Messages that are handled at the same time, those of `.concurrent()` routes included; at least 1. Default: 64.
     pub in_flight: usize,
-    /// Messages that were read and have not begun. A full queue stops the reading, and TCP's flow control slows the
-    /// client down. Their bytes are bounded too: with [`message`](field@Self::message) bytes waiting, nothing more is read.
-    /// At least 1. Default: 64.
+    /// Messages that were read and have not begun; at least 1. A full queue stops reading from the socket, and TCP's
+    /// flow control slows the client down. The bytes in the queue are bounded too: once they reach
+    /// [`message`](field@Self::message), reading stops. Default: 64.
     pub queued: usize,
-    /// Bytes that wait to be written to the client, each frame counted with 64 bytes on top. A client that reads too
-    /// slowly exceeds them, and the connection is closed with 3002 `slow-reader`. One message always fits, whatever
-    /// the value. Default: 4 MiB.
+    /// Bytes that wait to be written to the client. Each frame counts 64 bytes more than its length. If a client reads
+    /// too slowly and exceeds this limit, its connection is closed with 3002 `slow-reader`. One message always fits,
+    /// whatever the value. Default: 4 MiB.
     pub outbound: usize,
     /// Rooms that one client may be in. Default: 1,000.
     pub rooms: usize,
     /// Bytes of a room's name. Default: 256.
     pub room_name: usize,
-    /// Bytes that were sent to a room, and that it has not yet begun to deliver to all of its members. Beyond them,
-    /// sends to the room are refused with `OVERLOADED`. Default: 16 MiB.
+    /// Bytes that wait in a room for delivery. In a room of up to 16 members, these are the bytes that its slowest
+    /// member has not read. In a larger room, they are the bytes that were sent since the current round of
+    /// notifications to its members began. Beyond this limit, sends to the room are refused with `OVERLOADED`. Default:
+    /// 16 MiB.
     pub room_backlog: usize,
-    /// Time that a message may wait for a layer of the whole app to become ready. After it, the connection is closed
-    /// with 3001 `stalled`. Default: 30 s.
+    /// Time that a message may wait for the app's layers to become ready. After it, the connection is closed with 3001
+    /// `stalled`. Default: 30 s.
     pub stall: Duration,
-    /// Time that a peer may be silent before it is sent a ping. Default: 25 s.
+    /// Time without data from the peer after which a ping is sent. Default: 25 s.
     pub ping_after: Duration,
-    /// Time that a peer may stay silent after that ping before it is given up. Default: 20 s.
+    /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
     pub pong_within: Duration,
-    /// Time that a close may take: the last frames, the Close frame and the peer's answer to it. Default: 5 s.
+    /// Time for the closing handshake (RFC 6455, section 7.1.2): writing the last frames and the Close frame, and
+    /// receiving the peer's Close frame. Default: 5 s.
     pub close_within: Duration,
 }
 
