@@ -12,7 +12,7 @@ use crate::{
     protocol::{Codec, Form, FrameHeader, Name, RawPayload, words},
 };
 
-/// A message that the server sends of its own accord. Its name is part of the contract.
+/// A message that the server sends without a request. Its name is part of the contract.
 ///
 /// ```
 /// use schemars::JsonSchema;
@@ -35,12 +35,12 @@ use crate::{
     label = "needs `impl Outgoing for {Self} {{ const TYPE: &'static str = \"…\"; }}`, `#[derive(Serialize, JsonSchema)]`"
 )]
 pub trait Outgoing: Serialize + JsonSchema {
-    /// The full dotted name, as it stands in a frame's `type`.
+    /// Full dotted name, the `type` of the frame.
     const TYPE: &'static str;
 }
 
-/// An outgoing message: its name and its payload. It is encoded once per codec that receivers use, at the latest when the
-/// first of them needs it, and all of them share the bytes. Cheap to clone.
+/// An outgoing message: its name and its payload. It is encoded once for each codec that receivers use, at the latest
+/// when the first of them needs it. All receivers share the bytes. Cheap to clone.
 #[derive(Clone)]
 pub struct Event(Arc<Inner>);
 
@@ -48,14 +48,15 @@ struct Inner {
     name: Name,
     payload: RawPayload,
     weight: usize,
-    /// Whole WebSocket frames: what a server sends is not masked, and so the same for all receivers.
+    /// Whole WebSocket frames, header included. Frames of a server are not masked (RFC 6455, section 5.1), so all
+    /// receivers get the same bytes.
     encodings: [OnceLock<Bytes>; Form::EVENT_ENCODINGS],
 }
 
-/// Bytes that an event counts for in a bounded queue, beyond those of its frame.
+/// Bytes that an event counts for in a bounded queue, in addition to its frame's content.
 const OVERHEAD: usize = 64;
 
-/// Refuses names that the protocol keeps for itself: a client would take such an event for a frame of the protocol.
+/// Refuses names that the protocol reserves. A client would mistake such an event for a frame of the protocol.
 fn check_name(name: &str) -> Result<(), Error> {
     if name.starts_with(words::PREFIX) {
         let message = format!("event `{name}`: names that begin with `__` are the protocol's own");
@@ -64,7 +65,7 @@ fn check_name(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// An event always has a payload.
+/// Replaces an absent payload by null, since an event always has a payload.
 fn or_null(payload: RawPayload) -> RawPayload {
     match payload.bytes() {
         Some(_) => payload,
@@ -73,11 +74,12 @@ fn or_null(payload: RawPayload) -> RawPayload {
 }
 
 impl Event {
-    /// An event from a declared message, encoded at once as the JSON text frame `{"type":…,"payload":…}`.
+    /// Creates an event from a declared message, and encodes it at once as the JSON text frame
+    /// `{"type":…,"payload":…}`.
     ///
     /// # Errors
-    /// INTERNAL_SERVER_ERROR when the value can't be written as JSON (a map with keys that are no strings, a
-    /// failing `Serialize`).
+    /// INTERNAL_SERVER_ERROR if the value can't be written as JSON: its `Serialize` fails, or a map has keys that JSON
+    /// can't represent.
     pub fn of<O: Outgoing>(message: &O) -> Result<Self, Error> {
         let (wire, payload) = Codec::Json
             .event_of(O::TYPE, message)
@@ -86,16 +88,16 @@ impl Event {
         Ok(Self::encoded(O::TYPE.into(), payload, Form::BASE, wire))
     }
 
-    /// An event from a payload that is encoded already; null where it is absent. It becomes a frame when a receiver needs
-    /// it.
+    /// Creates an event from an encoded payload. An absent payload becomes null. The frame is written when the first
+    /// receiver needs it.
     ///
     /// # Errors
-    /// BAD_REQUEST for a name that begins with `__`, which is the protocol's own.
+    /// BAD_REQUEST for a name that begins with `__`, which the protocol reserves.
     pub fn from_payload(name: impl Into<Name>, payload: RawPayload) -> Result<Self, Error> {
         let name = name.into();
         check_name(&name)?;
         let payload = or_null(payload);
-        // As its JSON frame weighs, where nothing in the name is escaped.
+        // The weight of its JSON frame if no character of the name is escaped. The frame itself is not written yet.
         let envelope = br#"{"type":"","payload":}"#.len();
         let weight = envelope + name.len() + payload.as_json().len() + OVERHEAD;
         Ok(Self(Arc::new(Inner {
@@ -106,12 +108,12 @@ impl Event {
         })))
     }
 
-    /// An event from bytes that another node encoded: a whole WebSocket frame in this form, as [`wire`](Self::wire)
-    /// returns it. The bytes are kept, not copied.
+    /// Creates an event from bytes that another node encoded: a whole WebSocket frame in this form, as
+    /// [`wire`](Self::wire) returns it. The bytes are kept, not copied.
     ///
     /// # Errors
-    /// PARSE_ERROR for bytes that are not one whole frame of the form's kind, or whose content is no event; BAD_REQUEST for
-    /// a name that begins with `__`.
+    /// PARSE_ERROR if the bytes are not one whole frame of the form's kind, or its content is not an event. BAD_REQUEST
+    /// for a name that begins with `__`.
     pub fn from_wire(form: Form, wire: Bytes) -> Result<Self, Error> {
         let refuse = |message: String| Error::new(Code::PARSE_ERROR, message);
         let header = FrameHeader::of(&wire)
@@ -150,40 +152,41 @@ impl Event {
         }))
     }
 
-    /// The message's name.
+    /// Returns the event's name.
     #[must_use]
     pub fn name(&self) -> &Name {
         &self.0.name
     }
 
-    /// The payload, in the codec that it was made in.
+    /// Returns the payload, in the codec that the event was created with.
     #[must_use]
     pub fn payload(&self) -> &RawPayload {
         &self.0.payload
     }
 
-    /// The whole WebSocket frame in this form, header and content, as it is written to a socket.
+    /// Returns the whole WebSocket frame in this form, header and content, as it is written to a socket. Encodes it on
+    /// the first call.
     #[must_use]
     pub fn wire(&self, form: Form) -> &Bytes {
         self.0.encodings[form.event_encoding()]
             .get_or_init(|| form.codec.event(&self.0.name, &self.0.payload))
     }
 
-    /// The content of the frame in this form.
+    /// Returns the content of the frame in this form, without the WebSocket header.
     #[must_use]
     pub fn frame(&self, form: Form) -> &[u8] {
         let wire = self.wire(form);
         &wire[FrameHeader::of(wire).map_or(0, |header| header.len())..]
     }
 
-    /// Bytes that this event counts for in a bounded queue: its frame, and 64 more.
+    /// Returns the bytes that this event counts for in a bounded queue: the content of its frame, plus 64.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.0.weight
     }
 }
 
-/// The event as its JSON frame.
+/// Writes the event as its JSON frame.
 impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Event({})", String::from_utf8_lossy(self.frame(Form::BASE)))

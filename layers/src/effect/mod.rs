@@ -14,7 +14,7 @@ pub use self::{
     target::{Audience, Except, Target},
 };
 
-/// Something that a message does beyond being answered. A hub refuses one that it does not know with
+/// An effect of a message beyond its answer, as data. A hub refuses a variant that it does not know with
 /// [`Full::Unsupported`](crate::hub::Full::Unsupported).
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -23,47 +23,48 @@ pub enum Effect {
     Join(Arc<str>),
     /// The client leaves a room.
     Leave(Arc<str>),
-    /// An event goes out.
+    /// An event is sent.
     Emit {
         /// The receivers.
         to: Target,
         /// The event.
         event: Event,
     },
-    /// The client's connection is closed, after what was sent before.
+    /// The client's connection is closed, after everything that was sent before.
     Close(Close),
-    /// Something is done to other clients.
+    /// An action is performed on other clients.
     Manage {
-        /// The clients that it is done to.
+        /// The clients concerned.
         clients: Target,
         /// The action.
         action: Action,
     },
 }
 
-/// Something that is done to other clients.
+/// An action on other clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// They enter a room.
+    /// The clients enter a room.
     Join(Arc<str>),
-    /// They leave a room.
+    /// The clients leave a room.
     Leave(Arc<str>),
-    /// Their connections are closed, after what was sent before.
+    /// The clients' connections are closed, after everything that was sent before.
     Disconnect(Close),
 }
 
-/// The close of a connection: a status code (RFC 6455, section 7.4), and a short machine-readable word.
+/// Status code (RFC 6455, section 7.4) and reason of a Close frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Close {
-    /// 1000 to 4999, from the ranges that RFC 6455 leaves to servers and apps.
+    /// 1000 to 4999, from the ranges that RFC 6455, section 7.4.2, leaves to servers and apps.
     pub code: u16,
-    /// At most 123 bytes; longer ones are cut.
+    /// Short machine-readable word of at most 123 bytes, since a control frame holds 125 bytes (RFC 6455, section 5.5)
+    /// and the code takes two. A longer reason is truncated.
     pub reason: Cow<'static, str>,
 }
 
 impl Close {
-    /// A code and its reason.
+    /// Creates a close from a code and its reason.
     pub fn new(code: u16, reason: impl Into<Cow<'static, str>>) -> Self {
         Self {
             code,

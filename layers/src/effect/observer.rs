@@ -1,7 +1,7 @@
 use super::Effect;
 
-/// Sees the effects of one message that the hub has taken.
+/// Observer of the effects of one message, called for each one that the hub accepts.
 pub(crate) trait EffectObserver: Send + Sync {
-    /// Sees one effect. It must not wait.
+    /// Observes one effect. It must not block.
     fn observe(&self, effect: &Effect);
 }

@@ -1,11 +1,11 @@
 use std::{borrow::Cow, sync::Arc};
 
-/// The name of a room, as methods accept it: `"lobby"`, a `String`, an `Arc<str>`, or a reference to one of them.
+/// Name of a room, as methods accept it: `"lobby"`, a `String`, an `Arc<str>`, or a reference to one of them.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct RoomName(Arc<str>);
 
 impl RoomName {
-    /// The name as text that clones share.
+    /// Returns the name as shared text, which is cheap to clone.
     #[must_use]
     pub fn into_shared(self) -> Arc<str> {
         self.0

@@ -3,8 +3,8 @@ use std::sync::Arc;
 use super::RoomName;
 use crate::client_id::ClientId;
 
-/// A set of clients: an audience without some of its clients. A client that is named twice, or is in several of the rooms,
-/// counts once; unknown rooms and clients are no-ops.
+/// A set of clients: an audience, minus exceptions. A client that is named twice, or is in several of the rooms, counts
+/// once. Unknown rooms and clients are ignored.
 ///
 /// ```
 /// use zocket_layers::{ClientId, Target};
@@ -16,13 +16,13 @@ use crate::client_id::ClientId;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Target {
-    /// The clients that it is made of.
+    /// The clients that are included.
     pub audience: Audience,
-    /// The clients among them that are left out; most often none.
+    /// The clients that are left out. Shared, and usually none.
     pub except: Option<Arc<Except>>,
 }
 
-/// The clients that a [`Target`] is made of.
+/// The clients that a [`Target`] includes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Audience {
@@ -45,22 +45,22 @@ pub struct Except {
 }
 
 impl Target {
-    /// These clients.
+    /// Targets these clients.
     pub fn clients(clients: impl IntoIterator<Item = ClientId>) -> Self {
         Audience::Clients(clients.into_iter().collect()).into()
     }
 
-    /// The members of a room.
+    /// Targets the members of a room.
     pub fn room(room: impl Into<RoomName>) -> Self {
         Audience::Rooms(vec![room.into().into_shared()]).into()
     }
 
-    /// The members of these rooms.
+    /// Targets the members of these rooms.
     pub fn rooms<R: Into<RoomName>>(rooms: impl IntoIterator<Item = R>) -> Self {
         Audience::Rooms(rooms.into_iter().map(|room| room.into().into_shared()).collect()).into()
     }
 
-    /// Every connected client.
+    /// Targets every connected client.
     #[must_use]
     pub fn everyone() -> Self {
         Audience::Everyone.into()
@@ -83,12 +83,12 @@ impl Target {
 }
 
 impl Except {
-    /// The exceptions so far, to be added to.
+    /// Returns the exceptions for additions. Creates them if there are none, and copies them if they are shared.
     pub(crate) fn of(except: &mut Option<Arc<Self>>) -> &mut Self {
         Arc::make_mut(except.get_or_insert_default())
     }
 
-    /// Returns true for a client that is left out. `is_in` says which rooms it is in.
+    /// Returns true if a client is left out. `is_in` returns true for a room that the client is in.
     pub(crate) fn covers(&self, client: &ClientId, is_in: impl Fn(&str) -> bool) -> bool {
         self.clients.contains(client) || self.rooms.iter().any(|room| is_in(room))
     }
@@ -103,14 +103,14 @@ impl From<Audience> for Target {
     }
 }
 
-/// One client.
+/// Targets one client.
 impl From<ClientId> for Target {
     fn from(client: ClientId) -> Self {
         Self::clients([client])
     }
 }
 
-/// These clients.
+/// Targets these clients.
 impl FromIterator<ClientId> for Target {
     fn from_iter<I: IntoIterator<Item = ClientId>>(clients: I) -> Self {
         Self::clients(clients)
