@@ -9,29 +9,29 @@ use crate::{
     hub::{SharedTicket, Ticket},
 };
 
-/// Effects of a message, as its state holds them under a lock.
+/// Effects of a message. Its state keeps them behind a lock.
 pub(super) struct Effects {
     pub(super) mode: Mode,
     /// The first failure that no flush has reported yet.
     pub(super) failure: Option<Error>,
-    /// Effects that are not in effect yet. Shared, so that a flush that is given up loses none.
+    /// Tickets of effects that are still pending. Shared, so that a cancelled flush loses none.
     pub(super) pending: Vec<SharedTicket>,
-    /// Sees the effects that the hub has taken.
+    /// Called for each effect that the hub accepts.
     pub(super) observer: Option<Arc<dyn EffectObserver>>,
 }
 
-/// Treatment of the effects that a message notes.
+/// Treatment of the effects that a message records.
 pub(super) enum Mode {
-    /// Effects wait.
+    /// Effects are held back until the message succeeds.
     Holding(Vec<Effect>),
-    /// Effects are performed as they are noted.
+    /// Effects are passed to the hub as they are recorded.
     Passing,
-    /// The message failed: effects are dropped, and logged.
+    /// The message has failed. Effects are logged and dropped.
     Dropping,
 }
 
 impl Effects {
-    /// The effects of a state whose summary was this one.
+    /// Creates the effects of a state whose summary was this one.
     pub(super) const fn for_summary(summary: Summary) -> Self {
         Self {
             mode: match summary {
@@ -44,8 +44,8 @@ impl Effects {
         }
     }
 
-    /// Adds an effect that is pending. Those that have resolved go: a context outside of a message, which nobody waits
-    /// for, would else gather them without bound.
+    /// Adds a pending effect, and removes those that have resolved. Without the removal, the effects of a context
+    /// outside of any message would accumulate, since nothing waits for them.
     pub(super) fn add_pending(&mut self, ticket: Ticket) {
         let failure = &mut self.failure;
         self.pending

@@ -9,10 +9,10 @@ use crate::{
     protocol::{DataFrame, Head, Kind, Malformed, RawPayload, RpcId},
 };
 
-/// A data frame that came from a client: the request of the outermost service of a stack.
+/// A data frame received from a client. It is the request of the outermost service of a stack.
 ///
-/// Its head is read at most once: by the connection, where a codec was negotiated, or by
-/// [`DecodeLayer`](crate::DecodeLayer). To a stack without that layer a frame is opaque.
+/// Its head is read at most once: by the connection if a codec was negotiated, or else by
+/// [`DecodeLayer`](crate::DecodeLayer). In a stack without that layer, a frame is opaque.
 #[derive(Debug)]
 pub struct Frame {
     data: DataFrame,
@@ -20,11 +20,11 @@ pub struct Frame {
     turn: Option<Turn>,
 }
 
-/// The result of reading the head, and the connection.
+/// Result of reading the head, with the connection.
 #[derive(Debug)]
 enum Reading {
     Unread(Connection),
-    /// The head is in the state that the message will have: to move a pointer costs less than to move a head.
+    /// Kept in the state of the later message, since moving a pointer is cheaper than moving a head.
     Head(MessageState),
     Malformed(Box<(Connection, Malformed)>),
 }
@@ -39,12 +39,12 @@ impl Reading {
 }
 
 impl Frame {
-    /// A text frame whose head has not been read.
+    /// Creates a text frame whose head has not been read.
     pub fn new(connection: Connection, text: impl AsRef<str> + Into<Bytes>) -> Self {
         Self::unread(connection, DataFrame::text(text))
     }
 
-    /// A frame whose head has not been read.
+    /// Creates a frame whose head has not been read.
     #[must_use]
     pub const fn unread(connection: Connection, data: DataFrame) -> Self {
         Self {
@@ -54,7 +54,7 @@ impl Frame {
         }
     }
 
-    /// A text frame whose head is read now. The text is not validated again.
+    /// Creates a text frame, and reads its head. The text is known to be UTF-8 and is not validated again.
     pub fn read_text(connection: Connection, text: impl AsRef<str> + Into<Bytes>) -> Self {
         let read = connection.form().codec.read_text_head(text.as_ref());
         Self {
@@ -64,7 +64,7 @@ impl Frame {
         }
     }
 
-    /// A binary frame whose head is read now.
+    /// Creates a binary frame, and reads its head.
     pub fn read_binary(connection: Connection, bytes: impl Into<Bytes>) -> Self {
         let data = DataFrame::binary(bytes);
         let read = connection.form().codec.read_head(data.bytes());
@@ -75,7 +75,7 @@ impl Frame {
         }
     }
 
-    /// The head, if it has been read and the frame is a message.
+    /// Returns the head, if it has been read and the frame is a message.
     #[must_use]
     pub fn head(&self) -> Option<&Head> {
         match &self.reading {
@@ -84,8 +84,8 @@ impl Frame {
         }
     }
 
-    /// The id that the answer carries, if it has been read and an answer is wanted. A frame that is no message may have
-    /// one.
+    /// Returns the id that the answer carries, if the head has been read and the client expects an answer. A malformed
+    /// frame may have an id too.
     #[must_use]
     pub fn rpc_id(&self) -> Option<&RpcId> {
         match &self.reading {
@@ -95,7 +95,7 @@ impl Frame {
         }
     }
 
-    /// The connection that the frame came by.
+    /// Returns the connection that the frame arrived on.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         match &self.reading {
@@ -105,37 +105,37 @@ impl Frame {
         }
     }
 
-    /// The content.
+    /// Returns the content.
     #[must_use]
     pub const fn data(&self) -> &DataFrame {
         &self.data
     }
 
-    /// The content, to send it back or to keep it.
+    /// Turns the frame into its content, without a copy.
     #[must_use]
     pub fn into_data(self) -> DataFrame {
         self.data
     }
 
-    /// Text or binary.
+    /// Returns the kind: text or binary.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.data.kind()
     }
 
-    /// Bytes of the content.
+    /// Returns the length of the content in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
         self.data.bytes().len()
     }
 
-    /// Returns true for a frame without content.
+    /// Returns true if the frame has no content.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Gives the frame a turn of its connection.
+    /// Sets the turn, which the message gives up or holds until it ends.
     pub(crate) const fn set_turn(&mut self, turn: Turn) {
         self.turn = Some(turn);
     }
@@ -143,7 +143,7 @@ impl Frame {
     /// Turns the frame into a message. The payload is a part of the frame, not a copy.
     ///
     /// # Errors
-    /// [`MalformedFrame`] for a frame that is no message.
+    /// [`MalformedFrame`] if the frame is not a message.
     pub fn into_message(self) -> Result<Message, MalformedFrame> {
         let Self { data, reading, turn } = self;
         let state = match reading {
@@ -165,12 +165,12 @@ impl Frame {
     }
 }
 
-/// The error of a frame that is no message: the reason, and the connection to report it on.
+/// Error of a frame that is not a message: the reason, and the connection to report it on.
 #[derive(Debug)]
 pub struct MalformedFrame(Box<(Connection, Malformed)>);
 
 impl MalformedFrame {
-    /// Returns the connection that the frame came by.
+    /// Returns the connection that the frame arrived on.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         &self.0.0
@@ -209,7 +209,7 @@ pub enum FrameResponse {
 }
 
 impl FrameResponse {
-    /// The content of the frame, if there is one.
+    /// Returns the content of the frame, if there is one.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
@@ -218,7 +218,7 @@ impl FrameResponse {
         }
     }
 
-    /// The frame, if there is one.
+    /// Returns the frame, if there is one.
     #[must_use]
     pub fn into_frame(self) -> Option<DataFrame> {
         match self {

@@ -20,14 +20,15 @@ use crate::{
     protocol::{Head, Name, RawPayload},
 };
 
-/// A message on its way through the pipeline: its [`Parts`], the context that a stage gave it, and a payload.
+/// A message in the pipeline: its [`Parts`], a context that a stage added, and a payload.
 ///
 /// [`ValidateLayer`](crate::ValidateLayer) turns a plain `Message` into a `Message<T>`, and
-/// [`ContextLayer`](crate::ContextLayer) turns that into a `Message<T, Context<C>>`. Middleware that needs neither is
-/// generic over both.
+/// [`ContextLayer`](crate::ContextLayer) turns that into a `Message<T, Context<C>>`. Middleware that needs neither type
+/// is generic over both.
 ///
-/// A clone, as a retry makes it, has effects of its own, beginning with what was noted so far: only the attempt
-/// that succeeds has them performed. Parts and context of one message share them.
+/// The parts and the context of a message share its effects. A clone, as a retry makes it, has its own, which start as
+/// a copy of the held ones: of several attempts, only the effects of the one that succeeds are performed. Effects that
+/// pass to the hub as they are recorded are not taken back.
 pub struct Message<P = RawPayload, C = ()> {
     parts: Parts,
     context: C,
@@ -35,7 +36,7 @@ pub struct Message<P = RawPayload, C = ()> {
 }
 
 impl Message {
-    /// A message without an id.
+    /// Creates a message without an id, which expects no answer.
     pub fn new(connection: Connection, route: impl Into<Name>, payload: RawPayload) -> Self {
         let head = Head {
             route: route.into(),
@@ -44,7 +45,7 @@ impl Message {
         Self::of(MessageState::holding(connection, head), None, payload)
     }
 
-    /// A message that came with the head in its state.
+    /// Creates a message whose head is in its state.
     fn of(state: MessageState, turn: Option<Turn>, payload: RawPayload) -> Self {
         Self {
             parts: Parts::new(state, turn),
@@ -55,30 +56,31 @@ impl Message {
 }
 
 impl<P, C> Message<P, C> {
-    /// The parts that every stage sees.
+    /// Returns the parts: route, id, connection, extensions.
     #[must_use]
     pub fn parts(&self) -> &Parts {
         &self.parts
     }
 
-    /// The parts that every stage sees, to be changed.
+    /// Returns the parts for changes.
     pub fn parts_mut(&mut self) -> &mut Parts {
         &mut self.parts
     }
 
-    /// The context: `()` before [`ContextLayer`](crate::ContextLayer), a [`Context`](crate::Context) after it.
+    /// Returns the context: `()` outside of [`ContextLayer`](crate::ContextLayer), a [`Context`](crate::Context)
+    /// inside.
     #[must_use]
     pub fn context(&self) -> &C {
         &self.context
     }
 
-    /// The payload.
+    /// Returns the payload.
     #[must_use]
     pub fn payload(&self) -> &P {
         &self.payload
     }
 
-    /// The same message with another payload.
+    /// Converts the payload, and keeps parts and context.
     #[must_use]
     pub fn map_payload<Q>(self, f: impl FnOnce(P) -> Q) -> Message<Q, C> {
         Message {
@@ -88,13 +90,13 @@ impl<P, C> Message<P, C> {
         }
     }
 
-    /// The same message with another context.
+    /// Converts the context, and keeps parts and payload. The new context records its effects with this message.
     #[must_use]
     pub fn map_context<D: BindEffects>(self, f: impl FnOnce(C) -> D) -> Message<P, D> {
         Message::from_parts(self.parts, f(self.context), self.payload)
     }
 
-    /// Takes the message apart.
+    /// Splits the message into parts, context and payload.
     #[must_use]
     pub fn into_parts(self) -> (Parts, C, P) {
         (self.parts, self.context, self.payload)
@@ -102,7 +104,8 @@ impl<P, C> Message<P, C> {
 }
 
 impl<P, C: BindEffects> Message<P, C> {
-    /// Puts a message together. The context's effects become those of the parts.
+    /// Creates a message from parts, context and payload. From now on the context records its effects in the state of
+    /// the parts.
     #[must_use]
     pub fn from_parts(parts: Parts, mut context: C, payload: P) -> Self {
         context.bind(&parts);
@@ -130,11 +133,11 @@ impl<P: fmt::Debug, C: fmt::Debug> fmt::Debug for Message<P, C> {
     }
 }
 
-/// A type that can be the context of a message: it shares the effects of the message, or has none.
+/// A type that can be the context of a message. It shares the message's effects, or has none.
 ///
-/// A context of your own that holds a [`Context`](crate::Context) passes `bind` on to it.
+/// If you write a context type that holds a [`Context`](crate::Context), call its `bind` from yours.
 pub trait BindEffects {
-    /// Notes effects with those of the parts' message from now on.
+    /// Makes this context record its effects with the message of the parts from now on.
     fn bind(&mut self, parts: &Parts);
 }
 

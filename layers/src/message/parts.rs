@@ -6,10 +6,10 @@ use crate::{
     protocol::{Head, Name, RpcId},
 };
 
-/// The parts of a message beside payload and context: route, id, connection, extensions.
+/// Parts of a message beside payload and context: route, id, connection, extensions.
 #[derive(Debug)]
 pub struct Parts {
-    /// Values that stages hand to each other.
+    /// Values that stages pass to each other.
     pub extensions: Extensions,
     /// Overrides the route and id that arrived, set by `set_route` and `set_rpc_id`.
     changed: Option<Box<Head>>,
@@ -27,24 +27,24 @@ impl Parts {
         }
     }
 
-    /// The dotted path of the route.
+    /// Returns the dotted path of the route.
     #[must_use]
     pub fn route(&self) -> &Name {
         &self.head().route
     }
 
-    /// Sets another route. Stages further outside keep the one that they have seen.
+    /// Sets another route, for stages further inside. Stages outside keep the route that they have read.
     pub fn set_route(&mut self, route: impl Into<Name>) {
         self.head_mut().route = route.into();
     }
 
-    /// The id that the answer carries; none where no answer is wanted.
+    /// Returns the id, or none if the client expects no answer.
     #[must_use]
     pub fn rpc_id(&self) -> Option<&RpcId> {
         self.head().rpc_id.as_ref()
     }
 
-    /// Sets another id. The answer carries the one that arrived.
+    /// Sets another id, for stages further inside. The answer still carries the id that arrived.
     pub fn set_rpc_id(&mut self, rpc_id: Option<RpcId>) {
         self.head_mut().rpc_id = rpc_id;
     }
@@ -58,20 +58,20 @@ impl Parts {
             .get_or_insert_with(|| Box::new(self.state.head().clone()))
     }
 
-    /// Lets the connection's next message begin before the end of this one.
+    /// Gives up the turn, so that the connection's next message begins before this one ends.
     pub fn give_up_turn(&self) {
         if let Some(turn) = self.turn {
             self.connection().turns().give_up(turn);
         }
     }
 
-    /// The connection that the message arrived on.
+    /// Returns the connection that the message arrived on.
     #[must_use]
     pub fn connection(&self) -> &Connection {
         self.state.connection()
     }
 
-    /// The parts of one more attempt at the same message.
+    /// Creates the parts for another attempt at the same message.
     pub(crate) fn fork(&self) -> Self {
         Self {
             extensions: self.extensions.clone(),

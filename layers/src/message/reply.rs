@@ -14,21 +14,22 @@ use crate::{
 pub struct Reply {
     /// The handler's answer; absent where it returns `()`.
     pub answer: RawPayload,
-    /// Effects that are still to be performed. Empty where a passing [`FanoutLayer`](crate::FanoutLayer) has performed
-    /// them. A middleware that answers with another reply than the one that it got vetoes them.
+    /// Effects that have yet to be performed. Empty if a passing [`FanoutLayer`](crate::FanoutLayer) has performed
+    /// them. A middleware that returns a different reply discards them.
     pub effects: Vec<Effect>,
-    /// The state that the effects were noted in, so that effects that are noted later are not lost.
+    /// State that the effects were recorded in. [`FanoutLayer`](crate::FanoutLayer) finds effects there that are
+    /// recorded after the handler's answer.
     pub(crate) state: Option<MessageState>,
 }
 
 impl Reply {
-    /// Success without an answer and without effects.
+    /// Creates a reply without an answer and without effects.
     #[must_use]
     pub const fn empty() -> Self {
         Self::with_payload(RawPayload::absent())
     }
 
-    /// Success with this answer.
+    /// Creates a reply with this answer and without effects.
     #[must_use]
     pub const fn with_payload(answer: RawPayload) -> Self {
         Self {
@@ -38,10 +39,10 @@ impl Reply {
         }
     }
 
-    /// Success with this value as the answer. `()` is no answer, which the wire tells from null.
+    /// Creates a reply with this value as the answer. `()` gives no answer, which differs from null on the wire.
     ///
     /// # Errors
-    /// INTERNAL_SERVER_ERROR when the value can't be encoded.
+    /// INTERNAL_SERVER_ERROR if the value can't be encoded.
     pub fn of<R: Serialize + 'static>(value: &R) -> Result<Self, Error> {
         if TypeId::of::<R>() == TypeId::of::<()>() {
             return Ok(Self::empty());
@@ -50,22 +51,22 @@ impl Reply {
     }
 }
 
-/// The outcome of a message: never an `Err`, so that layers outside of [`RescueLayer`](crate::RescueLayer) see an answer
-/// for every message.
+/// Outcome of a message. A refusal is not an `Err` here, so that layers outside of [`RescueLayer`](crate::RescueLayer)
+/// receive an answer for every message.
 #[derive(Debug)]
 pub enum Outcome {
     /// The message was handled.
     Reply(Reply),
-    /// It was refused.
+    /// The message was refused.
     Refused(Error),
 }
 
-/// An answer as an observing layer sees it: inside of rescue a [`Reply`], outside an [`Outcome`].
+/// An answer that a layer can observe: a [`Reply`] inside of rescue, an [`Outcome`] outside.
 pub trait Answer {
-    /// The code of a refusal; none for success.
+    /// Returns the code of a refusal, or none on success.
     fn refusal(&self) -> Option<Code>;
 
-    /// The handler's answer; none for a refusal.
+    /// Returns the handler's answer, or none for a refusal.
     fn payload(&self) -> Option<&RawPayload>;
 }
 

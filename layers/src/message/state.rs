@@ -16,11 +16,10 @@ use crate::{
     protocol::Head,
 };
 
-/// State that a message shares with its contexts: the head it came with, its connection, and its effects. It is in one
-/// of three modes, and [`FanoutLayer`](crate::FanoutLayer) decides which: *holding* (the first), *passing* or
-/// *dropping*.
+/// State that a message shares with its contexts: the head that it arrived with, its connection, and its effects. It
+/// has one of three modes, set by [`FanoutLayer`](crate::FanoutLayer): *holding* (initially), *passing* or *dropping*.
 ///
-/// Clones share it. A [`fork`](Self::fork), which a retry's attempt gets, has effects of its own.
+/// Clones share the state. A [`fork`](Self::fork), made for each attempt of a retry, has its own effects.
 #[derive(Clone)]
 pub(crate) struct MessageState(OnlyStrong<Shared>);
 
@@ -33,17 +32,17 @@ struct Shared {
     /// The state that this one was forked from.
     parent: Option<MessageState>,
     summary: AtomicSummary,
-    /// Made when the summary no longer suffices.
+    /// Created when the summary no longer suffices.
     effects: Mutex<Option<Box<Effects>>>,
 }
 
 impl MessageState {
-    /// A state in which effects wait.
+    /// Creates a state that holds its effects back.
     pub(crate) fn holding(connection: Connection, head: Head) -> Self {
         Self::new(connection, head, None, Summary::Fresh, None)
     }
 
-    /// A state of no message. The hub performs its effects at once.
+    /// Creates a state outside of any message. Its effects are passed to the hub at once.
     pub(crate) fn passing(connection: Connection) -> Self {
         let state = Self::holding(connection, Head::default());
         state.pass();
@@ -66,17 +65,17 @@ impl MessageState {
         }))
     }
 
-    /// The connection that the message came by.
+    /// Returns the connection that the message arrived on.
     pub(crate) fn connection(&self) -> &Connection {
         &self.0.connection
     }
 
-    /// The head that the message came with.
+    /// Returns the head that the message arrived with.
     pub(crate) fn head(&self) -> &Head {
         &self.0.head
     }
 
-    /// Returns true for a clone of the other.
+    /// Returns true if both are clones of one state.
     pub(crate) fn is(&self, other: &Self) -> bool {
         OnlyStrong::ptr_eq(&self.0, &other.0)
     }
@@ -85,7 +84,7 @@ impl MessageState {
         self.0.summary.get()
     }
 
-    /// Locks the effects, to read and to change them. The summary says nothing of them from now on.
+    /// Locks the effects for reading and writing. From now on the summary is [`Locked`](Summary::Locked).
     fn lock(&self) -> MappedMutexGuard<'_, Effects> {
         let effects = self.0.effects.lock();
         let was = self.0.summary.set_locked();
@@ -94,10 +93,11 @@ impl MessageState {
         })
     }
 
-    /// Forks the state for one more attempt at the same message, with the effects that are held so far.
+    /// Creates a state for another attempt at the same message, with a copy of the effects held so far.
     pub(crate) fn fork(&self) -> Self {
         let effects = self.lock();
-        // A passing state takes nothing back, and keeps its failure.
+        // Effects that have passed can't be taken back. Their failure stays with this state, so that it is reported
+        // once.
         let (mode, failure) = match &effects.mode {
             Mode::Holding(held) => (
                 Mode::Holding(held.clone()),
@@ -124,7 +124,8 @@ impl MessageState {
         )
     }
 
-    /// Notes an effect. Returns the hub's refusal; a caller that can't hand it on calls [`fail`](Self::fail).
+    /// Records an effect: a holding state keeps it, a passing one passes it to the hub, a dropping one drops it.
+    /// Returns the hub's refusal. A caller that can't return it calls [`fail`](Self::fail).
     pub(crate) fn note(&self, effect: Effect) -> Result<(), Full> {
         if self.summary() == Summary::Passing {
             return self.perform_one(None, effect).map(|done| self.wait_for(done));
@@ -146,14 +147,14 @@ impl MessageState {
         Ok(())
     }
 
-    /// [`note`](Self::note) for a caller that can't hand the refusal on.
+    /// Calls [`note`](Self::note), for a caller that can't return the refusal.
     pub(crate) fn note_or_fail(&self, effect: Effect) {
         if let Err(full) = self.note(effect) {
             self.fail(full.into());
         }
     }
 
-    /// Sets the observer of this message's effects. `observer` gets the one before, to call it too.
+    /// Sets the observer of this message's effects. `observer` receives the previous one, which it should call too.
     pub(crate) fn observe(
         &self,
         observer: impl FnOnce(Option<Arc<dyn EffectObserver>>) -> Arc<dyn EffectObserver>,
@@ -162,7 +163,7 @@ impl MessageState {
         effects.observer = Some(observer(effects.observer.take()));
     }
 
-    /// Performs effects that were taken from this state. A refusal of the hub becomes its failure.
+    /// Passes effects that were taken from this state to the hub. A refusal becomes the state's failure.
     pub(crate) fn perform(&self, effects: &mut Vec<Effect>) {
         if effects.is_empty() {
             return;
@@ -176,7 +177,7 @@ impl MessageState {
         }
     }
 
-    /// Has the hub perform an effect, and shows it to the observer if the hub has taken it.
+    /// Passes an effect to the hub. Calls the observer if the hub accepts it.
     fn perform_one(&self, observer: Option<&dyn EffectObserver>, effect: Effect) -> Result<Performed, Full> {
         let (hub, from) = (self.0.connection.hub(), self.0.connection.client_id());
         let Some(observer) = observer else {
@@ -187,14 +188,14 @@ impl MessageState {
         Ok(performed)
     }
 
-    /// Has the answer, and the next flush, wait for an effect that is pending.
+    /// Makes the answer and the next flush wait for a pending effect.
     fn wait_for(&self, performed: Performed) {
         if let Performed::Pending(ticket) = performed {
             self.lock().add_pending(ticket);
         }
     }
 
-    /// The first effect that is pending.
+    /// Returns the ticket of the first pending effect.
     pub(crate) fn first_pending(&self) -> Option<SharedTicket> {
         match self.summary() {
             Summary::Fresh | Summary::Passing => None,
@@ -202,12 +203,13 @@ impl MessageState {
         }
     }
 
-    /// Forgets an effect that is in effect, or has failed.
+    /// Removes the ticket of an effect that has resolved.
     pub(crate) fn forget_pending(&self, ticket: &SharedTicket) {
         self.lock().pending.retain(|pending| !pending.ptr_eq(ticket));
     }
 
-    /// The effects that are pending in this state and those it was forked from, `outermost` the last.
+    /// Returns the tickets of the effects that are pending in this state and in its ancestors, up to and including
+    /// `outermost`.
     pub(crate) fn pending_up_to(&self, outermost: &Self) -> Vec<SharedTicket> {
         let mut pending = Vec::new();
         for state in self.up_to(outermost) {
@@ -218,12 +220,12 @@ impl MessageState {
         pending
     }
 
-    /// Remembers a failure for the next flush, or for the end of the message. The first one stands.
+    /// Records a failure for the next flush or for the end of the message. An earlier failure is kept.
     pub(crate) fn fail(&self, error: Error) {
         self.lock().failure.get_or_insert(error);
     }
 
-    /// Takes the failure since the last call.
+    /// Takes the first failure since the last call.
     pub(crate) fn take_failure(&self) -> Option<Error> {
         match self.summary() {
             Summary::Fresh | Summary::Passing => None,
@@ -231,12 +233,12 @@ impl MessageState {
         }
     }
 
-    /// Performs the effects that wait, and all that follow.
+    /// Switches to *passing*: passes the held effects to the hub, and later ones as they are recorded.
     pub(crate) fn pass(&self) {
         if self.summary() == Summary::Passing || self.0.summary.try_set_passing() {
             return;
         }
-        // Performed under the lock: effects that a child task notes meanwhile stay behind those noted before.
+        // The lock is held meanwhile, so that effects recorded by a child task follow those recorded before.
         let mut effects = self.lock();
         let Effects {
             mode,
@@ -255,19 +257,19 @@ impl MessageState {
         }
     }
 
-    /// [`pass`](Self::pass) for this state and those it was forked from, `outermost` the last.
+    /// Calls [`pass`](Self::pass) on this state and its ancestors, up to and including `outermost`.
     pub(crate) fn pass_up_to(&self, outermost: &Self) {
         self.up_to(outermost).for_each(Self::pass);
     }
 
-    /// This state and those it was forked from, `outermost` the last.
+    /// Iterates over this state and its ancestors, up to and including `outermost`.
     fn up_to<'a>(&'a self, outermost: &'a Self) -> impl Iterator<Item = &'a Self> {
         iter::successors(Some(self), move |state| {
             state.0.parent.as_ref().filter(|_| !state.is(outermost))
         })
     }
 
-    /// Drops the effects that wait, and all that follow. A passing state goes on passing.
+    /// Switches from *holding* to *dropping*: drops the held effects, and later ones. A passing state stays passing.
     pub(crate) fn drop_held(&self) {
         if self.summary() == Summary::Passing {
             return;
@@ -282,8 +284,8 @@ impl MessageState {
         }
     }
 
-    /// Takes the effects that wait, on success. Those of the states that this was forked from are copies of them, or
-    /// belong to lost attempts: they are cleared.
+    /// Takes the held effects after success. The held effects of ancestors are cleared, since they are copies of these
+    /// or belong to lost attempts.
     pub(crate) fn take_held(&self) -> Vec<Effect> {
         let mut parent = self.0.parent.as_ref();
         while let Some(state) = parent {
@@ -311,7 +313,7 @@ impl MessageState {
         }
     }
 
-    /// Reads the effects that wait.
+    /// Calls `read` with the held effects.
     pub(crate) fn with_held<R>(&self, read: impl FnOnce(&[Effect]) -> R) -> R {
         if self.summary() != Summary::Locked {
             return read(&[]);
@@ -322,12 +324,12 @@ impl MessageState {
         }
     }
 
-    /// Returns true if it is passing and nothing is left to do: nothing has failed, nothing is pending.
+    /// Returns true if the state is passing, and nothing has failed or is pending.
     pub(crate) fn is_through(&self) -> bool {
         self.summary() == Summary::Passing
     }
 
-    /// Returns true if effects wait here, so that limits have to be counted with them.
+    /// Returns true if effects are held here. Limits then have to count them, since the hub does not know them.
     pub(crate) fn is_holding(&self) -> bool {
         match self.summary() {
             Summary::Fresh => true,
@@ -337,7 +339,7 @@ impl MessageState {
     }
 }
 
-/// A failure that nobody has taken is logged.
+/// Logs a failure that was not reported.
 impl Drop for Shared {
     fn drop(&mut self) {
         if let Some(effects) = self.effects.get_mut()

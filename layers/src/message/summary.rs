@@ -1,18 +1,18 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Summary of a message's effects that is known without their lock. It only advances, from the first to the last.
+/// Summary of a message's effects that is read without their lock. It only advances, in the order of the variants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Summary {
-    /// Holding, and nothing has been noted.
+    /// Holding; nothing has been recorded.
     Fresh,
-    /// Passing; nothing has failed, nothing is pending, nobody observes.
+    /// Passing; nothing has failed, nothing is pending, and there is no observer.
     Passing,
-    /// Only the locked state knows.
+    /// Unknown: read the effects under their lock.
     Locked,
 }
 
-/// A [`Summary`] that is read without a lock. Most messages end without that of their effects, which each would otherwise
-/// take eight times.
+/// A [`Summary`] that is read without a lock. It spares most messages the lock of their effects, which they would
+/// otherwise acquire eight times.
 pub(super) struct AtomicSummary(AtomicU8);
 
 impl AtomicSummary {
@@ -32,12 +32,12 @@ impl AtomicSummary {
         }
     }
 
-    /// Sends the reader to the locked state from now on. Called under the lock. Returns the summary until now.
+    /// Sets [`Summary::Locked`] and returns the previous summary. The caller holds the lock of the effects.
     pub(super) fn set_locked(&self) -> Summary {
         Self::from(self.0.swap(Summary::Locked as u8, Ordering::AcqRel))
     }
 
-    /// Advances from fresh to passing. Returns false if it was not fresh.
+    /// Advances from fresh to passing. Returns false if the summary was not fresh.
     pub(super) fn try_set_passing(&self) -> bool {
         let (fresh, passing) = (Summary::Fresh as u8, Summary::Passing as u8);
         self.0
