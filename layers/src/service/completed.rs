@@ -1,5 +1,5 @@
-/// Panics because a future was polled after it had finished, as tower's futures do. A function of its own, so that the
-/// futures stay small.
+/// Panics because a future was polled after completion, as tower's futures do. Separate from the futures, so that their
+/// code stays small.
 ///
 /// # Panics
 /// Always.

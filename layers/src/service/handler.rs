@@ -18,12 +18,12 @@ use crate::{
     message::{Message, MessageState, Reply},
 };
 
-/// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or
-/// `async fn(Context<C>, I) -> Result<R, Error>` where the message has an input. `R` is the answer, `()` none.
+/// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or `async fn(Context<C>, I) ->
+/// Result<R, Error>` if the message has an input. `R` is the answer; `()` means no answer.
 ///
-/// An async closure without captures will do as well. Shared things live in the context's value.
+/// An async closure without captures is a handler too. Shared state belongs in the context's value.
 ///
-/// `M` tells the two kinds apart; it is inferred.
+/// The type `M` distinguishes the two kinds. The compiler infers it.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't handle a message with the context `{C}` and the input `{I}`",
     label = "not a handler for `Context<{C}>` and `{I}`",
@@ -33,12 +33,12 @@ use crate::{
     note = "where both fit, its future is not `Send`: something like an `Rc` or a lock's guard is held across an `.await`"
 )]
 pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
-    /// The type of its answer.
+    /// Type of the answer.
     type Answer: Serialize + JsonSchema + 'static;
-    /// Its future.
+    /// Future of the call.
     type Future: Future<Output = Result<Self::Answer, Error>> + Send;
 
-    /// Begins to handle one message.
+    /// Starts handling one message.
     fn handle(&self, cx: Context<C>, input: I) -> Self::Future;
 }
 
@@ -70,7 +70,7 @@ where
     }
 }
 
-/// A handler as the innermost service of a stack, inside of [`ContextLayer`](crate::ContextLayer).
+/// Turns a handler into the innermost service of a stack, inside of [`ContextLayer`](crate::ContextLayer).
 pub fn handler_fn<H, C, I, M>(handler: H) -> HandlerService<H, C, I, M>
 where
     H: Handler<C, I, M>,
@@ -104,7 +104,7 @@ impl<H, C, I, M> fmt::Debug for HandlerService<H, C, I, M> {
     }
 }
 
-/// Generic over what it gets, so that the compiler can say what it should get.
+/// Generic over payload and context, so that a mismatch is reported by the messages of [`IsInput`] and [`IsContext`].
 impl<H, C, I, M, P, X> Service<Message<P, X>> for HandlerService<H, C, I, M>
 where
     H: Handler<C, I, M>,
@@ -134,7 +134,7 @@ where
 pub struct HandlerFuture<F> {
     #[pin]
     inner: F,
-    /// State of the message. The reply takes it.
+    /// State of the message, moved into the reply.
     state: Option<MessageState>,
 }
 

@@ -5,7 +5,7 @@ use std::{
 
 use crate::protocol::Codec;
 
-/// The stages of ours that a stack contains, as far as they can be seen from outside.
+/// The stages of this crate that a stack contains, as far as cloning the stack reveals them.
 #[derive(Debug, Clone, Default)]
 pub struct Inspection {
     codec: Option<Codec>,
@@ -13,13 +13,14 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// The codec of the stack's [`DecodeLayer`](crate::DecodeLayer); none if there is no such layer.
+    /// Returns the codec of the stack's [`DecodeLayer`](crate::DecodeLayer), or none without such a layer.
     #[must_use]
     pub const fn codec(&self) -> Option<Codec> {
         self.codec
     }
 
-    /// The type of a [`ContextLayer`](crate::ContextLayer) in the stack that is not `C`, if there is one.
+    /// Returns the name of the type of a [`ContextLayer`](crate::ContextLayer) that is not for `C`, if the stack has
+    /// one.
     #[must_use]
     pub fn context_other_than<C: 'static>(&self) -> Option<&'static str> {
         self.contexts
@@ -30,12 +31,13 @@ impl Inspection {
 }
 
 thread_local! {
-    /// Read for every message: a flag costs less than the inspection.
+    /// Checked whenever a stage is cloned, which may be for every message. Reading a flag is cheaper than borrowing the
+    /// inspection.
     static IS_INSPECTING: Cell<bool> = const { Cell::new(false) };
     static INSPECTION: RefCell<Inspection> = RefCell::default();
 }
 
-/// Ends an inspection, also when a layer's `clone` panics.
+/// Ends an inspection even if a layer's `clone` panics.
 struct Guard;
 
 impl Drop for Guard {
@@ -44,8 +46,8 @@ impl Drop for Guard {
     }
 }
 
-/// Looks for stages of ours in a stack. It clones the stack, and each stage reports itself when it is cloned: so it
-/// sees through layers of any origin, but not into a `tower::buffer::Buffer`, whose clones share one service.
+/// Finds the stages of this crate in a stack. Clones the stack, and each stage reports itself when it is cloned. This
+/// works through layers of any crate, but not through a `tower::buffer::Buffer`, whose clones share one service.
 pub fn inspect<S: Clone>(stack: &S) -> Inspection {
     INSPECTION.take();
     IS_INSPECTING.set(true);
@@ -55,7 +57,7 @@ pub fn inspect<S: Clone>(stack: &S) -> Inspection {
     INSPECTION.take()
 }
 
-/// Reports a [`DecodeLayer`](crate::DecodeLayer) with this codec to the inspection that goes on.
+/// Reports a [`DecodeLayer`](crate::DecodeLayer) with this codec to the current inspection, if there is one.
 pub(crate) fn report_codec(codec: Codec) {
     if IS_INSPECTING.get() {
         INSPECTION.with_borrow_mut(|inspection| {
@@ -64,7 +66,7 @@ pub(crate) fn report_codec(codec: Codec) {
     }
 }
 
-/// Reports a [`ContextLayer`](crate::ContextLayer) for `C` to the inspection that goes on.
+/// Reports a [`ContextLayer`](crate::ContextLayer) for `C` to the current inspection, if there is one.
 pub(crate) fn report_context<C: 'static>() {
     if IS_INSPECTING.get() {
         INSPECTION.with_borrow_mut(|inspection| {

@@ -1,4 +1,4 @@
-//! Composition of a stack: handlers, checks by the compiler, futures that stages share.
+//! Composition of a stack: handlers, compile-time checks, futures that stages share.
 
 pub(crate) mod completed;
 mod handler;

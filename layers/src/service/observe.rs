@@ -11,11 +11,11 @@ use tower::BoxError;
 use super::polled_after_completion;
 use crate::{error::Code, message::Answer, protocol::RawPayload, rescue::code_of};
 
-/// An observer of one message, from `call` to its end.
+/// Observer of one message, from `call` to its end.
 pub trait Observe {
-    /// The outcome of a message that was handled.
+    /// Outcome of a message that was handled.
     const OK: &'static str = "ok";
-    /// The outcome of a message whose future was dropped, as by a timeout outside.
+    /// Outcome of a message whose future was dropped, for example by a timeout further outside.
     const DROPPED: &'static str = "dropped";
 
     /// Runs a step of the message: its `call`, one `poll`, or its drop.
@@ -23,23 +23,23 @@ pub trait Observe {
         step()
     }
 
-    /// Sees the end, exactly once: `outcome` is [`OK`](Self::OK), the code that the client is told (a panic's is
-    /// INTERNAL_SERVER_ERROR), or [`DROPPED`](Self::DROPPED); `answer` is there on success.
+    /// Records the end of the message; called exactly once. `outcome` is [`OK`](Self::OK), the code that the client
+    /// receives (INTERNAL_SERVER_ERROR for a panic), or [`DROPPED`](Self::DROPPED). `answer` is present on success.
     fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
 }
 
-/// The future of a stage that hands every message on and observes its outcome:
+/// The future of a stage that passes every message on and observes its outcome:
 /// [`TraceService`](crate::trace::TraceService), [`MetricsService`](crate::metrics::MetricsService).
 #[pin_project(PinnedDrop)]
 pub struct ObservedFuture<F, O: Observe> {
-    /// None when it has ended.
+    /// None once it has finished.
     #[pin]
     inner: Option<F>,
     observation: Observation<O>,
 }
 
 impl<F, O: Observe> ObservedFuture<F, O> {
-    /// Observes the future that `call` makes.
+    /// Observes `call`, and the future that it returns.
     pub fn new(observer: O, call: impl FnOnce() -> F) -> Self {
         let mut observation = Observation {
             observer,
@@ -52,7 +52,7 @@ impl<F, O: Observe> ObservedFuture<F, O> {
     }
 }
 
-/// An observer that sees an end in any case, also by drop or panic.
+/// Observer whose `finish` is called in any case, also after a drop or a panic.
 struct Observation<O: Observe> {
     observer: O,
     state: State,
@@ -61,7 +61,7 @@ struct Observation<O: Observe> {
 #[derive(Debug, Clone, Copy)]
 enum State {
     Waiting,
-    /// Left behind by a panic.
+    /// A step is running. Still set at the drop if that step panicked.
     Running,
     Ended,
 }

@@ -10,7 +10,7 @@ use tower::BoxError;
 use super::polled_after_completion;
 use crate::error::Error;
 
-/// The future of a stage that either hands the message on or refuses it at once:
+/// The future of a stage that either passes the message on or refuses it at once:
 /// [`ContextService`](crate::ContextService), [`ValidateService`](crate::ValidateService), a router.
 #[pin_project]
 #[derive(Debug)]
@@ -27,14 +27,14 @@ enum State<F> {
 }
 
 impl<F> RefusableFuture<F> {
-    /// The message was handed on.
+    /// Creates the future of a message that was passed on.
     pub const fn inner(future: F) -> Self {
         Self {
             state: State::Inner(future),
         }
     }
 
-    /// The message was refused.
+    /// Creates the future of a message that was refused.
     pub const fn refused(error: Error) -> Self {
         Self {
             state: State::Refused(Some(error)),

@@ -6,8 +6,8 @@ use crate::{
     protocol::RawPayload,
 };
 
-/// Returns a whole stack as it is: its request is a [`Frame`], its response a [`FrameResponse`]. Stacks made by hand go
-/// through it, so that the compiler names a layer that is missing or in the wrong place.
+/// Returns a stack unchanged, and checks at compile time that its request is a [`Frame`] and its response a
+/// [`FrameResponse`]. Wrap a stack made by hand in it: the compiler then names a layer that is missing or misplaced.
 ///
 /// ```
 /// use tower::ServiceBuilder;
@@ -38,7 +38,7 @@ where
     whole
 }
 
-/// The context that a handler takes: a [`Context`], and nothing else.
+/// The context of a handler, always a [`Context`]. The trait exists for its compiler message.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `Context<{C}>`, and the message's context is `{Self}`",
     label = "no `Context<{C}>`",
@@ -46,7 +46,7 @@ where
     note = "between the two, middleware (`with`, `with_input`) may hand on a context of another type"
 )]
 pub trait IsContext<C> {
-    /// Itself.
+    /// Returns the context itself.
     fn into_context(self) -> Context<C>;
 }
 
@@ -56,14 +56,14 @@ impl<C> IsContext<C> for Context<C> {
     }
 }
 
-/// The input that a handler takes, as validation has made it.
+/// The input of a handler, made by validation. The trait exists for its compiler message.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `{I}`, and the message's payload is a `{Self}`",
     label = "no `{I}`",
     note = "`ValidateLayer::<{I}>::new()` is missing outside of the handler, or names another type"
 )]
 pub trait IsInput<I> {
-    /// Itself.
+    /// Returns the input itself.
     fn into_input(self) -> I;
 }
 
@@ -73,14 +73,14 @@ impl<I> IsInput<I> for I {
     }
 }
 
-/// The payload that validation takes: bytes.
+/// The payload that validation accepts: bytes. The trait exists for its compiler message.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` takes a raw message, and gets one with the payload `{Self}`",
     label = "validated before",
     note = "one `ValidateLayer` is enough"
 )]
 pub trait IsRaw {
-    /// Itself.
+    /// Returns the payload itself.
     fn raw(&self) -> &RawPayload;
 }
 
@@ -90,7 +90,8 @@ impl IsRaw for RawPayload {
     }
 }
 
-/// The context that validation finds: none yet.
+/// The context of a message before [`ContextLayer`](crate::ContextLayer): none. The trait exists for its compiler
+/// message.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` stands inside of `ContextLayer`: the message has the context `{Self}` already",
     label = "a context before validation",
@@ -100,14 +101,14 @@ pub trait NoContextYet {}
 
 impl NoContextYet for () {}
 
-/// The response that decoding takes: an outcome, which can't fail.
+/// The response that decoding accepts: an outcome, which is never an `Err`. The trait exists for its compiler message.
 #[diagnostic::on_unimplemented(
     message = "`DecodeLayer` wants an `Outcome` from inside, and gets a `{Self}`",
     label = "may still fail",
     note = "`RescueLayer::new()` is missing inside of `DecodeLayer`: it turns errors into answers"
 )]
 pub trait IsOutcome {
-    /// Itself.
+    /// Returns the outcome itself.
     fn into_outcome(self) -> Outcome;
 }
 
