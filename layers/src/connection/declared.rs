@@ -8,7 +8,7 @@ use crate::{
     protocol::Form,
 };
 
-/// Events and routes that the app's routers declare. Until a router has been served, everything may be sent.
+/// Events and routes that the app's routers declare. Until a router has declared its events, every event may be sent.
 #[derive(Debug, Clone, Default)]
 pub struct Declared(Arc<RwLock<Names>>);
 
@@ -29,16 +29,16 @@ impl Declared {
         self.0.write().routes.extend(routes.into_iter().map(Into::into));
     }
 
-    /// Returns true if a router has this route.
+    /// Returns true if a router declares this route.
     pub(crate) fn has_route(&self, route: &str) -> bool {
         self.0.read().routes.contains(route)
     }
 
-    /// Encodes a message that may be sent.
+    /// Encodes an event, if it may be sent.
     ///
     /// # Errors
-    /// INTERNAL_SERVER_ERROR for one that no router declares or that can't be encoded, PAYLOAD_TOO_LARGE for
-    /// one whose frame has more than `limit` bytes.
+    /// INTERNAL_SERVER_ERROR if no router declares the event or it can't be encoded. PAYLOAD_TOO_LARGE if the content
+    /// of its JSON frame has more than `limit` bytes.
     pub(crate) fn encode<O: Outgoing>(&self, message: &O, limit: usize) -> Result<Event, Error> {
         if self
             .0

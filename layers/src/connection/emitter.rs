@@ -9,7 +9,7 @@ use crate::{
     limits::Limits,
 };
 
-/// Sends from outside of a message: from a timer, a queue's consumer, an HTTP handler. Cheap to clone.
+/// Sender of events outside of any message: for timers, queue consumers, HTTP handlers. Cheap to clone.
 #[derive(Clone)]
 pub struct Emitter {
     hub: Arc<dyn Hub>,
@@ -18,7 +18,7 @@ pub struct Emitter {
 }
 
 impl Emitter {
-    /// An emitter by way of `hub` for what `declared` declares.
+    /// Creates an emitter that sends events of `declared` through `hub`.
     pub fn new(hub: Arc<dyn Hub>, declared: Declared, limits: Arc<Limits>) -> Self {
         Self {
             hub,
@@ -27,29 +27,29 @@ impl Emitter {
         }
     }
 
-    /// Encodes an event; what is called on the result says who gets it.
+    /// Encodes an event. The method called on the result selects its receivers.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<&Self> {
         Sending::new(self, self.encode(&event))
     }
 
-    /// Clients to do something to, or to list: `emitter.clients(Target::room("lobby")).disconnect(4001, "closing")`.
+    /// Selects clients for an action or a list: `emitter.clients(Target::room("lobby")).disconnect(4001, "closing")`.
     pub fn clients(&self, clients: impl Into<Target>) -> Clients<&Self> {
         Clients::new(self, self, clients.into())
     }
 
-    /// The clients in a room, in no order. An unknown room has none. Where a hub gathers them from other nodes,
-    /// [`Hub::clients`] says whether all have answered.
+    /// Returns the clients in a room, in no order. An unknown room has none. With a hub that gathers them from other
+    /// nodes, [`Hub::clients`] also reports whether all nodes have answered.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
         self.hub.clients(&Target::room(room)).await.value
     }
 
-    /// The number of clients in a room; 0 for an unknown room. Where a hub gathers it from other nodes, [`Hub::size`]
-    /// says whether all have answered.
+    /// Returns the number of clients in a room, 0 for an unknown room. With a hub that gathers it from other nodes,
+    /// [`Hub::size`] also reports whether all nodes have answered.
     pub async fn size(&self, room: &str) -> usize {
         self.hub.size(room).await.value
     }
 
-    /// The hub behind it.
+    /// Returns the hub that the events are sent through.
     #[must_use]
     pub fn hub(&self) -> &Arc<dyn Hub> {
         &self.hub
@@ -76,7 +76,7 @@ impl fmt::Debug for Emitter {
     }
 }
 
-/// An encoded event that has no receivers yet.
+/// An encoded event whose receivers are not selected yet.
 #[must_use = "nobody gets it until you say who: `.to(ids)`, `.to_room(room)`, `.to_rooms(rooms)`, `.broadcast()`"]
 #[derive(Debug)]
 pub struct Sending<B> {
@@ -94,36 +94,36 @@ impl<B: SendBy> Sending<B> {
         }
     }
 
-    /// Leaves out these clients, whatever the receivers: `cx.send(e).except([cx.client_id()]).to_room("lobby")`.
+    /// Leaves out these clients: `cx.send(e).except([cx.client_id()]).to_room("lobby")`.
     pub fn except(mut self, clients: impl IntoIterator<Item = ClientId>) -> Self {
         Except::of(&mut self.except).clients.extend(clients);
         self
     }
 
-    /// Leaves out the members of these rooms at the time of sending. (A client that enters or leaves such a room meanwhile
-    /// may get it or not.)
+    /// Leaves out the members of these rooms at the time of sending. A client that enters or leaves such a room at the
+    /// same time may or may not receive the event.
     pub fn except_rooms<R: Into<RoomName>>(mut self, rooms: impl IntoIterator<Item = R>) -> Self {
         let rooms = rooms.into_iter().map(|room| room.into().into_shared());
         Except::of(&mut self.except).rooms.extend(rooms);
         self
     }
 
-    /// Sends it to these clients. An id that is named twice gets it once, an unknown one is a no-op.
+    /// Sends the event to these clients. A client that is named twice receives it once. An unknown id is ignored.
     pub fn to(self, clients: impl IntoIterator<Item = ClientId>) -> B::Output {
         self.go(Target::clients(clients))
     }
 
-    /// To the members of a room, which the sender need not be.
+    /// Sends the event to the members of a room. The sender does not have to be a member.
     pub fn to_room(self, room: impl Into<RoomName>) -> B::Output {
         self.go(Target::room(room))
     }
 
-    /// To the members of these rooms; who is in several of them gets it once.
+    /// Sends the event to the members of these rooms. A member of several of them receives it once.
     pub fn to_rooms<R: Into<RoomName>>(self, rooms: impl IntoIterator<Item = R>) -> B::Output {
         self.go(Target::rooms(rooms))
     }
 
-    /// To every connected client.
+    /// Sends the event to every connected client.
     pub fn broadcast(self) -> B::Output {
         self.go(Target::everyone())
     }
@@ -135,15 +135,15 @@ impl<B: SendBy> Sending<B> {
     }
 }
 
-/// Clients to do something to: let them into a room or out of one, or disconnect them; or, by an [`Emitter`], to be
-/// listed. Made by [`Context::clients`](crate::Context::clients) and [`Emitter::clients`].
+/// Selected clients, for an action: join a room, leave a room, disconnect. An [`Emitter`] can list them too. Returned
+/// by [`Context::clients`](crate::Context::clients) and [`Emitter::clients`].
 ///
-/// Unlike sending, this costs the caller something for each of them.
+/// Unlike sending, an action costs the caller time for each client.
 #[must_use = "nothing is done to them until you say what: `.join(room)`, `.leave(room)`, `.disconnect(code, reason)`"]
 #[derive(Debug)]
 pub struct Clients<B> {
     by: B,
-    /// Bytes that a room's name may have.
+    /// Maximum length of a room's name, in bytes.
     room_name: usize,
     clients: Target,
 }
@@ -169,21 +169,23 @@ impl<B: SendBy> Clients<B> {
         self
     }
 
-    /// Lets them enter a room. It is refused for a name that is too long (BAD_REQUEST), and where one of them is in as many
-    /// rooms as its limit allows (PRECONDITION_FAILED), though the others enter.
+    /// Makes the clients enter a room. The action fails with BAD_REQUEST if the name is too long, and with
+    /// PRECONDITION_FAILED if a client has reached its limit of rooms. In the second case the other clients enter
+    /// nevertheless.
     pub fn join(self, room: impl Into<RoomName>) -> B::Output {
         let room = room.into().into_shared();
         let named = Full::check_room_name(&room, self.room_name);
         self.manage(named.map(|()| Action::Join(room)).map_err(Into::into))
     }
 
-    /// Lets them leave a room.
+    /// Makes the clients leave a room.
     pub fn leave(self, room: impl Into<RoomName>) -> B::Output {
         self.manage(Ok(Action::Leave(room.into().into_shared())))
     }
 
-    /// Closes their connections, after the events that were sent before. Codes 4000 to 4999 are the app's own, and our
-    /// clients do not reconnect after them; 3000 to 3499 mean "reconnect", 3500 to 3999 "do not".
+    /// Closes the clients' connections, after the events that were sent before. Codes 4000 to 4999 belong to the app
+    /// (RFC 6455, section 7.4.2), and Zocket's clients do not reconnect after them. Zocket's clients reconnect after
+    /// 3000 to 3499, and do not after 3500 to 3999.
     pub fn disconnect(self, code: u16, reason: impl Into<Cow<'static, str>>) -> B::Output {
         self.manage(Ok(Action::Disconnect(Close::new(code, reason))))
     }
@@ -195,23 +197,25 @@ impl<B: SendBy> Clients<B> {
 }
 
 impl Clients<&Emitter> {
-    /// Their ids, in no order. Where a hub gathers them from other nodes, [`Hub::clients`] says whether all have answered.
+    /// Returns the clients' ids, in no order. With a hub that gathers them from other nodes, [`Hub::clients`] also
+    /// reports whether all nodes have answered.
     pub async fn ids(self) -> Vec<ClientId> {
         self.by.hub.clients(&self.clients).await.value
     }
 }
 
-/// The way of an effect to the hub: from inside a message, or from outside.
+/// Sender of effects to the hub: a message, or an [`Emitter`] outside of messages.
 pub trait SendBy {
-    /// The result that the sender gets at once.
+    /// Result that the caller receives at once.
     type Output;
 
-    /// Sends what was encoded, or deals with what could not be.
+    /// Sends an effect. An `Err` stands for an effect that could not be created, and is reported like a refusal of the
+    /// hub.
     fn send_by(self, emission: Result<Effect, Error>) -> Self::Output;
 }
 
-/// From outside of a message: a refusal of the hub is returned at once. An effect that is pending goes on by itself;
-/// [`Hub::flush`] waits for it.
+/// Sends from outside of a message, and returns a refusal of the hub at once. A pending effect completes in the
+/// background. [`Hub::flush`] waits for it.
 impl SendBy for &Emitter {
     type Output = Result<(), Error>;
 

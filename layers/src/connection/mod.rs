@@ -1,4 +1,4 @@
-//! The connection of a client, as its messages see it.
+//! Connection of a client, as its messages see it.
 
 mod declared;
 mod emitter;
@@ -30,8 +30,8 @@ use crate::{
     protocol::Form,
 };
 
-/// The connection of a client, as its messages see it: the client's id, the value that `on_connect` made, the hub. Cheap
-/// to clone; it outlives the socket.
+/// Connection of a client, as its messages see it: the client's id, the value that `on_connect` made, the hub. It
+/// outlives the socket. Cheap to clone.
 #[derive(Clone)]
 pub struct Connection(Arc<Inner>);
 
@@ -47,7 +47,8 @@ struct Inner {
 }
 
 impl Connection {
-    /// A connection of `client_id` in this form, with the app's context value. Its effects and questions go to `hub`.
+    /// Creates a connection of `client_id` that uses this form, with the app's context value. Its effects and queries
+    /// go to `hub`.
     pub fn new<C: Send + Sync + 'static>(
         client_id: ClientId,
         form: Form,
@@ -68,13 +69,13 @@ impl Connection {
         }))
     }
 
-    /// A connection without a socket, to a hub of its own: for trying a layer or a procedure by `oneshot`.
+    /// Creates a connection without a socket, with its own hub, for calling a layer or a procedure with `oneshot`.
     #[must_use]
     pub fn detached<C: Send + Sync + 'static>(context: C) -> Self {
         Self::detached_from(context, Declared::default(), Arc::default())
     }
 
-    /// [`detached`](Self::detached) with what an app declares, and its limits.
+    /// Creates a connection like [`detached`](Self::detached), with the declarations and limits of an app.
     #[must_use]
     pub fn detached_from<C: Send + Sync + 'static>(
         context: C,
@@ -87,7 +88,7 @@ impl Connection {
         Self::new(client_id, Form::BASE, Arc::new(context), hub, declared, limits)
     }
 
-    /// A connection like this one, with what the HTTP side knew of its upgrade request.
+    /// Creates a connection like this one, with the extensions of its upgrade request.
     #[must_use]
     pub fn with_extensions(self, extensions: Extensions) -> Self {
         Self(Arc::new(Inner {
@@ -102,80 +103,80 @@ impl Connection {
         }))
     }
 
-    /// The client's id.
+    /// Returns the client's id.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.0.client_id
     }
 
-    /// The codec and the protocol level that the client speaks.
+    /// Returns the codec and the protocol level that were negotiated with the client.
     #[must_use]
     pub fn form(&self) -> Form {
         self.0.form
     }
 
-    /// The hub that this connection's effects go to.
+    /// Returns the hub that this connection's effects go to.
     #[must_use]
     pub fn hub(&self) -> &Arc<dyn Hub> {
         self.0.emitter.hub()
     }
 
-    /// The limits of this connection.
+    /// Returns the limits of this connection.
     #[must_use]
     pub fn limits(&self) -> &Limits {
         self.0.emitter.limits()
     }
 
-    /// Sends from outside of a message.
+    /// Returns the emitter, which sends outside of any message.
     #[must_use]
     pub fn emitter(&self) -> &Emitter {
         &self.0.emitter
     }
 
-    /// Returns true if a router of the app has this route.
+    /// Returns true if a router of the app declares this route.
     #[must_use]
     pub fn has_route(&self, route: &str) -> bool {
         self.0.emitter.declared().has_route(route)
     }
 
-    /// The extensions of the upgrade request, as they were when `on_connect` got them: what the HTTP server and the
-    /// layers around the upgrade have put there, such as axum's `ConnectInfo` or a request id.
+    /// Returns the extensions of the upgrade request, as `on_connect` received them. The HTTP server and the layers
+    /// around the upgrade add to them, for example axum's `ConnectInfo` or a request id.
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
     }
 
-    /// The value that `on_connect` made, if it is a `C`.
+    /// Returns the value that `on_connect` made, if it is a `C`.
     #[must_use]
     pub fn context<C: Send + Sync + 'static>(&self) -> Option<Arc<C>> {
         self.0.context.clone().downcast().ok()
     }
 
-    /// Turns of messages that let the next one begin before they end.
+    /// Returns the turns that messages have given up before their end.
     #[must_use]
     pub(crate) fn turns(&self) -> &Turns {
         &self.0.turns
     }
 
-    /// Tells contexts that the client has gone.
+    /// Marks the connection as closed, and wakes the futures of [`closed`](Self::closed).
     pub fn close(&self) {
         self.0.closed.store(true, Ordering::Release);
         self.0.on_closed.notify_waiters();
     }
 
-    /// Returns true if the client has gone.
+    /// Returns true if the client has disconnected.
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire)
     }
 
-    /// Resolves when the client has gone.
+    /// Resolves when the client has disconnected.
     pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
         let connection = self.clone();
         async move {
             let closed = connection.0.on_closed.notified();
             tokio::pin!(closed);
-            // Listens first, then reads the flag: a close between the two is seen.
+            // Registers before it reads the flag, so that a close between the two is not missed.
             closed.as_mut().enable();
             if !connection.is_closed() {
                 closed.await;

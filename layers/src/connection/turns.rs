@@ -10,28 +10,28 @@ use std::{
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 
-/// A message's turn, one of its connection's. While it is held, the next message waits (or, under `concurrency(n)`,
-/// the n-th next). It ends with the message; a `.concurrent()` route gives it up early.
+/// Number of a message's turn on its connection. While a message holds its turn, the next message waits (under
+/// `concurrency(n)`, the n-th next). The turn ends with the message. A `.concurrent()` route gives it up early.
 pub type Turn = NonZeroU64;
 
-/// Turns that messages of a connection have given up before they ended.
+/// Turns that messages of a connection have given up before their end.
 #[derive(Default)]
 pub struct Turns {
-    /// Most messages give up no turn: this flag is all that they read.
+    /// True if `given_up` is not empty. Most messages give up no turn, and the driver then reads this flag alone.
     any: AtomicBool,
     given_up: Mutex<Vec<Turn>>,
-    /// The connection's driver, which waits for turns. None without a socket.
+    /// Waker of the connection's driver, which waits for turns. Unset without a socket.
     driver: OnceLock<Arc<AtomicWaker>>,
 }
 
 impl Turns {
-    /// Sets the waker of the driver, which is woken when a turn is given up. The first call counts.
+    /// Sets the waker of the driver, which is woken when a turn is given up. Later calls have no effect.
     pub fn set_driver(&self, driver: Arc<AtomicWaker>) {
         let _ = self.driver.set(driver);
     }
 
     pub(crate) fn give_up(&self, turn: Turn) {
-        // Without a driver nobody would clear the list.
+        // Without a driver, nothing would clear the list.
         if let Some(driver) = self.driver.get() {
             let mut given_up = self.given_up.lock();
             if !given_up.contains(&turn) {
