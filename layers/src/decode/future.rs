@@ -56,7 +56,8 @@ impl<F> DecodeFuture<F> {
     }
 }
 
-/// Replaces an answer by a refusal if its effects were not performed: it would report success for work not done.
+/// Replaces an answer by a refusal if its effects were not performed. The answer would report success for work that was
+/// not done.
 fn check_performed(outcome: &mut Outcome) {
     if let Outcome::Reply(reply) = outcome
         && !reply.effects.is_empty()
@@ -71,7 +72,7 @@ fn lost_effects(count: usize) -> Error {
     explain(Error::internal(lost).into())
 }
 
-/// Out of the way of messages that are handed on.
+/// Takes the refusal. Cold, so that polling a message that was passed on stays small.
 #[cold]
 fn take_refusal(response: &mut Option<Box<FrameResponse>>) -> FrameResponse {
     match response.take() {

@@ -1,7 +1,7 @@
-//! Decode: turns frames into messages, and their outcomes into frames again.
+//! Decode: turns frames into messages, and their outcomes into frames.
 //!
-//! [`DecodeLayer`] stands at the outside of the stack, around [`RescueLayer`](crate::RescueLayer). It answers a
-//! [`Frame`](crate::Frame) that is not a message with PARSE_ERROR itself.
+//! [`DecodeLayer`] is the outermost layer of the stack, around [`RescueLayer`](crate::RescueLayer). It refuses a
+//! [`Frame`](crate::Frame) that is not a message with PARSE_ERROR, without calling the layers inside.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

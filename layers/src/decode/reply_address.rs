@@ -4,14 +4,14 @@ use crate::{
     protocol::{Codec, DataFrame, Form, Name, RpcId},
 };
 
-/// Sender of a message. It decides the kind of the frame that is sent back.
+/// Address of the answer to a message. It decides which frame is sent back.
 #[derive(Debug)]
 pub(super) enum ReplyAddress {
     /// The sender matches the answer by this id.
     Id(RpcId),
-    /// The sender wants no answer. A failure is reported with this message type.
+    /// The sender expects no answer. A failure is reported with this message type.
     Type(Name),
-    /// The sender gets no frame.
+    /// The sender receives no frame.
     None,
 }
 
@@ -24,7 +24,7 @@ impl ReplyAddress {
         }
     }
 
-    /// Writes the frame for the outcome of a message, if the sender gets one. An answer of more than `limit` bytes
+    /// Writes the frame for the outcome of a message, if the sender receives one. An answer of more than `limit` bytes
     /// becomes a refusal.
     pub(super) fn respond(&self, outcome: Outcome, codec: Codec, limit: usize) -> FrameResponse {
         match (self, outcome) {

@@ -9,9 +9,9 @@ use crate::{
     service::{IsOutcome, report_codec},
 };
 
-/// The service of [`DecodeLayer`](super::DecodeLayer). It responds with the frame to send back, if the message wants
-/// an answer. A frame that it answers itself holds no permit: the rest of the stack, which was ready for it, is
-/// replaced by a fresh clone.
+/// The service of [`DecodeLayer`](super::DecodeLayer). It responds with the frame to send back, if the sender receives
+/// one. A frame that it refuses itself holds no permit: the inner service, which was ready for it, is replaced by a
+/// fresh clone.
 #[derive(Debug)]
 pub struct DecodeService<S> {
     inner: S,

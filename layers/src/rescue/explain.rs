@@ -12,10 +12,10 @@ use uuid::Uuid;
 
 use crate::error::{Code, Error};
 
-/// Maps an error to the refusal that the client receives. An [`Error`] of any other code than INTERNAL_SERVER_ERROR
-/// stays as it is. tower's `Elapsed` becomes TIMEOUT. `Overloaded`, and a buffer that is closed or whose service has
-/// failed, become OVERLOADED. Anything else becomes INTERNAL_SERVER_ERROR with an id alone, under which the log has
-/// the details.
+/// Maps an error to the refusal that the client receives. An [`Error`] with any code but INTERNAL_SERVER_ERROR is
+/// returned unchanged. tower's `Elapsed` becomes TIMEOUT. `Overloaded`, and a buffer that is closed or whose service
+/// has failed, become OVERLOADED. Anything else becomes INTERNAL_SERVER_ERROR with only an id. The details are logged
+/// under that id.
 #[must_use]
 pub fn explain(error: BoxError) -> Error {
     let error = match error.downcast::<Error>() {
@@ -28,7 +28,7 @@ pub fn explain(error: BoxError) -> Error {
     }
 }
 
-/// Returns the code that [`explain`] would give the refusal, for an observer that leaves the error as it is.
+/// Returns the code of the refusal that [`explain`] would return, for an observer that does not consume the error.
 #[must_use]
 pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     match Cause::of(error) {
@@ -39,7 +39,7 @@ pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     }
 }
 
-/// Returns the refusal for one more message that waited for the same result.
+/// Returns the refusal for another message that waited for the same result.
 pub(crate) fn refusal_for_waiter(error: &(dyn StdError + 'static)) -> Error {
     visible_refusal(error).unwrap_or_else(|| Error::internal(error.to_string()))
 }
@@ -63,7 +63,7 @@ fn visible_refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
 
 /// Cause of an error, found by walking its sources.
 pub(crate) enum Cause<'a> {
-    /// A refusal, of any code but INTERNAL_SERVER_ERROR.
+    /// A refusal with any code but INTERNAL_SERVER_ERROR.
     Refusal(&'a Error),
     /// A timeout.
     Elapsed,
@@ -98,7 +98,7 @@ pub(super) fn explain_panic(payload: &(dyn Any + Send)) -> Error {
     explain(panic_error(payload))
 }
 
-/// Turns a caught panic into an error with the panic's message. [`explain`] sends the client an id alone.
+/// Turns a caught panic into an error with the panic's message. [`explain`] turns it into a refusal with only an id.
 #[must_use]
 pub fn panic_error(payload: &(dyn Any + Send)) -> BoxError {
     Box::new(Panic::new(payload))

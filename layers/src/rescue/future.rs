@@ -73,7 +73,7 @@ where
         };
         let (route, client) = this.about;
         metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
-        // The route is text from the client: the log gets it quoted, and at most 100 characters of it.
+        // The route is text from the client, so it is logged quoted and truncated to 100 characters.
         let route: String = route.chars().take(100).collect();
         tracing::info!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))

@@ -1,7 +1,7 @@
 //! Rescue: turns any error or panic of a message into a refusal for its sender.
 //!
-//! [`RescueLayer`] stands inside of [`DecodeLayer`](crate::DecodeLayer) and outside of everything that may fail.
-//! It maps errors by walking their sources, and catches panics.
+//! Place [`RescueLayer`] inside of [`DecodeLayer`](crate::DecodeLayer) and outside of everything that may fail. It maps
+//! errors by walking their sources, and catches panics.
 //!
 //! ```
 //! use std::time::Duration;

@@ -13,13 +13,13 @@ use crate::{
 
 /// The service of [`RescueLayer`](super::RescueLayer).
 ///
-/// A message's failure is an [`Outcome::Refused`](crate::Outcome), never an `Err`. An `Err` from `poll_ready` is
-/// passed on: in tower it means that the service has failed for good. [`explain`](super::explain) maps it for the
+/// A message's failure is an [`Outcome::Refused`](crate::Outcome), never an `Err`. An `Err` from `poll_ready` is passed
+/// on, since in tower it means that the service has failed permanently. [`explain`](super::explain) maps it for the
 /// messages that wait.
 #[derive(Debug)]
 pub struct RescueService<S> {
     inner: S,
-    /// Set if `poll_ready` panicked: the next message is refused with it.
+    /// Set if `poll_ready` panicked. The next message is refused with it.
     panicked: Option<Error>,
 }
 
