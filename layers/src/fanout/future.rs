@@ -49,14 +49,15 @@ impl<F> FanoutFuture<F> {
     }
 }
 
-/// Returns true if nothing is left to do for a message that has succeeded: it performed each effect as it was noted.
+/// Returns true if a message that has succeeded passed each effect to the hub as it was recorded, and none failed or is
+/// pending.
 fn is_through(reply: &Reply, state: &MessageState) -> bool {
     reply.effects.is_empty()
         && reply.state.as_ref().is_none_or(|winner| winner.is(state))
         && state.is_through()
 }
 
-/// Performs the effects of a message that has succeeded. Returns the tickets of those that are pending.
+/// Passes the effects of a message that has succeeded to the hub. Returns the tickets of those that are pending.
 #[cold]
 fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<SharedTicket>, BoxError> {
     let winner = reply.state.take();
@@ -69,7 +70,7 @@ fn perform(reply: &mut Reply, state: &MessageState) -> Result<Vec<SharedTicket>,
         return Err(failure.into());
     }
     winner.perform(&mut reply.effects);
-    // Performs the effects that were noted after the handler had answered, and all that follow.
+    // Passes on the effects that were recorded after the handler's answer, and all later ones.
     winner.pass_up_to(state);
     if let Some(failure) = failure() {
         return Err(failure.into());

@@ -9,17 +9,17 @@ pub struct FanoutLayer {
 }
 
 impl FanoutLayer {
-    /// Creates a layer that performs each effect as it is noted.
+    /// Creates a layer that passes each effect to the hub as it is recorded.
     #[must_use]
     pub const fn new() -> Self {
         Self { atomic: false }
     }
 
-    /// Performs the effects when the message has succeeded; drops them when it fails, times out or loses to
-    /// another attempt. Layers inside see them in [`Reply::effects`](crate::Reply::effects), and may change them.
+    /// Performs the effects when the message has succeeded. Drops them when it fails, times out, or another attempt at
+    /// it succeeds. Layers inside find them in [`Reply::effects`](crate::Reply::effects), and may change them.
     ///
-    /// The message is atomic, the hub is not: if the hub can't take one of the effects, the others are performed all
-    /// the same, and the message is refused with OVERLOADED.
+    /// The hub is not atomic. If it refuses one of the effects, the others are performed nevertheless, and the message
+    /// fails with that refusal.
     #[must_use]
     pub const fn atomic(mut self) -> Self {
         self.atomic = true;

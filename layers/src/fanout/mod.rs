@@ -1,8 +1,8 @@
-//! Fan-out: has the hub perform the effects of a message.
+//! Fan-out: passes the effects of a message to the hub.
 //!
-//! Effects are noted in the message's state; [`FanoutLayer`] decides when they are performed. *Passing*, the default,
-//! performs each at once and in order, so that a "typing…" is sent before the slow call after it. *Holding*, with
-//! [`atomic`](FanoutLayer::atomic), performs all of them when the message has succeeded, and none when it has not.
+//! Effects are recorded in the message's state. [`FanoutLayer`] decides when they are performed. *Passing*, the
+//! default, performs each at once and in order, so that a "typing…" is sent before the slow call after it. *Holding*,
+//! with [`atomic`](FanoutLayer::atomic), performs all of them when the message has succeeded, and none when it has not.
 //! Without this layer the state holds them, and [`Reply::effects`](crate::Reply::effects) lists the effects that were
 //! not performed.
 //!
