@@ -4,7 +4,7 @@ use tower::Layer;
 
 use super::ContextService;
 
-/// Gives each message the context that `on_connect` made for its connection: `()` becomes
+/// Adds to each message the context that `on_connect` made for its connection: `()` becomes
 /// [`Context<C>`](crate::Context).
 pub struct ContextLayer<C>(PhantomData<fn() -> C>);
 

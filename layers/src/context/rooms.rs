@@ -10,19 +10,19 @@ use crate::{
 
 /// The rooms of the client that sent the message.
 ///
-/// [`has`](Self::has) and [`current`](Self::current) see a join or leave of this message as soon as the hub has it in
-/// effect. With [`LocalHub`](crate::LocalHub) that is at once; with a hub that answers later, it is after
-/// [`Context::flush`](crate::Context::flush). Under `.atomic()` they see the joins and leaves that are held as well.
+/// [`has`](Self::has) and [`current`](Self::current) include a join or leave of this message as soon as the hub has
+/// applied it. [`LocalHub`](crate::LocalHub) applies it at once. With a hub that answers later, call
+/// [`Context::flush`](crate::Context::flush) first. Under `.atomic()`, joins and leaves that are held are included too.
 ///
-/// Joins and leaves take effect in order with the events that are sent. Actions on clients by
-/// [`Context::clients`](crate::Context::clients) are seen once they are in effect.
+/// Joins and leaves keep their order with the events that are sent. Actions of
+/// [`Context::clients`](crate::Context::clients) are included once the hub has applied them.
 #[derive(Debug, Clone, Copy)]
 pub struct Rooms<'a> {
     pub(super) state: &'a MessageState,
 }
 
 impl Rooms<'_> {
-    /// Enters a room. The first member creates it. Joining again is no error.
+    /// Enters a room. The first member creates it. Joining a second time has no effect.
     ///
     /// # Errors
     /// BAD_REQUEST for a name of more than [`Limits::room_name`](crate::Limits::room_name) bytes,
@@ -38,12 +38,12 @@ impl Rooms<'_> {
         Ok(self.state.note(Effect::Join(room))?)
     }
 
-    /// Leaves a room. Leaving a room that the client is not in is no error.
+    /// Leaves a room. Has no effect if the client is not in the room.
     pub fn leave(&self, room: impl Into<RoomName>) {
         self.state.note_or_fail(Effect::Leave(room.into().into_shared()));
     }
 
-    /// Returns true if the client is in a room. A join counts once the hub has it in effect (with a hub that answers
+    /// Returns true if the client is in a room. A join counts once the hub has applied it (with a hub that answers
     /// later, after [`Context::flush`](crate::Context::flush)), or if it is held.
     #[must_use]
     pub fn has(&self, room: &str) -> bool {
@@ -92,7 +92,7 @@ impl Rooms<'_> {
             .await
             .value;
         let client = self.state.connection().client_id();
-        // The hub does not know the effects that are held here: apply those of this client.
+        // The hub does not know the effects that are held here, so this client's are applied to the list.
         if self.state.is_holding() {
             members.retain(|member| *member != client);
             if self.has(room) {

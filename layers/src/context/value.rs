@@ -9,20 +9,20 @@ use crate::{
     message::{BindEffects, MessageState, Parts},
 };
 
-/// Data of a handler or a middleware beside its input: the client, its rooms, methods to send, and by `Deref` the
-/// app's own value `C`. It is cheap to clone, and a clone may be moved into a task of its own.
+/// Data of a handler or a middleware beside its input: the client, its rooms, methods to send, and by `Deref` the app's
+/// own value `C`. Cheap to clone. A clone may be moved into a spawned task.
 ///
 /// Its own methods are [`client_id`](Self::client_id), [`rooms`](Self::rooms), [`send`](Self::send),
 /// [`clients`](Self::clients), [`emitter`](Self::emitter), [`flush`](Self::flush), [`close`](Self::close) and
-/// [`closed`](Self::closed). Methods of `C` with these names are called as `(*cx).send()`; methods hide no fields.
-/// [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
+/// [`closed`](Self::closed). They hide methods of `C` with the same names, which are called as `(*cx).send()`. They do
+/// not hide fields. [`Context::value`] and [`Context::narrow`] are functions, so that they hide nothing.
 pub struct Context<C = ()> {
     value: Arc<C>,
     state: MessageState,
 }
 
 impl<C> Context<C> {
-    /// Creates the context of a message. Its effects are noted as effects of that message.
+    /// Creates the context of a message. Its effects are recorded as effects of that message.
     #[must_use]
     pub fn of_message(parts: &Parts, value: Arc<C>) -> Self {
         Self {
@@ -31,8 +31,8 @@ impl<C> Context<C> {
         }
     }
 
-    /// Creates a context outside of any message, as `on_open` and `on_disconnect` have it. Effects are performed as
-    /// they are noted.
+    /// Creates a context outside of any message, as `on_open` and `on_disconnect` receive it. Effects are passed to the
+    /// hub as they are recorded.
     #[must_use]
     pub fn of_connection(connection: &Connection, value: Arc<C>) -> Self {
         Self {
@@ -58,7 +58,7 @@ impl<C> Context<C> {
     ///
     /// An event that can't be sent makes the message fail at its end, unless [`flush`](Self::flush) reports it first.
     /// The code is INTERNAL_SERVER_ERROR if no router declares the event or it can't be encoded, PAYLOAD_TOO_LARGE if
-    /// it is too large, and OVERLOADED if the hub could not take it.
+    /// it is too large, and OVERLOADED if the hub has no capacity for it.
     pub fn send<O: Outgoing>(&self, event: O) -> Sending<ByMessage<'_>> {
         Sending::new(self.by_message(), self.connection().emitter().encode(&event))
     }
@@ -79,11 +79,11 @@ impl<C> Context<C> {
         self.connection().emitter()
     }
 
-    /// Waits until the hub has taken all effects so far, and every join is in effect. Under `.atomic()`, effects are
-    /// held until the handler succeeds, so that there are none to wait for.
+    /// Waits until the hub has accepted all effects so far, and none is pending. Under `.atomic()`, effects are held
+    /// until the handler succeeds, so there are none to wait for.
     ///
     /// # Errors
-    /// The first failure since the last flush, as [`send`](Self::send) lists them.
+    /// The first failure since the last flush. [`send`](Self::send) lists the codes.
     pub async fn flush(&self) -> Result<(), Error> {
         let performed = self.performed().await;
         let flushed = self.connection().hub().flush().await;
@@ -92,10 +92,10 @@ impl<C> Context<C> {
         flushed.map_err(Into::into)
     }
 
-    /// Waits until every effect that the hub has taken is in effect.
+    /// Waits until every pending effect that the hub accepted has resolved.
     ///
     /// # Errors
-    /// The first of them that could not be put into effect.
+    /// The first failure among them.
     pub(crate) async fn performed(&self) -> Result<(), Error> {
         let mut performed = Ok(());
         while let Some(ticket) = self.state.first_pending() {
@@ -105,8 +105,8 @@ impl<C> Context<C> {
         performed.map_err(Into::into)
     }
 
-    /// Closes this client's connection, after all that was sent before. Codes 4000 to 4999 are the app's own; 3000 to
-    /// 3499 mean "reconnect", 3500 to 3999 "do not".
+    /// Closes this client's connection, after everything that was sent before. Codes 4000 to 4999 belong to the app
+    /// (RFC 6455, section 7.4.2). Zocket's clients reconnect after 3000 to 3499, and do not after 3500 to 3999.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
         self.state.note_or_fail(Effect::Close(Close::new(code, reason)));
     }
@@ -155,7 +155,7 @@ impl<C> Deref for Context<C> {
 
 impl<C> BindEffects for Context<C> {
     fn bind(&mut self, parts: &Parts) {
-        // Usually the context was made for this very message.
+        // Usually the context was made for this message, and the write is spared.
         if !self.state.is(&parts.state) {
             self.state = parts.state.clone();
         }
@@ -171,7 +171,7 @@ impl<C: fmt::Debug> fmt::Debug for Context<C> {
     }
 }
 
-/// Sends from within a message. A failure is reported by [`Context::flush`], or else makes the message fail.
+/// Sender of effects within a message. A failure is reported by [`Context::flush`], or else makes the message fail.
 #[derive(Debug)]
 pub struct ByMessage<'a> {
     state: &'a MessageState,

@@ -16,9 +16,9 @@ use crate::{
     service::polled_after_completion,
 };
 
-/// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService). It polls the
-/// middleware's future, which makes the context (or context and input) for the rest of the stack, and then the future
-/// of that rest.
+/// The future of [`WithService`](super::WithService) and [`WithInputService`](super::WithInputService). It first polls
+/// the middleware's future, which returns the context (or context and input) for the rest of the stack. Then it polls
+/// the future of that rest.
 #[pin_project]
 pub struct WithFuture<F, S: Service<Message<P, Context<D>>>, K, D, P> {
     #[pin]

@@ -1,7 +1,7 @@
 //! Middleware: code that runs between the context and the handler.
 //!
-//! Any tower layer works. Three are made from plain async functions: [`WithLayer`] replaces the context or refuses,
-//! [`WithInputLayer`] reads the input as well, and [`FromFnLayer`] runs code around the call.
+//! Any tower layer works. Three layers are made from plain async functions: [`WithLayer`] replaces the context or
+//! refuses, [`WithInputLayer`] reads the input as well, and [`FromFnLayer`] runs code around the call.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt};
