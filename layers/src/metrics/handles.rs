@@ -12,18 +12,18 @@ use tokio::time::Instant;
 
 use crate::{message::Parts, metrics::MetricsObserver, protocol::Name, service::Observe};
 
-/// Label of messages that ask for a route that the app does not have.
+/// Label of messages whose route the app does not have. Labels with text from clients would be unbounded.
 const UNKNOWN: &str = "unknown";
 
-/// Time for which handles are kept before they are registered anew. Registration looks up name and labels in the
-/// recorder, which allocates them: too expensive for each message. A handle can't be kept forever: it stays silent if
-/// no recorder was installed yet, and writes to nowhere once a recorder has dropped an idle metric.
+/// Time for which handles are kept before they are registered again. Registration allocates name and labels and looks
+/// them up in the recorder, which is too expensive for each message. A handle can't be kept forever: it records nothing
+/// if no recorder was installed when it was registered, or once the recorder has dropped the idle metric.
 const HANDLE_LIFETIME: Duration = Duration::from_secs(10);
 
-/// The handles of all routes.
+/// Metric handles of all routes.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
-    /// Routes that no router declares.
+    /// Routes of [`MetricsLayer::routes`](super::MetricsLayer::routes), which no router declares.
     named: HashSet<String>,
     /// Bounded by the number of routes, plus the unknown one.
     handles: RwLock<HashMap<Name, Arc<Handles>>>,
@@ -51,7 +51,7 @@ impl Routes {
         &self.named
     }
 
-    /// Returns the handles of the route that a message asks for.
+    /// Returns the handles for a message's route.
     pub(super) fn of(&self, parts: &Parts, now: Instant) -> Arc<Handles> {
         if let Some(handles) = self.fresh(parts.route(), now) {
             return handles;
@@ -95,7 +95,7 @@ impl Handles {
         if outcome == MetricsObserver::OK {
             self.ok.increment(1);
         } else {
-            // Refusals are counted by code, and keeping a handle for each code is not worth it.
+            // Refusals are counted by code. They are rare, so no handle is kept for each code.
             counter!("zocket_messages_total", "route" => self.route.clone(), "outcome" => outcome)
                 .increment(1);
         }

@@ -4,15 +4,15 @@ use tower::Layer;
 
 use super::{MetricsService, describe, handles::Routes};
 
-/// Counts messages, and measures how long they take and how large they are.
+/// Counts messages, and measures their duration and size.
 #[derive(Debug, Clone)]
 pub struct MetricsLayer {
     routes: Arc<Routes>,
 }
 
 impl MetricsLayer {
-    /// Creates a layer that measures by the routes that the app's routers declare, and [describes](super::describe)
-    /// the metrics to the recorder. Install the recorder before.
+    /// Creates a layer whose `route` labels are the routes that the app's routers declare. [Describes](super::describe)
+    /// the metrics to the recorder, which has to be installed before.
     #[must_use]
     pub fn new() -> Self {
         describe();
@@ -21,7 +21,7 @@ impl MetricsLayer {
         }
     }
 
-    /// Adds routes to measure by: those of a stack built by hand, which no router declares.
+    /// Adds routes to the `route` labels, for a stack built by hand, whose routes no router declares.
     #[must_use]
     pub fn routes<R: Into<String>>(self, routes: impl IntoIterator<Item = R>) -> Self {
         let before = self.routes.names().iter().cloned();

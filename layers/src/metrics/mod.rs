@@ -18,16 +18,16 @@
 //! | `zocket_in_flight_messages` | gauge | messages | | connections: being handled |
 //! | `zocket_outbound_bytes` | gauge | bytes | | connections: waiting to be written |
 //!
-//! `outcome` is `ok`, the code of the refusal, or `dropped` for a message that an outer layer gave up. The histograms
-//! have no `outcome`, which would multiply their series. The gauges of queues are updated when a connection has
-//! nothing left to do but wait, so that messages that pass through at once cost nothing.
+//! `outcome` is `ok`, the code of the refusal, or `dropped` for a message whose future an outer layer dropped. The
+//! histograms have no `outcome`, which would multiply their series. The gauges of queues are updated when a connection
+//! has nothing left to do but wait, so that messages that pass through at once cost nothing.
 //!
-//! **Labels are bounded.** `route` is a route that a router of the app declares, or that was named by
+//! **Labels are bounded.** `route` is a route that a router of the app declares, or one added by
 //! [`MetricsLayer::routes`]. A message with any other route is counted as `unknown`.
 //!
-//! Place it at the outside of the stack, `Zocket::builder().layer(MetricsLayer::new())`, where it sees each message
-//! that could be decoded. [`Router::layer`] works as well, for a module's routes alone. The layer measures raw
-//! messages: sizes are those of the wire.
+//! Place it at the outside of the stack, `Zocket::builder().layer(MetricsLayer::new())`, where it receives each message
+//! that could be decoded. [`Router::layer`] works too, for a module's routes alone. The layer measures raw messages, so
+//! the sizes are those of encoded payloads.
 //!
 //! Install the recorder before the app is built. Gauges are reported as increments and decrements: configure the
 //! recorder not to expire them (an idle timeout for counters and histograms does no harm).

@@ -3,7 +3,7 @@ use tracing::Level;
 
 use super::TraceService;
 
-/// Runs each message in a span of its own.
+/// Runs each message in its own span.
 #[derive(Debug, Clone, Copy)]
 pub struct TraceLayer {
     level: Level,

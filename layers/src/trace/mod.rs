@@ -7,16 +7,16 @@
 //! |---|---|
 //! | `route` | the route of the message, at most 100 characters of it |
 //! | `client` | the client's id |
-//! | `rpc_id` | the id that the answer will have; absent if the message wants none |
-//! | `outcome` | at the end: `ok`, the code of the refusal, or `dropped` for a message that an outer layer gave up |
+//! | `rpc_id` | the id that the answer will have; absent if the client expects none |
+//! | `outcome` | at the end: `ok`, the code of the refusal, or `dropped` for a message whose future an outer layer dropped |
 //! | `latency` | at the end: the time since the layer was called, such as `1.5ms` |
 //!
-//! The payload is never among them, nor is the answer.
+//! Neither the payload nor the answer is recorded.
 //!
 //! Place it at the outside of the stack, `Zocket::builder().layer(TraceLayer::new())`, before any other layer, so that
-//! their log events are in the span as well. Any other place works, raw or typed; inside of a timeout, messages that
-//! are too slow end as `dropped`. Subscribers show the fields of the end when the span closes: `tracing-subscriber`'s
-//! `fmt` with `with_span_events(FmtSpan::CLOSE)`.
+//! their log events are in the span as well. It works at any other position too, raw or typed. Inside of a timeout,
+//! messages that are too slow end as `dropped`. Subscribers show the fields that are recorded at the end when the span
+//! closes: `tracing-subscriber`'s `fmt` with `with_span_events(FmtSpan::CLOSE)`.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

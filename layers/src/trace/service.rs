@@ -78,7 +78,7 @@ impl Observe for TraceObserver {
 }
 
 fn span(level: Level, parts: &Parts) -> Span {
-    // A span's level is part of its static description.
+    // A span's level is part of its static metadata, so each level needs its own call site.
     macro_rules! at {
         ($level:expr) => {
             tracing::span!(
@@ -102,7 +102,7 @@ fn span(level: Level, parts: &Parts) -> Span {
     }
 }
 
-/// Text from the client: cut to a number of characters, with line breaks and control characters escaped.
+/// Text from the client, truncated to a number of characters. Line breaks and control characters are escaped.
 struct Printable<'a>(&'a str, usize);
 
 impl fmt::Display for Printable<'_> {
