@@ -11,8 +11,8 @@ pub struct AuthorizeLayer<Q> {
 }
 
 impl<F> AuthorizeLayer<OfMessage<F>> {
-    /// Creates a layer whose predicate reads the whole message: raw at a raw position, with its input and context at a
-    /// typed one.
+    /// Creates a layer whose predicate reads the whole message: a raw one at a raw position, one with input and context
+    /// at a typed position.
     pub fn new<P, C, V>(predicate: F) -> Self
     where
         F: Fn(&Message<P, C>) -> V,

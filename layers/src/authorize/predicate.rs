@@ -11,15 +11,15 @@ pub trait Predicate<P, C> {
     /// Type of the decision: `bool` or `Result<(), Error>`.
     type Verdict: Verdict;
 
-    /// Decides if a message passes.
+    /// Decides if a message is allowed.
     fn decide(&self, message: &Message<P, C>) -> Self::Verdict;
 }
 
-/// A predicate about the whole message.
+/// A predicate of the whole message.
 #[derive(Clone, Copy)]
 pub struct OfMessage<F>(pub(super) F);
 
-/// A predicate about the message's context.
+/// A predicate of the message's context.
 #[derive(Clone, Copy)]
 pub struct OfContext<F>(pub(super) F);
 
@@ -59,9 +59,9 @@ impl<F> fmt::Debug for OfContext<F> {
     }
 }
 
-/// Decision of a predicate: `bool`, or `Result<(), Error>` for a refusal of its own.
+/// Decision of a predicate: `bool`, or `Result<(), Error>` with its own refusal.
 pub trait Verdict {
-    /// Lets the message pass, or refuses it. The refusal has `code` if the decision has no error of its own.
+    /// Returns the refusal, if there is one. It has `code` if the decision has no error of its own.
     ///
     /// # Errors
     /// The refusal.

@@ -6,7 +6,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::{client_id::ClientId, message::Message, protocol::Name};
 
-/// The key of a message, in its scope.
+/// Key of a message, within its scope and route.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) scope: KeyScope,
@@ -14,7 +14,7 @@ pub(super) struct Key {
     pub(super) key: String,
 }
 
-/// The scope of a key: keys of different scopes differ.
+/// Scope of a key. Equal keys of different scopes are independent.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) enum KeyScope {
     Client(ClientId),
@@ -22,7 +22,7 @@ pub(super) enum KeyScope {
 }
 
 impl Key {
-    /// The longest key, in bytes.
+    /// Maximum length of a key, in bytes.
     pub(super) const MAX_BYTES: usize = 255;
 
     /// Returns the bytes that the key occupies.
@@ -35,8 +35,8 @@ impl Key {
     }
 }
 
-/// Returns a function that reads the key from a member of the payload, `{"key":"…", …}`. Without the member, or if it
-/// is empty or no string, there is no key. For [`IdempotencyLayer::new`](super::IdempotencyLayer::new).
+/// Returns a function that reads the key from a member of the payload, `{"key":"…", …}`. It returns none if the member
+/// is missing, empty, or not a string. For [`IdempotencyLayer::new`](super::IdempotencyLayer::new).
 pub fn payload_member(name: &'static str) -> impl Fn(&Message) -> Option<String> + Clone + Send + Sync {
     move |message| {
         let mut payload = serde_json::Deserializer::from_slice(message.payload().as_json());
@@ -45,7 +45,7 @@ pub fn payload_member(name: &'static str) -> impl Fn(&Message) -> Option<String>
     }
 }
 
-/// Reads one member of an object, a string.
+/// Visitor that reads one string member of an object.
 struct Member(&'static str);
 
 impl<'de> DeserializeSeed<'de> for Member {
@@ -76,7 +76,7 @@ impl<'de> Visitor<'de> for Member {
     }
 }
 
-/// Compares a member's name, without keeping it.
+/// Visitor that compares a member's name without allocating it.
 struct IsName(&'static str);
 
 impl<'de> DeserializeSeed<'de> for IsName {

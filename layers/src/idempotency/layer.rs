@@ -12,19 +12,19 @@ type MessageFn<R> = Arc<dyn Fn(&Message) -> R + Send + Sync>;
 
 /// Handles a message once if it is sent twice, and answers it both times.
 ///
-/// Its clones, and all the services that it makes, share one memory: in `router.layer`, the routes do.
+/// Its clones and the services that it makes share one memory. In `router.layer`, all routes share it.
 #[derive(Clone)]
 pub struct IdempotencyLayer {
     pub(super) key: MessageFn<Option<String>>,
-    /// None for the client's id.
+    /// None if the scope is the client's id.
     pub(super) scope: Option<MessageFn<String>>,
     pub(super) required: bool,
     pub(super) store: Arc<Store>,
 }
 
 impl IdempotencyLayer {
-    /// Creates a layer that reads a message's key, at most 255 bytes, with this function. Messages without a key pass.
-    /// [`payload_member`](super::payload_member) makes such a function.
+    /// Creates a layer that reads a message's key with this function. A key longer than 255 bytes is refused with
+    /// BAD_REQUEST. Messages without a key pass. [`payload_member`](super::payload_member) makes such a function.
     pub fn new(key: impl Fn(&Message) -> Option<String> + Send + Sync + 'static) -> Self {
         Self {
             key: Arc::new(key),
@@ -62,13 +62,13 @@ impl IdempotencyLayer {
         self.bounded(|bounds| Bounds { age, ..bounds })
     }
 
-    /// Sets the number of answers that are remembered at most; the oldest are dropped first. Default: 100,000.
+    /// Sets the maximum number of answers that are remembered. The oldest are dropped first. Default: 100,000.
     #[must_use]
     pub fn max_count(self, count: usize) -> Self {
         self.bounded(|bounds| Bounds { count, ..bounds })
     }
 
-    /// Sets the bytes that the remembered answers may occupy, each counted with its key and 256 bytes on top; the
+    /// Sets the bytes that the remembered answers may occupy. Each counts its own bytes, its key's, and 256 more. The
     /// oldest are dropped first. Default: 64 MiB.
     #[must_use]
     pub fn max_bytes(self, bytes: usize) -> Self {

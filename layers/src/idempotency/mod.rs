@@ -12,26 +12,26 @@
 //! | state of the first message with the key | result for the next one |
 //! |---|---|
 //! | handled | the same answer again; the handler does not run |
-//! | still being handled | it waits, and gets the first one's outcome, an answer or a refusal |
+//! | still being handled | it waits, and receives the outcome of the first one, an answer or a refusal |
 //! | refused | it is handled as if it were the first |
-//! | given up before its end (a timeout further outside) | if it waits, it is refused with CONFLICT; if it comes later, it is handled |
+//! | dropped before its end (by a timeout further outside) | if it waits, it is refused with CONFLICT; if it comes later, it is handled |
 //! | sent with another payload | it is refused with CONFLICT, and not handled |
 //!
 //! - **Waiting** differs from Stripe and the IETF draft (draft-ietf-httpapi-idempotency-key-header-07, section 2.6:
 //!   409 while the first request is in process). There, a second request means a hasty client. Here, it follows a
-//!   broken connection: the handler still runs, the client is back within a second, and it needs the outcome.
-//! - **Another payload** is answered with 422 in that draft. This protocol has no such code: CONFLICT stands for a
-//!   contradiction to the current state. Payloads are compared by their bytes, since a repeated call sends the same
-//!   bytes.
-//! - **Refusals are not remembered**, unlike at Stripe: a client that corrects the cause may try again with the same
-//!   key. A failed handler should therefore leave nothing behind: make the procedure `.atomic()`, and its database
-//!   work one transaction.
+//!   broken connection. The handler still runs, the client reconnects within a second, and it needs the outcome.
+//! - **Another payload** is answered with 422 in that draft. This protocol has no such code, and uses CONFLICT, its
+//!   code for a contradiction to the current state. Payloads are compared by their bytes, since a repeated call sends
+//!   the same bytes.
+//! - **Refusals are not remembered**, unlike at Stripe. A client that corrects the cause may retry with the same key. A
+//!   failed handler should therefore leave nothing behind. Make the procedure `.atomic()`, and its database work one
+//!   transaction.
 //! - **A repeated answer has no effects.** Rooms that the first message entered were entered by the connection that it
-//!   came by.
+//!   arrived on.
 //!
 //! Place the layer outside of fan-out, where a success is final: `router.layer` for a module, `builder.layer` for the
-//! whole app. A retry or a timeout belongs outside of it. The memory is in process, one per server, and bounded by age
-//! (24 hours, as at Stripe), by number and by bytes; the oldest answers are dropped first.
+//! whole app. A retry or a timeout belongs outside of it. The memory is in process, one per server. It is bounded by
+//! age (24 hours, as at Stripe), by number and by bytes. The oldest answers are dropped first.
 //!
 //! ```
 //! use tower::{BoxError, ServiceBuilder, ServiceExt, service_fn};

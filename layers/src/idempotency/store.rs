@@ -15,7 +15,7 @@ use tower::BoxError;
 use super::key::Key;
 use crate::{error::Error, protocol::RawPayload, rescue::refusal_for_waiter};
 
-/// Bytes that each answer counts for, on top of its own and its key's.
+/// Bytes that each answer counts for, in addition to its own and its key's.
 const WEIGHT: usize = 256;
 
 /// Bounds of the memory.
@@ -26,7 +26,7 @@ pub(super) struct Bounds {
     pub(super) bytes: usize,
 }
 
-/// Result of a message, for one more message with the same key.
+/// Result of a message, for another message with the same key.
 pub(super) type SharedResult = Result<RawPayload, Error>;
 
 /// Answers by key, and the keys whose messages are being handled.
@@ -41,7 +41,7 @@ pub(super) struct Store {
 #[derive(Debug, Default)]
 struct Memory {
     records: HashMap<Arc<Key>, Record>,
-    /// Keys of the answered records, the oldest first. All are remembered equally long, so the first one expires
+    /// Keys of the answered records, the oldest first. All are remembered for the same time, so the first one expires
     /// first.
     answered: VecDeque<(Instant, Arc<Key>)>,
     bytes: usize,
@@ -56,8 +56,8 @@ struct Record {
 
 #[derive(Debug)]
 enum Progress {
-    /// Being handled. The senders notify the messages that wait for its outcome. Each is a message in flight, and
-    /// bounded as those are.
+    /// Being handled. The senders deliver the outcome to the messages that wait for it. Their number is bounded, since
+    /// each is a message in flight.
     Running(Vec<oneshot::Sender<SharedResult>>),
     Answered(RawPayload),
 }
@@ -67,7 +67,7 @@ enum Progress {
 pub(super) enum Claim {
     /// The message is the first with its key, and has to be handled.
     New(FirstMessage),
-    /// The first message is being handled. The receiver gets its outcome.
+    /// The first message is being handled. Its outcome arrives on the receiver.
     InProgress(oneshot::Receiver<SharedResult>),
     /// The first message was answered with this.
     Answered(RawPayload),
@@ -184,7 +184,7 @@ impl FirstMessage {
     /// Remembers the answer, and sends it to the messages that wait for it.
     pub(super) fn succeed(mut self, answer: &RawPayload) {
         let Some(key) = self.key.take() else { return };
-        // Copied, since a slice of a larger buffer would keep all of that.
+        // Copied, since a slice would keep the whole buffer in memory.
         let answer = answer.bytes().map_or(RawPayload::absent(), |bytes| {
             RawPayload::json(Bytes::copy_from_slice(bytes))
         });
@@ -205,7 +205,7 @@ impl FirstMessage {
 impl Drop for FirstMessage {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            // Drops the senders, which the waiting messages notice.
+            // Dropping the senders wakes the messages that wait.
             self.store.forget(&key);
         }
     }
