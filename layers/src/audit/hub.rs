@@ -7,7 +7,7 @@ use crate::{
     hub::{BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
 };
 
-/// Wraps a hub, and reports each effect to a sink once the inner hub has taken it:
+/// Wraps a hub, and reports each effect to a sink once the inner hub has accepted it:
 /// `builder.hub(Arc::new(AuditHub::new(hub, sink)))`.
 pub struct AuditHub<H> {
     inner: H,
@@ -15,7 +15,7 @@ pub struct AuditHub<H> {
 }
 
 impl<H: Hub> AuditHub<H> {
-    /// Wraps `inner`, and reports its effects to `sink`.
+    /// Wraps `inner`, and reports the effects that it accepts to `sink`.
     pub fn new(inner: H, sink: impl Audit) -> Self {
         Self {
             inner,

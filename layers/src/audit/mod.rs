@@ -1,8 +1,8 @@
 //! Audit: reports each effect, and the client that caused it.
 //!
-//! A sink, which is an [`Audit`] or a closure, is called with each [`Effect`](crate::Effect) that the hub has *taken*,
-//! as one [`Audited`]. A taken effect may still be pending, and may fail later. Two types call the sink, and they see
-//! different effects:
+//! A sink, which is an [`Audit`] or a closure, is called with each [`Effect`](crate::Effect) that the hub has
+//! *accepted*, as one [`Audited`]. An accepted effect may still be pending, and may fail later. Two types call the
+//! sink, for different effects:
 //!
 //! | | [`AuditLayer`], around messages | [`AuditHub`], around the hub |
 //! |---|---|---|
@@ -14,11 +14,11 @@
 //! | source | client, route, `rpcId` | the client; none for an `Emitter` |
 //! | effects that the hub has refused | no | no |
 //!
-//! The layer works anywhere in the stack; at the outside (`builder.layer`, `router.layer`) it misses nothing. With
-//! both in one app, each effect of a message is reported twice. Inside a [`TraceLayer`](crate::TraceLayer), the sink
-//! is called in that layer's span, so that its log lines have the route, even those of [`AuditHub`].
+//! The layer works at any position in the stack. At the outside (`builder.layer`, `router.layer`) it misses nothing.
+//! With both in one app, each effect of a message is reported twice. Inside a [`TraceLayer`](crate::TraceLayer), the
+//! sink is called in that layer's span, so that its log lines have the route, even those of [`AuditHub`].
 //!
-//! The sink runs inline with the message: it should put each entry into a queue of its own, and must not wait.
+//! The sink runs inline with the message, so it must not block. It should put each entry into a queue of its own.
 //!
 //! ```
 //! use std::sync::{Arc, Mutex};

@@ -7,24 +7,24 @@ use crate::{
     protocol::{Name, RpcId},
 };
 
-/// An effect that the hub has taken, with the client and the message that caused it.
+/// An effect that the hub has accepted, with the client and the message that caused it.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct Audited<'a> {
     /// Client that caused the effect; none for the server's own code.
     pub client: Option<ClientId>,
-    /// Route of the message that caused the effect; none without a message, or if no [`AuditLayer`](super::AuditLayer)
-    /// saw it.
+    /// Route of the message that caused the effect, if [`AuditLayer`](super::AuditLayer) reports it.
+    /// [`AuditHub`](super::AuditHub) does not know it.
     pub route: Option<&'a str>,
-    /// Id of that message, if it had one.
+    /// Id of that message, if it has one. Known to [`AuditLayer`](super::AuditLayer) only, like the route.
     pub rpc_id: Option<&'a RpcId>,
-    /// The effect. The hub has *taken* it; it may still be pending, and may fail later.
+    /// The effect. The hub has *accepted* it. It may still be pending, and may fail later.
     pub effect: &'a Effect,
 }
 
-/// Receives each effect that the hub has taken, and that may still be pending. Any closure `Fn(&Audited<'_>)` is one.
+/// Sink that receives each effect that the hub has accepted. Any closure `Fn(&Audited<'_>)` is one.
 pub trait Audit: Send + Sync + 'static {
-    /// Receives one effect. It must not wait.
+    /// Receives one effect, which may still be pending. It must not block.
     fn audit(&self, audited: &Audited<'_>);
 }
 
@@ -34,7 +34,7 @@ impl<F: Fn(&Audited<'_>) + Send + Sync + 'static> Audit for F {
     }
 }
 
-/// Observer of one message's effects. It is called when the hub has taken an effect, which may still be pending.
+/// Observer of one message's effects. It is called when the hub has accepted an effect, which may still be pending.
 pub(crate) struct Auditor {
     client: ClientId,
     route: Name,
