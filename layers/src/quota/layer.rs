@@ -59,7 +59,7 @@ impl QuotaLayer<Option<IpAddr>> {
 }
 
 impl<K: Eq + Hash> QuotaLayer<K> {
-    /// Gives each key a quota; `key` returns the key of a message. A key should be small: it is kept until its quota
+    /// Gives each key a quota. `key` returns the key of a message. It should be small, since it is kept until its quota
     /// is restored.
     #[must_use]
     pub fn by(quota: Quota, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
@@ -77,14 +77,14 @@ impl<K: Eq + Hash> QuotaLayer<K> {
     }
 }
 
-/// Returns a function that hashes a message's route, for a key. The route is text from the client: it may be long, or
-/// a slice of a larger buffer. The seed is random, so that no client can choose two routes with the same hash.
+/// Returns a function that hashes a message's route, for a key. The hash is kept instead of the route, which is text
+/// from the client and may be long. The seed is random, so that no client can choose two routes with the same hash.
 fn route_hash() -> impl Fn(&Parts) -> u64 {
     let seed = RandomState::new();
     move |parts| seed.hash_one(&**parts.route())
 }
 
-/// Returns the part of an address that one peer can be expected to have to itself.
+/// Returns the part of an address that usually belongs to one peer: an IPv4 address, or the /64 of an IPv6 address.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),

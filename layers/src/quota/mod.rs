@@ -1,9 +1,8 @@
 //! Quotas: refuse messages above a rate, and report when to retry.
 //!
 //! [`QuotaLayer`] refuses with [`TOO_MANY_REQUESTS`](crate::Code::TOO_MANY_REQUESTS) and `retryAfterMs`, while tower's
-//! `RateLimit` makes all callers wait. It works wherever messages pass: around the app, a route, or a procedure. Its
-//! clones, and the services that it makes, share their state: all routes and connections behind one layer draw on the
-//! same quotas.
+//! `RateLimit` makes all callers wait. It works around the app, a route, or a procedure. Its clones and the services
+//! that it makes share their state, so all routes and connections behind one layer share its quotas.
 //!
 //! ```
 //! use std::time::Duration;
@@ -62,7 +61,7 @@ use std::time::Duration;
 
 pub use self::{layer::QuotaLayer, service::QuotaService};
 
-/// GCRA (generic cell rate algorithm, a leaky bucket that no timer has to empty): `burst` messages at once, then
+/// Rate limit by GCRA (generic cell rate algorithm, a leaky bucket without a timer): `burst` messages at once, then
 /// `messages` per `per` of [`new`](Self::new), evenly spaced. Unused quota is restored up to `burst`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Quota {
@@ -74,7 +73,7 @@ pub struct Quota {
 const MAX_WINDOW: u64 = 1 << 31;
 
 impl Quota {
-    /// Allows `messages` in each `per`, and as many at once.
+    /// Creates a quota of `messages` in each `per`, with a burst of the same number.
     ///
     /// # Panics
     /// If either is zero.

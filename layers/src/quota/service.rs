@@ -46,7 +46,8 @@ where
         match self.store.charge((self.key)(message.parts())) {
             Ok(()) => RefusableFuture::inner(self.inner.call(message)),
             Err(wait) => {
-                // The inner service gives up the permits of its readiness, since the next message may come much later.
+                // The ready service is not called. Dropping it gives up its permits, since the next message may arrive
+                // much later.
                 let fresh = self.inner.clone();
                 drop(mem::replace(&mut self.inner, fresh));
                 RefusableFuture::refused(Error::too_many_requests(wait))

@@ -15,22 +15,22 @@ pub(super) struct Store<K: Eq + Hash> {
     max_keys: usize,
     /// Origin of all times in this store.
     start: Instant,
-    /// Time at which each key's quota is fully restored. A key whose time has passed equals a new one.
+    /// Time at which each key's quota is fully restored. A key whose time has passed is equivalent to a new one.
     restored_at: DashMap<K, Duration>,
     sweep: Mutex<Sweep>,
-    /// The same time for all keys that found no room, which share one quota.
+    /// The same time for the quota that all keys beyond `max_keys` share.
     others: Mutex<Duration>,
 }
 
-/// Schedule of the next removal of restored keys. It is due when the keys that the last one left have doubled, but
-/// rarely enough that it costs a message next to nothing.
+/// Schedule of the next removal of restored keys. A removal is due when the number of keys has doubled since the last
+/// one, but at most twice in the time that restores a whole burst. So its cost per message is small.
 #[derive(Debug)]
 struct Sweep {
     at: usize,
     not_before: Duration,
 }
 
-/// Fewer keys than this are not worth a removal.
+/// Number of keys below which none are removed.
 const MIN_SWEEP_SIZE: usize = 1024;
 
 impl<K: Eq + Hash> Store<K> {
