@@ -1,4 +1,4 @@
-//! Data that an HTTP layer does not know, and that passes through it in extensions.
+//! Data of a message that passes through an HTTP layer in extensions.
 
 use std::{fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ use crate::{
     protocol::RawPayload,
 };
 
-/// Parts of a message that the request does not hold. A clone belongs to one more attempt, with effects of its own.
+/// Parts of a message that the request does not hold. A clone is for another attempt, and has its own effects.
 #[derive(Debug)]
 pub(super) struct Carried {
     /// Their extensions are empty: the request has them.
@@ -28,7 +28,7 @@ impl Clone for Carried {
     }
 }
 
-/// Result of a message, on its way back in a response. Clones share it, and it can be taken once.
+/// Result of a message, in the extensions of a response. Clones share it, and it can be taken once.
 #[derive(Clone)]
 pub(super) struct CarriedResult {
     /// Status that the response was made with. A layer may have changed it since.

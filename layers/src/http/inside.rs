@@ -146,7 +146,8 @@ impl<S: Service<Message>, B: HttpBody> std::fmt::Debug for InsideFuture<S, B> {
     }
 }
 
-/// Maps the error of a body that could not be read to its end: to PAYLOAD_TOO_LARGE if a layer limits it.
+/// Maps the error of reading a body to PAYLOAD_TOO_LARGE if a layer's limit caused it. Returns any other error
+/// unchanged.
 fn body_error(error: BoxError) -> BoxError {
     let mut causes = std::iter::successors(Some(&*error as &(dyn std::error::Error + 'static)), |cause| {
         cause.source()

@@ -32,7 +32,7 @@
 //! | extensions | the message's, and its [`Connection`](crate::Connection) |
 //! | body | the payload's bytes; empty without a payload |
 //!
-//! By default, the header fields hold nothing of the upgrade request. A layer outside of this one can add values that
+//! By default, the header fields contain none of the upgrade request. A layer outside of this one can add values that
 //! `on_connect` has kept in the context's value, or that are in
 //! [`Connection::extensions`](crate::Connection::extensions): `message.parts_mut().extensions.insert(fields)`.
 //!
@@ -57,7 +57,7 @@
 //! PAYLOAD_TOO_LARGE, 429 TOO_MANY_REQUESTS (with the seconds of its `retry-after`), 503 OVERLOADED; any other 4xx
 //! BAD_REQUEST, and the rest, 2xx included, INTERNAL_SERVER_ERROR.
 //!
-//! A layer may send the request twice if it clones the whole of it: each clone has effects of its own, as a message's
+//! A layer may send the request twice if it clones the whole request. Each clone has its own effects, as a message's
 //! clones do.
 
 mod carried;

@@ -40,7 +40,8 @@ where
 
     fn call(&mut self, message: Message) -> Self::Future {
         let fresh = self.http.clone();
-        // Dropped below: if a layer answers itself, the service inside gives up the permits of its readiness.
+        // Dropped at the end of this call. A layer that answers without calling the service inside then holds no
+        // permits of it.
         let mut ready = mem::replace(&mut self.http, fresh);
         match request(message) {
             Ok(request) => HttpFuture::inner(ready.call(request)),

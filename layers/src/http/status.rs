@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderValue, StatusCode, header};
 
 use crate::error::{Code, Error};
 
-/// Returns the status for a code; 400 for the app's own.
+/// Returns the status for a code. Codes that an app defines have 400.
 #[must_use]
 pub fn status_of(code: Code) -> StatusCode {
     match code {
@@ -31,7 +31,8 @@ pub fn retry_after(wait: Duration) -> HeaderValue {
     seconds.into()
 }
 
-/// Returns the code for a status. A status without one becomes BAD_REQUEST, or for 5xx INTERNAL_SERVER_ERROR.
+/// Returns the code for a status. Any status not listed in the [module's documentation](super) becomes
+/// INTERNAL_SERVER_ERROR if it is 5xx, and BAD_REQUEST otherwise.
 #[must_use]
 pub fn code_of(status: StatusCode) -> Code {
     match status {
@@ -49,7 +50,7 @@ pub fn code_of(status: StatusCode) -> Code {
     }
 }
 
-/// Returns the wait that a `retry-after` asks for in seconds; none for a date, which is not parsed.
+/// Returns the time of a `retry-after` in seconds (RFC 9110, section 10.2.3), or none for a date, which is not parsed.
 #[must_use]
 pub fn wait_of(headers: &HeaderMap) -> Option<Duration> {
     let seconds = headers.get(header::RETRY_AFTER)?.to_str().ok()?;

@@ -26,7 +26,7 @@ mod step;
 pub use normalized::Normalized;
 pub(crate) use step::{Step, apply};
 
-/// Cleans a text. A tuple of two, three or four is applied in order.
+/// A function that cleans a text. A tuple of two, three or four normalisers applies them in order.
 ///
 /// ```
 /// use zocket_layers::normalize::{Normalized, Normalizer};
@@ -52,15 +52,15 @@ pub trait Normalizer: 'static {
     }
 }
 
-/// Removes white space (as defined by Unicode) at both ends.
+/// Normaliser that removes white space (as defined by Unicode) at both ends.
 #[derive(Debug, Clone, Copy)]
 pub enum Trim {}
 
-/// Converts to lower case by the rules of Unicode, for no language in particular.
+/// Normaliser that converts to lower case by the rules of Unicode, independent of language.
 #[derive(Debug, Clone, Copy)]
 pub enum Lowercase {}
 
-/// Converts to upper case by the rules of Unicode, for no language in particular.
+/// Normaliser that converts to upper case by the rules of Unicode, independent of language.
 #[derive(Debug, Clone, Copy)]
 pub enum Uppercase {}
 

@@ -164,7 +164,7 @@ impl<'de, N: Normalizer> Deserialize<'de> for Normalized<N> {
     }
 }
 
-/// The schema is inlined, so that garde's rules on a field stand beside it.
+/// Inlines the schema, so that garde's rules on a field are added to it.
 impl<N: Normalizer> JsonSchema for Normalized<N> {
     fn inline_schema() -> bool {
         true

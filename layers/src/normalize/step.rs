@@ -1,4 +1,4 @@
-//! The normalisers that a schema can name, for texts that are checked against a schema.
+//! The normalisers that a schema can name. They clean texts before these are checked against the schema.
 
 /// A normaliser that a schema can name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
