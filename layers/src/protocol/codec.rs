@@ -1,4 +1,4 @@
-//! Dispatch to the codecs. A new codec is one file beside `json`, and a line in each method here.
+//! Dispatch to the codecs. A new codec adds one file beside `json`, and a line to each method here.
 
 use std::ops::Range;
 
@@ -10,7 +10,7 @@ use super::{Codec, DataFrame, Head, Kind, Malformed, RawPayload, RpcId, json};
 use crate::error::Error;
 
 impl Codec {
-    /// The WebSocket subprotocol that negotiates the extended protocol in this codec (RFC 6455, section 1.9).
+    /// Returns the WebSocket subprotocol that negotiates the extended protocol in this codec (RFC 6455, section 1.9).
     #[must_use]
     pub const fn subprotocol(self) -> &'static str {
         match self {
@@ -18,7 +18,7 @@ impl Codec {
         }
     }
 
-    /// The kind of data frame that this codec writes.
+    /// Returns the kind of data frame that this codec writes.
     #[must_use]
     pub const fn kind(self) -> Kind {
         match self {
@@ -26,17 +26,18 @@ impl Codec {
         }
     }
 
-    /// Reads the head of a frame. The id is read even where nothing else can be, so that the refusal carries it.
+    /// Reads the head of a frame. If the frame is malformed, reads the id nevertheless where possible, so that the
+    /// refusal carries it.
     ///
     /// # Errors
-    /// [`Malformed`] with PARSE_ERROR for bytes that are no message.
+    /// [`Malformed`] with PARSE_ERROR for bytes that are not a message.
     pub fn read_head(self, frame: &[u8]) -> Result<Head, Malformed> {
         match self {
             Self::Json => json::read(frame),
         }
     }
 
-    /// [`read_head`](Self::read_head) for content that is known to be UTF-8, which is not validated again.
+    /// Reads the head of a frame like [`read_head`](Self::read_head), without validating UTF-8 again.
     ///
     /// # Errors
     /// As with [`read_head`](Self::read_head).
@@ -62,8 +63,8 @@ impl Codec {
         }
     }
 
-    /// Writes the frame that reports the failure of a message without an id. `route` is absent where it could not be
-    /// read. Extended protocol.
+    /// Writes the frame that reports the failure of a message without an id. `route` is none if it could not be read.
+    /// Part of the extended protocol.
     #[must_use]
     pub fn error(self, error: &Error, route: Option<&str>) -> DataFrame {
         match self {
@@ -71,7 +72,7 @@ impl Codec {
         }
     }
 
-    /// Writes the server's first frame. Extended protocol.
+    /// Writes the server's first frame. Part of the extended protocol.
     #[must_use]
     pub fn welcome(self, payload: &Value) -> DataFrame {
         match self {
@@ -79,7 +80,7 @@ impl Codec {
         }
     }
 
-    /// The frame that answers a ping. Extended protocol.
+    /// Returns the frame that answers a ping. Part of the extended protocol.
     #[must_use]
     pub const fn pong(self) -> DataFrame {
         match self {
@@ -87,8 +88,8 @@ impl Codec {
         }
     }
 
-    /// Writes a value as an event: a whole WebSocket frame, header included. Returns it with the place of the payload
-    /// in it.
+    /// Writes a value as an event: a whole WebSocket frame, header included. Returns the frame, and the range of the
+    /// payload in it.
     pub(crate) fn event_of<P: Serialize + ?Sized>(
         self,
         name: &str,
@@ -99,7 +100,7 @@ impl Codec {
         }
     }
 
-    /// Writes an event whose payload is encoded already.
+    /// Writes an event from an encoded payload: a whole WebSocket frame, header included.
     pub(crate) fn event(self, name: &str, payload: &RawPayload) -> Bytes {
         match self {
             Self::Json => json::event(name, payload),

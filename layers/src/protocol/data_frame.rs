@@ -2,7 +2,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-/// The kind of a data frame (RFC 6455, section 5.6).
+/// Kind of a data frame (RFC 6455, section 5.6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
     /// UTF-8.
@@ -11,7 +11,7 @@ pub enum Kind {
     Binary,
 }
 
-/// The content of one WebSocket message, and its kind. One that was read is cheap to clone.
+/// Content of one WebSocket message, and its kind. Cheap to clone if it was received.
 #[derive(Clone)]
 pub struct DataFrame {
     kind: Kind,
@@ -20,13 +20,14 @@ pub struct DataFrame {
 
 #[derive(Clone)]
 enum Content {
-    /// Written here, and most often copied into a write buffer next. As `Bytes` it would cost an allocation more.
+    /// Encoded by this crate, and usually copied into a write buffer next. Conversion to `Bytes` would cost another
+    /// allocation.
     Owned(Vec<u8>),
     Shared(Bytes),
 }
 
 impl DataFrame {
-    /// A text frame. The text is not copied.
+    /// Creates a text frame. The text is not copied.
     pub fn text(text: impl AsRef<str> + Into<Bytes>) -> Self {
         Self {
             kind: Kind::Text,
@@ -34,7 +35,7 @@ impl DataFrame {
         }
     }
 
-    /// A binary frame.
+    /// Creates a binary frame.
     pub fn binary(bytes: impl Into<Bytes>) -> Self {
         Self {
             kind: Kind::Binary,
@@ -42,7 +43,7 @@ impl DataFrame {
         }
     }
 
-    /// A text frame of bytes that are known to be UTF-8.
+    /// Creates a text frame from bytes that are known to be UTF-8.
     pub(super) const fn utf8(text: Vec<u8>) -> Self {
         Self {
             kind: Kind::Text,
@@ -50,7 +51,7 @@ impl DataFrame {
         }
     }
 
-    /// A text frame that is the same for all.
+    /// Creates a text frame from a constant.
     pub(super) const fn constant(text: &'static str) -> Self {
         Self {
             kind: Kind::Text,
@@ -58,13 +59,13 @@ impl DataFrame {
         }
     }
 
-    /// Text or binary.
+    /// Returns the kind: text or binary.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// The content.
+    /// Returns the content.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         match &self.content {
@@ -73,7 +74,7 @@ impl DataFrame {
         }
     }
 
-    /// The content as text: none for a binary frame.
+    /// Returns the content as text, or none for a binary frame.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self.kind {
@@ -82,7 +83,7 @@ impl DataFrame {
         }
     }
 
-    /// The content, without a copy.
+    /// Turns the frame into its content, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.content {

@@ -16,25 +16,25 @@ impl Codec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub struct Form {
-    /// The codec of frames in both directions.
+    /// Codec of frames in both directions.
     pub codec: Codec,
-    /// The frames that the client understands.
+    /// Protocol level that was negotiated with the client.
     pub level: Level,
 }
 
-/// The frames that a client understands.
+/// Protocol level: the set of frames that a client understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Level {
     /// The base protocol.
     #[default]
     Base,
-    /// The extended protocol, which was negotiated.
+    /// The extended protocol. Clients negotiate it as a subprotocol.
     Extended,
 }
 
 impl Form {
-    /// Different encodings of an event. Events have the same bytes at both levels.
+    /// Number of different encodings of an event. Events have the same bytes at both levels.
     pub(crate) const EVENT_ENCODINGS: usize = Codec::ALL.len();
 
     /// The base protocol in JSON, for clients that negotiate nothing.
@@ -43,7 +43,7 @@ impl Form {
         level: Level::Base,
     };
 
-    /// The extended protocol in this codec.
+    /// Returns the form of the extended protocol in this codec.
     #[must_use]
     pub const fn extended(codec: Codec) -> Self {
         Self {
@@ -52,13 +52,13 @@ impl Form {
         }
     }
 
-    /// Returns true at the extended level.
+    /// Returns true for the extended protocol.
     #[must_use]
     pub const fn is_extended(self) -> bool {
         matches!(self.level, Level::Extended)
     }
 
-    /// Index of this form's encoding of events.
+    /// Returns the index of this form's encoding of events.
     pub(crate) const fn event_encoding(self) -> usize {
         match self.codec {
             Codec::Json => 0,

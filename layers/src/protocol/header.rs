@@ -2,7 +2,7 @@ use std::ops::Deref;
 
 use super::Kind;
 
-/// The header of an unmasked frame that holds a whole message, as servers send them (RFC 6455, section 5.2).
+/// Header of an unmasked frame that holds a whole message, as servers send it (RFC 6455, section 5.2).
 #[derive(Debug, Clone, Copy)]
 pub struct FrameHeader {
     kind: Kind,
@@ -15,10 +15,10 @@ const OPCODE_TEXT: u8 = 1;
 const OPCODE_BINARY: u8 = 2;
 
 impl FrameHeader {
-    /// The longest header, in bytes.
+    /// Length of the longest header, in bytes.
     pub const MAX: usize = 10;
 
-    /// The header of a frame of this kind with `payload` bytes.
+    /// Creates the header of a frame of this kind with `payload` bytes of content.
     #[must_use]
     pub fn new(kind: Kind, payload: usize) -> Self {
         let opcode = match kind {
@@ -41,13 +41,14 @@ impl FrameHeader {
         Self { kind, bytes, len }
     }
 
-    /// Text or binary.
+    /// Returns the kind: text or binary.
     #[must_use]
     pub const fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// Reads the header of a frame that `frame` holds whole, with nothing behind it.
+    /// Reads the header of a whole frame. Returns none unless `frame` is exactly one unmasked, unfragmented text or
+    /// binary frame whose length has the shortest encoding.
     #[must_use]
     pub fn of(frame: &[u8]) -> Option<Self> {
         let kind = match frame.first()? {

@@ -24,7 +24,7 @@ struct Members<'a> {
     rpc_id: Option<&'a RawValue>,
 }
 
-/// Reads the head of a frame that may not be UTF-8.
+/// Reads the head of a frame, and validates that it is UTF-8.
 pub(super) fn read(frame: &[u8]) -> Result<Head, Malformed> {
     match std::str::from_utf8(frame) {
         Ok(text) => read_text(text),
@@ -32,7 +32,7 @@ pub(super) fn read(frame: &[u8]) -> Result<Head, Malformed> {
     }
 }
 
-/// Reads the head of a frame.
+/// Reads the head of a frame that is UTF-8.
 pub(super) fn read_text(frame: &str) -> Result<Head, Malformed> {
     match read_usual(frame) {
         Some(head) => Ok(head),
@@ -53,7 +53,7 @@ fn no_object(error: &dyn std::fmt::Display) -> Error {
 }
 
 fn read_by_keys(frame: &str) -> Result<Head, Malformed> {
-    // serde would take an array for an object.
+    // serde deserializes a struct from an array too.
     if !frame.trim_ascii_start().starts_with('{') {
         return Err(malformed(None, refuse("expected a JSON object".to_owned())));
     }
@@ -85,14 +85,15 @@ fn read_by_keys(frame: &str) -> Result<Head, Malformed> {
     })
 }
 
-/// Returns the place of a part in the whole text.
+/// Returns the range of a part in the whole text that it borrows from.
 fn place(whole: &str, part: &str) -> Range<usize> {
     let start = part.as_ptr().addr() - whole.as_ptr().addr();
     start..start + part.len()
 }
 
-/// Reads a frame as clients write it: `{"type":…,"payload":…,"rpcId":…}` in this order, without white space, and without
-/// escapes in type and id. Reading by keys costs more than twice as much; it reads, or refuses, every other frame.
+/// Reads a frame in the form that clients write: `{"type":…,"payload":…,"rpcId":…}` in this order, without white space,
+/// and without escapes in type and id. Returns none for any other frame, which [`read_by_keys`] then reads or refuses.
+/// Reading by keys takes more than twice as long.
 fn read_usual(frame: &str) -> Option<Head> {
     let rest = frame.strip_prefix(r#"{"type":""#)?;
     let quote = rest.bytes().position(is_special)?;
@@ -138,7 +139,7 @@ const fn is_special(byte: u8) -> bool {
     byte < b' ' || matches!(byte, b'"' | b'\\')
 }
 
-/// Reads the id of an object that has another member twice, or is not UTF-8 elsewhere.
+/// Reads the id alone, from an object that repeats another member or is not UTF-8 elsewhere.
 fn read_id_alone(frame: &[u8]) -> Option<RpcId> {
     #[derive(Deserialize)]
     struct Id<'a> {
@@ -157,7 +158,7 @@ fn read_string(token: &str) -> Option<Name> {
     }
 }
 
-/// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`; the payload is left out where it is absent.
+/// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`; an absent payload is left out.
 pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     const BEFORE_PAYLOAD: &[u8] = br#"{"type":"__rpc_res","payload":"#;
     const WITHOUT_PAYLOAD: &[u8] = br#"{"type":"__rpc_res""#;
@@ -165,7 +166,7 @@ pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     let id = rpc_id.as_json().as_bytes();
     let after = BEFORE_ID.len() + id.len() + 1;
     let mut frame = match payload.into_vec() {
-        // The payload moves within its own buffer, which as a rule has room for the envelope.
+        // The payload is moved within its own buffer, which usually has capacity for the envelope.
         Ok(mut frame) => {
             let length = frame.len();
             frame.reserve(BEFORE_PAYLOAD.len() + after);
@@ -196,7 +197,7 @@ pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
 /// Writes `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
 pub(super) fn refusal(error: &Error, rpc_id: &RpcId) -> DataFrame {
     let mut frame = Vec::with_capacity(128 + error.message().len());
-    // Writing JSON into memory does not fail: the error holds strings and JSON values only.
+    // Strings and JSON values are written into memory, which can't fail.
     let written = write!(
         frame,
         r#"{{"type":"{}","rpcId":{rpc_id},"error":"#,
@@ -227,7 +228,7 @@ pub(super) fn welcome(payload: &Value) -> DataFrame {
 }
 
 fn frame(r#type: &str, payload: &impl Serialize) -> DataFrame {
-    // Strings and JSON values only: this does not fail.
+    // Strings and JSON values are written into memory, which can't fail.
     DataFrame::utf8(serde_json::to_vec(&Envelope { r#type, payload }).unwrap_or_default())
 }
 
@@ -237,7 +238,7 @@ struct Envelope<'a, P: ?Sized> {
     payload: &'a P,
 }
 
-/// Writes a value as an event: a whole WebSocket frame. Returns it with the place of the payload in it.
+/// Writes a value as an event: a whole WebSocket frame. Returns the frame, and the range of the payload in it.
 pub(super) fn event_of<P: Serialize + ?Sized>(
     name: &str,
     payload: &P,
@@ -250,15 +251,16 @@ pub(super) fn event_of<P: Serialize + ?Sized>(
     Ok((wire, payload.start - unused..payload.end - unused))
 }
 
-/// Writes an event whose payload is encoded already.
+/// Writes an event from an encoded payload: a whole WebSocket frame.
 pub(super) fn event(name: &str, payload: &RawPayload) -> Bytes {
-    // A string into memory: this does not fail.
+    // A string is written into memory, which can't fail.
     let mut frame = event_before_payload(name).unwrap_or_default();
     frame.extend_from_slice(payload.as_json());
     finish_event(frame).0
 }
 
-/// Begins an event. The header is written when the length is known, to the end of the place that is kept for it.
+/// Writes an event up to its payload, after space for the longest header. The header is written when the length is
+/// known.
 fn event_before_payload(name: &str) -> Result<Vec<u8>, serde_json::Error> {
     let mut frame = vec![0; FrameHeader::MAX];
     frame.extend_from_slice(br#"{"type":"#);
@@ -267,7 +269,7 @@ fn event_before_payload(name: &str) -> Result<Vec<u8>, serde_json::Error> {
     Ok(frame)
 }
 
-/// Returns the frame, and the bytes at the beginning of `frame` that are not part of it.
+/// Completes an event with its header. Returns the frame, and the number of unused bytes before it in the buffer.
 fn finish_event(mut frame: Vec<u8>) -> (Bytes, usize) {
     frame.push(b'}');
     let header = FrameHeader::new(Kind::Text, frame.len() - FrameHeader::MAX);

@@ -1,7 +1,7 @@
 //! The wire protocol: names, ids, payloads, envelopes and codecs.
 //!
-//! The [`Head`] of a frame, the envelope in both directions, the reserved [`words`] and the [`FrameHeader`] are here, and
-//! nowhere else. A codec is one file; [`json`](Codec::Json) is the first.
+//! The [`Head`] of a frame, the envelope in both directions, the reserved [`words`] and the [`FrameHeader`] are defined
+//! here, and nowhere else. A codec is one file. [`json`](Codec::Json) is the only one so far.
 
 mod codec;
 mod data_frame;

@@ -2,9 +2,10 @@ use std::{borrow::Borrow, fmt, hash, ops::Deref, sync::Arc};
 
 use arrayvec::ArrayString;
 
-/// A short text, such as the path of a route: cheap to make and to clone.
+/// A short text, such as the path of a route. Cheap to create and to clone.
 ///
-/// Up to 40 bytes are held in place: a copy of them costs a fifth of a reference count. Clones of a longer one share it.
+/// Up to 40 bytes are stored inline, since copying them takes a fifth of the time of counting a reference. Clones of a
+/// longer text share it.
 #[derive(Clone)]
 pub struct Name(Text);
 
@@ -78,7 +79,7 @@ impl PartialEq<&str> for Name {
     }
 }
 
-/// As a `str`.
+/// Hashes like a `str`, as [`Borrow`] requires.
 impl hash::Hash for Name {
     fn hash<H: hash::Hasher>(&self, state: &mut H) {
         (**self).hash(state);

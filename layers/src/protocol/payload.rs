@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::Codec;
 use crate::error::Error;
 
-/// A payload that nobody has parsed yet: bytes, with the codec they are in. One from a client is cheap to clone.
+/// A payload that is not parsed: bytes, and the codec that they are encoded in. Cheap to clone if it was received.
 #[derive(Debug, Clone)]
 pub struct RawPayload {
     codec: Codec,
@@ -16,9 +16,9 @@ pub struct RawPayload {
 #[derive(Debug, Clone)]
 enum Content {
     Absent,
-    /// Written here. As `Bytes` it would cost an allocation more.
+    /// Encoded by this crate. Conversion to `Bytes` would cost another allocation.
     Owned(Vec<u8>),
-    /// A part of a frame. A slice of it would count as one more holder of its buffer.
+    /// A part of a frame. A slice of the frame would cost another reference to its buffer.
     Part {
         frame: Bytes,
         part: Range<usize>,
@@ -26,7 +26,7 @@ enum Content {
 }
 
 impl RawPayload {
-    /// No payload: the member is absent from the frame, which is not the same as null.
+    /// Creates an absent payload: the frame has no such member. This differs from null.
     #[must_use]
     pub const fn absent() -> Self {
         Self {
@@ -35,7 +35,8 @@ impl RawPayload {
         }
     }
 
-    /// A payload in JSON text. The bytes must be one JSON value; [`of`](Self::of) makes them from a Rust one.
+    /// Creates a payload from JSON text, which must be one JSON value. It is not checked. [`of`](Self::of) encodes a
+    /// Rust value.
     #[must_use]
     pub fn json(text: impl Into<Bytes>) -> Self {
         let text = text.into();
@@ -43,7 +44,7 @@ impl RawPayload {
         Self::part_of(Codec::Json, text, part)
     }
 
-    /// A payload that is a part of a frame.
+    /// Creates a payload that is a part of a frame.
     pub(crate) const fn part_of(codec: Codec, frame: Bytes, part: Range<usize>) -> Self {
         Self {
             codec,
@@ -51,10 +52,10 @@ impl RawPayload {
         }
     }
 
-    /// A Rust value as a JSON payload.
+    /// Encodes a Rust value as a JSON payload.
     ///
     /// # Errors
-    /// INTERNAL_SERVER_ERROR when the value can't be written as JSON.
+    /// INTERNAL_SERVER_ERROR if the value can't be written as JSON.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         let text = serde_json::to_vec(value)
             .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))?;
@@ -64,7 +65,8 @@ impl RawPayload {
         })
     }
 
-    /// The payload with other bytes in the same codec; absent without any, since no codec writes a value as none.
+    /// Replaces the bytes, in the same codec. Without bytes the payload is absent, since every codec writes at least
+    /// one byte for a value.
     pub(crate) fn with_bytes(self, bytes: Bytes) -> Self {
         let part = 0..bytes.len();
         match bytes.is_empty() {
@@ -76,7 +78,8 @@ impl RawPayload {
         }
     }
 
-    /// The bytes of a payload that was written here, to be written on.
+    /// Returns the buffer of a payload that this crate encoded, for further writing. Returns any other payload
+    /// unchanged.
     pub(super) fn into_vec(self) -> Result<Vec<u8>, Self> {
         match self.content {
             Content::Owned(bytes) => Ok(bytes),
@@ -84,13 +87,13 @@ impl RawPayload {
         }
     }
 
-    /// The codec that the bytes are in.
+    /// Returns the codec that the bytes are encoded in.
     #[must_use]
     pub fn codec(&self) -> Codec {
         self.codec
     }
 
-    /// The bytes, if there is a payload.
+    /// Returns the bytes, or none if the payload is absent.
     #[must_use]
     pub fn bytes(&self) -> Option<&[u8]> {
         match &self.content {
@@ -100,7 +103,8 @@ impl RawPayload {
         }
     }
 
-    /// The bytes to keep, if there is a payload: those of a client are not copied, and may keep their whole frame.
+    /// Returns the bytes as an owned buffer, or none if the payload is absent. Received bytes are not copied, and keep
+    /// their whole frame in memory. Bytes that this crate encoded are copied.
     #[must_use]
     pub fn to_bytes(&self) -> Option<Bytes> {
         match &self.content {
@@ -110,7 +114,7 @@ impl RawPayload {
         }
     }
 
-    /// The payload as JSON text, an absent one as `null`.
+    /// Returns the payload as JSON text, or `null` if it is absent.
     #[must_use]
     pub fn as_json(&self) -> &[u8] {
         self.bytes().unwrap_or(b"null")

@@ -5,19 +5,19 @@ use serde_json::value::RawValue;
 
 use super::Name;
 
-/// The id by which a client matches an answer to its message: a string of 1 to 128 bytes, or a number. It is sent back
-/// as it came.
+/// Id by which a client matches an answer to its message: a string of 1 to 128 bytes, or a number. The answer carries
+/// it as received, except that escapes in a string are normalized.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct RpcId(Name);
 
 impl RpcId {
-    /// The longest id, in bytes: of a string's content, or of a number's text.
+    /// Maximum length in bytes, of a string's content or of a number's text.
     pub const MAX_BYTES: usize = 128;
 
-    /// An id that is a string.
+    /// Creates an id from a string.
     ///
     /// # Errors
-    /// The reason, for a string that is empty or longer than [`MAX_BYTES`](Self::MAX_BYTES).
+    /// [`InvalidRpcId`] if the string is empty or longer than [`MAX_BYTES`](Self::MAX_BYTES).
     pub fn string(id: &str) -> Result<Self, InvalidRpcId> {
         match id.len() {
             0 => Err(InvalidRpcId("expected at least 1 byte, got 0")),
@@ -26,10 +26,10 @@ impl RpcId {
         }
     }
 
-    /// Reads an id from its JSON text; null and the empty string are none.
+    /// Reads an id from its JSON text. Returns none for null and for the empty string.
     pub(crate) fn from_json(token: &str) -> Result<Option<Self>, InvalidRpcId> {
         match token.as_bytes() {
-            // Escaped: written anew, so that two spellings of one id are one id.
+            // An escaped string is encoded again, so that two spellings of one id are equal.
             [b'"', content @ ..] if content.contains(&b'\\') => match serde_json::from_str::<String>(token) {
                 Ok(id) => Self::string(&id).map(Some),
                 Err(_) => Err(InvalidRpcId("expected text in Unicode, got a lone surrogate")),
@@ -38,7 +38,7 @@ impl RpcId {
         }
     }
 
-    /// [`from_json`](Self::from_json) for what is not escaped.
+    /// Reads an id like [`from_json`](Self::from_json), from JSON text without escapes.
     pub(crate) fn from_plain(token: &str) -> Result<Option<Self>, InvalidRpcId> {
         let length = match token.as_bytes() {
             b"null" | b"\"\"" => return Ok(None),
@@ -52,7 +52,7 @@ impl RpcId {
         Ok(Some(Self(token.into())))
     }
 
-    /// The id as JSON text.
+    /// Returns the id as JSON text.
     #[must_use]
     pub fn as_json(&self) -> &str {
         &self.0
@@ -61,14 +61,14 @@ impl RpcId {
 
 impl Serialize for RpcId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // `self.0` was a token of valid JSON, or written by serde_json.
+        // `self.0` is a token of valid JSON, or was written by serde_json.
         serde_json::from_str::<&RawValue>(&self.0)
             .map_err(serde::ser::Error::custom)?
             .serialize(serializer)
     }
 }
 
-/// The id as JSON text.
+/// Writes the id as JSON text.
 impl fmt::Display for RpcId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

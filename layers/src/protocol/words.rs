@@ -1,4 +1,4 @@
-//! Reserved message types. All begin with [`PREFIX`], which no route and no event may.
+//! Reserved message types. All begin with [`PREFIX`]. Names of routes and events can't begin with it.
 
 /// Prefix of every reserved type.
 pub const PREFIX: &str = "__";
