@@ -4,7 +4,7 @@ use tower::Layer;
 
 use super::{Checker, Input, ValidateService};
 
-/// Turns each raw payload into a `T`, or refuses the message with every issue of the payload.
+/// Parses each raw payload into a `T`, or refuses the message with BAD_REQUEST and every issue of the payload.
 pub struct ValidateLayer<T> {
     pub(super) checker: Checker<T>,
     pub(super) ignore: bool,
@@ -25,7 +25,7 @@ impl<T: Input> ValidateLayer<T> {
 }
 
 impl ValidateLayer<()> {
-    /// Creates a layer for messages without an input: any payload is ignored.
+    /// Creates a layer for messages without an input. It ignores the payload, if there is one.
     #[must_use]
     pub fn ignoring() -> Self {
         Self {

@@ -1,8 +1,8 @@
-//! Validate: parses a raw payload into a typed one, or reports every issue of it to the sender.
+//! Validate: parses a raw payload into a typed one, or reports each of its issues to the sender.
 //!
-//! serde defines the shape, [garde](https://docs.rs/garde) the constraints, [`normalize`](crate::normalize) the
-//! cleaning of texts before their constraints are checked. [`ValidateLayer`] parses once; only a payload that fails is
-//! checked again, to name every issue.
+//! serde defines the shape, and [garde](https://docs.rs/garde) the constraints. [`normalize`](crate::normalize) cleans
+//! texts before their constraints are checked. [`ValidateLayer`] parses a valid payload once. Only a payload that fails
+//! is checked again, to find every issue.
 //!
 //! ```
 //! use garde::Validate;

@@ -57,7 +57,7 @@ impl<S: fmt::Debug, T> fmt::Debug for ValidateService<S, T> {
     }
 }
 
-/// Generic over payload and context, so that the compiler's error can name the types that it expects.
+/// Generic over payload and context, so that a mismatch is reported by the messages of [`IsRaw`] and [`NoContextYet`].
 impl<S, T, P, X> Service<Message<P, X>> for ValidateService<S, T>
 where
     P: IsRaw,

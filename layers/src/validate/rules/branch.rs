@@ -1,4 +1,4 @@
-//! Finds the one branch of a union that a payload means.
+//! Selection of the branch of a union that a payload is meant for.
 
 use serde_json::Value;
 
@@ -11,7 +11,7 @@ use super::{
 use crate::error::Issue;
 
 impl<'a> Walk<'a> {
-    /// Follows the branch that `value` means.
+    /// Checks `value` against the branch that it is meant for.
     pub(super) fn union(&mut self, union: &'a Union, value: &'a Value) {
         if value.is_null() && union.null {
             return;
@@ -102,8 +102,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns the distance of a branch from the value: by the number of missing and unknown keys, then by how early it
-/// fails, then by the number of issues. The smallest is the closest.
+/// Returns the distance of a branch from the value, for comparison. It counts missing and unknown keys first, then the
+/// depth of the outermost issue (deeper is closer), then the number of issues.
 fn distance(issues: &[Issue]) -> (usize, std::cmp::Reverse<usize>, usize) {
     let keys = issues
         .iter()

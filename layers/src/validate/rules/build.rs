@@ -1,4 +1,4 @@
-//! Builds the nodes of a [`Graph`](super::schema::Graph) from a schema document.
+//! Construction of the nodes of a [`Graph`](super::schema::Graph) from a schema document.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::normalize::Step;
 
-/// Builds nodes from one schema document.
+/// Builder of the nodes for one schema document.
 pub(super) struct Builder<'a> {
     root: &'a Value,
     nodes: Vec<Node>,
@@ -27,20 +27,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// Returns the nodes of all schemas that the root reaches, the root first.
+    /// Returns the nodes of all schemas that can be reached from the root, the root first.
     pub(super) fn all(mut self) -> Vec<Node> {
         self.reference("#");
         self.nodes
     }
 
-    /// Returns the node that a `$ref` within the document leads to; each is built once.
+    /// Returns the node that a `$ref` within the document refers to. Each node is built once.
     fn reference(&mut self, reference: &'a str) -> Id {
         if let Some(&id) = self.places.get(reference) {
             return id;
         }
         let id = self.reserve();
         self.places.insert(reference, id);
-        // A reference that cannot be resolved constrains nothing: serde and garde decide in any case.
+        // A reference that can't be resolved adds no constraint. serde and garde have the decision in any case.
         let pointer = decode(reference.trim_start_matches('#'));
         if let Some(schema) = self.root.pointer(&pointer) {
             self.nodes[id] = self.build(schema);
@@ -151,7 +151,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Returns the text, or all texts of an array.
+/// Returns the text, or all texts of an array. Returns none for any other value.
 fn texts(value: Option<&Value>) -> Vec<String> {
     match value {
         Some(Value::String(text)) => vec![text.clone()],
@@ -179,8 +179,8 @@ fn constants(schema: &Map<String, Value>) -> Vec<String> {
     }
 }
 
-/// Returns the range of the Rust type behind one of schemars' integer formats. The formats of 128 bits have none here:
-/// they hold every integer that is parsed exactly.
+/// Returns the range of the Rust type that one of schemars' integer formats stands for. The formats of 128 bits need
+/// none, since those types hold every integer that serde_json parses exactly.
 fn bounds(format: &str) -> Option<(i128, i128)> {
     Some(match format {
         "int8" => (i8::MIN.into(), i8::MAX.into()),

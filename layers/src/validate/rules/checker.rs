@@ -1,4 +1,4 @@
-//! Turns payloads into values of one input type.
+//! Check of payloads against one input type.
 
 use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
@@ -8,8 +8,8 @@ use schemars::generate::SchemaSettings;
 use super::{constraint, plain, schema::Graph, shape};
 use crate::error::Issue;
 
-/// Input of a procedure: a shape (serde), constraints (garde) and a contract (schemars), in one derive each.
-/// Implemented for every type that has the three.
+/// Input of a procedure. It has a shape (serde), constraints (garde) and a schema for the contract (schemars), each by
+/// one derive. Implemented for every type with the three derives.
 ///
 /// ```
 /// #[derive(serde::Deserialize, garde::Validate, schemars::JsonSchema)]
@@ -41,10 +41,10 @@ impl<T> Input for T where
 {
 }
 
-/// Turns payloads into values of `T`, or reports every issue.
+/// Parser and checker of payloads for `T`. It returns a value, or every issue.
 ///
-/// A valid payload costs one typed parse and garde's checks. Only a refused one is checked again, along the JSON
-/// Schema of `T`. The schema is compiled on first need, once for all checkers of `T`.
+/// A valid payload costs one typed parse and garde's checks. Only a payload that fails is checked again, against the
+/// JSON Schema of `T`. The schema is compiled on the first failure, once for all checkers of `T`.
 ///
 /// ```
 /// use zocket_layers::validate::Checker;
@@ -69,10 +69,10 @@ impl<T> Input for T where
 ///
 /// # Names
 ///
-/// garde reports the names of Rust fields; clients know the names on the wire. `rename_all`, flattened fields,
-/// newtypes and enums are resolved automatically. If a field was renamed by hand, `length`, `range` and the other
-/// rules that are in the schema are reported at the right place. A custom rule is reported at the struct around the
-/// field, unless the schema names the field:
+/// garde reports the names of Rust fields, while clients know the names on the wire. `rename_all`, flattened fields,
+/// newtypes and enums are resolved automatically. If a field has a `rename` of its own, issues of `length`, `range` and
+/// the other rules in the schema are reported at the right place. The issue of a custom rule is reported at the struct
+/// around the field, unless the schema names the field:
 ///
 /// ```
 /// # use zocket_layers::validate::Checker;
@@ -97,7 +97,8 @@ pub struct Checker<T>(PhantomData<fn() -> T>);
 static GRAPHS: RwLock<BTreeMap<TypeId, Arc<Graph>>> = RwLock::new(BTreeMap::new());
 
 impl<T: Input> Checker<T> {
-    /// Creates a checker for `T`. Nothing is compiled until a payload is refused, or [`names`](Self::names) is called.
+    /// Creates a checker for `T`. The schema is not compiled until a payload is refused, or [`names`](Self::names) is
+    /// called.
     #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
@@ -107,11 +108,11 @@ impl<T: Input> Checker<T> {
     ///
     /// # Errors
     ///
-    /// Every issue, at least one and up to a hundred: all that the schema finds if the bytes are no `T`; all that
-    /// garde found if they are.
+    /// Every issue, from 1 to 100. If serde can't parse the bytes as a `T`, these are the issues that the schema finds,
+    /// and serde's own if it is about another place. Otherwise they are the issues that garde finds.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
         plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
-        // The whole text is checked for UTF-8 once, so that serde_json need not check each string.
+        // UTF-8 is validated once for the whole text, so that serde_json does not validate each string.
         let parsed = match str::from_utf8(json) {
             Ok(text) => serde_json::from_str::<T>(text),
             Err(_) => serde_json::from_slice(json),
@@ -126,7 +127,7 @@ impl<T: Input> Checker<T> {
     }
 
     /// Returns the names of all members that an object for `T` can have at its top level, as they are on the wire,
-    /// sorted. Those of every variant of an enum are among them.
+    /// sorted. For an enum, they include the members of every variant.
     ///
     /// ```
     /// use zocket_layers::validate::Checker;
@@ -159,7 +160,7 @@ impl<T: Input> Checker<T> {
         if let Some(graph) = GRAPHS.read().get(&input) {
             return graph.clone();
         }
-        // Compiled without holding the lock, since the app's own code may make the schema.
+        // Compiled without holding the lock, since the app's own code may run to create the schema.
         let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
         let graph = Graph::new(generator.into_root_schema_for::<T>().as_value());
         GRAPHS

@@ -1,4 +1,4 @@
-//! Translates garde's report to the names of the wire.
+//! Translation of garde's report to the names on the wire.
 
 use garde::rules::{length::simple, range};
 use serde_json::Value;
@@ -11,15 +11,16 @@ use super::{
 };
 use crate::error::Issue;
 
-/// Returns every issue of a report about `json`, up to [`walk::MOST`].
+/// Returns the issues of a report about `json`, at most [`walk::MOST`].
 ///
-/// garde decides: a value that it accepts has no issue, whatever the schema says. An issue that both find gets the
-/// code and parameters of the schema.
+/// garde has the decision: a value that it accepts has no issue, whatever the schema says. An issue that both find has
+/// the code and parameters of the schema.
 pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<Issue> {
     // `None` if members that `T` ignores nest too deep.
     let value = serde_json::from_slice::<Value>(json).ok();
     let value = value.as_ref();
-    // Maps may be in another order than in the payload, so more issues are collected than reported.
+    // A parsed map may have another order than the payload, so garde's first issues may not be the walk's first. More
+    // issues are collected than reported.
     let found = value.map_or_else(Vec::new, |value| {
         walk::issues(graph, value, json.len(), 10 * walk::MOST)
     });
@@ -37,7 +38,7 @@ pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<
         })
         .collect();
     let mut issues: Vec<Option<Issue>> = vec![None; told.len()];
-    // The surest match runs first for all entries, so that a guess takes no issue from another entry.
+    // The most certain match runs first for all entries, so that a guess takes no issue that belongs to another entry.
     for matches in [same_rule, same_place, renamed] {
         for (told, issue) in told.iter().zip(&mut issues).filter(|(_, issue)| issue.is_none()) {
             let mut places = told.places.iter();
@@ -55,7 +56,7 @@ pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<
         .collect()
 }
 
-/// One entry of garde's report.
+/// An entry of garde's report.
 struct Told<'a> {
     parts: Vec<Part>,
     places: Vec<Place>,
@@ -63,7 +64,7 @@ struct Told<'a> {
 }
 
 impl Told<'_> {
-    /// Returns the issue in garde's own words.
+    /// Returns the issue with garde's sentence, for an entry that no issue of the schema matches.
     fn own(&self) -> Issue {
         let place = self.places.first().cloned().unwrap_or_default();
         let code = match self.sentence {
@@ -71,7 +72,7 @@ impl Told<'_> {
             text if text.starts_with("not a valid url") => "url",
             _ => "custom",
         };
-        // If the field could not be found on the wire, its Rust name is better than none.
+        // The field was not found on the wire, so the sentence names the Rust field.
         let sentence = match self.parts.last() {
             Some(Part::Name(name)) if place.above => format!("{}: {}", say::cut(name), self.sentence),
             _ => self.sentence.to_owned(),
@@ -84,14 +85,14 @@ fn same_rule(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     !place.above && place.path == issue.path && says(issue, told.sentence)
 }
 
-/// Returns true for an issue about a pattern or a format at this place. Sentences cannot be compared here: garde's
-/// hold no more than the rule's name, or are translated.
+/// Returns true for an issue about a pattern or a format at this place. Sentences can't be compared here, since garde's
+/// may be translated or hold no more than the rule's name.
 fn same_place(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     let textual = matches!(&*issue.code, "email" | "url" | "format" | "pattern");
     textual && !told.sentence.is_empty() && !place.above && place.path == issue.path
 }
 
-/// Returns true for an issue of a renamed field: one level below the place, and refused for the same reason.
+/// Returns true for an issue of a renamed field: it is one level below the place, and has the same reason.
 fn renamed(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
     place.above
         && issue.path.len() == place.path.len() + 1

@@ -1,10 +1,10 @@
 //! The rules of an input type: checks of a payload, and the wording of its issues.
 //!
 //! The fast path is one typed parse and garde, in `checker`. Only a payload that fails is checked again. If the parse
-//! failed (`shape`), the type's JSON Schema, compiled once into a graph (`schema`, `build`), is walked along the
-//! payload (`walk`): `tag` and `branch` find the variant that is meant, `leaf` and `number` check single values. If
-//! garde refused (`constraint`), its report gets the names of the wire (`wire`) and the codes of the schema. `say`
-//! words the issues.
+//! failed (`shape`), the payload is walked along the type's JSON Schema (`walk`), which is compiled once into a graph
+//! (`schema`, `build`). `tag` and `branch` find the variant that the payload is meant for, `leaf` and `number` check
+//! single values. If garde refused (`constraint`), its report is translated to the names on the wire (`wire`) and the
+//! codes of the schema. `say` writes the sentences.
 
 mod branch;
 mod build;

@@ -1,4 +1,4 @@
-//! Checks numbers of the wire against the ranges of Rust's integers.
+//! Check of JSON numbers against the ranges of Rust's integers.
 
 use serde_json::{Number, Value};
 
@@ -10,8 +10,8 @@ pub(super) enum Range {
     Above(i128),
 }
 
-/// Compares a number with the range of an integer type. serde accepts no fraction as an integer, not even `.0`. A
-/// number too large for 64 bits has become a float in parsing.
+/// Compares a number with the range of an integer type. serde refuses a number with a fraction as an integer, even
+/// `.0`. serde_json parses an integer that is too large for 64 bits as a float.
 pub(super) fn out_of(number: &Number, bounds: Option<(i128, i128)>) -> Range {
     let exact = number
         .as_i64()

@@ -1,4 +1,4 @@
-//! Refuses JSON that serde_json would not read literally.
+//! Refusal of JSON that serde_json would not read literally.
 
 use std::fmt;
 
@@ -8,13 +8,13 @@ use serde::{
     de::{Error, MapAccess, SeqAccess, Visitor},
 };
 
-/// Under this key, a `serde_json::Value` parses a text as JSON, with a depth limit of its own. A few of them within
-/// each other would overflow the stack.
+/// Key that serde_json uses internally. A `serde_json::Value` parses the text under this key as JSON, with a new depth
+/// limit, so nested keys could overflow the stack.
 const READ_AGAIN: &str = "$serde_json::private::RawValue";
 
-/// Checks that no object has serde_json's private key.
+/// Checks that no object has serde_json's internal key.
 pub(super) fn check(json: &[u8]) -> Result<(), serde_json::Error> {
-    // Most payloads have neither character; one pass shows it.
+    // Most payloads have neither character. One pass excludes both.
     if memchr2(b'\\', b'$', json).is_none() {
         return Ok(());
     }
@@ -26,7 +26,7 @@ pub(super) fn check(json: &[u8]) -> Result<(), serde_json::Error> {
     Ok(())
 }
 
-/// Any JSON without that key.
+/// Any JSON without serde_json's internal key.
 struct Plain;
 
 impl<'de> Deserialize<'de> for Plain {

@@ -1,12 +1,13 @@
-//! The wording of issues: short, and without the payload's own content.
+//! Sentences of issues. They are short, and do not repeat the payload's values.
 
 use serde_json::Value;
 
 use crate::error::{Issue, Segment};
 
-/// Characters of a name, or of another crate's sentence, that an issue repeats at most.
+/// Maximum number of characters of a name that an issue repeats. A sentence of another crate may have four times as
+/// many.
 const LONGEST: usize = 128;
-/// Names that a sentence lists at most.
+/// Maximum number of names that a sentence lists.
 const MOST: usize = 20;
 
 /// Writes `at least 1 character, got 0`.
@@ -15,12 +16,12 @@ pub(super) fn count(how: &str, limit: u64, noun: &str, got: usize) -> String {
     format!("{how} {limit} {noun}{plural}, got {got}")
 }
 
-/// Returns at most [`LONGEST`] characters of a text that the sender may have chosen.
+/// Truncates a text to [`LONGEST`] characters, since the sender may have chosen it.
 pub(super) fn cut(text: &str) -> String {
     shorten(text, LONGEST)
 }
 
-/// Cuts another crate's sentence to a length that cannot hold a payload.
+/// Truncates another crate's sentence, which may repeat a part of the payload.
 pub(super) fn sentence(text: &str) -> String {
     shorten(text, 4 * LONGEST)
 }
@@ -37,7 +38,7 @@ pub(super) fn key(name: &str) -> Segment {
     Segment::Key(cut(name))
 }
 
-/// Writes `a, b, c`, and the number of names left out.
+/// Writes `a, b, c`, and the number of names that are left out.
 pub(super) fn list<S: AsRef<str>>(names: &[S]) -> String {
     let shown: Vec<String> = names.iter().take(MOST).map(|name| cut(name.as_ref())).collect();
     match names.len().checked_sub(MOST) {
@@ -101,7 +102,7 @@ pub(super) fn unknown_key(path: Vec<Segment>, declared: &[&str]) -> Issue {
     )
 }
 
-/// Returns the JSON type of a value; for an integer `number` too.
+/// Returns the JSON type of a value. It is `number` for an integer too.
 pub(super) fn type_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

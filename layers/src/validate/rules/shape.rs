@@ -7,7 +7,7 @@ use serde_path_to_error::Segment as Step;
 use super::{say, schema::Graph, walk};
 use crate::error::{Issue, Segment};
 
-/// Returns every issue of bytes that are no `T`; never empty.
+/// Returns every issue of bytes that can't be parsed as a `T`. The result is never empty.
 pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {
     let value = match serde_json::from_slice::<Value>(json) {
         Ok(value) => value,
@@ -16,7 +16,7 @@ pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Iss
     let mut issues = walk::issues(graph, &value, json.len(), walk::MOST);
     if issues.len() < walk::MOST {
         let own = of_serde::<T>(json, &value);
-        // The schema's issue is clearer, unless it has none about that place.
+        // The schema's issue is clearer, so serde's is used only if the schema has none about its path.
         let known = |issue: &Issue| issue.path.starts_with(&own.path) || own.path.starts_with(&issue.path);
         if !issues.iter().any(known) {
             issues.push(own);
@@ -42,7 +42,7 @@ pub(super) fn no_plain(error: &serde_json::Error) -> Issue {
 fn unreadable(mut path: Vec<Segment>, error: &serde_json::Error) -> Issue {
     let text = sentence(error);
     if text.contains("recursion limit") {
-        // Keep the member that is too deep, not the hundred steps into it.
+        // Reports the top-level member that is too deep, without the steps into it.
         path.truncate(1);
         return Issue::new(
             path,
@@ -58,7 +58,7 @@ fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
     let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
         return Issue::new(Vec::new(), "parse", "expected another payload");
     };
-    // The path names the field being read: keep only the steps that are there on the wire.
+    // The path may end with a field that is absent, so only the steps that the payload has are kept.
     let (mut path, mut at) = (Vec::new(), Some(value));
     for step in error.path().iter().filter_map(segment) {
         let inner = at.and_then(|value| match &step {
@@ -97,7 +97,7 @@ fn sentence(error: &serde_json::Error) -> String {
     }
 }
 
-/// Turns serde's sentence into an issue, without the parts of the input that it repeats.
+/// Converts serde's sentence to an issue, without the parts of the input that it repeats.
 fn told(mut path: Vec<Segment>, text: &str) -> Issue {
     let named = |prefix: &str| Some(text.strip_prefix(prefix)?.split('`').next()?.to_owned());
     let expected = |text: &str| {
@@ -159,7 +159,7 @@ fn told(mut path: Vec<Segment>, text: &str) -> Issue {
     Issue::new(path, "custom", say::sentence(text))
 }
 
-/// Returns the JSON type behind serde's name for the received value.
+/// Returns the JSON type for serde's name of the received value.
 fn json_type(got: &str) -> Option<&'static str> {
     Some(match got.split([' ', ',']).next()? {
         "string" | "character" => "string",

@@ -6,41 +6,41 @@ use super::schema::{Graph, Id};
 
 /// Serde's representation of an enum, derived from its branches.
 pub(super) enum Tag {
-    /// Nothing names the branch: an untagged enum.
+    /// Untagged: nothing names the branch.
     None,
-    /// The variant's name is the only key, or for a unit variant the whole text: externally tagged.
+    /// Externally tagged: the variant's name is the only key, or the whole text for a unit variant.
     Outside {
-        /// The variants without content.
+        /// Variants without content.
         units: Vec<String>,
-        /// The variants with content, with their branch.
+        /// Variants with content, and their branch.
         keys: Vec<(String, Id)>,
     },
-    /// A member names the variant: internally or adjacently tagged.
+    /// Internally or adjacently tagged: a member names the variant.
     Inside {
-        /// The name of that member.
+        /// Name of that member.
         key: String,
-        /// Its values, with their branch.
+        /// Values of that member, and their branch.
         variants: Vec<(String, Id)>,
-        /// The member that holds the content, if there can be one.
+        /// Name of the member that holds the content, if the enum may be adjacently tagged.
         content: Option<String>,
     },
 }
 
 /// Result of reading a payload's tag.
 pub(super) enum Choice {
-    /// These branches carry the tag, almost always one.
+    /// These branches have the tag. There is almost always one.
     Branches(Vec<Id>),
-    /// The text of a unit variant.
+    /// The value names a unit variant.
     Unit,
     /// The enum has no tag.
     Untagged,
-    /// The value is not an object, and only an object could name a variant.
+    /// The value is not an object, and only an object can name the variant.
     NotAnObject,
     /// The member with the tag is missing.
     Missing(String),
-    /// The member with the tag is no text.
+    /// The member with the tag is not a text.
     NotText(String),
-    /// No variant has that name. `at` is the member with the tag, `None` for the value itself.
+    /// No variant has that name. `at` is the member with the tag, or none if the value itself is the tag.
     Unknown {
         at: Option<String>,
         allowed: Vec<String>,
@@ -57,7 +57,7 @@ impl Tag {
             .unwrap_or(Self::None)
     }
 
-    /// Reads the branch that `value` means.
+    /// Finds the branch that `value` is meant for, by its tag.
     pub(super) fn choose(&self, value: &Value) -> Choice {
         match (self, value) {
             (Self::None, _) => Choice::Untagged,
@@ -83,7 +83,7 @@ impl Tag {
                 if !present.is_empty() {
                     return Choice::Branches(present);
                 }
-                // `{"Unit": null}` is accepted by serde too.
+                // serde accepts `{"Unit": null}` too.
                 if units.iter().any(|unit| members.contains_key(unit)) {
                     return Choice::Unit;
                 }

@@ -1,4 +1,4 @@
-//! Walks a payload along its schema, and collects every issue on the way.
+//! Walk of a payload along its schema, which collects every issue.
 
 use std::{borrow::Cow, collections::HashSet};
 
@@ -15,13 +15,14 @@ use crate::{
     normalize,
 };
 
-/// Issues that are reported of one payload at most.
+/// Maximum number of issues that are reported for one payload.
 pub(super) const MOST: usize = 100;
 
-/// Returns every issue of `value`, up to `most`. `size` is the payload's in bytes, and bounds the number of steps.
+/// Returns the issues of `value`, at most `most`. `size` is the payload's length in bytes, and bounds the number of
+/// steps.
 pub(super) fn issues(graph: &Graph, value: &Value, size: usize, most: usize) -> Vec<Issue> {
-    // At most every second byte of a payload is a value, and a value is checked at a few nodes. Without this bound, an
-    // untagged enum within itself would take time exponential in its depth.
+    // A payload has at most one value for every two bytes, and each value is checked at a few nodes. Without this
+    // bound, a recursive untagged enum would take time exponential in its depth.
     let steps = 10_000 + 8 * size;
     let mut walk = Walk {
         graph,
@@ -40,13 +41,13 @@ pub(super) enum Step<'a> {
     Index(usize),
 }
 
-/// The state of one walk.
+/// State of one walk.
 pub(super) struct Walk<'a> {
     pub(super) graph: &'a Graph,
     pub(super) path: Vec<Step<'a>>,
     pub(super) issues: Vec<Issue>,
     most: usize,
-    /// Nodes that may still be checked.
+    /// Remaining number of node checks.
     steps: usize,
 }
 
@@ -72,7 +73,7 @@ impl<'a> Walk<'a> {
     }
 
     pub(super) fn report(&mut self, issue: Issue) {
-        // Schemas that hold side by side find the same issue twice, shortly after each other.
+        // Schemas that apply to the same value find the same issue, shortly after each other.
         let known = self
             .issues
             .iter()
@@ -122,8 +123,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Returns true if the value is of an accepted type and, for an integer, in the range of the Rust type. If not,
-    /// reports it.
+    /// Returns true if the value has an accepted type and, for an integer, is in the range of the Rust type. Reports an
+    /// issue otherwise.
     fn fits(&mut self, node: &Node, value: &Value) -> bool {
         let is = |name: &str| node.types.iter().any(|kind| kind == name);
         if node.types.is_empty() || is(say::type_of(value)) {
@@ -205,7 +206,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Collects the names that the schemas beside a node declare for this value. Returns true if they accept any name.
+    /// Collects the names that a node, and the schemas that apply beside it, declare for this value. Returns true if
+    /// one of those schemas accepts other names too.
     fn declared(&self, id: Id, value: &Value, names: &mut HashSet<&'a str>, depth: usize) -> bool {
         let node = self.graph.node(id);
         names.extend(node.properties.keys().map(String::as_str));

@@ -1,4 +1,4 @@
-//! Maps the names of Rust fields, which garde reports, to the names and places of the wire.
+//! Mapping of the Rust field names that garde reports to names and places on the wire.
 
 use serde_json::Value;
 
@@ -19,25 +19,25 @@ pub(super) enum Part {
     Index(usize),
 }
 
-/// A place on the wire.
+/// Place of a value on the wire.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Place {
-    /// The path to it, as far as it could be followed.
+    /// Path to the value, as far as it could be followed.
     pub(super) path: Vec<Segment>,
-    /// Number of components that could not be followed; those of flattened fields among them.
+    /// Number of components that could not be followed, including those of flattened fields.
     pub(super) lost: usize,
-    /// True if the last component is among them, so that the path ends above the value that is meant.
+    /// True if the last component could not be followed, so that the path ends above the value.
     pub(super) above: bool,
 }
 
-/// Steps that the search for one path may take; schemas that need more are cycles.
+/// Maximum number of steps of the search for one path. A schema that needs more has a cycle.
 const STEPS: u32 = 10_000;
-/// Readings of one path that are collected at most.
+/// Maximum number of places that are collected for one path.
 const MOST: usize = 64;
-/// No payload nests deeper than serde_json's limit of 128.
+/// Maximum depth of a path. serde_json refuses payloads that nest deeper.
 const DEEPEST: usize = 128;
 
-/// Returns the components of a garde path. garde exposes them through serde only.
+/// Returns the components of a garde path. Serializes the path, since garde exposes its components only through serde.
 pub(super) fn parts(path: &garde::Path) -> Vec<Part> {
     let Ok(Value::Array(components)) = serde_json::to_value(path) else {
         return Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn parts(path: &garde::Path) -> Vec<Part> {
     components.into_iter().filter_map(part).collect()
 }
 
-/// Returns the places on the wire that `parts` may mean, the likeliest first; never empty.
+/// Returns the places on the wire that `parts` may refer to, the most likely first. The result is never empty.
 ///
 /// Fields are found by their schema's `x-field`, by their exact name, then by their name without case and separators,
 /// which covers every `rename_all`. Components that have no name on the wire are skipped: newtypes, flattened structs,
@@ -82,7 +82,7 @@ pub(super) fn places(graph: &Graph, parts: &[Part], value: Option<&Value>) -> Ve
 struct Search<'a> {
     graph: &'a Graph,
     found: Vec<Place>,
-    /// The fewest components that a reading has lost so far; worse ones are not followed.
+    /// Fewest components that a place has lost so far. The search does not follow paths that lose more.
     least: usize,
     path: Vec<Segment>,
     steps: u32,
@@ -100,7 +100,8 @@ impl Search<'_> {
         };
         let nodes = self.meant(id, value);
         let (around, within) = self.contents(&nodes, value);
-        // A variant's name is never a field's; the name for contents might be that of a field beside the tag.
+        // A variant's name can't be a field's name, so it is tried before the fields. The member for contents may have
+        // the name of a field beside the tag, so it is tried after them.
         let (first, last) = match part {
             Part::Name(_) => (around, within),
             Part::Index(_) => ([around, within].concat(), Vec::new()),
@@ -137,7 +138,7 @@ impl Search<'_> {
                 lost,
             );
         }
-        // A newtype's only field is no step on the wire; neither is a flattened one.
+        // A newtype's only field has no step on the wire. A flattened field has none either.
         match part {
             Part::Index(0) => self.go(id, rest, value, lost),
             _ if rest.is_empty() => self.end(lost + 1, true),
@@ -148,7 +149,8 @@ impl Search<'_> {
         }
     }
 
-    /// Searches in structs that were renamed on the wire, which are recognised by their members.
+    /// Searches in fields that were renamed on the wire. Every object and array is tried, and its members show if it
+    /// fits.
     fn renamed(&mut self, nodes: &[Id], parts: &[Part], value: Option<&Value>, lost: usize) {
         let graph = self.graph;
         let Some(Value::Object(members)) = value else {
@@ -179,8 +181,8 @@ impl Search<'_> {
         });
     }
 
-    /// Returns the node with all that hold beside it for this value: of a tagged enum, the branch that the value
-    /// names.
+    /// Returns the node and all nodes that apply beside it for this value. For a tagged enum, this is the branch that
+    /// the value names.
     fn meant(&self, id: Id, value: Option<&Value>) -> Vec<Id> {
         let (mut ids, mut next) = (vec![id], 0);
         while let Some(&id) = ids.get(next) {
@@ -202,8 +204,8 @@ impl Search<'_> {
         ids
     }
 
-    /// Returns the members that hold the content of the variant that a value at these nodes is of: those under the
-    /// variant's name, and those under the name for contents.
+    /// Returns the members that hold the content of an enum variant at these nodes: first those of external tags, then
+    /// those beside adjacent tags.
     fn contents(&self, nodes: &[Id], value: Option<&Value>) -> (Vec<Member>, Vec<Member>) {
         let (mut around, mut within) = (Vec::new(), Vec::new());
         for union in nodes.iter().flat_map(|id| &self.graph.node(*id).unions) {
@@ -226,7 +228,7 @@ impl Search<'_> {
         (around, within)
     }
 
-    /// Finds the member that a Rust name means.
+    /// Finds the member for a Rust field name.
     fn find(&self, nodes: &[Id], name: &str, value: Option<&Value>) -> Option<Member> {
         let nodes = || nodes.iter().map(|id| self.graph.node(*id));
         let mut all = nodes().flat_map(|node| &node.properties);
@@ -241,7 +243,7 @@ impl Search<'_> {
         if let Some((key, id)) = all.find(|(key, _)| fold(key) == folded) {
             return Some((key.clone(), *id));
         }
-        // The keys of a map are their own names.
+        // A map's keys are the same in Rust and on the wire.
         value?.get(name)?;
         nodes().find_map(map_of).map(|id| (name.to_owned(), id))
     }
@@ -264,7 +266,7 @@ fn map_of(node: &Node) -> Option<Id> {
     }
 }
 
-/// Removes case and separators from a name: all of serde's `rename_all` have the rest in common.
+/// Removes case and separators from a name. The rest is the same for all of serde's `rename_all` rules.
 fn fold(name: &str) -> String {
     name.chars()
         .filter(|letter| !matches!(letter, '_' | '-'))

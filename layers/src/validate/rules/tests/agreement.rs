@@ -1,5 +1,5 @@
-//! The three readers of an input agree: serde with garde, the walk along the schema, and JSON Schema as
-//! `jsonschema` reads it whole.
+//! Agreement of three checks of an input: serde with garde, the walk along the schema, and `jsonschema` with the whole
+//! schema.
 
 use std::collections::BTreeMap;
 
@@ -193,7 +193,7 @@ fn serde_and_garde_the_walk_and_the_standard_agree() {
         }
     });
     assert!(refused > 300, "{refused}");
-    // serde accepts the fields of a struct in order from an array, and the position of a variant for its name.
+    // serde accepts an array of a struct's fields in order, and a variant's position in place of its name.
     looser.sort();
     assert_eq!(
         looser,
@@ -204,6 +204,6 @@ fn serde_and_garde_the_walk_and_the_standard_agree() {
             "outside.Struct: expected an object, got an array",
         ]
     );
-    // It accepts no content for an adjacently tagged unit variant, which the schema leaves open.
+    // serde refuses content of an adjacently tagged unit variant. The schema allows it.
     assert_eq!(stricter.len(), 1, "{stricter:#?}");
 }

@@ -1,4 +1,4 @@
-//! Enums in all four representations: the issues are those of the branch that is meant.
+//! Enums in all four representations. The issues are those of the branch that the payload is meant for.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -237,7 +237,7 @@ fn the_names_of_a_plain_enum_are_told() {
     );
 }
 
-/// As deep as JSON goes, each level with two branches that contain it again.
+/// A recursive enum. Two of its branches contain it again, so the number of readings doubles with each level.
 #[derive(Deserialize, JsonSchema, Validate)]
 #[serde(tag = "op", rename_all = "lowercase")]
 enum Tree {

@@ -1,4 +1,4 @@
-//! Bounds on the work and on the words for one payload.
+//! Bounds on the work for one payload, and on the length of its issues.
 
 use garde::Validate;
 use schemars::JsonSchema;

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::{Checker, Input};
 use crate::error::Segment;
 
-/// Returns the issues as `code path: sentence`, sorted. Checks that each path leads to a place on the wire.
+/// Returns the issues as `code path: sentence`, sorted. Checks that each path exists in the payload.
 fn refusal<T: Input>(json: impl AsRef<[u8]>) -> Vec<String> {
     let json = json.as_ref();
     let Err(issues) = Checker::<T>::new().check(json) else {

@@ -1,4 +1,4 @@
-//! Rust fields under the names of the wire.
+//! Issues of Rust fields, reported with their names on the wire.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Types, members, numbers: what serde refuses.
+//! Types, members and numbers that serde refuses.
 
 use std::collections::{BTreeMap, HashMap};
 
