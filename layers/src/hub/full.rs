@@ -2,13 +2,13 @@ use std::{borrow::Cow, fmt};
 
 use crate::error::{Code, Error};
 
-/// An effect that a hub could not take, and the limit that kept it from it.
+/// Refusal of an effect by a hub, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Full {
     /// The client is in as many rooms as [`Limits::rooms`](crate::limits::Limits::rooms) allows.
     Rooms {
-        /// That many.
+        /// Maximum number of rooms.
         limit: usize,
     },
     /// The room's name is longer than [`Limits::room_name`](crate::limits::Limits::room_name).
@@ -18,14 +18,14 @@ pub enum Full {
         /// Bytes given.
         got: usize,
     },
-    /// The room has more to deliver than [`Limits::room_backlog`](crate::limits::Limits::room_backlog).
+    /// The room has more bytes to deliver than [`Limits::room_backlog`](crate::limits::Limits::room_backlog).
     Backlog {
         /// Bytes allowed.
         limit: usize,
     },
-    /// The engine behind the hub, which connects it to other nodes, could not take it.
+    /// The engine that connects the hub to other nodes could not accept the effect.
     Engine {
-        /// The engine's reason, for the log and the client: no secrets.
+        /// Reason of the engine. It is logged and sent to the client, so it must not contain secrets.
         reason: Cow<'static, str>,
     },
     /// The hub does not know this kind of effect.
@@ -61,8 +61,8 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// `RoomName` is a BAD_REQUEST, `Rooms` a PRECONDITION_FAILED, `Backlog` and `Engine` are OVERLOADED, `Unsupported` is an
-/// INTERNAL_SERVER_ERROR.
+/// Maps `RoomName` to BAD_REQUEST, `Rooms` to PRECONDITION_FAILED, `Backlog` and `Engine` to OVERLOADED, and
+/// `Unsupported` to INTERNAL_SERVER_ERROR.
 impl From<Full> for Error {
     fn from(full: Full) -> Self {
         let code = match full {

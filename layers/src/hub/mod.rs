@@ -1,4 +1,5 @@
-//! Rooms and their members: the [`Hub`] that effects go to, and [`LocalHub`](crate::LocalHub) within one process.
+//! Rooms and their members: the trait [`Hub`], which performs effects, and [`LocalHub`](crate::LocalHub) within one
+//! process.
 //!
 //! ```
 //! use zocket_layers::{ClientId, Effect, Hub, LocalHub, hub::ConnectOptions};
@@ -15,8 +16,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! A hub of your own implements the trait and fills [`Mailbox`]es: [`Mailbox::new`] makes one per client, and
-//! [`Mailbox::push`] puts an event into it.
+//! To write another hub, implement the trait and fill [`Mailbox`]es. [`Mailbox::new`] creates one per client, and
+//! [`Mailbox::push`] adds an event to it.
 
 pub mod local;
 
@@ -37,66 +38,68 @@ use crate::{
     effect::{Effect, Target},
 };
 
-/// Rooms, their members, and the way to them. [`LocalHub`](crate::LocalHub) is the hub within one process; an engine
-/// between nodes, or a wrapper that inspects and vetoes, implements the same trait, and no handler can tell.
+/// Rooms and their members, and delivery to them. [`LocalHub`](crate::LocalHub) is the hub within one process. An
+/// engine between nodes, or a wrapper that inspects or refuses effects, implements the same trait. Handlers work with
+/// any of them.
 ///
-/// Order: each receiver sees what one client (or the server's own code, from one task) performs in the order in which
-/// it was performed.
+/// Order: each receiver receives the events of one client in the order in which they were performed. The same holds for
+/// events that one task of the server performs outside of messages.
 pub trait Hub: fmt::Debug + Send + Sync + 'static {
-    /// Lets a client in. Events that are sent to it from now on are in the mailbox.
+    /// Connects a client. Returns its mailbox, which receives the events that are sent to the client from now on.
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox>;
 
-    /// Lets a client go: out of its rooms, and no longer part of everyone.
+    /// Disconnects a client: removes it from its rooms and from [`Audience::Everyone`](crate::Audience::Everyone).
     fn disconnect(&self, mailbox: &Mailbox);
 
-    /// Performs an effect, `from` a client or the server's own code. The hub takes the effect, and delivers in its own
-    /// time: the cost of sending does not grow with the number of receivers (that of `Manage` does). `Join`, `Leave`
-    /// and `Close` are about the client; from nobody they are no-ops.
+    /// Performs an effect of the client `from`, or of the server's own code if `from` is none. The hub accepts the
+    /// effect, and delivers events later, so the cost of sending does not grow with the number of receivers. The cost
+    /// of `Manage` does. `Join`, `Leave` and `Close` concern the client, and have no effect without one.
     ///
-    /// A hub that has to ask other nodes returns [`Performed::Pending`]. The answer to the message waits for its
-    /// ticket, and so does `Context::flush`.
+    /// A hub that waits for other nodes returns [`Performed::Pending`]. The answer to the message and `Context::flush`
+    /// wait for its ticket.
     ///
     /// # Errors
-    /// [`Full`] when a limit keeps the hub from taking the effect; [`Full::Unsupported`] for an effect that it does not
+    /// [`Full`] if the hub refuses the effect because of a limit. [`Full::Unsupported`] for an effect that it does not
     /// know.
     fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full>;
 
-    /// Returns true for a client in this room.
+    /// Returns true if a client is in this room.
     fn has(&self, client: &ClientId, room: &str) -> bool;
 
-    /// The rooms of a client, in no order.
+    /// Returns the rooms of a client, in no order.
     fn rooms(&self, client: &ClientId) -> Vec<Arc<str>>;
 
-    /// The clients of a target, in no order.
+    /// Returns the clients of a target, each once, in no order.
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>>;
 
-    /// The number of clients in a room.
+    /// Returns the number of clients in a room, 0 for an unknown room.
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>>;
 
-    /// Resolves when everything performed so far is out of this process's hands, as far as the hub controls it. A wrapper
-    /// passes it on.
+    /// Waits until everything that was performed so far has left this process, as far as the hub controls it. A wrapper
+    /// calls this method of the inner hub.
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>>;
 
-    /// Work that has to run beside the hub. An app spawns it once, with its first connection. A wrapper passes it on:
-    /// without that of a [`LocalHub`](crate::LocalHub), members of large rooms are not notified.
+    /// Returns work of the hub that has to run in the background. An app spawns it once, with its first connection. A
+    /// wrapper returns that of the inner hub. Without the work of a [`LocalHub`](crate::LocalHub), members of large
+    /// rooms are not notified.
     fn background(&self) -> Option<BoxFuture<'static, ()>>;
 }
 
-/// The future of a [`Hub`]'s method.
+/// Future of a [`Hub`]'s method.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
-/// An answer that is gathered from all nodes.
+/// Answer that is gathered from all nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gathered<T> {
-    /// The sum of the answers that came.
+    /// Combined answers of the nodes that answered.
     pub value: T,
-    /// True if a node did not answer, so that its clients are missing.
+    /// True if a node did not answer. Its clients are missing in the value.
     pub is_partial: bool,
 }
 
 impl<T> Gathered<T> {
-    /// An answer that all nodes contributed to.
+    /// Creates an answer that all nodes contributed to.
     pub const fn complete(value: T) -> Self {
         Self {
             value,
@@ -104,7 +107,7 @@ impl<T> Gathered<T> {
         }
     }
 
-    /// An answer that lacks the clients of some node.
+    /// Creates an answer that lacks the clients of at least one node.
     pub const fn partial(value: T) -> Self {
         Self {
             value,

@@ -9,25 +9,26 @@ use futures_util::future::Shared;
 
 use super::{BoxFuture, Full};
 
-/// The state of an effect that a hub has taken.
+/// State of an effect that a hub has accepted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Performed {
-    /// It is in effect.
+    /// The effect is applied.
     Done,
-    /// It will be in effect when the ticket resolves.
+    /// The effect is pending. It is applied, or has failed, when the ticket resolves.
     Pending(Ticket),
 }
 
-/// A ticket that several wait for: the answer to a message, and a flush.
+/// A ticket with several waiters: the answer to a message, and a flush.
 pub(crate) type SharedTicket = Shared<Ticket>;
 
-/// Resolves when an effect is in effect. Dropped, it takes nothing back.
+/// Future that resolves when a pending effect is applied or has failed. Dropping it does not cancel the effect.
 #[must_use = "the answer to the message has to wait for it"]
 pub struct Ticket(BoxFuture<'static, Result<(), Full>>);
 
 impl Ticket {
-    /// A ticket that resolves with this future. The hub does its work without it: the future only reports.
+    /// Creates a ticket that resolves with this future. The future only reports the result. The hub has to apply the
+    /// effect even if nothing polls it.
     pub fn new(future: impl Future<Output = Result<(), Full>> + Send + 'static) -> Self {
         Self(Box::pin(future))
     }

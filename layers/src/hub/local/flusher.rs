@@ -1,4 +1,4 @@
-//! Notifies the members of large rooms, a slice at a time.
+//! Notification of the members of large rooms, in slices.
 
 use std::{
     collections::VecDeque,
@@ -15,13 +15,13 @@ use tokio::{sync::Notify, task::yield_now};
 
 use super::room::Room;
 
-/// Time that members need to read and to be written to after one slice of notifications. Then another room has a turn, and
-/// other tasks run.
+/// Target time for the members of one slice to read and to be written to. After each slice, the next room has its turn,
+/// and other tasks run.
 const SLICE: Duration = Duration::from_micros(200);
-/// Least and most members of a slice.
+/// Minimum and maximum number of members in a slice.
 const SLICE_MEMBERS: RangeInclusive<usize> = 8..=128;
 
-/// Notifies the members of large rooms of new events. A room is in the queue at most once.
+/// Queue of large rooms whose members have to be notified of new events. A room is in the queue at most once.
 #[derive(Debug)]
 pub(super) struct Flusher {
     queue: Arc<Queue>,
@@ -40,7 +40,7 @@ struct Queue {
 struct QueuedRoom {
     room: Arc<Room>,
     next: usize,
-    /// Weight of everything that had been appended when the first member was notified.
+    /// Weight of all entries that were appended when the first member was notified.
     appended: u64,
 }
 
@@ -52,12 +52,12 @@ impl Flusher {
         }
     }
 
-    /// Queues a room, to have its members notified.
+    /// Queues a room, unless it is queued already.
     pub(super) fn schedule(&self, room: &Arc<Room>) {
         self.queue.schedule(room);
     }
 
-    /// Notifies members until the hub is gone.
+    /// Notifies members until the hub is dropped.
     pub(super) fn run(&self) -> impl Future<Output = ()> + Send + 'static {
         let (queue, backlog) = (self.queue.clone(), self.backlog);
         async move {
@@ -68,11 +68,11 @@ impl Flusher {
                 if let Some(queued) = queued {
                     let begin = Instant::now();
                     queue.notify_slice(queued, members, backlog);
-                    // Until the notified members have run, and the runtime has polled its sockets.
+                    // Waits until the notified members have run, and the runtime has polled its sockets.
                     yield_now().await;
                     let took = begin.elapsed();
                     let fit = members as f64 * SLICE.div_duration_f64(took.max(SLICE / 128));
-                    // Fewer at once; more by and by.
+                    // The number shrinks at once, and grows by at most a quarter per slice.
                     members = (fit as usize).min(members + members / 4);
                     members = members.clamp(*SLICE_MEMBERS.start(), *SLICE_MEMBERS.end());
                     continue;
@@ -80,14 +80,14 @@ impl Flusher {
                 if let Either::Right(_) = select(pin!(queue.scheduled.notified()), ended.as_mut()).await {
                     break;
                 }
-                // Members that read a message now may send to the same room: then it goes out together.
+                // Members that read a message now may send to the same room. Their events are then delivered together.
                 yield_now().await;
             }
         }
     }
 }
 
-/// The hub is gone.
+/// Ends [`run`](Flusher::run) when the hub is dropped.
 impl Drop for Flusher {
     fn drop(&mut self) {
         self.queue.ended.notify_one();
@@ -119,7 +119,7 @@ impl Queue {
             return;
         }
         queued.room.end_flush(queued.appended);
-        // Swapped, not stored: an event of a sender that found the room scheduled is seen below.
+        // Swapped rather than stored, so that an event is visible below if its sender found the room scheduled.
         queued.room.scheduled.swap(false, Ordering::SeqCst);
         // Members that were notified before the last event was appended are notified again.
         if queued.room.has_more_than(queued.appended) {

@@ -26,10 +26,10 @@ use crate::{
     limits::Limits,
 };
 
-/// The hub within one process. Sending to a room appends to what the room sends; its members read that at their
-/// own pace, without a lock, so that neither the sender nor another room waits for them.
+/// The hub within one process. Sending appends an event to the room's log. The members read the log at their own pace,
+/// without a lock, so neither the sender nor another room waits for them.
 ///
-/// [`Hub::background`] must run for events to reach rooms of more than a few members in time; an app sees to that.
+/// Members of rooms with more than 16 members are notified by [`Hub::background`], which has to run. An app spawns it.
 pub struct LocalHub {
     clock: Arc<Clock>,
     clients: DashMap<ClientId, Arc<Mailbox>>,
@@ -40,7 +40,7 @@ pub struct LocalHub {
     tide: Tide,
 }
 
-/// Number of clients, now and at most, by which the memory of a burst is returned.
+/// Number of clients, now and at its peak. It decides when the memory of a burst is returned.
 #[derive(Debug, Default)]
 struct Tide {
     now: AtomicUsize,
@@ -53,7 +53,7 @@ impl Tide {
         self.high.fetch_max(now, Ordering::Relaxed);
     }
 
-    /// Returns true if a quarter of the clients is left. The number of those counts as the most from then on.
+    /// Counts one client less. Returns true if less than a quarter of the peak is left, which then is the new peak.
     fn falls(&self) -> bool {
         let now = self.now.fetch_sub(1, Ordering::Relaxed) - 1;
         let has_fallen = now < self.high.load(Ordering::Relaxed) / 4;
@@ -65,13 +65,13 @@ impl Tide {
 }
 
 impl LocalHub {
-    /// An empty hub with the backlog of the default [`Limits`].
+    /// Creates an empty hub with the room backlog of the default [`Limits`].
     #[must_use]
     pub fn new() -> Self {
         Self::with_limits(&Limits::default())
     }
 
-    /// An empty hub whose rooms take [`Limits::room_backlog`] bytes.
+    /// Creates an empty hub whose rooms accept [`Limits::room_backlog`] bytes.
     #[must_use]
     pub fn with_limits(limits: &Limits) -> Self {
         let backlog = limits.room_backlog as u64;
@@ -86,13 +86,13 @@ impl LocalHub {
         }
     }
 
-    /// The number of connected clients.
+    /// Returns the number of connected clients.
     #[must_use]
     pub fn client_count(&self) -> usize {
         self.clients.len()
     }
 
-    /// The number of rooms that have members.
+    /// Returns the number of rooms that have members.
     #[must_use]
     pub fn room_count(&self) -> usize {
         self.rooms.len()
@@ -103,7 +103,7 @@ impl LocalHub {
     }
 
     fn join(&self, mailbox: &Arc<Mailbox>, name: &Arc<str>) -> Result<(), Full> {
-        // The name stays locked until the member is in: a room is not removed with someone at its door.
+        // The name stays locked until the member is added, so that the room is not removed meanwhile.
         let room = match self.rooms.entry(name.clone()) {
             Name::Occupied(room) => room.into_ref(),
             Name::Vacant(name) => {
@@ -120,12 +120,12 @@ impl LocalHub {
         entered
     }
 
-    /// Lets a client into a room, unless it is in it already. Called under the lock of the room's name.
+    /// Adds a client to a room, unless it is in the room already. The caller holds the lock of the room's name.
     fn enter(mailbox: &Arc<Mailbox>, name: &Arc<str>, room: &Room) -> Result<(), Full> {
         if !mailbox.may_subscribe(name)? {
             return Ok(());
         }
-        // A room's members are locked before their mailboxes are, never after.
+        // Lock order: a room's members are locked before a mailbox, never after.
         let subscribed = mailbox.subscribe(name, room.enter(mailbox));
         if !matches!(subscribed, Ok(true)) {
             room.exit(&mailbox.client_id());
@@ -175,7 +175,7 @@ impl LocalHub {
                 names => self.send_to_several(names, to, event)?,
             },
         }
-        // The sender's own connection reads it before the answer, even if the flusher is not so far yet.
+        // The sender's own connection reads the event before the answer, even if the flusher has not notified it yet.
         if let Some(mailbox) = from.and_then(|from| self.clients.get(from)) {
             mailbox.mark();
         }
@@ -190,13 +190,13 @@ impl LocalHub {
             .into_iter()
             .filter_map(|name| self.room(name))
             .map(|room| self.send(&room, to, Some((number, &group)), event))
-            // A room that is full keeps it from no other.
+            // A room that is full does not keep the event from the other rooms.
             .fold(Ok(()), Result::and);
         group.complete.store(true, Ordering::Release);
         sent
     }
 
-    /// The clients that are meant, each once.
+    /// Returns the mailboxes of a target's clients, each once.
     fn meant(&self, target: &Target) -> Vec<Arc<Mailbox>> {
         let mut seen = HashSet::new();
         let mut meant: Vec<_> = match &target.audience {
@@ -223,7 +223,7 @@ impl LocalHub {
         let mut done = Ok(());
         for mailbox in self.meant(clients) {
             match action {
-                // One that is full keeps no other out.
+                // A client that has reached its limit does not keep the others out.
                 Action::Join(room) => done = done.and(self.join(&mailbox, room)),
                 Action::Leave(room) => self.leave(&mailbox, room),
                 Action::Disconnect(close) => mailbox.close(close.clone()),
@@ -286,7 +286,7 @@ impl Hub for LocalHub {
         for room in rooms {
             self.leave(mailbox, &room);
         }
-        // Not a later connection of the same id.
+        // A later connection of the same id is kept.
         let is_this = |_: &ClientId, other: &Arc<Mailbox>| std::ptr::eq(&**other, mailbox);
         if self.clients.remove_if(&mailbox.client_id(), is_this).is_some() && self.tide.falls() {
             self.clients.shrink_to_fit();
@@ -339,7 +339,7 @@ impl Hub for LocalHub {
         std::future::ready(Gathered::complete(size)).boxed()
     }
 
-    /// Within one process, an effect that was performed is in effect.
+    /// Resolves at once, since this hub applies each effect when it is performed.
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
         std::future::ready(Ok(())).boxed()
     }
@@ -349,7 +349,7 @@ impl Hub for LocalHub {
     }
 }
 
-/// Rooms and mailboxes hold each other: clients that are still here are let go.
+/// Disconnects the remaining clients. Otherwise their rooms and mailboxes, which hold each other, would leak.
 impl Drop for LocalHub {
     fn drop(&mut self) {
         let mailboxes = self.clients.iter().map(|client| client.value().clone());

@@ -18,20 +18,20 @@ use crate::{
     },
 };
 
-/// Limit for the members that the sender of an event notifies itself. The flusher notifies those of larger rooms.
+/// Maximum number of members that the sender of an event notifies itself. The flusher notifies those of larger rooms.
 const NOTIFIED_AT_ONCE: usize = 16;
 
-/// A room: what it sends, and who reads it.
+/// A room: the log of its events, and its members.
 #[derive(Debug, Default)]
 pub(super) struct Room {
     log: Log,
-    /// Weight of all that was ever appended, in bytes.
+    /// Weight of all entries that were ever appended, in bytes.
     appended: AtomicU64,
-    /// `appended` as it was when the flusher last began with the first member.
+    /// Value of `appended` when the flusher last began with the first member.
     flushing: AtomicU64,
-    /// `appended` up to which the flusher has notified all members.
+    /// Value of `appended` that the flusher has notified all members of.
     flushed: AtomicU64,
-    /// True while the flusher has the room in its queue, or notifies its members.
+    /// True while the room is in the flusher's queue, or its members are being notified.
     pub(super) scheduled: AtomicBool,
     members: Mutex<IndexMap<ClientId, Member>>,
 }
@@ -39,15 +39,16 @@ pub(super) struct Room {
 #[derive(Debug)]
 struct Member {
     mailbox: Arc<Mailbox>,
-    /// Weight of what this member has read, on the scale of `appended`.
+    /// Value of `appended` up to which this member has read.
     read: Arc<AtomicU64>,
 }
 
 impl Room {
-    /// Appends the entry that `entry` makes, of `weight` bytes, and notifies the members if they are few. Returns whether
-    /// the flusher has to notify them.
+    /// Appends the result of `entry`, of `weight` bytes. Notifies the members if they are few. Returns true if the
+    /// flusher has to notify them.
     ///
-    /// Of few members none may be behind by more than `backlog` bytes; of many, the flusher.
+    /// # Errors
+    /// [`Full::Backlog`] if a member of few, or the flusher of many, is behind by more than `backlog` bytes.
     pub(super) fn send(
         &self,
         weight: u64,
@@ -91,7 +92,8 @@ impl Room {
         self.log.append(
             || {
                 let appended = self.appended.load(Ordering::Relaxed);
-                // One event more is taken than the backlog allows, so that any event can be.
+                // The event may exceed the backlog if the events before it do not, so that an event of any size can be
+                // sent.
                 if appended.saturating_sub(since) > backlog {
                     return Err(Full::Backlog {
                         limit: backlog.try_into().unwrap_or(usize::MAX),
@@ -106,20 +108,21 @@ impl Room {
         )
     }
 
-    /// Begins to notify the members. Returns the weight that has been appended by now.
+    /// Records that a round of notifications begins. Returns the weight that was appended so far.
     pub(super) fn begin_flush(&self) -> u64 {
         let appended = self.appended.load(Ordering::Acquire);
         self.flushing.store(appended, Ordering::Relaxed);
         appended
     }
 
-    /// Notifies the members from position `from` to `to`. Returns whether there are more.
+    /// Notifies the members at the positions `from..to`. Returns true if there are more.
     pub(super) fn notify_slice(&self, from: usize, to: usize, backlog: u64) -> bool {
         let members = self.members.lock();
         let flushed = self.flushed.load(Ordering::Relaxed);
         for position in from..to.min(members.len()) {
             let Member { mailbox, read } = &members[position];
-            // Notified before, and yet so far behind: its task is stuck, and its unread events can't be kept.
+            // The member was notified before, and is so far behind that its task must be stuck. Its unread events can't
+            // be kept.
             if flushed.saturating_sub(read.load(Ordering::Relaxed)) > backlog.saturating_mul(2) {
                 mailbox.overflow();
             } else {
@@ -129,17 +132,17 @@ impl Room {
         members.len() > to
     }
 
-    /// Notes that all members have been notified of this weight.
+    /// Records that all members were notified of the entries up to this weight.
     pub(super) fn end_flush(&self, appended: u64) {
         self.flushed.store(appended, Ordering::Relaxed);
     }
 
-    /// Returns true if something was appended since.
+    /// Returns true if an entry was appended after this weight.
     pub(super) fn has_more_than(&self, appended: u64) -> bool {
         self.appended.load(Ordering::Acquire) != appended
     }
 
-    /// Lets a member in, to read from here on.
+    /// Adds a member, which reads the entries from here on.
     pub(super) fn enter(&self, mailbox: &Arc<Mailbox>) -> Subscription {
         let mut members = self.members.lock();
         let (place, appended) = self.log.end(|| self.appended.load(Ordering::Acquire));
@@ -154,17 +157,17 @@ impl Room {
         Subscription { place, read }
     }
 
-    /// Lets a member go. Returns whether the room is empty now.
+    /// Removes a member. Returns true if the room is empty now.
     pub(super) fn exit(&self, client: &ClientId) -> bool {
         let mut members = self.members.lock();
         if let Some((position, _, _)) = members.swap_remove_full(client)
             && self.scheduled.load(Ordering::Acquire)
             && let Some((_, moved)) = members.get_index(position)
         {
-            // The last member stands here now: the flusher may have passed this position already.
+            // The last member was moved to this position, which the flusher may have passed already.
             moved.mailbox.notify();
         }
-        // A burst's table is given back.
+        // Returns the memory of a burst of members.
         if members.len() < members.capacity() / 4 {
             let half = members.capacity() / 2;
             members.shrink_to(half);

@@ -16,29 +16,30 @@ use crate::{
     protocol::Form,
 };
 
-/// State of a mailbox under its lock: unread direct events, and the position in each room.
+/// State of a mailbox behind its lock: unread direct events, and the position in each room.
 #[derive(Default)]
 pub(super) struct Inbox {
-    /// Events that were sent to the client itself, or were unread when it left their room.
+    /// Events that were sent to the client directly, and events that were moved here from a room's log before the
+    /// client entered or left a room.
     pub(super) direct: VecDeque<Entry>,
     pub(super) direct_weight: usize,
     pub(super) everyone: Option<Subscription>,
     pub(super) rooms: IndexMap<Arc<str>, Subscription>,
-    /// Up to which number everything was read.
+    /// Number up to which all events were read.
     pulled: u64,
-    /// Groups of which an entry was read, by its number, as long as another one may come.
+    /// Groups of which an entry was read, by number. Kept while another entry of the group may follow.
     seen: BTreeMap<u64, Arc<Group>>,
     pub(super) close: Option<Box<Close>>,
     pub(super) overflowed: bool,
-    /// Nothing is read any more.
+    /// Nothing is read any more, so nothing is kept.
     pub(super) muted: bool,
-    /// The client was let go: it enters no room any more.
+    /// The client has disconnected. It can't enter rooms.
     pub(super) gone: bool,
 }
 
 impl Inbox {
-    /// Decides which unread events exclude the client, before it enters or leaves a room: rooms count as they were when
-    /// an event was sent.
+    /// Applies the exceptions of unread events. Called before the client enters or leaves a room, since exceptions
+    /// refer to its rooms at the time of sending.
     pub(super) fn resolve_exclusions(&mut self, client: ClientId, clock: &Clock) {
         if !clock.is_selective_after(self.pulled) {
             return;
@@ -68,7 +69,7 @@ impl Inbox {
         });
     }
 
-    /// Takes over what stands unread in a room's log.
+    /// Moves the unread events of a room's log to the direct events.
     pub(super) fn keep_unread(&mut self, subscription: &mut Subscription) {
         subscription.read_until(u64::MAX, |entry| {
             self.direct_weight += entry.event.weight();
@@ -80,7 +81,8 @@ impl Inbox {
         self.direct.make_contiguous().sort_by_key(|entry| entry.number);
     }
 
-    /// Returns the unread events in batches. Where a single room has any, the order among rooms need not be established.
+    /// Passes the unread events to `take` in batches. If only one room has any, its shared batches are passed, since
+    /// there is no order among rooms to establish.
     pub(super) fn pull_batches(
         &mut self,
         client: ClientId,
@@ -130,16 +132,17 @@ impl Inbox {
             pulled,
             ..
         } = self;
-        // A group that is complete by now has no entry that this pull does not meet. (Looked at before the clock:
-        // what stands before its entries has a smaller number than the clock shows.)
+        // If a group is complete by now, this pull reads all of its entries, and the group can be forgotten. This has
+        // to be checked before the clock is read. Entries before the group's may have larger numbers than the group,
+        // and `until` then covers those too.
         let complete = |group: &Arc<Group>| group.complete.load(Ordering::Acquire);
         let forgettable: Vec<_> = seen
             .iter()
             .filter(|(_, group)| complete(group))
             .map(|(number, _)| *number)
             .collect();
-        // Whatever has a number up to this one and came before it from the same sender is visible now; of what
-        // has a larger number that can't be said, so it waits.
+        // For an event with a number up to this one, all earlier events of the same sender are visible now. For an
+        // event with a larger number that is not certain, so it is left for the next pull.
         let until = clock.now();
 
         let mut entries = Vec::new();
@@ -158,7 +161,7 @@ impl Inbox {
             Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),
             None => true,
         });
-        // Of several entries of one event, one.
+        // Keeps one of several entries of the same event.
         entries.retain(|Entry { number, group, .. }| match group {
             Some(group) => seen.insert(*number, group.clone()).is_none(),
             None => true,

@@ -1,4 +1,4 @@
-//! The log of a room: events are appended once, and each member reads them at its own pace, without a lock.
+//! Log of a room. Events are appended once, and each member reads them at its own pace, without a lock.
 
 use std::sync::{
     Arc, OnceLock,
@@ -13,110 +13,114 @@ use crate::{
     protocol::Form,
 };
 
-/// Limit for the bytes of a frame that is joined: to write a larger one by itself costs less than to copy it.
+/// Maximum length in bytes of a frame that is copied into a batch. Writing a larger frame by itself is cheaper than
+/// copying it.
 const JOINED_FRAME: usize = 1 << 10;
-/// Limit for the bytes of a batch.
+/// Length in bytes at which a batch accepts no further frame.
 const JOINED: usize = 16 << 10;
 
-/// Source of the numbers of all events of a hub.
+/// Counter that numbers all events of a hub.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Clock {
     last: AtomicU64,
-    /// The last number of an event that depends on the rooms of its receivers.
+    /// Last number of an event whose exceptions depend on the rooms of its receivers.
     last_selective: AtomicU64,
 }
 
 impl Clock {
-    /// Takes the next number, under the lock of the log that the entry goes to.
+    /// Takes the next number. The caller holds the lock of the log or inbox that the entry is appended to, unless the
+    /// entry has a [`Group`].
     pub(in crate::hub) fn tick(&self) -> u64 {
         self.last.fetch_add(1, Ordering::AcqRel) + 1
     }
 
-    /// The last number that was taken.
+    /// Returns the last number that was taken.
     pub(in crate::hub) fn now(&self) -> u64 {
         self.last.load(Ordering::SeqCst)
     }
 
-    /// Notes that the event with this number depends on the rooms of its receivers. Called before it is appended.
+    /// Records that the exceptions of the event with this number depend on the rooms of its receivers. Called before
+    /// the event is appended.
     pub(in crate::hub) fn note_selective(&self, number: u64) {
         self.last_selective.fetch_max(number, Ordering::AcqRel);
     }
 
-    /// Returns true if an event after this number may depend on the rooms of its receivers.
+    /// Returns true if the exceptions of an event after this number may depend on the rooms of its receivers.
     pub(in crate::hub) fn is_selective_after(&self, number: u64) -> bool {
         self.last_selective.load(Ordering::Acquire) > number
     }
 }
 
-/// One event, at its place in the order of the hub.
+/// An event with its position in the hub's order.
 #[derive(Debug, Clone)]
 pub(in crate::hub) struct Entry {
-    /// From 1, across everything that the hub sends.
+    /// Number of the event, from 1, unique among all events of the hub.
     pub(in crate::hub) number: u64,
-    /// Shared by the entries of one event that went to several rooms.
+    /// Shared by the entries of one event that was sent to several rooms.
     pub(in crate::hub) group: Option<Arc<Group>>,
-    /// Clients that do not take it.
+    /// Clients that do not receive the event.
     pub(in crate::hub) except: Option<Arc<Except>>,
     pub(in crate::hub) event: Event,
 }
 
-/// The entries of one event in several logs. A member of several of the rooms takes one of them.
+/// Group of the entries of one event in several logs. A member of several of the rooms receives one of them.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Group {
-    /// True when the event is in all of the logs.
+    /// True once the event is in all of the logs.
     pub(in crate::hub) complete: AtomicBool,
 }
 
 impl Entry {
-    /// Returns true for a small event that every reader takes as it is.
+    /// Returns true for a small event that every reader receives unconditionally.
     fn can_be_joined(&self, form: Form) -> bool {
         self.group.is_none() && self.except.is_none() && self.event.wire(form).len() <= JOINED_FRAME
     }
 }
 
-/// A place in a log: the end, until something is appended there. Whoever holds it keeps all that follows, and
-/// nothing of what came before.
+/// A place in a log. It is the log's end until an entry is appended there. A place keeps the later ones alive, and none
+/// of the earlier ones.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Place {
     filled: OnceLock<(Entry, Arc<Self>)>,
-    /// The batches that begin here, one per encoding of events.
+    /// Batches that begin here, one per encoding of events.
     batches: [OnceLock<Box<JoinedBatch>>; Form::EVENT_ENCODINGS],
 }
 
-/// Frames that are written to a socket as they are. Receivers share them.
+/// Frames that are written to a socket unchanged. Receivers share them.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Batch {
-    /// Whole WebSocket frames, one after the other.
+    /// Whole WebSocket frames, one after another.
     pub wire: Bytes,
-    /// Bytes that they count for in a bounded queue.
+    /// Bytes that the frames count for in a bounded queue.
     pub weight: usize,
-    /// The number of frames.
+    /// Number of frames.
     pub frames: usize,
 }
 
-/// A batch of several entries, shared by all who begin to read at the same place.
+/// A batch of several entries, shared by all readers that begin at the same place.
 #[derive(Debug)]
 pub(in crate::hub) struct JoinedBatch {
     pub(in crate::hub) batch: Batch,
     /// Number of the last entry.
     last: u64,
-    /// The place after it.
+    /// Place after the last entry.
     pub(in crate::hub) next: Arc<Place>,
 }
 
 impl Place {
-    /// The entry at this place, and the next place.
+    /// Returns the entry at this place, and the next place.
     pub(in crate::hub) fn get(&self) -> Option<&(Entry, Arc<Self>)> {
         self.filled.get()
     }
 
-    /// The entry at this place, if its number is at most `until`.
+    /// Returns the entry at this place and the next place, if the entry's number is at most `until`.
     pub(in crate::hub) fn get_until(&self, until: u64) -> Option<&(Entry, Arc<Self>)> {
         self.get().filter(|(entry, _)| entry.number <= until)
     }
 
-    /// The entries from here on, joined, if there are several that can be. The first reader who asks makes the batch.
+    /// Returns the batch of the entries from here on, if several can be joined and all of them have numbers up to
+    /// `until`. The first reader creates it.
     pub(in crate::hub) fn batch_until(&self, until: u64, form: Form) -> Option<&JoinedBatch> {
         let made = &self.batches[form.event_encoding()];
         if let Some(joined) = made.get() {
@@ -159,7 +163,7 @@ impl Place {
         }
     }
 
-    /// Lets the batches go. They hold the places where they end.
+    /// Drops the batches. Each holds the place after it.
     fn drop_batches(&mut self) {
         for batch in &mut self.batches {
             batch.take();
@@ -168,13 +172,13 @@ impl Place {
 }
 
 impl Batch {
-    /// Frames that are encoded already: `wire` holds `frames` whole WebSocket frames.
+    /// Creates a batch from encoded frames: `wire` holds `frames` whole WebSocket frames.
     #[must_use]
     pub const fn new(wire: Bytes, weight: usize, frames: usize) -> Self {
         Self { wire, weight, frames }
     }
 
-    /// The frame of one event.
+    /// Creates a batch of one event's frame.
     pub(in crate::hub) fn of(event: &Event, form: Form) -> Self {
         Self {
             wire: event.wire(form).clone(),
@@ -184,10 +188,11 @@ impl Batch {
     }
 }
 
-/// Drops a chain of places one by one, not by recursion.
+/// Drops a chain of places in a loop. Recursion would overflow the stack.
 impl Drop for Place {
     fn drop(&mut self) {
-        // Batches go first: the place where one ends is still held by the place before it.
+        // Batches are dropped first, while the place after each is still held by the place before it. Their drop then
+        // does not recurse.
         self.drop_batches();
         let mut next = self.filled.take().map(|(_, next)| next);
         while let Some(place) = next {
@@ -201,19 +206,20 @@ impl Drop for Place {
     }
 }
 
-/// A log's end, where entries are appended.
+/// The end of a log, where entries are appended.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Log(Mutex<Arc<Place>>);
 
 impl Log {
-    /// The place of the next entry, and what `at` says while nothing is appended.
+    /// Returns the place of the next entry, and the result of `at`, which is called with the log's lock held, so that
+    /// nothing is appended meanwhile.
     pub(in crate::hub) fn end<R>(&self, at: impl FnOnce() -> R) -> (Arc<Place>, R) {
         let end = self.0.lock();
         (end.clone(), at())
     }
 
-    /// Appends what `entry` makes, then calls `appended`. Both are called under the log's lock: a number that
-    /// `entry` takes is in the log's order.
+    /// Appends the result of `entry`, then calls `appended`. Both are called with the log's lock held, so that numbers
+    /// that `entry` takes follow the log's order.
     pub(in crate::hub) fn append<E>(
         &self,
         entry: impl FnOnce() -> Result<Entry, E>,
@@ -221,7 +227,7 @@ impl Log {
     ) -> Result<(), E> {
         let mut end = self.0.lock();
         let next = Arc::new(Place::default());
-        // The end is never filled but here.
+        // The end is filled only here, under the lock.
         let _ = end.filled.set((entry()?, next.clone()));
         *end = next;
         appended();

@@ -1,4 +1,4 @@
-//! The mailbox of a client: its own events and those of its rooms, in the hub's order.
+//! Mailbox of a client: events sent to the client, and those of its rooms, in the hub's order.
 
 mod inbox;
 pub(in crate::hub) mod log;
@@ -30,16 +30,18 @@ use crate::{
     protocol::Form,
 };
 
-/// The mailbox of a client: events that were sent to the client, and those of its rooms, in the hub's order. One reader
-/// takes them, with [`poll_notified`](Self::poll_notified) and [`pull`](Self::pull).
+/// Mailbox of a client: events that were sent to the client, and those of its rooms, in the hub's order. It has one
+/// reader, which calls [`poll_notified`](Self::poll_notified) and [`pull`](Self::pull).
 ///
-/// A hub of your own makes one per client with [`new`](Self::new) and fills it with [`push`](Self::push).
+/// Another hub than [`LocalHub`](crate::LocalHub) creates one per client with [`new`](Self::new), and fills it with
+/// [`push`](Self::push).
 pub struct Mailbox {
     client: ClientId,
     clock: Arc<Clock>,
     options: ConnectOptions,
     notified: AtomicBool,
-    /// There is an event of the client itself to pull. The task that notifies the rest of the room notifies the reader.
+    /// The client has sent an event that may be in this mailbox. The reader is not woken for it, since it is notified
+    /// with the rest of the room.
     marked: AtomicBool,
     reader: Arc<AtomicWaker>,
     inbox: Mutex<Inbox>,
@@ -51,37 +53,37 @@ pub struct Mailbox {
 pub struct ConnectOptions {
     /// Limits of the connection.
     pub limits: Arc<Limits>,
-    /// The form in which the client reads events.
+    /// Form in which the client receives events.
     pub form: Form,
 }
 
 impl ConnectOptions {
-    /// A client with these limits, which reads events in this form.
+    /// Creates options with these limits, and this form of events.
     #[must_use]
     pub const fn new(limits: Arc<Limits>, form: Form) -> Self {
         Self { limits, form }
     }
 }
 
-/// The state of a mailbox after a [`pull`](Mailbox::pull).
+/// State of a mailbox after a [`pull`](Mailbox::pull).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MailboxState {
-    /// More may come.
+    /// More events may follow.
     Open,
-    /// The connection is to be closed after what was pulled.
+    /// The connection has to be closed after the events that were pulled.
     Close(Close),
-    /// Too much was sent for what was read: events are lost, and with them the connection.
+    /// The reader was too slow, and events were lost. The connection has to be closed.
     Overflowed,
 }
 
 impl Mailbox {
-    /// An empty mailbox, for a hub that numbers the events of each client by themselves.
+    /// Creates an empty mailbox that numbers its events by itself, for a hub that fills it with [`push`](Self::push).
     #[must_use]
     pub fn new(client: ClientId, options: &ConnectOptions) -> Self {
         Self::with_clock(client, options, Arc::default())
     }
 
-    /// An empty mailbox of a hub whose events are numbered by this clock.
+    /// Creates an empty mailbox for a hub that numbers its events by this clock.
     pub(in crate::hub) fn with_clock(client: ClientId, options: &ConnectOptions, clock: Arc<Clock>) -> Self {
         Self {
             client,
@@ -94,19 +96,19 @@ impl Mailbox {
         }
     }
 
-    /// The client whose mailbox this is.
+    /// Returns the id of the client.
     #[must_use]
     pub fn client_id(&self) -> ClientId {
         self.client
     }
 
-    /// The waker of the reader. It may be used to wake it for other reasons.
+    /// Returns the waker of the reader. Callers may use it to wake the reader for other reasons.
     #[must_use]
     pub(crate) fn reader(&self) -> &Arc<AtomicWaker> {
         &self.reader
     }
 
-    /// Ready when there may be something to pull. Whoever polls last is woken.
+    /// Polls for a notification. It is ready if there may be events to pull. Only the task that polled last is woken.
     pub fn poll_notified(&self, cx: &mut Task<'_>) -> Poll<()> {
         self.reader.register(cx.waker());
         if self.is_notified() {
@@ -122,28 +124,28 @@ impl Mailbox {
         self.notified.load(Ordering::Acquire)
     }
 
-    /// Returns true if there may be events to pull that the client is to have before an answer: those that the reader was
-    /// notified of, and those that the client itself has sent to its own rooms.
+    /// Returns true if there may be events to pull that the client has to receive before an answer: those that the
+    /// reader was notified of, and those that the client has sent to its own rooms.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.is_notified() || self.marked.load(Ordering::Acquire)
     }
 
-    /// Appends to `events` all that there is to read, in order.
+    /// Appends all unread events to `events`, in order.
     ///
-    /// If an event is pulled, the events that its sender sent before it are pulled with it, or were before.
+    /// When an event is pulled, all earlier events of its sender are pulled with it, or were pulled before.
     pub fn pull(&self, events: &mut Vec<Event>) -> MailboxState {
         self.read(|inbox, clock| inbox.pull(self.client, clock, events))
     }
 
-    /// [`pull`](Self::pull) as it is written to a socket: whole WebSocket frames, one or several in each batch, which
-    /// other receivers share. `take` is called under the mailbox's lock.
+    /// Pulls like [`pull`](Self::pull), in the form that is written to a socket: batches of one or more whole WebSocket
+    /// frames, which other receivers share. `take` is called with the mailbox's lock held.
     pub fn pull_batches(&self, take: &mut dyn FnMut(Batch)) -> MailboxState {
         self.read(|inbox, clock| inbox.pull_batches(self.client, clock, self.options.form, take))
     }
 
     fn read(&self, pull: impl FnOnce(&mut Inbox, &Clock)) -> MailboxState {
-        // Swapped, not stored: an event of a sender that found the mailbox notified is seen below.
+        // Swapped rather than stored, so that an event is visible below if its sender found the mailbox notified.
         self.notified.swap(false, Ordering::SeqCst);
         self.marked.store(false, Ordering::Relaxed);
         let mut inbox = self.inbox.lock();
@@ -157,32 +159,32 @@ impl Mailbox {
             .map_or(MailboxState::Open, |close| MailboxState::Close(close.clone()))
     }
 
-    /// Asks for the connection to be closed after what was sent before. The first close stands.
+    /// Requests that the connection is closed after the events that were sent before. Later requests have no effect.
     pub fn close(&self, close: Close) {
         self.inbox.lock().close.get_or_insert_with(|| Box::new(close));
         self.notify();
     }
 
-    /// Wakes the reader.
+    /// Notifies the reader, and wakes it unless it is notified already.
     pub(in crate::hub) fn notify(&self) {
         if !self.notified.swap(true, Ordering::SeqCst) {
             self.reader.wake();
         }
     }
 
-    /// Notes that the client has sent an event to a room of its own. The reader pulls before it answers the client; it is
-    /// not woken for it, so that an event goes out to the whole room together.
+    /// Records that the client has sent an event, perhaps to one of its own rooms. The reader then pulls before it
+    /// answers the client. It is not woken, so that the event is delivered to the whole room together.
     pub(in crate::hub) fn mark(&self) {
         self.marked.store(true, Ordering::Release);
     }
 
-    /// Says that nothing will be pulled any more: nothing is kept for this client from here on, and nobody waits
-    /// for it. It stays in its rooms until it is let go.
+    /// Mutes the mailbox, after the last pull: unread and later events are dropped, and no sender waits for this
+    /// reader. The client stays in its rooms until [`Hub::disconnect`](super::Hub::disconnect).
     pub fn mute(&self) {
         self.silence(false);
     }
 
-    /// Gives up on a reader that does not read, and on all that it has not read.
+    /// Drops the unread events of a reader that is too slow, and notifies it that its connection has to be closed.
     pub(in crate::hub) fn overflow(&self) {
         self.silence(true);
         self.notify();
@@ -201,12 +203,12 @@ impl Mailbox {
                 .map(Subscription::mute)
                 .collect::<Vec<_>>()
         };
-        // Possibly much, and better let go without the lock.
+        // There may be many unread events, so they are dropped after the lock is released.
         drop(unread);
     }
 
-    /// Puts an event for this client, and wakes the reader. A client that has more than
-    /// [`Limits::outbound`] bytes unread overflows: its connection is closed.
+    /// Adds an event for this client, and wakes the reader. If more than [`Limits::outbound`] bytes of such events are
+    /// unread already, the mailbox overflows instead, and the connection is closed.
     pub fn push(&self, event: &Event) {
         let mut inbox = self.inbox.lock();
         if inbox.muted {
@@ -231,7 +233,7 @@ impl Mailbox {
         self.inbox.lock().everyone = Some(subscription);
     }
 
-    /// Returns whether the client may enter this room: not if it is in it already, or was let go.
+    /// Returns true if the client may enter this room. Returns false if it is in the room already, or has disconnected.
     pub(in crate::hub) fn may_subscribe(&self, room: &str) -> Result<bool, Full> {
         let inbox = self.inbox.lock();
         if inbox.gone || inbox.rooms.contains_key(room) {
@@ -240,15 +242,15 @@ impl Mailbox {
         self.check_rooms(&inbox).map(|()| true)
     }
 
-    /// Begins to read a room that the client has entered. Called under the lock of the room's name. Returns false if the
-    /// client was let go meanwhile.
+    /// Starts reading a room that the client has entered. The caller holds the lock of the room's name. Returns false
+    /// if the client has disconnected meanwhile.
     pub(in crate::hub) fn subscribe(
         &self,
         name: &Arc<str>,
         mut subscription: Subscription,
     ) -> Result<bool, Full> {
         let mut inbox = self.inbox.lock();
-        // Other messages of this client were handled meanwhile.
+        // Checked again, since other messages of this client may have entered rooms meanwhile.
         self.check_rooms(&inbox)?;
         if inbox.gone {
             return Ok(false);
@@ -270,9 +272,9 @@ impl Mailbox {
         }
     }
 
-    /// Stops reading a room; events that were sent before are still delivered. Called under the lock of the room's
-    /// name. Returns whether something is unread, so that the reader has to be notified: the flusher no longer finds it
-    /// among the members. Returns none for a room that the client is not in.
+    /// Stops reading a room. Events that were sent before are still delivered. The caller holds the lock of the room's
+    /// name. Returns true if events are unread. The caller then has to notify the reader, since the flusher no longer
+    /// finds it among the members. Returns none if the client is not in the room.
     pub(in crate::hub) fn unsubscribe(&self, name: &str) -> Option<bool> {
         let mut inbox = self.inbox.lock();
         inbox.resolve_exclusions(self.client, &self.clock);
@@ -290,8 +292,8 @@ impl Mailbox {
         self.inbox.lock().rooms.keys().cloned().collect()
     }
 
-    /// Enters no room any more, and no longer reads what everyone reads. Returns its subscription to that, if it had
-    /// one, and the rooms that are left to leave.
+    /// Records that the client has disconnected: it can't enter rooms, and no longer receives broadcasts. Returns its
+    /// subscription to broadcasts, if it had one, and the rooms that it has yet to leave.
     pub(in crate::hub) fn let_go(&self) -> (Option<Subscription>, Vec<Arc<str>>) {
         let mut inbox = self.inbox.lock();
         inbox.gone = true;

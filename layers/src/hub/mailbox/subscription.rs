@@ -11,22 +11,22 @@ use crate::protocol::Form;
 
 /// A reader's position in the log of a room.
 pub(in crate::hub) struct Subscription {
-    /// The place that is read next.
+    /// Place that is read next.
     pub(in crate::hub) place: Arc<Place>,
-    /// Weight of what was read, for the room to see.
+    /// Weight of the events that were read, shared with the room.
     pub(in crate::hub) read: Arc<AtomicU64>,
 }
 
 impl Subscription {
     /// Stops reading. Returns the place of the first unread entry.
     pub(super) fn mute(&mut self) -> Arc<Place> {
-        // Never behind again.
+        // A muted reader never counts as behind.
         self.read.store(u64::MAX, Ordering::Relaxed);
         mem::take(&mut self.place)
     }
 
-    /// Reads batches, up to and with the entry of this number. Returns false if it stopped before an entry that not
-    /// every reader takes.
+    /// Reads batches, up to and including the entry with the number `until`. Returns false if it stopped before an
+    /// entry that not every reader receives.
     pub(super) fn read_batches(&mut self, until: u64, form: Form, take: &mut dyn FnMut(Batch)) -> bool {
         let mut weight = 0;
         let mut was_all = true;
@@ -53,7 +53,7 @@ impl Subscription {
         }
     }
 
-    /// Reads entries, up to and with the entry of this number.
+    /// Reads entries, up to and including the entry with the number `until`.
     pub(super) fn read_until(&mut self, until: u64, mut read: impl FnMut(Entry)) {
         let mut weight = 0;
         while let Some((entry, next)) = self.place.get_until(until) {
