@@ -243,8 +243,9 @@ impl Serialize for Error {
 
 /// One violation of a rule by a payload.
 ///
-/// On the wire it is `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got
-/// 0","params":{"min":1}}`. An empty `params` is left out.
+/// On the wire:
+/// `{"path":["tags",0],"code":"min_length","message":"at least 1 character, got 0","params":{"min":1}}`. An empty
+/// `params` is left out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Issue {
     /// Path from the payload's root, with the member names of the wire format. It is empty for the payload itself.

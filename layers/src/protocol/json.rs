@@ -158,7 +158,7 @@ fn read_string(token: &str) -> Option<Name> {
     }
 }
 
-/// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`; an absent payload is left out.
+/// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`. An absent payload is left out.
 pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     const BEFORE_PAYLOAD: &[u8] = br#"{"type":"__rpc_res","payload":"#;
     const WITHOUT_PAYLOAD: &[u8] = br#"{"type":"__rpc_res""#;

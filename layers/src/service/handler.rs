@@ -18,8 +18,8 @@ use crate::{
     message::{Message, MessageState, Reply},
 };
 
-/// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or `async fn(Context<C>, I) ->
-/// Result<R, Error>` if the message has an input. `R` is the answer; `()` means no answer.
+/// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or
+/// `async fn(Context<C>, I) -> Result<R, Error>` if the message has an input. `R` is the answer, or `()` for none.
 ///
 /// An async closure without captures is a handler too. Shared state belongs in the context's value.
 ///

@@ -23,7 +23,7 @@ pub trait Observe {
         step()
     }
 
-    /// Records the end of the message; called exactly once. `outcome` is [`OK`](Self::OK), the code that the client
+    /// Records the end of the message. Called exactly once. `outcome` is [`OK`](Self::OK), the code that the client
     /// receives (INTERNAL_SERVER_ERROR for a panic), or [`DROPPED`](Self::DROPPED). `answer` is present on success.
     fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
 }

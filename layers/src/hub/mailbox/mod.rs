@@ -133,7 +133,7 @@ impl Mailbox {
 
     /// Appends all unread events to `events`, in order.
     ///
-    /// When an event is pulled, all earlier events of its sender are pulled with it, or were pulled before.
+    /// Pulls an event only if all earlier events of its sender are pulled with it, or were pulled before.
     pub fn pull(&self, events: &mut Vec<Event>) -> MailboxState {
         self.read(|inbox, clock| inbox.pull(self.client, clock, events))
     }
