@@ -90,6 +90,7 @@ mod client_id;
 mod connection;
 mod effect;
 mod error;
+mod into_refusal;
 mod limits;
 mod message;
 
@@ -107,6 +108,7 @@ pub use self::{
     http::HttpLayer,
     hub::{Hub, Mailbox, local::LocalHub},
     idempotency::IdempotencyLayer,
+    into_refusal::IntoRefusal,
     limits::Limits,
     message::{Answer, BindEffects, Frame, FrameResponse, MalformedFrame, Message, Outcome, Parts, Reply},
     metrics::MetricsLayer,

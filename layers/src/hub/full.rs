@@ -1,6 +1,9 @@
 use std::{borrow::Cow, fmt};
 
-use crate::error::{Code, Error};
+use crate::{
+    error::{Code, Error},
+    into_refusal::IntoRefusal,
+};
 
 /// Refusal of an effect by a hub, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,14 +66,15 @@ impl std::error::Error for Full {}
 
 /// Maps `RoomName` to BAD_REQUEST, `Rooms` to PRECONDITION_FAILED, `Backlog` and `Engine` to OVERLOADED, and
 /// `Unsupported` to INTERNAL_SERVER_ERROR.
-impl From<Full> for Error {
-    fn from(full: Full) -> Self {
-        let code = match full {
-            Full::Rooms { .. } => Code::PRECONDITION_FAILED,
-            Full::RoomName { .. } => Code::BAD_REQUEST,
-            Full::Backlog { .. } | Full::Engine { .. } => Code::OVERLOADED,
-            Full::Unsupported => return Self::internal(full),
+#[diagnostic::do_not_recommend]
+impl IntoRefusal for Full {
+    fn into_refusal(self) -> Error {
+        let code = match self {
+            Self::Rooms { .. } => Code::PRECONDITION_FAILED,
+            Self::RoomName { .. } => Code::BAD_REQUEST,
+            Self::Backlog { .. } | Self::Engine { .. } => Code::OVERLOADED,
+            Self::Unsupported => return Error::internal(self),
         };
-        Self::new(code, full.to_string())
+        Error::new(code, self.to_string())
     }
 }
