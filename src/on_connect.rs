@@ -19,7 +19,7 @@ use crate::{
 #[diagnostic::on_unimplemented(
     message = "`{Self}` can't make a connection's context",
     note = "expected `async fn(H, ClientId) -> Result<C, Error>` or `async fn(H, ClientId, http::request::Parts) -> Result<C, Error>`",
-    note = "with `H: Deserialize + JsonSchema + garde::Validate`, and no captures in a closure: `on_connect_with(state, f)` hands them in"
+    note = "with `H: Deserialize + JsonSchema + garde::Validate`; an async closure that captures is no such function: `on_connect_with(state, f)` passes the state"
 )]
 pub trait OnConnect<M>: Clone + Send + Sync + 'static {
     /// The validated headers.

@@ -17,6 +17,7 @@ use zocket_layers::{
     Code, Context, ContextLayer, ContextService, Error, Handler, HandlerService, Input, Message,
     ValidateLayer, ValidateService, handler_fn,
     middleware::{WithInputLayer, WithLayer, with, with_input},
+    service::ServedByClones,
 };
 
 use crate::contract::SchemaOf;
@@ -149,13 +150,13 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// Completes the procedure with a handler: `async fn(Context<C>) -> Result<R, Error>`, or with the input as its
     /// second argument.
     ///
-    /// An async closure that captures is not a handler. Put state that handlers share into the context's value, by
-    /// [`on_connect_with`](crate::Builder::on_connect_with), or clone it in the closure:
-    /// `move |cx| { let pool = pool.clone(); async move { .. } }`.
+    /// An async closure that captures is not a handler, because its future borrows from the closure. Put state that
+    /// handlers share into the context's value, by [`on_connect_with`](crate::Builder::on_connect_with), or clone it in
+    /// the closure: `move |cx| { let pool = pool.clone(); async move { .. } }`.
     pub fn handle<H, M>(self, handler: H) -> Procedure<C0, ValidateService<ContextService<L::Service, C0>, I>>
     where
-        H: Handler<C, I, M>,
-        L: Layer<HandlerService<H, C, I, M>>,
+        H: Handler<C, I, M, Future: Send>,
+        L: Layer<HandlerService<H, C, I, M>, Service: ServedByClones<Message<I, Context<C0>>>>,
     {
         let inner = self.layers.layer(handler_fn(handler));
         let service = ContextLayer::new().layer(inner);

@@ -7,7 +7,9 @@ use tower::{
     BoxError, Layer, Service,
     layer::util::{Identity, Stack},
 };
-use zocket_layers::{Context, DecodeLayer, Error, Hub, Limits, LocalHub, Message, Reply, RescueLayer};
+use zocket_layers::{
+    Context, DecodeLayer, Error, Hub, Limits, LocalHub, Message, Reply, RescueLayer, service::ServedByClones,
+};
 
 use super::Zocket;
 use crate::{
@@ -57,13 +59,16 @@ impl<L> Builder<(), L> {
     #[track_caller]
     pub fn on_connect<F, M>(self, f: F) -> Builder<F::Context, L>
     where
-        F: OnConnect<M>,
+        F: OnConnect<M>, // A closure that captures: see `on_connect_with`.
     {
         self.connecting(connect(f), SchemaGenerator::subschema_for::<F::Headers>)
     }
 
-    /// Sets the callback like [`on_connect`](Self::on_connect), with a clone of `state` as its first argument, since an
-    /// async closure can't capture: `on_connect_with(pool, async |pool: Pool, headers: Headers, id: ClientId| ..)`.
+    /// Sets the callback like [`on_connect`](Self::on_connect), with a clone of `state` as its first argument:
+    /// `on_connect_with(pool, async |pool: Pool, headers: Headers, id: ClientId| ..)`.
+    ///
+    /// An async closure that captures `state` is no such callback, because its future borrows from the closure. The
+    /// guide's page [`errors`](crate::guide::errors#a-closure-that-captures) has the compiler's message.
     ///
     /// # Panics
     /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
@@ -116,7 +121,7 @@ impl<C, L> Builder<C, L> {
     #[must_use]
     pub fn on_open<F, Fut>(mut self, f: F) -> Self
     where
-        F: Fn(Context<C>) -> Fut + Send + Sync + 'static,
+        F: Fn(Context<C>) -> Fut + Send + Sync + 'static, // `on_connect` makes `C`: call it before.
         Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
         self.lifecycle.open = Some(Box::new(move |cx| Box::pin(f(cx))));
@@ -128,7 +133,7 @@ impl<C, L> Builder<C, L> {
     #[must_use]
     pub fn on_disconnect<F, Fut>(mut self, f: F) -> Self
     where
-        F: Fn(Context<C>) -> Fut + Send + Sync + 'static,
+        F: Fn(Context<C>) -> Fut + Send + Sync + 'static, // `on_connect` makes `C`: call it before.
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.lifecycle.disconnect = Some(Box::new(move |cx| Box::pin(f(cx))));
@@ -179,17 +184,17 @@ impl<C, L> Builder<C, L> {
     }
 }
 
-impl<C, L> Builder<C, L>
-where
-    C: Send + Sync + 'static,
-    L: Layer<RouterService> + Send + Sync + 'static,
-    L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
-    <L::Service as Service<Message>>::Error: Into<BoxError>,
-    <L::Service as Service<Message>>::Future: Send,
-{
+impl<C, L> Builder<C, L> {
     /// Builds the app.
     #[must_use]
-    pub fn build(self) -> Zocket<C> {
+    pub fn build(self) -> Zocket<C>
+    where
+        C: Send + Sync + 'static,
+        L: Layer<RouterService> + Send + Sync + 'static,
+        L::Service: ServedByClones<Message, Response = Reply> + Send + Sync + 'static,
+        <L::Service as Service<Message>>::Error: Into<BoxError>,
+        <L::Service as Service<Message>>::Future: Send,
+    {
         let hub = self
             .hub
             .unwrap_or_else(|| Arc::new(LocalHub::with_limits(&self.limits)));

@@ -15,7 +15,7 @@ use std::{
 
 use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
-use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words};
+use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words, service::ServedByClones};
 
 use self::service::Entry;
 pub use self::{check::RouterError, route::Route, service::RouterService};
@@ -165,7 +165,7 @@ impl<C> Router<C> {
     pub fn layer<L>(mut self, layer: L) -> Self
     where
         L: Layer<Route> + Send + Sync + 'static,
-        L::Service: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        L::Service: ServedByClones<Message, Response = Reply> + Send + Sync + 'static,
         <L::Service as Service<Message>>::Error: Into<BoxError>,
         <L::Service as Service<Message>>::Future: Send,
     {

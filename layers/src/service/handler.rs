@@ -21,7 +21,8 @@ use crate::{
 /// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or
 /// `async fn(Context<C>, I) -> Result<R, Error>` if the message has an input. `R` is the answer, or `()` for none.
 ///
-/// An async closure without captures is a handler too. Shared state belongs in the context's value.
+/// An async closure without captures is a handler too. The future of one with captures borrows from the closure. Shared
+/// state belongs in the context's value.
 ///
 /// The type `M` distinguishes the two kinds. The compiler infers it.
 #[diagnostic::on_unimplemented(
@@ -30,13 +31,14 @@ use crate::{
     note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, {I}) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
     note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
     note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type",
-    note = "where both fit, its future is not `Send`: something like an `Rc` or a lock's guard is held across an `.await`"
+    note = "where both fit, it is a closure that captures, or its `Err` is not a `zocket::Error`: the guide's page on errors has the fixes"
 )]
 pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
     /// Type of the answer.
     type Answer: Serialize + JsonSchema + 'static;
-    /// Future of the call.
-    type Future: Future<Output = Result<Self::Answer, Error>> + Send;
+    /// Future of the call. A procedure requires that it is `Send`. The bound is there and not here, so that the
+    /// compiler names the value that a future holds across an `.await`.
+    type Future: Future<Output = Result<Self::Answer, Error>>;
 
     /// Starts handling one message.
     fn handle(&self, cx: Context<C>, input: I) -> Self::Future;
@@ -45,7 +47,7 @@ pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
 impl<F, Fut, R, C, I> Handler<C, I, (Context<C>,)> for F
 where
     F: Fn(Context<C>) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Error>> + Send,
+    Fut: Future<Output = Result<R, Error>>,
     R: Serialize + JsonSchema + 'static,
 {
     type Answer = R;
@@ -59,7 +61,7 @@ where
 impl<F, Fut, R, C, I> Handler<C, I, (Context<C>, I)> for F
 where
     F: Fn(Context<C>, I) -> Fut + Clone + Send + Sync + 'static,
-    Fut: Future<Output = Result<R, Error>> + Send,
+    Fut: Future<Output = Result<R, Error>>,
     R: Serialize + JsonSchema + 'static,
 {
     type Answer = R;

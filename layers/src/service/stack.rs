@@ -117,3 +117,16 @@ impl IsOutcome for Outcome {
         self
     }
 }
+
+/// The service that an app's, a router's or a procedure's layers make. It is `Clone`: each connection gets a clone of
+/// the app's layers, each message one of its route's.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can't serve messages by its clones",
+    label = "a layer makes a service that is not `Clone`, or does not take `{M}`",
+    note = "each connection gets a clone of the app's layers, each message one of its route's",
+    note = "a service of your own derives `Clone`, and has what its clones share behind an `Arc`",
+    note = "of any other service a buffer keeps one instance: `ServiceBuilder::new().buffer(32).layer(..).into_inner()`"
+)]
+pub trait ServedByClones<M>: Service<M> + Clone {}
+
+impl<S: Service<M> + Clone, M> ServedByClones<M> for S {}
