@@ -45,8 +45,9 @@
 //! | [`Builder::headers_with`] failed | reconnects |
 //!
 //! Before it reconnects, the client waits for a random time between the floor and `floor · 2ⁿ`, at most the cap. `n` is
-//! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The headers
-//! are made again for each attempt.
+//! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The close
+//! code makes no difference: after a 1001, a server's whole set of clients comes back within `floor · 2`, so raise the
+//! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt.
 //!
 //! Events that the server sends while there is no connection are lost. [`Client::statuses`] reports each new
 //! connection, so that the program can ask for the current state again.
