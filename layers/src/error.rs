@@ -12,48 +12,46 @@ use tower::BoxError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Code(&'static str);
 
-impl Code {
+/// Defines the constants and the list of them all, so that neither has a code that the other lacks.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $code:ident;)*) => {
+        impl Code {
+            $($(#[$doc])* pub const $code: Self = Self(stringify!($code));)*
+
+            /// The codes that a procedure may answer with and does not have to declare.
+            pub const PROTOCOL: [Self; [$(stringify!($code)),*].len()] = [$(Self::$code),*];
+        }
+    };
+}
+
+codes! {
     /// The frame is not a message: no JSON, no object, no `type`, or an `rpcId` of the wrong kind.
-    pub const PARSE_ERROR: Self = Self("PARSE_ERROR");
+    PARSE_ERROR;
     /// The route or the requested object does not exist.
-    pub const NOT_FOUND: Self = Self("NOT_FOUND");
+    NOT_FOUND;
     /// The payload does not match its type or its constraints. [`Error::issues`] lists the violations.
-    pub const BAD_REQUEST: Self = Self("BAD_REQUEST");
+    BAD_REQUEST;
     /// The client has not authenticated.
-    pub const UNAUTHORIZED: Self = Self("UNAUTHORIZED");
+    UNAUTHORIZED;
     /// The client is authenticated and lacks permission.
-    pub const FORBIDDEN: Self = Self("FORBIDDEN");
+    FORBIDDEN;
     /// The request contradicts the current state.
-    pub const CONFLICT: Self = Self("CONFLICT");
+    CONFLICT;
     /// A precondition of the request does not hold, or a limit of the connection is reached.
-    pub const PRECONDITION_FAILED: Self = Self("PRECONDITION_FAILED");
+    PRECONDITION_FAILED;
     /// A tower timeout elapsed.
-    pub const TIMEOUT: Self = Self("TIMEOUT");
+    TIMEOUT;
     /// Load was shed, a buffer was closed, or the hub refused an effect for lack of capacity.
-    pub const OVERLOADED: Self = Self("OVERLOADED");
+    OVERLOADED;
     /// A rate limit refused the message. [`Error::retry_after`] returns the time to wait.
-    pub const TOO_MANY_REQUESTS: Self = Self("TOO_MANY_REQUESTS");
+    TOO_MANY_REQUESTS;
     /// The payload, the answer or an event is larger than its limit.
-    pub const PAYLOAD_TOO_LARGE: Self = Self("PAYLOAD_TOO_LARGE");
+    PAYLOAD_TOO_LARGE;
     /// A panic, or a failure whose details are hidden from the client.
-    pub const INTERNAL_SERVER_ERROR: Self = Self("INTERNAL_SERVER_ERROR");
+    INTERNAL_SERVER_ERROR;
+}
 
-    /// The codes that a procedure may answer with and does not have to declare.
-    pub const PROTOCOL: [Self; 12] = [
-        Self::PARSE_ERROR,
-        Self::NOT_FOUND,
-        Self::BAD_REQUEST,
-        Self::UNAUTHORIZED,
-        Self::FORBIDDEN,
-        Self::CONFLICT,
-        Self::PRECONDITION_FAILED,
-        Self::TIMEOUT,
-        Self::OVERLOADED,
-        Self::TOO_MANY_REQUESTS,
-        Self::PAYLOAD_TOO_LARGE,
-        Self::INTERNAL_SERVER_ERROR,
-    ];
-
+impl Code {
     /// Creates a code that the app defines, by convention in `SCREAMING_SNAKE_CASE`.
     #[must_use]
     pub const fn app(code: &'static str) -> Self {

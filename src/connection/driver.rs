@@ -11,16 +11,19 @@ use std::{
 use futures_util::{FutureExt, future::join};
 use tokio::time::{sleep, timeout};
 use tower::{BoxError, Service};
-use zocket_layers::{Close, Error, Frame, FrameResponse, Limits};
+use zocket_layers::{Error, Frame, FrameResponse, Limits};
 
 use super::{
     handlers::Handlers,
     io_wake_flag::IoWakeFlag,
-    session::{DueAction, End, INTERNAL_ERROR, SLOW_READER, STALLED, Session, UNAVAILABLE},
+    session::{DueAction, End, Session},
     timer::{Timer, now},
     websocket::{ReadError, Received, WebSocket},
 };
-use crate::core::{BoxFuture, Core, DisconnectGuard};
+use crate::core::{
+    BoxFuture, Core, DisconnectGuard,
+    closes::{INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE, refused_on_open},
+};
 
 /// Moves bytes between a session and its socket, and messages between the session and the handlers, until the
 /// connection ends.
@@ -216,7 +219,7 @@ where
         let close = match AssertUnwindSafe(opening).catch_unwind().poll_unpin(cx) {
             Poll::Pending => return Ok(()),
             Poll::Ready(Ok(Ok(()))) => None,
-            Poll::Ready(Ok(Err(error))) => Some(Close::new(1008, error.code().as_str())),
+            Poll::Ready(Ok(Err(error))) => Some(refused_on_open(&error)),
             Poll::Ready(Err(_)) => Some(INTERNAL_ERROR),
         };
         self.opening = None;

@@ -1,6 +1,7 @@
 //! State that the connections of an app share.
 
 mod client_handle;
+pub(crate) mod closes;
 mod disconnect_guard;
 mod lifecycle;
 mod registry;

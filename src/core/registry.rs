@@ -8,9 +8,9 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use zocket_layers::{ClientId, Close, Context, Mailbox};
+use zocket_layers::{ClientId, Context, Mailbox};
 
-use super::ClientHandle;
+use super::{ClientHandle, closes::GOING_AWAY};
 
 /// The connections of an app. Each is registered from the success of `on_connect` until `on_disconnect` has finished
 /// and the closing handshake has ended.
@@ -35,12 +35,6 @@ impl<C> Default for ConnectionRegistry<C> {
         }
     }
 }
-
-/// Close of a server that shuts down (RFC 6455, section 7.4.1).
-const GOING_AWAY: Close = Close {
-    code: 1001,
-    reason: std::borrow::Cow::Borrowed("going-away"),
-};
 
 impl<C> ConnectionRegistry<C> {
     /// Registers a connection, until the last clone of the guard is dropped.

@@ -101,3 +101,37 @@ fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
         .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+/// Returns the status of every answer, for the comparison with PROTOCOL.md. A new variant of the matched types does not
+/// compile here, and belongs into the lists.
+#[cfg(test)]
+pub(crate) fn statuses() -> std::collections::BTreeSet<u16> {
+    use zocket_layers::Code;
+
+    let accepts = [Accept::Switch(String::new()), Accept::Connect].map(|accept| match accept {
+        Accept::Switch(_) | Accept::Connect => accepted(&accept, Form::BASE),
+    });
+    let malformed = [
+        HandshakeError::Method,
+        HandshakeError::NoUpgrade,
+        HandshakeError::Version,
+        HandshakeError::Malformed("expected HTTP/1.1"),
+    ];
+    let malformed = malformed.map(|reason| match reason {
+        HandshakeError::Method
+        | HandshakeError::NoUpgrade
+        | HandshakeError::Version
+        | HandshakeError::Malformed(_) => handshake_failed(reason),
+    });
+    let rejections = Code::PROTOCOL.map(|code| Rejection::Refused(Error::new(code, "")));
+    let rejections = std::iter::once(Rejection::Headers(Vec::new())).chain(rejections);
+    let rejections = rejections.map(|rejection| match rejection {
+        Rejection::Headers(_) | Rejection::Refused(_) => rejected(rejection),
+    });
+    accepts
+        .into_iter()
+        .chain(malformed)
+        .chain(rejections)
+        .map(|response| response.status().as_u16())
+        .collect()
+}

@@ -6,6 +6,8 @@ mod headers;
 mod options;
 mod service;
 
+#[cfg(test)]
+pub(crate) use self::answer::statuses;
 pub(crate) use self::{headers::HeaderRules, options::ServeOptions};
 pub use self::{
     options::{ServeError, StackError},

@@ -2,15 +2,28 @@
 
 /// Prefix of every reserved type.
 pub const PREFIX: &str = "__";
-/// Answer to a message with an `rpcId`.
-pub const ANSWER: &str = "__rpc_res";
-/// Refusal of a message with an `rpcId`.
-pub const REFUSAL: &str = "__rpc_err";
-/// Failure of a message without an `rpcId`. Extended protocol.
-pub const ERROR: &str = "__error";
-/// First frame of the server. Extended protocol.
-pub const WELCOME: &str = "__welcome";
-/// Request for a [`PONG`]. Extended protocol.
-pub const PING: &str = "__ping";
-/// Answer to a [`PING`]. Extended protocol.
-pub const PONG: &str = "__pong";
+
+/// Defines the constants and the list of them all, so that neither has a type that the other lacks.
+macro_rules! words {
+    ($($(#[$doc:meta])* $name:ident = $word:literal;)*) => {
+        $($(#[$doc])* pub const $name: &str = $word;)*
+
+        /// Every reserved type.
+        pub const ALL: [&str; [$($word),*].len()] = [$($word),*];
+    };
+}
+
+words! {
+    /// Answer to a message with an `rpcId`.
+    ANSWER = "__rpc_res";
+    /// Refusal of a message with an `rpcId`.
+    REFUSAL = "__rpc_err";
+    /// Failure of a message without an `rpcId`. Extended protocol.
+    ERROR = "__error";
+    /// First frame of the server. Extended protocol.
+    WELCOME = "__welcome";
+    /// Request for a [`PONG`]. Extended protocol.
+    PING = "__ping";
+    /// Answer to a [`PING`]. Extended protocol.
+    PONG = "__pong";
+}

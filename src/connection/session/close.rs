@@ -1,22 +1,6 @@
-use std::borrow::Cow;
-
 use zocket_layers::{Close, hub::MailboxState};
 
-const fn close(code: u16, reason: &'static str) -> Close {
-    Close {
-        code,
-        reason: Cow::Borrowed(reason),
-    }
-}
-
-/// Close for a peer that reads too slowly: more than `Limits::outbound` waits for it.
-pub(in crate::connection) const SLOW_READER: Close = close(3002, "slow-reader");
-/// Close for a message that has waited to begin for longer than `Limits::stall`.
-pub(in crate::connection) const STALLED: Close = close(3001, "stalled");
-/// Close for a pipeline that has failed for good.
-pub(in crate::connection) const UNAVAILABLE: Close = close(1011, "unavailable");
-/// Close for a panic of `on_open`.
-pub(in crate::connection) const INTERNAL_ERROR: Close = close(1011, "internal-error");
+use crate::core::closes::SLOW_READER;
 
 /// The end of a session.
 #[derive(Debug, PartialEq, Eq)]

@@ -22,11 +22,7 @@ use zocket_layers::{
     protocol::Control, rescue::explain,
 };
 
-pub(super) use self::{
-    close::{End, INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE},
-    deadlines::DueAction,
-    inbound::InFlightMessage,
-};
+pub(super) use self::{close::End, deadlines::DueAction, inbound::InFlightMessage};
 use self::{
     deadlines::Deadlines,
     gauge::{GaugePart, InFlight, Queued},

@@ -10,6 +10,7 @@ use zocket_layers::{
 };
 
 use super::*;
+use crate::core::closes::SLOW_READER;
 
 /// A session, its mailbox, and the time at which it started.
 struct World {

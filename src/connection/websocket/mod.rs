@@ -4,7 +4,6 @@ mod stream;
 mod write;
 
 use std::{
-    borrow::Cow,
     future::poll_fn,
     io,
     pin::Pin,
@@ -23,6 +22,7 @@ use zocket_layers::{Close, Limits};
 
 use self::{stream::Stream, write::poll_write_some};
 use super::session::outbound::{FRAME_WEIGHT, Outbound};
+use crate::core::closes::{INVALID_UTF_8, MESSAGE_TOO_LARGE, PROTOCOL_ERROR};
 
 /// Size of tungstenite's read buffer, in bytes. tungstenite allocates it for every connection, so it is small.
 /// [`Stream`] reads more at a time.
@@ -238,17 +238,15 @@ impl ReadError {
     /// Converts an error of tungstenite to a Close with a code of RFC 6455, section 7.4.1. tungstenite sends no Close
     /// by itself.
     fn of(error: &tungstenite::Error) -> Self {
-        let (code, reason) = match error {
-            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => (1009, "message-too-large"),
-            tungstenite::Error::Utf8(_) => (1007, "invalid-utf-8"),
-            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => return Self::Gone,
-            tungstenite::Error::Protocol(_) => (1002, "protocol-error"),
-            _ => return Self::Gone,
-        };
-        Self::Violation(Close {
-            code,
-            reason: Cow::Borrowed(reason),
-        })
+        match error {
+            tungstenite::Error::Capacity(CapacityError::MessageTooLong { .. }) => {
+                Self::Violation(MESSAGE_TOO_LARGE)
+            }
+            tungstenite::Error::Utf8(_) => Self::Violation(INVALID_UTF_8),
+            tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Gone,
+            tungstenite::Error::Protocol(_) => Self::Violation(PROTOCOL_ERROR),
+            _ => Self::Gone,
+        }
     }
 }
 
