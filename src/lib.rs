@@ -68,6 +68,8 @@ pub mod testing;
 mod app;
 mod connection;
 mod core;
+#[cfg(test)]
+mod documents;
 mod on_connect;
 mod procedure;
 mod router;

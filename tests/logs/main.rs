@@ -3,6 +3,9 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/documents.rs"]
+mod documents;
 
+mod metrics;
 mod observing;
 mod refusals;
