@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use tower::{BoxError, Service};
-use zocket_layers::{Frame, FrameResponse};
+use tower::BoxError;
+use zocket_layers::{Frame, FrameResponse, service::ServedByClones};
 
 use super::Zocket;
 use crate::{
@@ -61,7 +61,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     #[track_caller]
     pub fn serve_with<S>(&self, router: Router<C>, compose: impl FnOnce(RouterService) -> S) -> UpgradeService
     where
-        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S: ServedByClones<Frame> + Send + Sync + 'static,
         S::Response: Into<FrameResponse>,
         S::Error: Into<BoxError>,
         S::Future: Send,
@@ -80,7 +80,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         compose: impl FnOnce(RouterService) -> S,
     ) -> Result<UpgradeService, ServeError>
     where
-        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S: ServedByClones<Frame> + Send + Sync + 'static,
         S::Response: Into<FrameResponse>,
         S::Error: Into<BoxError>,
         S::Future: Send,
@@ -123,7 +123,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     #[track_caller]
     pub fn serve_stack<S>(&self, stack: S) -> UpgradeService
     where
-        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S: ServedByClones<Frame> + Send + Sync + 'static,
         S::Response: Into<FrameResponse>,
         S::Error: Into<BoxError>,
         S::Future: Send,
@@ -137,7 +137,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// [`StackError`] for a `ContextLayer` of another type than `C`.
     pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, StackError>
     where
-        S: Service<Frame> + Clone + Send + Sync + 'static,
+        S: ServedByClones<Frame> + Send + Sync + 'static,
         S::Response: Into<FrameResponse>,
         S::Error: Into<BoxError>,
         S::Future: Send,
