@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_higher_bid_is_told_to_everyone_and_a_lower_one_refused() {
+    async fn a_higher_bid_is_broadcast_and_a_lower_one_is_refused() {
         let zo = app();
         let app = TestApp::new(zo.serve(router(&zo)));
         let mut ann = app.connect(&Headers { name: "Ann".into() }).await.unwrap();
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_bid_by_itself_says_what_it_would_send() {
+    async fn a_procedure_alone_records_the_events_it_would_send() {
         let zo = app();
         let bidder = Bidder {
             name: "Ann".into(),

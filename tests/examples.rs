@@ -111,7 +111,7 @@ fn code(error: &CallError) -> &str {
 }
 
 #[tokio::test]
-async fn hyper_serves_and_ends_in_order() {
+async fn hyper_serves_and_shuts_down_cleanly() {
     let mut example = Example::start("hyper").await;
     let client = example.connect("/").await;
     assert_eq!(client.call::<String>("shout", "hello").await.unwrap(), "HELLO");
@@ -125,7 +125,7 @@ async fn hyper_serves_and_ends_in_order() {
 }
 
 #[tokio::test]
-async fn axum_knows_its_users_by_a_cookie_and_tells_them_from_a_handler_of_http() {
+async fn axum_identifies_users_by_cookie_and_sends_events_from_an_http_handler() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Ordered {
         number: u32,
@@ -162,7 +162,7 @@ async fn axum_knows_its_users_by_a_cookie_and_tells_them_from_a_handler_of_http(
 }
 
 #[tokio::test]
-async fn layers_serves_its_hand_made_stack() {
+async fn layers_serves_its_custom_stack() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     struct Greeted(String);
 
@@ -208,7 +208,7 @@ async fn echo_returns_text_and_binary_unchanged() {
 }
 
 #[tokio::test]
-async fn tower_middleware_limits_each_route_in_its_way() {
+async fn tower_middleware_applies_a_different_limit_to_each_route() {
     let example = Example::start("tower_middleware").await;
     let client = example.connect("/").await;
     let work = async |route: &str, millis: u64| client.call::<u64>(route, &json!({ "millis": millis })).await;
@@ -242,7 +242,7 @@ async fn tower_middleware_limits_each_route_in_its_way() {
 }
 
 #[tokio::test]
-async fn auth_lets_in_by_token_or_cookie_and_ends_when_the_token_does() {
+async fn auth_accepts_a_token_or_cookie_and_closes_when_the_token_expires() {
     let example = Example::start("auth").await;
     let url = format!("ws://{}/", example.addr);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -283,7 +283,7 @@ async fn auth_lets_in_by_token_or_cookie_and_ends_when_the_token_does() {
 }
 
 #[tokio::test]
-async fn tls_serves_who_trusts_its_certificate() {
+async fn tls_serves_clients_that_trust_its_certificate() {
     let example = Example::start("tls").await;
     let pem = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("tls/target/localhost.pem");
     let mut roots = RootCertStore::empty();
@@ -299,7 +299,7 @@ async fn tls_serves_who_trusts_its_certificate() {
 }
 
 #[tokio::test]
-async fn bench_server_serves_what_is_measured() {
+async fn bench_server_serves_the_benchmark_routes() {
     #[derive(Serialize, Deserialize, JsonSchema)]
     #[serde(rename_all = "camelCase")]
     struct Said {

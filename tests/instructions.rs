@@ -37,7 +37,7 @@ fn rises(was: f64, now: f64) -> Vec<String> {
 }
 
 #[test]
-fn a_rise_of_more_than_three_percent_names_the_layer() {
+fn an_increase_of_more_than_three_percent_names_the_layer() {
     let was = record(&[("handler", 700.0), ("decode and encode", 1000.0)]);
     let now = record(&[("handler", 701.0), ("decode and encode", 1031.0)]);
     let changes = was.compare(&now);
@@ -48,23 +48,23 @@ fn a_rise_of_more_than_three_percent_names_the_layer() {
 }
 
 #[test]
-fn a_rise_of_three_percent_is_none() {
+fn an_increase_of_three_percent_is_accepted() {
     assert_eq!(rises(1000.0, 1030.0), Vec::<String>::new());
 }
 
 #[test]
-fn five_instructions_are_no_rise_however_small_the_layer() {
+fn an_increase_of_five_instructions_is_accepted_for_a_layer_of_any_size() {
     assert_eq!(rises(0.0, 5.0), Vec::<String>::new());
     assert_eq!(rises(0.0, 6.0).len(), 1);
 }
 
 #[test]
-fn a_layer_that_executes_less_than_those_inside_of_it_may_still_rise() {
+fn a_layer_with_a_negative_cost_can_still_increase() {
     assert_eq!(rises(-100.0, -80.0).len(), 1);
 }
 
 #[test]
-fn what_moves_between_layers_is_no_rise_up_to_three_percent_of_a_message() {
+fn instructions_that_move_between_layers_are_accepted_up_to_three_percent_of_a_message() {
     let was = record(&[
         (WHOLE, 3000.0),
         ("validate", 1300.0),
@@ -88,7 +88,7 @@ fn what_moves_between_layers_is_no_rise_up_to_three_percent_of_a_message() {
 }
 
 #[test]
-fn a_layer_that_does_nothing_costs_nothing_whatever_a_message_does() {
+fn an_empty_layer_costs_nothing() {
     let was = record(&[(WHOLE, 3000.0), (NOTHING, 0.0)]);
     let now = |nothing| record(&[(WHOLE, 3000.0), (NOTHING, nothing)]);
     assert!(!was.compare(&now(5.0)).is_refused());
@@ -96,7 +96,7 @@ fn a_layer_that_does_nothing_costs_nothing_whatever_a_message_does() {
 }
 
 #[test]
-fn one_allocation_more_is_a_rise() {
+fn one_more_allocation_is_an_increase() {
     let was = record(&[("rescue", 200.0)]);
     let mut now = was.clone();
     now.rows[0].1.allocations += 1.0;
@@ -104,7 +104,7 @@ fn one_allocation_more_is_a_rise() {
 }
 
 #[test]
-fn a_layer_costs_what_it_adds_to_those_inside_of_it() {
+fn a_layers_cost_is_the_difference_to_its_inner_layers() {
     let cost = |own, libc, allocations| Cost {
         own,
         libc,
@@ -115,7 +115,7 @@ fn a_layer_costs_what_it_adds_to_those_inside_of_it() {
 }
 
 #[test]
-fn what_libc_does_is_not_compared() {
+fn instructions_in_libc_are_not_compared() {
     let was = record(&[("rescue", 200.0)]);
     let mut now = was.clone();
     now.rows[0].1.libc += 1000.0;
@@ -123,7 +123,7 @@ fn what_libc_does_is_not_compared() {
 }
 
 #[test]
-fn another_compiler_compares_nothing_and_says_so() {
+fn another_compiler_skips_the_comparison_with_a_message() {
     let was = record(&[("handler", 700.0)]);
     let mut now = record(&[("handler", 7000.0)]);
     now.maker.compiler = "rustc 1.96.0".into();
@@ -136,7 +136,7 @@ fn another_compiler_compares_nothing_and_says_so() {
 }
 
 #[test]
-fn another_target_compares_nothing() {
+fn another_target_skips_the_comparison() {
     let was = record(&[("handler", 700.0)]);
     let mut now = record(&[("handler", 7000.0)]);
     now.maker.target = "aarch64-unknown-linux-gnu".into();
@@ -144,7 +144,7 @@ fn another_target_compares_nothing() {
 }
 
 #[test]
-fn a_fall_asks_to_be_recorded() {
+fn a_decrease_asks_to_be_recorded() {
     let changes = record(&[("handler", 700.0)]).compare(&record(&[("handler", 600.0)]));
     assert!(!changes.is_refused());
     assert_eq!(changes.falls.len(), 1);
@@ -152,40 +152,40 @@ fn a_fall_asks_to_be_recorded() {
 }
 
 #[test]
-fn what_is_measured_and_not_recorded_fails() {
+fn a_measurement_without_a_record_fails() {
     let changes = record(&[]).compare(&record(&[("handler", 700.0)]));
     assert_eq!(changes.rises, ["handler: is not in the record"]);
 }
 
 #[test]
-fn what_is_recorded_and_not_measured_fails() {
+fn a_record_without_a_measurement_fails() {
     let changes = record(&[("handler", 700.0)]).compare(&record(&[]));
     assert_eq!(changes.rises, ["handler: is in the record, and was not counted"]);
 }
 
 #[test]
-fn a_record_is_read_as_it_was_written() {
+fn a_record_survives_a_round_trip() {
     let mut record = record(&[("a layer that does nothing", 0.0), ("rescue", -12.0)]);
     record.rows[1].1.allocations = -1.0;
     assert_eq!(Record::parse(&record.to_string()).unwrap(), record);
 }
 
 #[test]
-fn the_record_in_the_repository_can_be_read() {
+fn the_committed_record_is_valid() {
     let record = Record::parse(include_str!("../benches/instructions.txt")).unwrap();
     assert!(record.rows.iter().any(|(name, _)| name == "router"));
     assert!(!record.compare(&record).is_refused());
 }
 
 #[test]
-fn a_record_that_cannot_be_read_says_where() {
+fn an_invalid_record_is_an_error_with_its_line() {
     let broken = record(&[("handler", 700.0)]).to_string().replace("700", "many");
     let error = Record::parse(&broken).unwrap_err().to_string();
     assert!(error.contains("`handler ") && error.contains("`many`"), "{error}");
 }
 
 #[test]
-fn what_is_inlined_is_its_callers_and_its_own_files() {
+fn inlined_instructions_count_for_the_caller_and_their_source_file() {
     let profile = Profile::parse(PROFILE, "/program").unwrap();
     let counts = |counts: &[(&str, u64)]| {
         counts
@@ -203,7 +203,7 @@ fn what_is_inlined_is_its_callers_and_its_own_files() {
 }
 
 #[test]
-fn an_allocation_is_what_the_program_asks_libc_for() {
+fn only_calls_from_the_program_into_the_allocator_count_as_allocations() {
     assert_eq!(Profile::parse(PROFILE, "/program").unwrap().allocations, 3);
 }
 

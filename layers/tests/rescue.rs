@@ -99,7 +99,7 @@ fn assert_concealed(error: &Error, log: &Log, detail: &str) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_is_told_as_timeout() {
+async fn a_timeout_becomes_the_code_timeout() {
     let slow = service_fn(async |_: Message| {
         pending::<()>().await;
         Ok::<_, BoxError>(Reply::empty())
@@ -111,7 +111,7 @@ async fn a_timeout_is_told_as_timeout() {
 }
 
 #[tokio::test]
-async fn shed_load_is_told_as_overloaded() {
+async fn shed_load_becomes_overloaded() {
     let service = service_fn(async |_: Message| Ok::<_, BoxError>(Reply::empty()));
     let busy = ServiceBuilder::new()
         .layer(LoadShedLayer::new())
@@ -121,7 +121,7 @@ async fn shed_load_is_told_as_overloaded() {
 }
 
 #[tokio::test]
-async fn a_buffer_whose_worker_has_gone_is_told_as_overloaded() {
+async fn a_buffer_whose_worker_has_ended_becomes_overloaded() {
     let service = service_fn(async |_: Message| Ok::<_, BoxError>(Reply::empty()));
     let (mut buffer, worker) = tower::buffer::Buffer::pair(service, 1);
     drop(worker);
@@ -146,7 +146,7 @@ impl Service<Message> for Failing {
 }
 
 #[tokio::test]
-async fn a_buffer_whose_service_failed_is_told_as_overloaded_or_as_the_services_own_reason() {
+async fn a_buffer_whose_service_failed_becomes_overloaded_or_the_services_own_code() {
     let told = async |failing| {
         let buffer = tower::buffer::Buffer::new(Failing(failing), 1);
         refusal(buffer).await.code()
@@ -156,7 +156,7 @@ async fn a_buffer_whose_service_failed_is_told_as_overloaded_or_as_the_services_
 }
 
 #[test]
-fn an_error_of_our_own_is_told_as_it_is() {
+fn a_zocket_error_reaches_the_client_unchanged() {
     let own = Error::too_many_requests(Duration::from_millis(5));
     let told = explain(own.into());
     assert_eq!(told.code(), Code::TOO_MANY_REQUESTS);
@@ -164,7 +164,7 @@ fn an_error_of_our_own_is_told_as_it_is() {
 }
 
 #[test]
-fn an_error_of_our_own_is_found_inside_of_others() {
+fn a_zocket_error_is_found_among_the_sources() {
     let told = explain(wrapped(Error::forbidden("admins only")));
     assert_eq!(told.to_string(), "FORBIDDEN: admins only");
     assert_eq!(
@@ -174,14 +174,14 @@ fn an_error_of_our_own_is_found_inside_of_others() {
 }
 
 #[test]
-fn a_foreign_error_is_told_without_detail_and_stands_in_the_log_under_the_same_id() {
+fn a_foreign_error_reaches_only_the_log_under_the_id_that_the_client_receives() {
     let log = Log::default();
     let told = tracing::subscriber::with_default(log.clone(), || explain(Foreign(None).into()));
     assert_concealed(&told, &log, "password");
 }
 
 #[test]
-fn what_stands_behind_an_internal_error_is_not_told_even_if_it_is_our_own() {
+fn the_source_of_an_internal_error_is_never_sent_to_the_client() {
     for wrap in [
         |error: Error| -> BoxError { error.into() },
         |error| wrapped(error),
@@ -219,7 +219,7 @@ impl Service<Message> for Panicking {
 }
 
 #[tokio::test]
-async fn panics_in_poll_ready_in_call_and_in_poll_are_told_without_detail() {
+async fn panics_in_poll_ready_call_and_poll_reach_the_client_without_detail() {
     for place in [Where::Ready, Where::Call, Where::Poll] {
         let log = Log::default();
         let guard = tracing::subscriber::set_default(log.clone());
@@ -230,7 +230,7 @@ async fn panics_in_poll_ready_in_call_and_in_poll_are_told_without_detail() {
 }
 
 #[tokio::test]
-async fn an_answer_whose_effects_nobody_performs_is_refused() {
+async fn a_reply_with_unperformed_effects_is_refused() {
     // tracing keeps for all threads whether anyone listens at a place in the code: if the first to pass it did not, those
     // beside it would miss what they wait for.
     let _listening = tracing::subscriber::set_default(Log::default());

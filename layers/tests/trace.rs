@@ -174,7 +174,7 @@ async fn what_the_handler_logs_is_in_the_span_also_after_it_has_waited() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_outcome_is_the_code_that_the_client_is_told() {
+async fn the_recorded_outcome_is_the_code_that_the_client_receives() {
     for (end, code) in [
         (
             (|| Err(Error::forbidden("no").into())) as fn() -> Result<Reply, BoxError>,
@@ -208,7 +208,7 @@ async fn the_outcome_is_the_code_that_the_client_is_told() {
 }
 
 #[tokio::test]
-async fn outside_of_rescue_a_refusal_is_no_success() {
+async fn a_refusal_is_not_recorded_as_success_outside_rescue() {
     let log = Log::default();
     let _listening = log.listen();
     let service = ServiceBuilder::new()
@@ -221,7 +221,7 @@ async fn outside_of_rescue_a_refusal_is_no_success() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_an_outer_layer_gives_up_ends_as_dropped_with_its_latency() {
+async fn a_message_dropped_by_an_outer_layer_is_recorded_as_dropped_with_its_latency() {
     let log = Log::default();
     let _listening = log.listen();
     let service = ServiceBuilder::new()
@@ -251,7 +251,7 @@ async fn the_level_of_the_span_can_be_chosen() {
 }
 
 #[tokio::test]
-async fn a_span_that_nobody_listens_to_is_none() {
+async fn a_disabled_span_is_not_created() {
     let log = Log::default();
     log.0.lock().max = Some(Level::WARN);
     let _listening = log.listen();
@@ -261,7 +261,7 @@ async fn a_span_that_nobody_listens_to_is_none() {
 }
 
 #[tokio::test]
-async fn a_route_can_neither_fill_the_log_nor_break_its_lines() {
+async fn a_route_is_truncated_and_escaped_in_the_log() {
     let log = Log::default();
     let _listening = log.listen();
     let route = format!("a\nb\u{1b}[31m{}", "x".repeat(1000));

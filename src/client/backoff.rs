@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cap_counts_more_than_the_floor() {
+    fn the_cap_overrides_the_floor() {
         let odd = Backoff {
             floor: Duration::from_secs(9),
             cap: Duration::from_secs(3),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn two_waits_are_hardly_ever_the_same() {
+    fn backoff_waits_are_randomised() {
         let waits: std::collections::HashSet<_> = (0..20).map(|_| BACKOFF.wait(5)).collect();
         assert!(waits.len() > 10, "{waits:?}");
     }

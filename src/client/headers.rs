@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_no_field_can_carry_goes_into_the_query() {
+    fn values_that_no_header_field_can_carry_move_to_the_query() {
         let headers = Headers::of(&json!({
             "name": "Zoë", "lines": "a\nb", "space": " x", "a name": "y", "absent": null,
         }))

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn silence_is_asked_about_and_then_given_up() {
+    async fn silence_is_answered_with_a_ping_and_then_a_disconnect() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(Duration::from_secs(25), Duration::from_secs(20));
         assert_eq!(poll_fn(|cx| heartbeat.poll(cx)).await, HeartbeatAction::Ping);
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_answer_begins_the_silence_anew_however_long_the_patience() {
+    async fn an_answer_restarts_the_silence_timer_even_with_a_long_timeout() {
         let start = Instant::now();
         let mut heartbeat = Heartbeat::new(Duration::from_secs(5), Duration::from_secs(60));
         for seconds in [5, 10, 15] {

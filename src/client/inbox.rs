@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_give_way_and_are_counted() {
+    fn a_full_inbox_drops_the_oldest_events_and_counts_them() {
         let inbox = Inbox::new(2);
         for payload in ["1", "2", "3", "4"] {
             inbox.push(payload.into());
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn one_type_is_told_and_one_inbox_removed() {
+    fn an_event_reaches_the_inboxes_of_its_type_until_they_are_removed() {
         let listeners = Listeners::default();
         let (one, other) = (Arc::new(Inbox::new(2)), Arc::new(Inbox::new(2)));
         listeners.add("a", one.clone());

@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn each_close_code_says_whether_to_come_back() {
+    fn each_close_code_decides_whether_to_reconnect() {
         for code in [1008, 3500, 3999, 4000, 4999] {
             assert!(closed(code).is_final(&[]), "{code}");
         }
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn each_status_says_whether_to_come_back() {
+    fn each_status_decides_whether_to_reconnect() {
         for status in [200, 302, 400, 401, 403, 404, 426] {
             assert!(refused(status).is_final(&[]), "{status}");
         }

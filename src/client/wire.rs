@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_are_read_and_strangers_ignored() {
+    fn frames_are_parsed_and_unknown_types_are_ignored() {
         let read = |json: &'static str| read(&Bytes::from_static(json.as_bytes()));
         assert!(matches!(
             read(r#"{"type":"__rpc_res","rpcId":1}"#),

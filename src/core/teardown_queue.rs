@@ -57,7 +57,7 @@ mod tests {
     const MANY: usize = 10_000;
 
     #[tokio::test]
-    async fn who_stays_does_not_wait_for_all_that_go() {
+    async fn live_connections_do_not_wait_for_a_mass_disconnect() {
         let (queue, gone) = (Arc::new(TeardownQueue::default()), Arc::new(AtomicUsize::new(0)));
         let mut going = JoinSet::new();
         for _ in 0..MANY {
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_end_that_waits_holds_up_no_other() {
+    async fn a_pending_teardown_does_not_block_the_others() {
         let queue = Arc::new(TeardownQueue::default());
         let mut waiting = JoinSet::new();
         for _ in 0..queue.0.available_permits() {

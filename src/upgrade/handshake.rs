@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn each_missing_piece_has_its_refusal() {
+    fn each_missing_handshake_field_has_its_own_error() {
         let without = |name: &'static str| check_with(|parts| drop(parts.headers.remove(name))).unwrap_err();
         assert_eq!(without("upgrade"), HandshakeError::NoUpgrade);
         assert_eq!(

@@ -17,7 +17,7 @@ after(async () => {
   server?.child.kill("SIGKILL");
 });
 
-test("someone enters by the form, someone else by a link, and each sees the other", async () => {
+test("one person joins by the form and another by a link, and both see each other", async () => {
   ann = await open("");
   await at(ann, "name-input").fill("Ann");
   await at(ann, "role-select").selectOption("admin");
@@ -54,7 +54,7 @@ test("an error is shown where it occurs", async () => {
   await at(bob, "error").filter({ hasText: "64" }).waitFor();
 });
 
-test("the server goes and comes back: the page says so, and goes on", async () => {
+test("the page shows a restart of the server and continues", async () => {
   await stop(server, "SIGKILL");
   await Promise.all([state(ann, "reconnecting"), state(bob, "reconnecting")]);
   server = await serve(server.port);
@@ -65,7 +65,7 @@ test("the server goes and comes back: the page says so, and goes on", async () =
   await says(ann, "Here again");
 });
 
-test("a client of the base protocol chats beside them", async () => {
+test("a client of the base protocol takes part in the chat", async () => {
   const heard = await ann.evaluate(async () => {
     const socket = new WebSocket("/ws?name=Old");
     const types = [];
@@ -92,12 +92,12 @@ test("a client of the base protocol chats beside them", async () => {
   await says(bob, "by hand");
 });
 
-test("who leaves is gone from the list", async () => {
+test("a person who leaves disappears from the list", async () => {
   await bob.context().close();
   await at(ann, "who-item").filter({ hasText: "Bob" }).waitFor({ state: "detached" });
 });
 
-test("SIGTERM ends the server cleanly, with a client connected", async () => {
+test("SIGTERM ends the server cleanly while a client is connected", async () => {
   const [code, signal] = await stop(server, "SIGTERM");
   assert.deepEqual([code, signal], [0, null]);
   await state(ann, "reconnecting");

@@ -35,7 +35,7 @@ after(async () => {
   server?.child.kill("SIGKILL");
 });
 
-test("a name that the server would refuse is refused beside its field", async () => {
+test("a name that the server would refuse shows an error beside its field", async () => {
   ann = await open("");
   await at(ann, "enter-button").click();
   await at(ann, "error").filter({ hasText: "name" }).waitFor();
@@ -45,7 +45,7 @@ test("a name that the server would refuse is refused beside its field", async ()
   assert.equal(await at(ann, "name-input").getAttribute("aria-invalid"), "true");
 });
 
-test("someone enters by the form, someone else by a link, and each sees the other", async () => {
+test("one person joins by the form and another by a link, and both see each other", async () => {
   await at(ann, "name-input").fill("Ann");
   await at(ann, "role-select").selectOption("admin");
   await at(ann, "enter-button").click();
@@ -70,7 +70,7 @@ test("they chat", async () => {
   assert.equal(await at(ann, "message").count(), 2);
 });
 
-test("an admin's announcement reaches everyone, and others can't announce", async () => {
+test("an admin's announcement reaches everyone, and other people can't announce", async () => {
   await at(ann, "announce-input").fill("Tea is ready");
   await at(ann, "announce-send").click();
   await at(bob, "announcement").filter({ hasText: "Tea is ready" }).waitFor();
@@ -79,7 +79,7 @@ test("an admin's announcement reaches everyone, and others can't announce", asyn
   assert.equal(await at(bob, "announce-input").count(), 0);
 });
 
-test("what the server objects to is told beside the field, until it is changed", async () => {
+test("an error of the server is shown beside the field until its value changes", async () => {
   for (const [field, submit, value, said] of [
     ["room-input", "room-join", "x".repeat(65), "64"],
     ["announce-input", "announce-send", "x".repeat(501), "500"],
@@ -97,7 +97,7 @@ test("what the server objects to is told beside the field, until it is changed",
   }
 });
 
-test("rooms are entered and left, and what is said elsewhere is counted", async () => {
+test("people join and leave rooms, and unread messages of other rooms are counted", async () => {
   await at(ann, "room-input").fill("garden");
   await at(ann, "room-join").click();
   await ann.locator('[data-testid=room-item][aria-current=true]').filter({ hasText: "garden" }).waitFor();
@@ -111,7 +111,7 @@ test("rooms are entered and left, and what is said elsewhere is counted", async 
   await says(ann, "Where are you?");
 });
 
-test("the server goes and comes back: the page says so and when, and goes on in its rooms", async () => {
+test("the page shows a restart of the server with the time of the next attempt and continues in its rooms", async () => {
   await stop(server, "SIGKILL");
   await Promise.all([state(ann, "reconnecting"), state(bob, "reconnecting")]);
   await at(bob, "status").filter({ hasText: /Reconnecting in \d+ s/i }).waitFor();
@@ -129,7 +129,7 @@ test("the server goes and comes back: the page says so and when, and goes on in 
   await says(ann, "Do you hear me?");
 });
 
-test("a page behind another tab hears on, and frozen there without a server it comes back when it is looked at", async (t) => {
+test("a background tab receives messages, and a frozen one reconnects when it becomes visible", async (t) => {
   const [context] = (await launchUnforced(t)).contexts();
   const carl = await openIn(context, `${address()}?name=Carl`, complaints);
   await state(carl, "online");
@@ -155,7 +155,7 @@ test("a page behind another tab hears on, and frozen there without a server it c
   await says(ann, "Good morning");
 });
 
-test("a reload finds the same person in the same rooms", async () => {
+test("a reload keeps the person and the rooms", async () => {
   await at(ann, "room-input").fill("garden");
   await at(ann, "room-join").click();
   await at(ann, "room-item").filter({ hasText: "garden" }).waitFor();
@@ -167,7 +167,7 @@ test("a reload finds the same person in the same rooms", async () => {
   await at(ann, "room-leave").click();
 });
 
-test("in a narrow window rooms and people are opened over the rest, and nothing is wider than it", async () => {
+test("a narrow window opens rooms and people as overlays and does not scroll sideways", async () => {
   await bob.setViewportSize({ width: 360, height: 640 });
   assert.equal(await bob.evaluate(() => document.documentElement.scrollWidth), 360);
   await bob.getByRole("button", { name: /^Rooms/ }).click();
@@ -183,13 +183,13 @@ test("in a narrow window rooms and people are opened over the rest, and nothing 
   await at(bob, "who-item").first().waitFor({ state: "hidden" });
 });
 
-test("who leaves is gone from the list, and is at the form", async () => {
+test("a person who leaves disappears from the list, and sees the form again", async () => {
   await at(bob, "sign-out").click();
   await at(bob, "name-input").waitFor();
   await at(ann, "who-item").filter({ hasText: "Bob" }).waitFor({ state: "detached" });
 });
 
-test("while one works on it, too: Vite's own server, where React mounts everything twice", async () => {
+test("the page works on Vite's development server, where React mounts everything twice", async () => {
   const working = await createServer(config());
   try {
     await working.listen();

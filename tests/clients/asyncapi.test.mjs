@@ -17,7 +17,7 @@ test("the document is valid AsyncAPI 3", async () => {
   assert.deepEqual(await errorsOf(await readFile(file, "utf8")), []);
 });
 
-test("a document that is not would be noticed", async () => {
+test("an invalid document is detected", async () => {
   const document = JSON.parse(await readFile(file, "utf8"));
   document.components.schemas.Link.properties = [];
   assert.notDeepEqual(await errorsOf(JSON.stringify(document)), []);

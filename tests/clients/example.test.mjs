@@ -40,7 +40,7 @@ async function regenerated(t, server) {
 
 before(() => mkdir(join(target, "tmp"), { recursive: true }));
 
-test("the generated files of the React example are what the chat exports, and compile", async (t) => {
+test("the generated files of the React example match the chat's export and compile", async (t) => {
   const folder = await regenerated(t, join(target, "debug/examples/chat"));
   for (const name of generated) {
     const kept = await readFile(join(example, "src", name), "utf8");
@@ -49,7 +49,7 @@ test("the generated files of the React example are what the chat exports, and co
   assert.deepEqual(await check(folder), []);
 });
 
-describe("a field that is renamed in the Rust example does not compile in the React example", () => {
+describe("the React example does not compile after a field of the Rust example is renamed", () => {
   // A copy of the workspace, in which the chat has a name of its own: beside the real one, in the same target folder,
   // so that only Zocket itself is compiled anew.
   const workspace = join(target, "tmp/renamed");

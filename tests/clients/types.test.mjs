@@ -34,18 +34,18 @@ async function check(compiler, ...files) {
   }
 }
 
-test("the Rust test has written what is checked here", () => {
+test("the Rust test has written the files checked here", () => {
   assert.ok(existsSync(written("truth/truth.ts")), "run `cargo test --test contract` first");
   return writeFile(written("truth/package.json"), '{ "type": "module" }');
 });
 
 for (const [name, compiler] of Object.entries(compilers)) {
-  test(`TypeScript ${name} takes what serde makes of every tricky type, and nothing else`, async () => {
+  test(`TypeScript ${name} accepts exactly serde's output for every tricky type`, async () => {
     assert.deepEqual(await check(compiler, written("truth/truth.ts")), []);
   });
 }
 
-test("a check that finds nothing would be noticed", async () => {
+test("a check that finds nothing is detected", async () => {
   const truth = await readFile(written("truth/truth.ts"), "utf8");
   await writeFile(written("truth/broken.ts"), truth.replaceAll("// @ts-expect-error\n", ""));
   const errors = await check("ts58", written("truth/broken.ts"));
@@ -54,7 +54,7 @@ test("a check that finds nothing would be noticed", async () => {
   assert.equal(places.size, expected);
 });
 
-test("the declarations for plain JavaScript say the same", async () => {
+test("the declarations for plain JavaScript declare the same types", async () => {
   const truth = await readFile(written("truth/truth.ts"), "utf8");
   await writeFile(written("js.ts"), truth.replace("./zocket.js", "./js/zocket.js"));
   const { mkdir, copyFile } = await import("node:fs/promises");
@@ -64,7 +64,7 @@ test("the declarations for plain JavaScript say the same", async () => {
   assert.deepEqual(await check("ts58", written("js.ts")), []);
 });
 
-test("the runtime for plain JavaScript is what the compiler makes of the runtime", async () => {
+test("the runtime for plain JavaScript is the compiled runtime", async () => {
   const out = written("runtime");
   const project = fileURLToPath(new URL("runtime/compile", import.meta.url));
   await run(process.execPath, [bin("typescript"), "-p", project, "--outDir", out]);

@@ -81,13 +81,13 @@ fn document() -> Value {
 }
 
 #[test]
-fn the_document_is_written_for_the_parser_to_check() {
+fn the_asyncapi_document_is_written_for_the_parser_test() {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
     fs::write(folder.join("asyncapi.json"), document().to_string()).unwrap();
 }
 
 #[test]
-fn what_clients_send_the_app_receives_and_answers() {
+fn client_messages_are_receive_operations_with_replies() {
     let document = document();
     assert_eq!(
         document["operations"]["receive.chat.post"],
@@ -121,7 +121,7 @@ fn what_clients_send_the_app_receives_and_answers() {
 }
 
 #[test]
-fn schemas_are_of_draft_07_with_the_constraints_in_them() {
+fn schemas_are_draft_07_with_their_constraints() {
     let document = document();
     let line = &document["components"]["schemas"]["LineInput"];
     assert_eq!(line["properties"]["text"]["maxLength"], 500);

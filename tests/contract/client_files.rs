@@ -33,7 +33,7 @@ fn field<'a>(response: &'a Response<()>, name: &str) -> Option<&'a str> {
 }
 
 #[tokio::test]
-async fn a_page_gets_what_is_exported_as_zocket_js() {
+async fn zocket_js_serves_the_exported_client() {
     let zo = Zocket::builder().build();
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("client_files");
     zo.router()
@@ -56,7 +56,7 @@ async fn a_page_gets_what_is_exported_as_zocket_js() {
 }
 
 #[tokio::test]
-async fn a_copy_that_is_current_is_not_sent_again() {
+async fn a_matching_etag_gets_a_304() {
     let (first, _) = ask(Method::GET, "/zocket.js", None).await;
     let tag = field(&first, "etag").unwrap();
     for known in [tag.to_owned(), format!("\"x\", W/{tag}"), "*".to_owned()] {
@@ -72,7 +72,7 @@ async fn a_copy_that_is_current_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn head_gets_the_fields_alone() {
+async fn head_returns_only_the_header_fields() {
     let (response, text) = ask(Method::HEAD, "/zocket.js", None).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert!(

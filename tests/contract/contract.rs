@@ -66,7 +66,7 @@ fn contract() -> Contract {
 }
 
 #[test]
-fn it_has_every_route_with_its_types_and_constraints_and_every_event() {
+fn a_contract_has_every_event_and_every_route_with_types_and_constraints() {
     let contract = serde_json::to_value(contract()).unwrap();
     assert_eq!(contract["headers"], json!({ "$ref": "#/types/input/Headers" }));
     assert_eq!(
@@ -106,7 +106,7 @@ fn a_default_makes_a_member_optional_as_input_and_present_as_output() {
 }
 
 #[test]
-fn it_comes_back_from_json_as_it_was() {
+fn a_contract_survives_a_json_round_trip() {
     let contract = contract();
     assert_eq!(Contract::from_json(&contract.to_json()).unwrap(), contract);
     assert!(
@@ -123,7 +123,7 @@ fn it_comes_back_from_json_as_it_was() {
 }
 
 #[test]
-fn its_hash_is_that_of_what_clients_depend_on() {
+fn the_hash_covers_only_the_parts_that_clients_depend_on() {
     let one = contract();
     let mut other = contract();
     other.incoming.get_mut("chat.post").unwrap().doc = None;
@@ -140,7 +140,7 @@ fn its_hash_is_that_of_what_clients_depend_on() {
 }
 
 #[test]
-fn types_of_one_name_are_told_apart_by_who_uses_them() {
+fn types_of_one_name_are_distinguished_by_their_users() {
     mod one {
         #[derive(serde::Serialize, schemars::JsonSchema)]
         pub(super) struct Person {
@@ -204,7 +204,7 @@ fn assert_change(edit: impl FnOnce(&mut serde_json::Value), expected: Compatibil
 }
 
 #[test]
-fn what_the_server_takes_no_more_or_gives_no_more_breaks_clients() {
+fn narrower_inputs_and_outputs_are_breaking() {
     let breaking =
         |edit: fn(&mut serde_json::Value), message| assert_change(edit, Compatibility::Breaking, message);
     breaking(
@@ -250,7 +250,7 @@ fn what_the_server_takes_no_more_or_gives_no_more_breaks_clients() {
 }
 
 #[test]
-fn what_is_new_or_looser_is_additive() {
+fn new_and_looser_declarations_are_additive() {
     let additive =
         |edit: fn(&mut serde_json::Value), message| assert_change(edit, Compatibility::Additive, message);
     additive(
@@ -275,7 +275,7 @@ fn what_is_new_or_looser_is_additive() {
 }
 
 #[test]
-fn documentation_is_compatible_and_nothing_is_nothing() {
+fn documentation_changes_are_compatible_and_equal_contracts_have_no_changes() {
     assert_change(
         |c| c["types"]["output"]["Line"]["description"] = json!("Else."),
         Compatibility::Compatible,
@@ -349,7 +349,7 @@ fn a_committed_contract_that_changed_fails_a_test_with_the_reasons() {
 }
 
 #[test]
-fn no_route_hides_a_member_that_every_client_has() {
+fn no_route_shadows_a_client_member() {
     let runtime = include_str!("../../src/contract/typescript/runtime.d.ts");
     let (_, base) = runtime.split_once("export interface ClientBase {\n").unwrap();
     let (base, _) = base.split_once("\n}").unwrap();
@@ -376,7 +376,7 @@ fn no_route_hides_a_member_that_every_client_has() {
 }
 
 #[test]
-fn names_that_a_client_could_not_have_are_refused_when_the_router_is_built() {
+fn reserved_client_names_are_refused_when_the_router_is_built() {
     let zo = Zocket::builder().build();
     let procedure = || zo.message().handle(async |_: Context<()>| Ok(()));
     let refused = |router| zo.try_serve(router).unwrap_err().to_string();

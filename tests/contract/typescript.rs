@@ -371,7 +371,7 @@ fn folder(name: &str) -> PathBuf {
 }
 
 #[test]
-fn the_truth_is_written_for_the_compiler_to_check() {
+fn the_generated_client_is_written_for_the_type_tests() {
     let Truth { router, checks, .. } = table();
     let folder = folder("truth");
     let info = Info::new("Truth", "1.0.0");
@@ -433,7 +433,7 @@ fn a_file_is_written_only_when_it_changed() {
 }
 
 #[test]
-fn a_react_app_gets_what_it_needs_and_no_javascript_that_would_take_its_place() {
+fn the_react_export_has_typescript_and_no_javascript() {
     let folder = folder("react");
     let _ = fs::remove_dir_all(&folder);
     small().export_react(&folder).unwrap();
@@ -457,7 +457,7 @@ struct Headers {
 }
 
 #[test]
-fn headers_that_the_app_calls_so_are_the_clients_own() {
+fn a_connect_header_named_headers_is_typed() {
     let zo = Zocket::builder()
         .on_connect(async |_: Headers, _: zocket::ClientId| Ok(()))
         .build();

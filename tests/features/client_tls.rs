@@ -57,7 +57,7 @@ fn url(server: &Server) -> String {
 }
 
 /// Trusts this certificate alone.
-fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
+fn trust_only(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
     let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -67,9 +67,9 @@ fn trusting(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
 }
 
 #[tokio::test]
-async fn who_trusts_the_servers_certificate_gets_through() {
+async fn a_client_that_trusts_the_certificate_connects() {
     let (server, certificate) = serve().await;
-    let builder = Client::builder(url(&server)).tls(trusting(certificate));
+    let builder = Client::builder(url(&server)).tls(trust_only(certificate));
     let client = builder.connect().await.unwrap();
     let answer: String = client.call("ping", &()).await.unwrap();
     assert_eq!(answer, "pong");
@@ -77,11 +77,11 @@ async fn who_trusts_the_servers_certificate_gets_through() {
 }
 
 #[tokio::test]
-async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
+async fn an_untrusted_certificate_is_refused() {
     let (server, _) = serve().await;
     let (_, others) = serve().await;
     let outage = Client::builder(url(&server))
-        .tls(trusting(others))
+        .tls(trust_only(others))
         .connect()
         .await
         .unwrap_err();
@@ -90,7 +90,7 @@ async fn a_certificate_that_nobody_vouches_for_is_not_trusted() {
 }
 
 #[tokio::test]
-async fn the_systems_roots_are_asked_where_nothing_is_said() {
+async fn the_system_roots_are_the_default() {
     let (server, _) = serve().await;
     match Client::builder(url(&server)).connect().await.unwrap_err() {
         Outage::Broken(error) => assert!(error.to_string().contains("certificate"), "{error}"),

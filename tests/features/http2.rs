@@ -155,7 +155,7 @@ async fn the_subprotocol_is_negotiated_as_over_http_1() {
 }
 
 #[tokio::test]
-async fn what_opens_no_socket_is_told_why() {
+async fn a_request_that_opens_no_socket_gets_the_reason() {
     let (zo, service) = app();
     let server = on_hyper_util(service).await;
     let mut client = connect(&server).await;

@@ -17,7 +17,7 @@ async fn connect(app: &TestApp) -> TestClient {
 }
 
 #[tokio::test(start_paused = true)]
-async fn beside_a_thousand_idle_connections_a_limit_of_one_starves_nobody() {
+async fn a_limit_of_one_starves_no_client_beside_a_thousand_idle_connections() {
     for window in [1, 2, 4, 16] {
         let zo = Zocket::builder()
             .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
@@ -52,7 +52,7 @@ async fn beside_a_thousand_idle_connections_a_limit_of_one_starves_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_full_route_holds_back_its_own_connection_alone_and_a_concurrent_one_not_even_that() {
+async fn a_full_route_blocks_only_its_connection_and_a_concurrent_route_not_even_that() {
     let zo = Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
         .limits(Limits::default().stall(Duration::from_secs(5)))
@@ -103,7 +103,7 @@ async fn a_full_route_holds_back_its_own_connection_alone_and_a_concurrent_one_n
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_too_long_for_the_whole_apps_limit_is_closed_and_others_go_on() {
+async fn a_client_that_waits_too_long_for_the_apps_limit_is_closed_with_3001_alone() {
     let zo = Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
         .layer(GlobalConcurrencyLimitLayer::new(1))

@@ -88,7 +88,7 @@ async fn connect(app: &TestApp, name: &str) -> TestClient {
 }
 
 /// Under a paused clock, until nobody has anything to do.
-async fn at_rest() {
+async fn run_until_idle() {
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 }
 
@@ -97,7 +97,7 @@ async fn code(call: impl Future<Output = Result<(), CallError>>) -> String {
 }
 
 #[tokio::test]
-async fn a_handler_leaves_out_the_sender_and_the_members_of_a_room() {
+async fn a_handler_excludes_the_sender_and_the_members_of_a_room() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
@@ -110,7 +110,7 @@ async fn a_handler_leaves_out_the_sender_and_the_members_of_a_room() {
 }
 
 #[tokio::test]
-async fn a_handler_lets_others_into_a_room_and_out_of_it() {
+async fn a_handler_moves_other_clients_into_and_out_of_a_room() {
     let zo = app();
     let app = start(&zo);
     let mut ann = connect(&app, "Ann").await;
@@ -125,7 +125,7 @@ async fn a_handler_lets_others_into_a_room_and_out_of_it() {
 }
 
 #[tokio::test]
-async fn what_can_t_be_done_to_others_fails_the_message() {
+async fn an_impossible_action_on_others_fails_the_message() {
     let zo = app();
     let app = start(&zo);
     let mut ann = connect(&app, "Ann").await;
@@ -141,7 +141,7 @@ async fn what_can_t_be_done_to_others_fails_the_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_disconnects_others_after_what_it_has_sent() {
+async fn a_handler_disconnects_others_after_its_events() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
@@ -149,7 +149,7 @@ async fn a_handler_disconnects_others_after_what_it_has_sent() {
     assert_eq!(bob.expect::<Said>().await.0, "bye");
     assert_eq!(bob.closed().await, (4001, "kicked".to_owned()));
     assert_eq!(ann.expect::<Said>().await.0, "bye");
-    at_rest().await;
+    run_until_idle().await;
     assert_eq!(zo.connections(), 1);
 }
 
@@ -163,7 +163,7 @@ async fn a_failed_atomic_message_disconnects_nobody() {
 }
 
 #[tokio::test]
-async fn the_emitter_does_it_all_from_outside() {
+async fn the_emitter_supports_every_target_and_action() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
@@ -202,7 +202,7 @@ async fn the_emitter_does_it_all_from_outside() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_connection_can_be_looked_at_and_closed() {
+async fn connections_can_be_listed_inspected_and_closed() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
@@ -217,6 +217,6 @@ async fn each_connection_can_be_looked_at_and_closed() {
     assert_eq!(ann.closed().await, (4000, "chosen".to_owned()));
     assert_eq!(bob.expect::<Said>().await.0, "hello Bob");
     bob.close().await;
-    at_rest().await;
+    run_until_idle().await;
     assert!(zo.contexts().is_empty());
 }

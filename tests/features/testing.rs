@@ -106,13 +106,13 @@ impl World {
 }
 
 /// What a test is told that expects in vain.
-async fn complaint(work: impl Future<Output = ()> + Send + 'static) -> String {
+async fn panic_message(work: impl Future<Output = ()> + Send + 'static) -> String {
     let panic = tokio::spawn(work).await.unwrap_err().into_panic();
     panic.downcast_ref::<String>().unwrap().clone()
 }
 
 #[tokio::test]
-async fn a_refused_handshake_says_why() {
+async fn a_refused_handshake_returns_the_reason() {
     let world = World::new();
     let refused = async |name: &str| match world.app.connect(&json!({ "name": name })).await {
         Err(Outage::Refused { status, refusal }) => (status, *refusal),
@@ -125,7 +125,7 @@ async fn a_refused_handshake_says_why() {
 }
 
 #[tokio::test]
-async fn a_handshake_may_have_a_path_and_fields_of_its_own() {
+async fn a_handshake_can_set_path_and_header_fields() {
     let zo = Zocket::builder()
         .on_connect(
             async |headers: Headers, _: ClientId, request: http::request::Parts| {
@@ -148,7 +148,7 @@ async fn a_handshake_may_have_a_path_and_fields_of_its_own() {
 }
 
 #[tokio::test]
-async fn calls_may_be_begun_before_others_are_answered() {
+async fn several_calls_can_be_in_flight() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
     let first = ann.begin("post", &post("1")).await.unwrap();
@@ -160,7 +160,7 @@ async fn calls_may_be_begun_before_others_are_answered() {
 }
 
 #[tokio::test]
-async fn messages_without_an_answer_tell_their_failures() {
+async fn failures_of_messages_without_an_answer_are_reported() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
     ann.send("post", &post("")).await.unwrap();
@@ -170,7 +170,7 @@ async fn messages_without_an_answer_tell_their_failures() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_another_or_of_another_shape_fails_the_test() {
+async fn an_unexpected_event_or_payload_fails_the_test() {
     let world = World::new();
     let (mut ann, mut bob) = (world.connect("Ann").await, world.connect("Bob").await);
     ann.call::<()>("post", &post("hi")).await.unwrap();
@@ -179,7 +179,7 @@ async fn an_event_that_is_another_or_of_another_shape_fails_the_test() {
     impl Outgoing for Other {
         const TYPE: &'static str = "other";
     }
-    let told = complaint(async move { assert!(matches!(ann.expect().await, Other)) }).await;
+    let told = panic_message(async move { assert!(matches!(ann.expect().await, Other)) }).await;
     assert!(told.contains("expected `other`, got `said`"), "{told}");
     assert!(told.starts_with("tests/features/testing.rs:"), "{told}");
     #[derive(Debug, Deserialize, Serialize, JsonSchema)]
@@ -189,20 +189,20 @@ async fn an_event_that_is_another_or_of_another_shape_fails_the_test() {
     impl Outgoing for Shaped {
         const TYPE: &'static str = "said";
     }
-    let told = complaint(async move { assert_eq!(bob.expect::<Shaped>().await.number, 0) }).await;
+    let told = panic_message(async move { assert_eq!(bob.expect::<Shaped>().await.number, 0) }).await;
     assert!(told.contains("missing field `number`"), "{told}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_event_that_never_comes_fails_the_test() {
+async fn a_missing_event_fails_the_test() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
-    let told = complaint(async move { drop(ann.expect::<Said>().await) }).await;
+    let told = panic_message(async move { drop(ann.expect::<Said>().await) }).await;
     assert!(told.contains("expected said, and nothing came"), "{told}");
 }
 
 #[tokio::test]
-async fn nothing_means_nothing_that_was_sent_by_now() {
+async fn expect_nothing_covers_everything_sent_so_far() {
     let world = World::new();
     // So many that they are told by a task of the hub's own, in its time.
     let mut members = join_all((0..300).map(|_| world.connect("one of many"))).await;
@@ -214,7 +214,7 @@ async fn nothing_means_nothing_that_was_sent_by_now() {
         [("said".to_owned(), json!({ "text": "hi" }))]
     );
     members[0].call::<()>("post", &post("again")).await.unwrap();
-    let told = complaint(async move { last.expect_nothing().await }).await;
+    let told = panic_message(async move { last.expect_nothing().await }).await;
     assert!(
         told.contains("expected nothing, got") && told.contains("again"),
         "{told}"
@@ -222,7 +222,7 @@ async fn nothing_means_nothing_that_was_sent_by_now() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_takes_no_time_and_pings_are_answered_meanwhile() {
+async fn advancing_an_hour_takes_no_time_and_answers_pings() {
     let world = World::new();
     let (begun, mut ann) = (Instant::now(), world.connect("Ann").await);
     let slow = ann.begin("slow", &()).await.unwrap();
@@ -254,7 +254,7 @@ async fn a_connection_that_is_cut_is_noticed_by_both_sides() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_frozen_connection_lives_on_if_it_thaws_in_time() {
+async fn a_frozen_connection_survives_if_resumed_in_time() {
     let world = World::new();
     let (mut ann, mut bob) = (world.connect("Ann").await, world.connect("Bob").await);
     ann.freeze();
@@ -271,7 +271,7 @@ async fn a_frozen_connection_lives_on_if_it_thaws_in_time() {
 }
 
 #[tokio::test]
-async fn a_procedure_by_itself_knows_what_the_app_declares() {
+async fn a_procedure_called_directly_knows_the_apps_declarations() {
     let world = World::new();
     let tell = async |cx: Context<String>| {
         cx.send(Secret).broadcast();

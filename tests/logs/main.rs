@@ -7,5 +7,5 @@ mod common;
 mod documents;
 
 mod metrics;
-mod observing;
+mod observability;
 mod refusals;

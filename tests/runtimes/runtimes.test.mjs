@@ -30,7 +30,7 @@ async function serve(port = 0) {
 }
 
 for (const [name, [program, ...flags]] of Object.entries(runtimes)) {
-  test(`a program in ${name} calls, hears, is refused, and comes back`, { timeout: 60_000 }, async (t) => {
+  test(`a program in ${name} calls, receives events, is refused, and reconnects`, { timeout: 60_000 }, async (t) => {
     const folder = mkdtempSync(join(tmpdir(), "zocket-runtime-"));
     execFileSync(chat, ["--export", folder]);
     copyFileSync(at("visit.ts"), join(folder, "visit.ts"));

@@ -137,7 +137,7 @@ async fn messages_in_flight_are_bounded() {
 }
 
 #[tokio::test]
-async fn a_global_limit_of_one_starves_nobody_and_deadlocks_with_no_window() {
+async fn a_global_limit_of_one_neither_starves_nor_deadlocks_at_any_window() {
     for window in [1, 2, 7, 16] {
         let gates = Gates::default();
         let zo = app(&gates)
@@ -179,7 +179,7 @@ async fn a_message_that_waits_for_readiness_too_long_ends_the_connection() {
 }
 
 #[tokio::test]
-async fn what_a_handler_sends_goes_out_before_its_answer_and_before_its_end() {
+async fn events_of_a_handler_go_out_before_its_answer_and_while_it_runs() {
     async fn ticks(cx: Context<Gates>) -> Result<(), Error> {
         cx.send(Tick("first".into())).to([cx.client_id()]);
         cx.slow.notified().await;
@@ -208,7 +208,7 @@ async fn what_a_handler_sends_goes_out_before_its_answer_and_before_its_end() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
+async fn a_slow_reader_is_closed_with_3002_without_delaying_others() {
     async fn burst(cx: Context<Gates>) -> Result<(), Error> {
         for _ in 0..40 {
             cx.send(Tick("x".repeat(500_000))).broadcast();
@@ -249,7 +249,7 @@ async fn a_client_that_does_not_read_is_closed_and_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn an_answer_larger_than_the_limit_is_refused_and_costs_nothing_else() {
+async fn an_answer_larger_than_the_limit_fails_only_its_message() {
     let gates = Gates::default();
     let zo = app(&gates).limits(Limits::default().message(10_000)).build();
     let router = zo.router().incoming(
@@ -265,7 +265,7 @@ async fn an_answer_larger_than_the_limit_is_refused_and_costs_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_silent_peer_is_pinged_and_one_that_stays_silent_is_given_up() {
+async fn a_silent_peer_is_pinged_and_disconnected_without_a_pong() {
     let gates = Gates::default();
     let (ping_after, pong_within) = (Duration::from_millis(50), Duration::from_millis(50));
     let zo = app(&gates)
@@ -285,7 +285,7 @@ async fn a_silent_peer_is_pinged_and_one_that_stays_silent_is_given_up() {
 }
 
 #[tokio::test]
-async fn a_client_that_sends_nonsense_holds_no_permit_of_a_limit_that_all_share() {
+async fn invalid_frames_hold_no_permit_of_a_shared_limit() {
     let gates = Gates::default();
     let zo = app(&gates).layer(GlobalConcurrencyLimitLayer::new(1)).build();
     let router = zo.router().incoming(

@@ -51,7 +51,7 @@ async fn the_welcome_comes_first_with_the_clients_id_the_contract_and_the_limits
 }
 
 #[tokio::test]
-async fn a_message_without_an_id_that_fails_is_told_by_an_error() {
+async fn a_failed_message_without_an_id_is_reported_by_error() {
     let (server, _) = app().await;
     let (mut client, _) = offer(&server, "zocket.v1.json").await;
     client.event("__welcome").await;
@@ -76,7 +76,7 @@ async fn a_page_may_ping() {
 }
 
 #[tokio::test]
-async fn a_client_of_the_base_protocol_meets_none_of_it() {
+async fn a_base_protocol_client_receives_no_extended_frame() {
     let (server, _) = app().await;
     let mut plain = server.connect("").await;
     plain.send(json!({ "type": "refuse" })).await;

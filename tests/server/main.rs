@@ -4,13 +4,13 @@
 mod common;
 
 mod app_type;
+mod custom_hub;
 mod driver;
 mod extended;
 mod handshake;
 mod hostile;
 mod lifecycle;
 mod middleware;
-mod own_hub;
 mod rooms;
 mod router;
 mod serving;

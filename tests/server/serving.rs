@@ -197,7 +197,7 @@ async fn bare_hyper_serves_it() {
 }
 
 #[tokio::test]
-async fn a_hyper_that_was_not_told_to_upgrade_owes_a_departure_all_the_same() {
+async fn on_disconnect_runs_when_hyper_serves_without_upgrades() {
     let app = app();
     let service = TowerToHyperService::new(app.service());
     let server = listen(move |listener| async move {
@@ -220,7 +220,7 @@ async fn a_hyper_that_was_not_told_to_upgrade_owes_a_departure_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_servers_graceful_shutdown_goes_with_the_apps() {
+async fn graceful_shutdown_of_the_server_includes_the_app() {
     let app = app();
     let router = axum::Router::new().route_service("/", app.service());
     let (stop, stopped) = oneshot::channel::<()>();
@@ -258,7 +258,7 @@ async fn fields(server: &Server, fields: &[(&'static str, &str)]) -> http::Heade
 }
 
 #[tokio::test]
-async fn cors_and_request_ids_stand_around_it() {
+async fn cors_and_request_id_layers_wrap_the_app() {
     let app = app();
     let stack = || {
         ServiceBuilder::new()
@@ -292,7 +292,7 @@ async fn cors_and_request_ids_stand_around_it() {
 }
 
 #[tokio::test]
-async fn the_socket_outlives_the_timeout_of_its_request() {
+async fn an_open_socket_outlives_the_request_timeout() {
     let app = app();
     let timeout = || TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, BRIEFLY);
     let router = axum::Router::new()

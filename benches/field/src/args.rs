@@ -175,14 +175,14 @@ mod tests {
     }
 
     #[test]
-    fn no_argument_means_the_whole_table_written() {
+    fn no_argument_selects_every_scenario_and_writes_the_table() {
         let args = parse("").unwrap();
         assert!(args.write && args.scenarios.is_none());
         assert_eq!(args.rounds, 5);
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn invalid_arguments_are_named_in_the_error() {
         let error = |line| parse(line).unwrap_err();
         assert!(error("--only nginx").contains("no server \"nginx\"; there are zocket"));
         assert!(error("--scenario x").contains("no scenario \"x\""));

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_measured_is_an_empty_plot() {
+    fn a_plot_without_measurements_is_empty() {
         assert!(!scaling(&[]).contains("NaN") && !field(&[]).contains("NaN"));
     }
 }

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_names_who_said_it() {
+    fn an_event_names_its_sender() {
         let frame = r#"{"type":"room.say","payload":{"roomId":"r","text":"hi"}}"#;
         let Action::Say { event, answer, room } = read(frame, "ann") else {
             panic!()

@@ -283,7 +283,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn what_was_not_delivered_strikes_a_figure_out() {
+    fn undelivered_messages_strike_a_figure_out() {
         let mut lossy = summary("fanout-100x20", Peer::Axum, 700.0);
         lossy.undelivered = 3;
         assert_eq!(cell(&lossy), "~~0.70 µs (800 µs, 2.5 ms)~~ 3 undelivered");

@@ -88,7 +88,7 @@ mod tests {
     use super::{Histogram, bucket, median, value};
 
     #[test]
-    fn a_bucket_holds_what_is_counted_in_it_to_a_64th() {
+    fn a_bucket_is_accurate_to_a_64th() {
         for nanos in [0, 1, 63, 64, 65, 127, 128, 1_000, 123_456_789, u64::MAX / 2] {
             let top = value(bucket(nanos));
             assert!(top >= nanos && top - nanos <= nanos / 64, "{nanos}: {top}");
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_does_not_mind_order() {
+    fn the_median_does_not_depend_on_the_order() {
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
         assert_eq!(median([]), 0.0);

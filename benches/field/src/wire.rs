@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_template_writes_is_read_again() {
+    fn a_frame_from_a_template_is_parsed_back() {
         for length in [32, 1_024, 65_536] {
             for speech in [Speech::Zocket, Speech::SocketIo] {
                 let sent = Stamp {
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_hint_does_no_harm() {
+    fn a_wrong_hint_is_ignored() {
         let payload = br#"{"payload":{"text":"00001.0000000002.000000000000003","n":7}}"#;
         for hint in [0, 5, 30, 1_000] {
             let expected = Stamp {
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_no_answer() {
+    fn a_refusal_does_not_count_as_an_answer() {
         assert!(is_answer(Speech::Zocket, br#"{"type":"__rpc_res","rpcId":1}"#));
         assert!(!is_answer(Speech::Zocket, br#"{"type":"__rpc_err","rpcId":1}"#));
         assert!(is_answer(Speech::SocketIo, b"431[]"));

@@ -52,17 +52,17 @@ fn socketioxide_answers_and_delivers_one_at_a_time() {
 }
 
 #[test]
-fn a_bare_upgrade_is_accepted() {
+fn a_server_that_only_upgrades_accepts_connections() {
     check("upgrade", "accept");
 }
 
 #[test]
-fn rooms_are_entered_and_left() {
+fn clients_join_and_leave_rooms() {
     check("tungstenite", "join-leave");
 }
 
 #[test]
-fn those_that_are_installed_answer_and_deliver_in_order() {
+fn installed_peers_answer_and_deliver_in_order() {
     for peer in ["zocket", "bun", "socket.io"] {
         if is_here(peer) {
             check(peer, BOTH);
@@ -71,7 +71,7 @@ fn those_that_are_installed_answer_and_deliver_in_order() {
 }
 
 #[test]
-fn what_is_wrong_with_the_arguments_is_said() {
+fn invalid_arguments_are_reported() {
     let output = Command::new(env!("CARGO_BIN_EXE_field"))
         .args(["--only", "nginx"])
         .output()

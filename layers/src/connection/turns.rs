@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_given_up_is_taken_once() {
+    fn a_released_turn_is_taken_once() {
         let turns = Turns::default();
         turns.set_driver(Arc::default());
         assert_eq!(turns.take_given_up(), []);
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_kept_for_a_connection_without_a_driver() {
+    fn a_connection_without_a_driver_records_no_released_turns() {
         let turns = Turns::default();
         turns.give_up(turn(1));
         turns.set_driver(Arc::default());

@@ -220,7 +220,7 @@ mod tests {
     const FRAME: &[u8] = br#"{"type":"chat.message","payload":{"text":"hi"}}"#;
 
     #[test]
-    fn an_event_is_the_same_however_it_was_made() {
+    fn every_constructor_encodes_the_same_event() {
         let said = said();
         let from_payload = Event::from_payload("chat.message", RawPayload::json(r#"{"text":"hi"}"#)).unwrap();
         let from_wire = Event::from_wire(Form::BASE, said.wire(Form::BASE).clone()).unwrap();
@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_event_are_refused() {
+    fn bytes_that_are_not_an_event_are_refused() {
         let wire = said().wire(Form::BASE).clone();
         let framed =
             |kind, text: &str| Bytes::from([&FrameHeader::new(kind, text.len()), text.as_bytes()].concat());
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_payload_of_null_stays_one() {
+    fn a_null_payload_stays_null() {
         let null = Event::from_payload("a", RawPayload::absent()).unwrap();
         assert_eq!(null.frame(Form::BASE), br#"{"type":"a","payload":null}"#);
         let wire = null.wire(Form::BASE).clone();

@@ -60,7 +60,7 @@ mod tests {
     use crate::{client_id::ClientId, effect::Target};
 
     #[test]
-    fn every_kind_of_text_names_a_room() {
+    fn every_string_type_converts_to_a_room_name() {
         let (field, shared) = (String::from("lobby"), Arc::<str>::from("lobby"));
         let names: [RoomName; 7] = [
             "lobby".into(),

@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_unreserved_is_encoded() {
+    fn reserved_characters_are_percent_encoded() {
         for (route, path) in [
             ("chat.post", "/chat.post"),
             ("", "/"),
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_route_that_is_no_uri_is_nobodys() {
+    fn a_route_that_makes_no_valid_uri_is_not_found() {
         let refusal = from_route(&"é".repeat(40_000)).unwrap_err();
         assert_eq!(refusal.code(), Code::NOT_FOUND);
         assert!(refusal.message().len() < 100);

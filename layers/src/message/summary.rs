@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fresh_summary_passes_once_and_a_locked_one_never() {
+    fn a_summary_passes_once_and_never_after_a_lock() {
         let summary = AtomicSummary::new(Summary::Fresh);
         assert_eq!(summary.get(), Summary::Fresh);
         assert!(summary.try_set_passing());

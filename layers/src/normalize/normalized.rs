@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_way_in_cleans() {
+    fn every_constructor_normalises() {
         assert_eq!(Trimmed::from("\u{a0}a\u{3000}"), "a");
         assert_eq!(Lowercased::from("ÄB".to_owned()), "äb");
         assert_eq!(serde_json::from_str::<Trimmed>("\" a \"").unwrap(), "a");
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn it_is_looked_up_and_written_as_its_text() {
+    fn normalized_text_hashes_and_serializes_like_str() {
         let set = HashSet::from([Trimmed::from(" a ")]);
         assert!(set.contains("a"));
         assert_eq!(serde_json::to_string(&set).unwrap(), r#"["a"]"#);

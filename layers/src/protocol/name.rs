@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_of_any_length_is_its_text() {
+    fn a_name_of_any_length_keeps_its_text() {
         for length in [0, 1, 39, 40, 41, 300] {
             let text = "é".repeat(length / 2) + &"x".repeat(length % 2);
             for name in [Name::from(&*text), Name::from(text.clone())] {

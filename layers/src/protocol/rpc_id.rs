@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_id() {
+    fn values_of_other_types_are_not_ids() {
         for json in ["true", "[1]", "{}", "\"\\ud800\""] {
             assert!(read(json).is_err(), "{json}");
         }

@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_address_stands_for_what_one_peer_has() {
+    fn an_address_is_reduced_to_the_network_of_one_peer() {
         for (address, key) in [
             ("192.0.2.7", "192.0.2.7"),
             ("::ffff:192.0.2.7", "192.0.2.7"),

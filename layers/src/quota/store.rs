@@ -88,7 +88,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[tokio::test(start_paused = true)]
-    async fn as_many_as_may_be_at_once_then_one_for_each_share_of_the_time() {
+    async fn a_quota_allows_its_burst_and_then_one_per_interval() {
         let store = Store::new(Quota::new(4, SECOND), 10);
         for _ in 0..4 {
             assert_eq!(store.charge('a'), Ok(()));
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_is_apart_from_the_rate() {
+    async fn the_burst_is_independent_of_the_rate() {
         let store = Store::new(Quota::new(1, SECOND).burst(3), 10);
         for _ in 0..3 {
             assert_eq!(store.charge('a'), Ok(()));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_finds_no_room_shares_one_quota_with_the_others_until_there_is_room() {
+    async fn keys_beyond_the_capacity_share_one_quota() {
         let store = Store::new(Quota::new(1, SECOND), 2);
         assert_eq!(store.charge(1), Ok(()));
         assert_eq!(store.charge(2), Ok(()));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn keys_that_have_got_everything_back_are_let_go() {
+    async fn fully_replenished_keys_are_removed() {
         let store = Store::new(Quota::new(1, SECOND), usize::MAX);
         for key in 0..100_000 {
             assert_eq!(store.charge(key), Ok(()));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn quotas_beyond_all_measure_are_no_trouble() {
+    fn extreme_quotas_do_not_overflow() {
         let store = Store::new(Quota::new(u32::MAX, Duration::from_nanos(1)), 1);
         for _ in 0..1000 {
             assert_eq!(store.charge('a'), Ok(()));

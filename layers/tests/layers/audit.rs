@@ -81,7 +81,7 @@ const ENTERED: &str = r#"client route "a" Join("lobby")"#;
 const LEFT: &str = r#"client route "a" Leave("lobby")"#;
 
 #[tokio::test]
-async fn each_effect_of_a_message_is_seen_with_client_route_and_id_in_order() {
+async fn each_effect_is_audited_in_order_with_client_route_and_id() {
     for atomic in [false, true] {
         let (result, seen) = audited(atomic, enter_and_leave).await;
         assert!(result.is_ok());
@@ -90,7 +90,7 @@ async fn each_effect_of_a_message_is_seen_with_client_route_and_id_in_order() {
 }
 
 #[tokio::test]
-async fn of_a_message_that_fails_what_was_performed_is_seen() {
+async fn performed_effects_of_a_failed_message_are_audited() {
     let (result, seen) = audited(false, enter_and_fail).await;
     assert!(result.is_err());
     assert_eq!(seen, [ENTERED]);
@@ -100,7 +100,7 @@ async fn of_a_message_that_fails_what_was_performed_is_seen() {
 }
 
 #[tokio::test]
-async fn what_the_hub_refuses_is_not_seen() {
+async fn effects_that_the_hub_refuses_are_not_audited() {
     let limits = Arc::new(Limits::default().rooms(1));
     let (book, hub, client) = (Book::default(), Arc::new(LocalHub::new()), ClientId::random());
     let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
@@ -126,7 +126,7 @@ async fn what_the_hub_refuses_is_not_seen() {
 }
 
 #[tokio::test]
-async fn what_a_child_task_does_after_the_answer_is_seen_too() {
+async fn effects_of_a_child_task_after_the_answer_are_audited() {
     for atomic in [false, true] {
         let (book, connection) = (Book::default(), Connection::detached(()));
         let fanout = FanoutLayer::new();
@@ -158,7 +158,7 @@ async fn what_a_child_task_does_after_the_answer_is_seen_too() {
 }
 
 #[tokio::test]
-async fn under_atomic_inner_layers_have_the_last_word() {
+async fn inner_layers_may_change_effects_under_atomic() {
     let (book, connection) = (Book::default(), Connection::detached(()));
     async fn veto(message: Message, next: Next) -> Result<Reply, BoxError> {
         let mut reply = next.run(message).await?;
@@ -194,7 +194,7 @@ impl Policy<Message, Reply, BoxError> for Twice {
 }
 
 #[tokio::test]
-async fn of_several_attempts_the_one_that_wins_is_seen() {
+async fn only_the_winning_attempt_is_audited() {
     let (book, connection) = (Book::default(), Connection::detached(()));
     let tries = Arc::new(Mutex::new(0));
     let stack = ServiceBuilder::new()
@@ -219,7 +219,7 @@ async fn of_several_attempts_the_one_that_wins_is_seen() {
 }
 
 #[tokio::test]
-async fn of_two_layers_each_sees_everything() {
+async fn two_audit_layers_both_see_every_effect() {
     let (outer, inner, connection) = (Book::default(), Book::default(), Connection::detached(()));
     let stack = ServiceBuilder::new()
         .layer(AuditLayer::new(outer.clone()))
@@ -234,7 +234,7 @@ async fn of_two_layers_each_sees_everything() {
 }
 
 #[tokio::test]
-async fn a_hub_shows_what_is_done_outside_of_messages_too_and_not_by_which_route() {
+async fn an_audited_hub_also_sees_effects_outside_messages_without_a_route() {
     let (book, limits, client) = (Book::default(), Arc::new(Limits::default()), ClientId::random());
     let hub = Arc::new(AuditHub::new(LocalHub::new(), book.clone()));
     let _mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));

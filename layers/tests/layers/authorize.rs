@@ -38,7 +38,7 @@ fn is_ann(cx: &Context<User>) -> bool {
 }
 
 #[tokio::test]
-async fn at_a_typed_position_the_context_decides_whatever_the_input() {
+async fn a_typed_predicate_can_decide_by_context() {
     let stack = ServiceBuilder::new()
         .layer(ValidateLayer::<Days>::new())
         .layer(ContextLayer::<User>::new())
@@ -51,7 +51,7 @@ async fn at_a_typed_position_the_context_decides_whatever_the_input() {
 }
 
 #[tokio::test]
-async fn at_a_typed_position_the_input_may_decide() {
+async fn a_typed_predicate_can_decide_by_input() {
     let stack = ServiceBuilder::new()
         .layer(ValidateLayer::<Days>::new())
         .layer(ContextLayer::<User>::new())
@@ -65,7 +65,7 @@ async fn at_a_typed_position_the_input_may_decide() {
 }
 
 #[tokio::test]
-async fn at_a_raw_position_a_message_is_refused_before_it_is_parsed() {
+async fn a_raw_predicate_refuses_before_the_payload_is_parsed() {
     let service = ServiceBuilder::new()
         .layer(AuthorizeLayer::new(|message: &Message| {
             let user = message.parts().connection().context::<User>();
@@ -82,7 +82,7 @@ async fn at_a_raw_position_a_message_is_refused_before_it_is_parsed() {
 }
 
 #[tokio::test]
-async fn who_is_not_known_is_refused_with_unauthorized_where_the_layer_says_so() {
+async fn a_refusal_may_be_configured_as_unauthorized() {
     let service = AuthorizeLayer::new(|_: &Message| false)
         .unauthorized()
         .layer(service_fn(async |_: Message| Ok::<_, BoxError>(Reply::empty())));
@@ -93,7 +93,7 @@ async fn who_is_not_known_is_refused_with_unauthorized_where_the_layer_says_so()
 }
 
 #[tokio::test]
-async fn a_predicate_that_has_something_to_tell_tells_it() {
+async fn a_predicate_can_return_its_own_error() {
     const MUTED: Code = Code::app("MUTED");
     let service = AuthorizeLayer::new(|message: &Message| match &**message.parts().route() {
         "chat.clear" => Err(Error::new(MUTED, "until tomorrow")),

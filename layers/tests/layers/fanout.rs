@@ -114,7 +114,7 @@ impl Policy<Message, Reply, BoxError> for Thrice {
 }
 
 /// Says its number at each attempt, and succeeds with the third.
-fn third_time_lucky() -> Route {
+fn succeed_on_third_attempt() -> Route {
     let attempts = Arc::new(AtomicUsize::new(0));
     route(move |cx| {
         let attempt = attempts.fetch_add(1, Ordering::SeqCst) as u64 + 1;
@@ -153,14 +153,14 @@ fn with_late_child(late: &Late, succeed: bool) -> Route {
     })
 }
 
-async fn let_late_child_speak(late: &Late) {
+async fn release_late_child(late: &Late) {
     let (let_go, child) = late.lock().take().unwrap();
     let_go.send(()).unwrap();
     child.await.unwrap();
 }
 
 #[tokio::test]
-async fn passing_effects_are_performed_while_the_handler_still_runs_and_atomic_ones_are_not() {
+async fn passing_effects_are_performed_during_the_handler_and_atomic_ones_after_it() {
     let world = World::new();
     for (layer, expected) in [
         (FanoutLayer::new(), vec![1]),
@@ -183,7 +183,7 @@ async fn passing_effects_are_performed_while_the_handler_still_runs_and_atomic_o
 }
 
 #[tokio::test]
-async fn without_a_fan_out_the_reply_says_what_would_have_happened() {
+async fn without_a_fan_out_the_reply_holds_its_effects() {
     let world = World::new();
     let service = route(async |cx: Cx| {
         cx.rooms().join("a")?;
@@ -199,7 +199,7 @@ async fn without_a_fan_out_the_reply_says_what_would_have_happened() {
 }
 
 #[tokio::test]
-async fn a_failed_messages_effects_are_dropped_if_atomic_and_stand_if_not() {
+async fn a_failed_messages_effects_are_dropped_if_atomic_and_kept_if_passing() {
     let world = World::new();
     for (layer, expected) in [
         (FanoutLayer::new(), vec![1]),
@@ -215,7 +215,7 @@ async fn a_failed_messages_effects_are_dropped_if_atomic_and_stand_if_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
+async fn a_timeout_outside_or_inside_the_fan_out_drops_atomic_effects() {
     let world = World::new();
     let slow = route(async |cx: Cx| {
         say(&cx, 1);
@@ -249,18 +249,18 @@ async fn a_timeout_outside_or_inside_of_the_fan_out_drops_what_is_atomic() {
 }
 
 #[tokio::test]
-async fn a_retry_inside_of_an_atomic_fan_out_performs_only_the_winners_effects() {
+async fn a_retry_inside_an_atomic_fan_out_performs_only_the_winners_effects() {
     let world = World::new();
     let service = ServiceBuilder::new()
         .layer(FanoutLayer::new().atomic())
         .layer(RetryLayer::new(Thrice(3)))
-        .service(third_time_lucky());
+        .service(succeed_on_third_attempt());
     service.oneshot(world.message()).await.unwrap();
     assert_eq!(pull(&world.mailbox), [3]);
 }
 
 #[tokio::test]
-async fn a_retry_outside_of_the_fan_out_has_each_attempt_judged_by_itself() {
+async fn a_retry_outside_the_fan_out_settles_each_attempt_separately() {
     let world = World::new();
     for (layer, expected) in [
         (FanoutLayer::new(), vec![1, 2, 3]),
@@ -269,14 +269,14 @@ async fn a_retry_outside_of_the_fan_out_has_each_attempt_judged_by_itself() {
         let service = ServiceBuilder::new()
             .layer(RetryLayer::new(Thrice(3)))
             .layer(layer)
-            .service(third_time_lucky());
+            .service(succeed_on_third_attempt());
         service.oneshot(world.message()).await.unwrap();
         assert_eq!(pull(&world.mailbox), expected);
     }
 }
 
 #[tokio::test]
-async fn what_a_lost_attempt_could_not_send_does_not_fail_the_winner() {
+async fn a_lost_attempts_failed_send_does_not_fail_the_winner() {
     let world = World::new();
     world.declared.extend(["other"]);
     let attempts = Arc::new(AtomicUsize::new(0));
@@ -298,7 +298,7 @@ async fn what_a_lost_attempt_could_not_send_does_not_fail_the_winner() {
 }
 
 #[tokio::test]
-async fn code_around_the_rest_of_the_stack_counts_in_its_order() {
+async fn effects_of_surrounding_layers_keep_their_order() {
     async fn around(message: Message<(), Cx>, next: Next<(), Cx>) -> Result<Reply, BoxError> {
         let cx = message.context().clone();
         say(&cx, 1);
@@ -323,7 +323,7 @@ async fn code_around_the_rest_of_the_stack_counts_in_its_order() {
 }
 
 #[tokio::test]
-async fn a_layer_inside_of_an_atomic_fan_out_may_veto_effects() {
+async fn a_layer_inside_an_atomic_fan_out_can_veto_effects() {
     let world = World::new();
     let service = ServiceBuilder::new()
         .layer(FanoutLayer::new().atomic())
@@ -341,7 +341,7 @@ async fn a_layer_inside_of_an_atomic_fan_out_may_veto_effects() {
 }
 
 #[tokio::test]
-async fn what_a_child_task_notes_after_success_is_performed() {
+async fn a_child_tasks_effects_after_success_are_performed() {
     let world = World::new();
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let late = Late::default();
@@ -350,14 +350,14 @@ async fn what_a_child_task_notes_after_success_is_performed() {
             .service(with_late_child(&late, true));
         service.oneshot(world.message()).await.unwrap();
         assert_eq!(pull(&world.mailbox), [1]);
-        let_late_child_speak(&late).await;
+        release_late_child(&late).await;
         notified(&world.mailbox).await;
         assert_eq!(pull(&world.mailbox), [2]);
     }
 }
 
 #[tokio::test]
-async fn what_a_child_task_notes_after_failure_is_dropped_if_atomic_and_performed_if_not() {
+async fn a_child_tasks_effects_after_failure_are_dropped_if_atomic_and_performed_if_passing() {
     let world = World::new();
     for (layer, expected) in [
         (FanoutLayer::new(), vec![1, 2]),
@@ -368,13 +368,13 @@ async fn what_a_child_task_notes_after_failure_is_dropped_if_atomic_and_performe
             .layer(layer)
             .service(with_late_child(&late, false));
         assert!(service.oneshot(world.message()).await.is_err());
-        let_late_child_speak(&late).await;
+        release_late_child(&late).await;
         assert_eq!(pull(&world.mailbox), expected);
     }
 }
 
 #[tokio::test]
-async fn an_event_that_no_router_declares_fails_the_message_at_its_end() {
+async fn an_undeclared_event_fails_the_message_at_its_end() {
     let world = World::new();
     world.declared.extend(["other"]);
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
@@ -389,7 +389,7 @@ async fn an_event_that_no_router_declares_fails_the_message_at_its_end() {
 }
 
 #[tokio::test]
-async fn what_a_flush_has_reported_the_end_does_not_report_again() {
+async fn an_error_reported_by_flush_is_not_reported_at_the_end() {
     let world = World::new();
     world.declared.extend(["other"]);
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
@@ -410,7 +410,7 @@ async fn what_a_flush_has_reported_the_end_does_not_report_again() {
 }
 
 #[tokio::test]
-async fn what_the_hub_could_not_take_is_told_as_overloaded() {
+async fn a_full_hub_is_reported_as_overloaded() {
     let world = World::with_limits(Limits::default().room_backlog(0));
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
@@ -426,7 +426,7 @@ async fn what_the_hub_could_not_take_is_told_as_overloaded() {
 }
 
 #[tokio::test]
-async fn joins_and_leaves_are_seen_at_once_in_both_modes() {
+async fn joins_and_leaves_are_visible_at_once_in_both_modes() {
     let world = World::new();
     for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
         let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {

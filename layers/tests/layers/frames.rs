@@ -60,7 +60,7 @@ async fn answer(
 }
 
 #[tokio::test]
-async fn what_a_failed_message_noted_is_not_the_next_ones() {
+async fn effects_of_a_failed_message_do_not_leak_into_the_next() {
     let connection = Connection::detached(());
     let (hub, client) = (connection.hub().clone(), connection.client_id());
     let service = service(FanoutLayer::new().atomic(), Kept::default());
@@ -84,7 +84,7 @@ async fn what_a_failed_message_noted_is_not_the_next_ones() {
 }
 
 #[tokio::test]
-async fn a_context_that_is_kept_stays_that_of_its_message() {
+async fn a_stored_context_stays_bound_to_its_message() {
     let connection = Connection::detached(());
     let (hub, client) = (connection.hub().clone(), connection.client_id());
     let kept = Kept::default();
@@ -117,7 +117,7 @@ async fn a_context_that_is_kept_stays_that_of_its_message() {
 }
 
 #[tokio::test]
-async fn an_answer_goes_by_its_own_messages_id_however_frames_come() {
+async fn an_answer_carries_its_own_messages_id_in_any_frame_order() {
     let connection = Connection::detached(());
     let service = service(FanoutLayer::new(), Kept::default());
     // Read together, handled the other way round.

@@ -54,7 +54,7 @@ fn answers_with<S>(
 }
 
 #[tokio::test]
-async fn a_layer_sees_the_route_the_payload_the_connection_and_what_was_told_to_it() {
+async fn a_layer_sees_route_payload_connection_and_extensions() {
     let look = MapRequestLayer::new(|request: Request<Body>| {
         assert_eq!(request.method(), "POST");
         assert_eq!(request.uri(), "/chat.post");
@@ -80,7 +80,7 @@ async fn a_layer_sees_the_route_the_payload_the_connection_and_what_was_told_to_
 }
 
 #[tokio::test]
-async fn what_a_layer_puts_into_header_fields_and_extensions_is_found_inside() {
+async fn header_fields_and_extensions_set_by_a_layer_reach_the_inner_service() {
     let put = MapRequestLayer::new(|mut request: Request<Body>| {
         request
             .headers_mut()
@@ -102,7 +102,7 @@ async fn what_a_layer_puts_into_header_fields_and_extensions_is_found_inside() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_layer_replaces_is_the_payload() {
+async fn a_replaced_body_becomes_the_payload() {
     let replace = MapRequestLayer::new(|request: Request<Body>| request.map(|_| Body::from("[2]")));
     let service = HttpLayer::new(replace).layer(service_fn(echo));
     let reply = service.oneshot(message(RawPayload::json("[1]"))).await.unwrap();
@@ -110,7 +110,7 @@ async fn a_body_that_a_layer_replaces_is_the_payload() {
 }
 
 #[tokio::test]
-async fn a_body_over_a_limit_is_too_large_wherever_the_limit_is_noticed() {
+async fn a_body_over_a_layers_limit_is_too_large() {
     let limit = MapRequestLayer::new(|request: Request<Body>| request.map(|body| Limited::new(body, 2)));
     let service = HttpLayer::new(limit).layer(service_fn(echo));
     let error = service
@@ -121,7 +121,7 @@ async fn a_body_over_a_limit_is_too_large_wherever_the_limit_is_noticed() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_a_status_outside_and_goes_back_whole() {
+async fn a_refusal_becomes_a_status_and_converts_back_unchanged() {
     let look = MapResponseLayer::new(|response: Response<Body>| {
         assert_eq!(response.status(), StatusCode::BAD_REQUEST);
         response
@@ -143,7 +143,7 @@ async fn a_refusal_is_a_status_outside_and_goes_back_whole() {
 }
 
 #[tokio::test]
-async fn towers_errors_are_statuses_and_go_back_as_they_were() {
+async fn tower_errors_become_statuses_and_convert_back_unchanged() {
     let look = MapResponseLayer::new(|response: Response<Body>| {
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         response
@@ -155,7 +155,7 @@ async fn towers_errors_are_statuses_and_go_back_as_they_were() {
 }
 
 #[tokio::test]
-async fn what_a_layer_answers_by_itself_is_a_refusal_of_the_code_that_its_status_stands_for() {
+async fn a_layers_own_response_becomes_a_refusal_with_the_code_of_its_status() {
     for (status, code) in [
         (400, "BAD_REQUEST"),
         (401, "UNAUTHORIZED"),
@@ -190,7 +190,7 @@ async fn a_status_that_a_layer_changes_from_a_success_refuses_the_message() {
 }
 
 #[tokio::test]
-async fn a_refusal_stays_one_whatever_a_layer_makes_of_its_status() {
+async fn a_refusal_stays_a_refusal_when_a_layer_changes_its_status() {
     let gloss_over = MapResponseLayer::new(|mut response: Response<Body>| {
         *response.status_mut() = StatusCode::OK;
         response
@@ -200,7 +200,7 @@ async fn a_refusal_stays_one_whatever_a_layer_makes_of_its_status() {
 }
 
 #[tokio::test]
-async fn a_layer_that_makes_a_request_of_its_own_has_lost_the_message() {
+async fn a_request_that_lost_its_extensions_is_an_internal_error() {
     let lose = MapRequestLayer::new(|_: Request<Body>| Request::<Body>::default());
     let refusal = refusal(lose, service_fn(echo)).await;
     assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
@@ -233,7 +233,7 @@ impl<E> Policy<Request<Body>, Response<Body>, E> for OnceMore {
 }
 
 #[tokio::test]
-async fn a_request_that_is_sent_twice_is_two_attempts_and_the_effects_are_the_second_ones() {
+async fn a_request_sent_twice_performs_only_the_second_attempts_effects() {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     let connection = Connection::detached(AtomicUsize::new(0));

@@ -33,7 +33,7 @@ fn leave(hub: &LocalHub, client: ClientId, room: &str) {
 }
 
 #[test]
-fn what_one_sender_sends_arrives_in_its_order_whichever_way_it_goes() {
+fn events_of_one_sender_arrive_in_order_across_targets() {
     let hub = LocalHub::new();
     let ((ann, _), (bob, mailbox)) = (connect(&hub), connect(&hub));
     join(&hub, bob, "a");
@@ -66,7 +66,7 @@ fn a_member_of_several_of_the_rooms_gets_an_event_once() {
 }
 
 #[test]
-fn an_event_for_two_rooms_comes_once_even_if_one_of_them_is_left_meanwhile() {
+fn an_event_for_two_rooms_arrives_once_after_leaving_one() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
@@ -88,7 +88,7 @@ fn an_id_named_twice_gets_an_event_once() {
 }
 
 #[test]
-fn what_was_sent_before_a_room_is_left_still_arrives_and_in_order() {
+fn events_sent_before_leaving_a_room_still_arrive_in_order() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
@@ -102,7 +102,7 @@ fn what_was_sent_before_a_room_is_left_still_arrives_and_in_order() {
 }
 
 #[test]
-fn who_joins_and_then_sends_reaches_itself_but_gets_nothing_from_before() {
+fn a_new_member_receives_its_own_events_but_no_earlier_ones() {
     let hub = LocalHub::new();
     let ((ann, _), (bob, mailbox)) = (connect(&hub), connect(&hub));
     join(&hub, ann, "a");
@@ -143,7 +143,7 @@ fn a_sender_needs_no_membership() {
 }
 
 #[test]
-fn no_room_is_everyone() {
+fn no_room_name_addresses_every_client() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub);
     for name in ["", "*", "everyone"] {
@@ -154,7 +154,7 @@ fn no_room_is_everyone() {
 }
 
 #[tokio::test]
-async fn disconnect_leaves_all_rooms_and_empty_rooms_vanish() {
+async fn disconnecting_leaves_all_rooms_and_removes_empty_ones() {
     let hub = LocalHub::new();
     let ((ann, anns), (bob, bobs)) = (connect(&hub), connect(&hub));
     for room in ["a", "b", "c"] {
@@ -173,7 +173,7 @@ async fn disconnect_leaves_all_rooms_and_empty_rooms_vanish() {
 }
 
 #[test]
-fn a_hub_that_goes_lets_its_mailboxes_go() {
+fn dropping_the_hub_releases_its_mailboxes() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
@@ -186,7 +186,7 @@ fn a_hub_that_goes_lets_its_mailboxes_go() {
 }
 
 #[test]
-fn a_close_comes_with_what_was_sent_before_and_the_first_one_stands() {
+fn a_close_follows_earlier_events_and_the_first_close_wins() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub);
     hub.perform(Some(&bob), emit(1, Target::clients(vec![bob])))
@@ -223,7 +223,7 @@ fn a_client_is_in_no_more_rooms_than_its_limit() {
 }
 
 #[test]
-fn a_mailbox_that_nobody_reads_overflows() {
+fn an_unread_mailbox_overflows() {
     let hub = LocalHub::new();
     let client = ClientId::random();
     let limits = Arc::new(Limits::default().outbound(1_000));
@@ -255,7 +255,7 @@ fn a_room_with_a_full_backlog_refuses_until_it_is_read() {
 }
 
 #[test]
-fn a_full_room_keeps_an_event_from_no_other() {
+fn a_full_room_does_not_block_the_other_rooms_of_an_event() {
     let hub = LocalHub::with_limits(&Limits::default().room_backlog(0));
     let ((stuck, _unread), (bob, mailbox)) = (connect(&hub), connect(&hub));
     join(&hub, stuck, "a");
@@ -266,7 +266,7 @@ fn a_full_room_keeps_an_event_from_no_other() {
 }
 
 #[test]
-fn a_backlog_without_bounds_does_not_wrap_around() {
+fn an_unlimited_backlog_does_not_overflow() {
     let hub = LocalHub::with_limits(&Limits::default().room_backlog(usize::MAX));
     let (bob, mailbox) = connect(&hub);
     join(&hub, bob, "a");
@@ -277,7 +277,7 @@ fn a_backlog_without_bounds_does_not_wrap_around() {
 }
 
 #[tokio::test]
-async fn who_reads_the_same_shares_the_bytes_and_who_reads_on_gets_the_rest() {
+async fn members_at_one_position_share_a_batch_and_later_readers_get_the_rest() {
     let hub = LocalHub::new();
     let clients = [connect(&hub), connect(&hub), connect(&hub)];
     for (client, _) in &clients {
@@ -312,7 +312,7 @@ async fn who_reads_the_same_shares_the_bytes_and_who_reads_on_gets_the_rest() {
 }
 
 #[tokio::test]
-async fn what_not_everyone_takes_stands_between_what_is_shared() {
+async fn entries_with_exceptions_split_batches() {
     let hub = LocalHub::new();
     let (ann, ann_mailbox) = connect(&hub);
     let (bob, bob_mailbox) = connect(&hub);
@@ -332,7 +332,7 @@ async fn what_not_everyone_takes_stands_between_what_is_shared() {
 }
 
 #[tokio::test]
-async fn ten_thousand_members_all_get_all_in_order() {
+async fn ten_thousand_members_receive_every_event_in_order() {
     let hub = LocalHub::new();
     let flusher = tokio::spawn(hub.background().unwrap());
     let clients = (0..10_000).map(|_| connect(&hub)).collect::<Vec<_>>();
@@ -359,7 +359,7 @@ async fn ten_thousand_members_all_get_all_in_order() {
 }
 
 #[tokio::test]
-async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
+async fn one_event_beyond_the_backlog_closes_no_member_of_a_large_room() {
     let hub = LocalHub::with_limits(&Limits::default().room_backlog(10));
     let flusher = tokio::spawn(hub.background().unwrap());
     let clients = (0..20).map(|_| connect(&hub)).collect::<Vec<_>>();
@@ -377,7 +377,7 @@ async fn one_event_beyond_the_backlog_overflows_nobody_in_a_large_room() {
 }
 
 #[tokio::test]
-async fn a_member_of_a_large_room_that_never_reads_overflows_and_the_others_go_on() {
+async fn a_large_room_member_that_never_reads_overflows_alone() {
     let hub = LocalHub::with_limits(&Limits::default().room_backlog(1_000));
     let flusher = tokio::spawn(hub.background().unwrap());
     let (stuck, unread) = connect(&hub);

@@ -127,7 +127,7 @@ async fn churn(hub: Arc<LocalHub>, seed: u64, over: Arc<AtomicBool>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn those_who_stay_get_everything_once_in_each_senders_order_and_nothing_is_left() {
+async fn permanent_members_receive_every_event_once_in_sender_order_without_leaks() {
     let hub = Arc::new(LocalHub::new());
     let flusher = tokio::spawn(hub.background().unwrap());
     let progress = Arc::new(Progress::default());

@@ -58,7 +58,7 @@ impl<const N: usize> World<N> {
 }
 
 #[test]
-fn some_clients_are_left_out_of_whatever_audience() {
+fn except_clients_excludes_them_from_every_audience() {
     let world = World::new([&["a", "b"], &["a"], &["b"]]);
     let out = || [world.ids[0], ClientId::random()];
     world.emit(1, Target::room("a").except(out()));
@@ -69,7 +69,7 @@ fn some_clients_are_left_out_of_whatever_audience() {
 }
 
 #[test]
-fn members_of_some_rooms_are_left_out_of_whatever_audience() {
+fn except_rooms_excludes_their_members_from_every_audience() {
     let world = World::new([&["a", "mute"], &["a", "b"], &["b", "quiet"]]);
     let out = || ["mute", "quiet", "nowhere"];
     world.emit(1, Target::room("a").except_rooms(out()));
@@ -80,7 +80,7 @@ fn members_of_some_rooms_are_left_out_of_whatever_audience() {
 }
 
 #[test]
-fn the_rooms_that_count_are_those_of_the_moment_of_sending() {
+fn membership_counts_at_the_time_of_sending() {
     let world = World::new([&["a", "mute"], &["a"]]);
     let [leaves, enters] = world.ids;
     world.emit(1, Target::room("a").except_rooms(["mute"]));
@@ -92,7 +92,7 @@ fn the_rooms_that_count_are_those_of_the_moment_of_sending() {
 }
 
 #[test]
-fn the_rooms_of_the_moment_count_even_when_the_audience_is_left() {
+fn membership_at_the_time_of_sending_counts_after_leaving_the_audience() {
     let world = World::new([&["a", "mute"], &["a"]]);
     let [leaves, goes] = world.ids;
     world.emit(1, Target::room("a").except_rooms(["mute"]));
@@ -104,7 +104,7 @@ fn the_rooms_of_the_moment_count_even_when_the_audience_is_left() {
 }
 
 #[test]
-fn what_was_decided_early_still_comes_in_order_and_once() {
+fn entries_resolved_early_arrive_in_order_and_once() {
     let world = World::new([&["a", "b"]]);
     let [ann] = world.ids;
     world.emit(1, Target::room("b"));
@@ -136,7 +136,7 @@ async fn an_audience_can_be_listed() {
 }
 
 #[test]
-fn clients_are_let_into_rooms_and_out_of_them() {
+fn other_clients_are_moved_into_and_out_of_rooms() {
     let world = World::new([&["a"], &["a"], &[]]);
     let [ann, ..] = world.ids;
     let others = || Target::everyone().except([ann]);
@@ -152,7 +152,7 @@ fn clients_are_let_into_rooms_and_out_of_them() {
 }
 
 #[test]
-fn one_who_is_in_as_many_rooms_as_it_may_be_keeps_no_other_out() {
+fn a_client_at_its_room_limit_does_not_block_other_joins() {
     let hub = LocalHub::new();
     let limits = Arc::new(Limits::default().rooms(1));
     let [full, free] = [ClientId::random(), ClientId::random()];
@@ -168,7 +168,7 @@ fn one_who_is_in_as_many_rooms_as_it_may_be_keeps_no_other_out() {
 }
 
 #[test]
-fn clients_are_disconnected_after_what_was_sent_before() {
+fn a_disconnect_follows_the_events_sent_before_it() {
     let world = World::new([&["a"], &["a"], &[]]);
     world.emit(1, Target::room("a"));
     let close = Close::new(4001, "closing");

@@ -107,7 +107,7 @@ fn code(result: Result<Vec<u8>, Error>) -> Code {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_again_gets_the_same_answer_and_is_not_handled_again() {
+async fn a_repeated_key_replays_the_answer_without_running_the_handler() {
     let world = World::open(by_key());
     assert_eq!(world.call(r#"{"key":"k"}"#).await.unwrap(), b"1");
     assert_eq!(world.call(r#"{"key":"k"}"#).await.unwrap(), b"1");
@@ -118,7 +118,7 @@ async fn a_message_that_comes_again_gets_the_same_answer_and_is_not_handled_agai
 }
 
 #[tokio::test]
-async fn other_keys_other_routes_and_messages_without_a_key_are_handled() {
+async fn other_keys_other_routes_and_missing_keys_run_the_handler() {
     let world = World::open(by_key());
     for payload in [r#"{"key":"a"}"#, r#"{"key":"b"}"#] {
         world.call(payload).await.unwrap();
@@ -133,7 +133,7 @@ async fn other_keys_other_routes_and_messages_without_a_key_are_handled() {
 }
 
 #[tokio::test]
-async fn keys_are_the_clients_own_unless_a_scope_says_whose_they_are() {
+async fn keys_are_scoped_to_the_client_unless_a_scope_is_given() {
     let world = World::open(by_key());
     let other = |world: &World| {
         let connection = Connection::detached(world.shop.clone());
@@ -161,7 +161,7 @@ async fn the_same_key_with_another_payload_is_a_conflict_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_message_that_comes_again_while_the_first_is_handled_waits_for_its_answer() {
+async fn a_repeated_message_waits_for_the_answer_in_flight() {
     let world = World::closed(by_key());
     let first = tokio::spawn(world.send(world.message(r#"{"key":"k"}"#)));
     world.begun(1).await;
@@ -177,7 +177,7 @@ async fn a_message_that_comes_again_while_the_first_is_handled_waits_for_its_ans
 }
 
 #[tokio::test]
-async fn a_refusal_is_told_to_those_who_wait_and_not_remembered() {
+async fn a_refusal_reaches_the_waiting_repeats_and_is_not_stored() {
     let world = World::closed(by_key());
     for (runs, told) in [(13, Code::PRECONDITION_FAILED), (14, Code::INTERNAL_SERVER_ERROR)] {
         world.shop.runs.store(runs - 1, Ordering::Relaxed);
@@ -194,7 +194,7 @@ async fn a_refusal_is_told_to_those_who_wait_and_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_first_message_that_was_given_up_frees_its_key_and_those_who_wait() {
+async fn dropping_the_first_message_frees_its_key_and_wakes_the_repeats() {
     let world = World::closed(by_key());
     let mut first = Box::pin(world.send(world.message(r#"{"key":"k"}"#)));
     assert!(first.as_mut().now_or_never().is_none());
@@ -207,7 +207,7 @@ async fn a_first_message_that_was_given_up_frees_its_key_and_those_who_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_remembered_for_its_time_from_when_it_was_given() {
+async fn an_answer_expires_after_its_ttl() {
     let world = World::open(by_key().remember_for(Duration::from_secs(60)));
     world.call(r#"{"key":"k"}"#).await.unwrap();
     tokio::time::advance(Duration::from_secs(59)).await;
@@ -217,7 +217,7 @@ async fn an_answer_is_remembered_for_its_time_from_when_it_was_given() {
 }
 
 #[tokio::test]
-async fn of_too_many_answers_the_oldest_is_forgotten() {
+async fn a_full_store_evicts_the_oldest_answer() {
     let by_bytes = by_key().max_bytes(2 * (256 + "shop.order".len() + 2));
     for layer in [by_key().max_count(2), by_bytes] {
         let world = World::open(layer);
@@ -244,7 +244,7 @@ async fn a_key_that_is_too_long_or_missing_where_one_is_required_is_a_bad_reques
 }
 
 #[tokio::test]
-async fn an_answer_that_is_none_comes_again_as_none() {
+async fn an_absent_answer_is_replayed_as_absent() {
     let layer = by_key();
     let service = layer.layer(tower::service_fn(async |_: Message| {
         Ok::<_, BoxError>(Reply::empty())

@@ -81,7 +81,7 @@ fn messages_are_counted_by_route_and_outcome_and_measured_in_seconds_and_bytes()
 }
 
 #[test]
-fn a_route_that_nobody_declares_makes_no_label() {
+fn an_undeclared_route_creates_no_label() {
     let recorded = recorded(async || {
         let service = answering();
         for route in ["x", "y", "z"] {
@@ -96,7 +96,7 @@ fn a_route_that_nobody_declares_makes_no_label() {
 }
 
 #[test]
-fn panics_and_messages_that_were_given_up_are_counted_too() {
+fn panicked_and_dropped_messages_are_counted() {
     let recorded = recorded(async || {
         let rescue = ServiceBuilder::new().layer(RescueLayer::new());
         let layer = MetricsLayer::new().routes(["slow", "panics", "panics.at.once"]);
@@ -126,7 +126,7 @@ fn panics_and_messages_that_were_given_up_are_counted_too() {
 }
 
 #[test]
-fn a_recorder_that_comes_late_is_found_in_time() {
+fn a_recorder_installed_later_is_used() {
     let service = answering();
     let late = recorded(async || {
         // Nobody listens yet.
@@ -141,7 +141,7 @@ fn a_recorder_that_comes_late_is_found_in_time() {
 }
 
 #[test]
-fn rooms_are_counted_as_they_come_and_go() {
+fn the_rooms_gauge_follows_creation_and_removal() {
     let hub = LocalHub::new();
     let (ann, bob) = (ClientId::random(), ClientId::random());
     let limits = Arc::new(Limits::default().rooms(2));

@@ -52,7 +52,7 @@ where
 }
 
 #[tokio::test]
-async fn layers_around_messages_call_what_was_ready_and_nothing_else() {
+async fn message_layers_call_only_the_service_that_was_ready() {
     let raw = || service_fn(answer::<Message>);
     let typed = || service_fn(answer::<Message<(), Context<()>>>);
     let quota = Quota::new(100, Duration::from_secs(1));
@@ -80,7 +80,7 @@ where
 }
 
 #[tokio::test]
-async fn a_quota_that_refuses_keeps_no_permit() {
+async fn a_quota_refusal_releases_the_permit() {
     let used_up = QuotaLayer::by(Quota::new(1, Duration::MAX), |_| ());
     used_up
         .layer(service_fn(answer::<Message>))
@@ -94,14 +94,14 @@ async fn a_quota_that_refuses_keeps_no_permit() {
 }
 
 #[tokio::test]
-async fn an_http_layer_that_answers_by_itself_keeps_no_permit() {
+async fn an_http_layer_that_short_circuits_releases_the_permit() {
     let closed = HttpLayer::new(RequestBodyLimitLayer::new(0));
     let message = Message::new(Connection::detached(()), "it", RawPayload::json("1"));
     assert_eq!(left_by(closed, service_fn(answer::<Message>), message).await, 0);
 }
 
 #[tokio::test]
-async fn what_is_no_message_keeps_no_permit() {
+async fn an_invalid_message_releases_the_permit() {
     let outcome = service_fn(async |_: Message| Ok::<_, Error>(Outcome::Reply(Reply::empty())));
     let frame = Frame::new(Connection::detached(()), "no message");
     assert_eq!(left_by(DecodeLayer::json(), outcome, frame).await, 0);

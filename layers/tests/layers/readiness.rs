@@ -171,7 +171,7 @@ layers! {
 }
 
 /// Over a limit of one: who has been answered without the rest of the stack holds no permit of it.
-async fn gives_back<M, S>(mut service: S, message: fn() -> M)
+async fn assert_permit_is_released<M, S>(mut service: S, message: fn() -> M)
 where
     S: Service<M> + Clone,
     S::Error: Debug,
@@ -184,23 +184,23 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_answers_without_the_rest_of_the_stack_lets_go_of_its_readiness() {
+async fn a_layer_that_short_circuits_releases_the_inner_readiness() {
     let limited = || ConcurrencyLimit::new(reply(), 1);
     let nonsense = || Frame::new(Connection::detached(()), "nonsense");
     let outcomes = ConcurrencyLimit::new(outcome(), 1);
-    gives_back(DecodeLayer::json().layer(outcomes), nonsense).await;
+    assert_permit_is_released(DecodeLayer::json().layer(outcomes), nonsense).await;
     let forbidding = AuthorizeLayer::new(|_: &Message| false);
-    gives_back(forbidding.layer(limited()), raw).await;
+    assert_permit_is_released(forbidding.layer(limited()), raw).await;
     let keyed = IdempotencyLayer::new(|_| Some("key".into())).scope(|_| String::new());
     let mut keyed = keyed.layer(limited());
     keyed.ready().await.unwrap().call(raw()).await.unwrap();
-    gives_back(keyed, raw).await;
-    gives_back(
+    assert_permit_is_released(keyed, raw).await;
+    assert_permit_is_released(
         with(async |_: Context<()>| Err::<(), _>(Error::forbidden("no"))).layer(limited()),
         typed,
     )
     .await;
-    gives_back(
+    assert_permit_is_released(
         from_fn(async |_: Message, _: Next| Ok::<_, Error>(Reply::empty())).layer(limited()),
         raw,
     )
@@ -227,6 +227,6 @@ impl<S: Service<Message> + Clone> Service<Message> for Careless<S> {
 
 #[tokio::test]
 #[should_panic = "called without being ready"]
-async fn a_layer_that_calls_a_fresh_clone_is_found_out() {
+async fn calling_a_fresh_clone_is_detected() {
     check(layer_fn(Careless).layer(reply()), raw).await;
 }

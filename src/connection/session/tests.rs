@@ -123,7 +123,7 @@ fn types(frames: &[Value]) -> Vec<&str> {
 const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
-fn a_message_begins_at_once_and_the_next_one_waits_for_its_turn() {
+fn the_first_message_starts_at_once_and_the_next_waits_for_its_turn() {
     let mut world = world(Form::BASE, Limits::default());
     let first = world.begin(message(1));
     world.session.stays_in_flight(first.clone());
@@ -138,7 +138,7 @@ fn a_message_begins_at_once_and_the_next_one_waits_for_its_turn() {
 }
 
 #[test]
-fn a_turn_that_is_given_up_lets_the_next_message_begin() {
+fn releasing_the_turn_lets_the_next_message_start() {
     let mut world = world(Form::BASE, Limits::default());
     let mut frame = world.receive(message(1)).unwrap();
     let first = world.session.begin(&mut frame);
@@ -150,7 +150,7 @@ fn a_turn_that_is_given_up_lets_the_next_message_begin() {
 }
 
 #[test]
-fn a_full_queue_has_no_room_until_a_message_is_taken() {
+fn a_full_queue_accepts_no_frame_until_a_message_leaves_it() {
     let limits = Limits::default().queued(2);
     let mut world = world(Form::BASE, limits);
     for id in 0..2 {
@@ -211,7 +211,7 @@ fn events_that_a_message_sent_come_before_its_answer() {
 }
 
 #[test]
-fn a_pong_comes_after_the_events_that_were_sent_by_then() {
+fn a_pong_follows_the_events_sent_before_it() {
     let mut world = world(Form::extended(Codec::Json), Limits::default());
     world.push_event(1);
     assert!(world.receive(r#"{"type":"__ping"}"#).is_none());
@@ -220,13 +220,13 @@ fn a_pong_comes_after_the_events_that_were_sent_by_then() {
 }
 
 #[test]
-fn a_ping_is_a_message_like_any_other_to_the_base_protocol() {
+fn a_ping_is_an_ordinary_message_in_the_base_protocol() {
     let mut world = world(Form::BASE, Limits::default());
     assert!(world.receive(r#"{"type":"__ping"}"#).is_some());
 }
 
 #[test]
-fn an_error_of_a_service_refuses_its_message_alone() {
+fn a_service_error_fails_only_its_message() {
     let mut world = world(Form::BASE, Limits::default());
     let message = world.begin(message(1));
     world.session.end(&message, Err("broken".into()));
@@ -237,7 +237,7 @@ fn an_error_of_a_service_refuses_its_message_alone() {
 }
 
 #[test]
-fn a_pipeline_that_has_failed_refuses_those_that_wait_and_finishes() {
+fn a_failed_pipeline_refuses_queued_messages_and_ends_the_session() {
     let mut world = world(Form::BASE, Limits::default());
     let first = world.begin(message(1));
     world.session.stays_in_flight(first.clone());
@@ -251,7 +251,7 @@ fn a_pipeline_that_has_failed_refuses_those_that_wait_and_finishes() {
 }
 
 #[test]
-fn a_stack_without_a_codec_gets_frames_as_they_are() {
+fn a_stack_without_a_codec_receives_raw_frames() {
     let mut world = world_with(Form::BASE, None, Limits::default());
     let text = message(1);
     let first = world.receive(text.clone()).unwrap();
@@ -268,7 +268,7 @@ fn a_stack_without_a_codec_gets_frames_as_they_are() {
 }
 
 #[test]
-fn a_response_of_a_stack_without_a_codec_is_bounded() {
+fn a_response_without_a_codec_is_limited_in_size() {
     let limits = Limits::default().message(10);
     let mut world = world_with(Form::BASE, None, limits);
     let message = world.begin("x");
@@ -283,7 +283,7 @@ fn a_response_of_a_stack_without_a_codec_is_bounded() {
 }
 
 #[test]
-fn a_slow_reader_is_put_on_hold_and_then_given_up() {
+fn a_slow_reader_is_paused_and_then_closed_with_3002() {
     let limits = Limits::default().outbound(10_000).message(1_000);
     let mut world = world(Form::BASE, limits);
     let mut answers = 0;
@@ -320,7 +320,7 @@ fn an_overflowed_mailbox_and_a_close_end_the_session() {
 }
 
 #[test]
-fn a_silent_peer_is_pinged_and_then_given_up() {
+fn a_silent_peer_is_pinged_and_then_disconnected() {
     let mut world = world(Form::BASE, Limits::default());
     let limits = Limits::default();
     assert_eq!(world.session.deadline(), world.start + limits.ping_after);
@@ -333,7 +333,7 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
 }
 
 #[test]
-fn a_sign_of_life_moves_the_deadline() {
+fn received_bytes_extend_the_silence_deadline() {
     let mut world = world(Form::BASE, Limits::default());
     let ping_after = Limits::default().ping_after;
     assert_eq!(world.take_due(ping_after), Some(DueAction::Ping));
@@ -343,7 +343,7 @@ fn a_sign_of_life_moves_the_deadline() {
 }
 
 #[test]
-fn a_message_that_waits_for_readiness_too_long_is_given_up() {
+fn a_message_that_waits_too_long_for_readiness_closes_with_3001() {
     let mut world = world(Form::BASE, Limits::default());
     let stall = Limits::default().stall;
     let since = world.start + SECOND;
@@ -358,7 +358,7 @@ fn a_message_that_waits_for_readiness_too_long_is_given_up() {
 }
 
 #[test]
-fn durations_without_end_never_come() {
+fn infinite_durations_never_expire() {
     let limits = Limits::default().ping_after(Duration::MAX).stall(Duration::MAX);
     let mut world = world(Form::BASE, limits);
     let start = world.start;

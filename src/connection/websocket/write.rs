@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_little_gets_everything_in_order() {
+    fn partial_writes_deliver_everything_in_order() {
         let small: &[usize] = &[5, 200, 0, 125, 126, 1, 1, 3];
         let large: &[usize] = &[5, 200, 70_000, 0, 4_095, 4_096, 4_097, 1, 1, 20_000, 65_536, 3];
         for (lengths, at_once) in [
@@ -228,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_goes_out_in_one_write_whatever_its_kind() {
+    fn frames_of_every_kind_share_one_write() {
         for lengths in [
             &[10; 40][..],
             &[10, 10, 10],
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn one_write_is_bounded() {
+    fn one_write_is_limited_in_size() {
         let (mut outbound, mut peer) = (Outbound::default(), taking(usize::MAX));
         fill(&mut outbound, &[3_000; 100]);
         write_some(&mut outbound, usize::MAX, &mut peer).unwrap();
@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_forgotten_what_was_begun_is_written_to_its_end() {
+    fn discarding_frames_still_completes_the_started_frame() {
         let (mut outbound, mut peer) = (Outbound::default(), taking(3));
         outbound.push(text(5_000, b'a'));
         outbound.push(text(5_000, b'b'));
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_takes_nothing_is_an_error() {
+    fn a_write_of_zero_bytes_is_an_error() {
         let mut outbound = Outbound::default();
         outbound.push(text(1, b'a'));
         let error = write_some(&mut outbound, 1, &mut taking(0)).unwrap_err();

@@ -7,7 +7,7 @@ const zocket = await load();
 const { ZocketError, isZocketError } = zocket;
 
 describe("a call", () => {
-  test("sends its route, its payload and an id, and is fulfilled with the answer", async () => {
+  test("sends its route, its payload and an id, and resolves with the answer", async () => {
     const { client, socket } = await opened(zocket);
     const posted = client.chat.post({ text: "hi" });
     assert.deepEqual(socket.sent, [{ type: "chat.post", payload: { text: "hi" }, rpcId: 1 }]);
@@ -23,7 +23,7 @@ describe("a call", () => {
     assert.equal(asked.error.code, "TIMEOUT");
   });
 
-  test("of a route without output is fulfilled when the server has taken it", async () => {
+  test("of a route without output resolves when the server has handled it", async () => {
     const { client, socket } = await opened(zocket);
     const told = client.chat.typing({});
     assert.equal(socket.sent[0].rpcId, 1);
@@ -31,7 +31,7 @@ describe("a call", () => {
     assert.equal(await told, undefined);
   });
 
-  test("sends the input as it was when it was called", async () => {
+  test("sends the input as it was at the time of the call", async () => {
     const { client, socket } = await connecting(zocket);
     const input = { text: "before" };
     client.chat.post(input);
@@ -40,7 +40,7 @@ describe("a call", () => {
     assert.equal(socket.sent[0].payload.text, "before");
   });
 
-  test("never uses an id twice, over connections", async () => {
+  test("never reuses an id, even on another connection", async () => {
     const it = await opened(zocket);
     it.client.whoami();
     it.socket.end(1006);
@@ -50,7 +50,7 @@ describe("a call", () => {
     assert.equal(it.socket.sent[0].rpcId, 2);
   });
 
-  test("is rejected with the server's refusal, whole", async () => {
+  test("rejects with the server's complete refusal", async () => {
     const { client, socket } = await opened(zocket);
     const posted = client.chat.post({ text: "" });
     const issues = [{ path: ["text"], code: "min_length", message: "at least 1 character, got 0", params: { min: 1 } }];
@@ -65,7 +65,7 @@ describe("a call", () => {
     );
   });
 
-  test("times out after 10 seconds, or what the options or the call itself say", async () => {
+  test("times out after 10 seconds, or after the timeout of the options or the call", async () => {
     for (const [options, callOptions, ms] of [[{}, {}, 10_000], [{ timeout: 50 }, {}, 50], [{ timeout: 50 }, { timeout: 7 }, 7]]) {
       const { client, clock } = await opened(zocket, options);
       const asked = outcome(client.whoami(callOptions));
@@ -77,14 +77,14 @@ describe("a call", () => {
     }
   });
 
-  test("with an infinite time-out waits on", async () => {
+  test("with an infinite timeout keeps waiting", async () => {
     const { client, clock } = await opened(zocket);
     const asked = outcome(client.whoami({ timeout: Infinity }));
     await clock.advance(1e9);
     assert.equal(asked.state, "pending");
   });
 
-  test("that was given up ignores its late answer", async () => {
+  test("that was abandoned ignores its late answer", async () => {
     const { client, clock, socket } = await opened(zocket);
     const asked = outcome(client.whoami({ timeout: 1 }));
     await clock.advance(1);
@@ -93,7 +93,7 @@ describe("a call", () => {
     assert.equal(asked.error.code, "TIMEOUT");
   });
 
-  test("whose input is no JSON is rejected and not sent", async () => {
+  test("whose input is not JSON is rejected and not sent", async () => {
     const { client, socket } = await opened(zocket);
     const asked = await client.chat.post({ text: 1n }).catch((error) => error);
     assert.equal(asked.code, "BAD_REQUEST");
@@ -101,7 +101,7 @@ describe("a call", () => {
     assert.equal(socket.sent.length, 0);
   });
 
-  test("larger than the server takes is rejected, by its bytes, and does not cost the connection", async () => {
+  test("larger in bytes than the server's limit is rejected without closing the connection", async () => {
     const { client, socket } = await opened(zocket);
     // 1,024 bytes are taken; the frame around the text has 49.
     assert.equal((await client.chat.post({ text: "é".repeat(500) }).catch((error) => error)).code, "PAYLOAD_TOO_LARGE");
@@ -136,7 +136,7 @@ describe("an AbortSignal", () => {
     assert.equal(socket.sent.length, 0);
   });
 
-  test("rejects a call that waits, which is not sent then", async () => {
+  test("rejects a waiting call, which is then never sent", async () => {
     const { client, socket } = await connecting(zocket);
     const controller = new AbortController();
     const asked = client.whoami({ signal: controller.signal });
@@ -174,7 +174,7 @@ describe("calls before the connection is open", () => {
     assert.deepEqual(socket.sent.map(({ payload }) => payload.text), ["1", "2", "3"]);
   });
 
-  test("time out by their own clock, certainly unsent, and are not sent later", async () => {
+  test("time out, are reported as unsent, and are not sent later", async () => {
     const { client, clock, socket } = await connecting(zocket);
     const asked = outcome(client.whoami({ timeout: 100 }));
     await clock.advance(100);
@@ -191,7 +191,7 @@ describe("calls before the connection is open", () => {
     assert.equal(first.state, "pending");
   });
 
-  test("go out behind those that onOpen's listeners make", async () => {
+  test("go out after the calls of onOpen's listeners", async () => {
     const { client, socket } = await connecting(zocket);
     client.chat.post({ text: "needs a room" });
     client.onOpen(() => void client.whoami());
@@ -199,7 +199,7 @@ describe("calls before the connection is open", () => {
     assert.deepEqual(socket.sent.map(({ type }) => type), ["whoami", "chat.post"]);
   });
 
-  test("outlive failed attempts", async () => {
+  test("survive failed attempts", async () => {
     const it = await connecting(zocket);
     const asked = outcome(it.client.whoami());
     it.socket.end(1006);
@@ -210,8 +210,8 @@ describe("calls before the connection is open", () => {
   });
 });
 
-describe("calls that the connection's end finds pending", () => {
-  test("are rejected at once where they were sent, as unknown", async () => {
+describe("calls that are pending when the connection ends", () => {
+  test("are rejected at once with an unknown outcome if they were sent", async () => {
     const { client, socket } = await opened(zocket);
     const asked = outcome(client.chat.post({ text: "a" }));
     socket.end(1006);
@@ -220,7 +220,7 @@ describe("calls that the connection's end finds pending", () => {
     assert.match(asked.error.message, /^chat\.post: the connection ended: 1006$/);
   });
 
-  test("wait for the next connection where they were not", async () => {
+  test("wait for the next connection if they were not sent", async () => {
     const it = await opened(zocket);
     it.socket.readyState = 2; // Closing: the socket would swallow it.
     const asked = outcome(it.client.chat.post({ text: "a" }));
@@ -233,7 +233,7 @@ describe("calls that the connection's end finds pending", () => {
     assert.deepEqual(asked.value, { id: "m" });
   });
 
-  test("are all rejected by close(), and tell which were sent", async () => {
+  test("are all rejected by close() and say whether they were sent", async () => {
     const it = await opened(zocket);
     const sent = outcome(it.client.whoami());
     it.socket.readyState = 2;
@@ -283,7 +283,7 @@ describe("unhandled rejections", () => {
     assert.deepEqual(seen, []);
   });
 
-  test("do come from a forgotten call that the server refused: nothing fails in silence", () => {
+  test("come from a forgotten call that the server refused", () => {
     // In a process of its own, for the test runner takes an unhandled rejection for a failed test.
     const support = new URL("./support.mjs", import.meta.url).href;
     const script = `
@@ -318,7 +318,7 @@ describe("errors as values", () => {
     assert.equal(result.error.code, "ROOM_FULL");
   });
 
-  test("isZocketError knows whose error it is", async () => {
+  test("isZocketError recognises the client's errors", async () => {
     const { client } = await opened(zocket);
     const error = new ZocketError("ROOM_FULL", "full", { route: "chat.post" });
     assert.equal(isZocketError(error), true);
@@ -342,7 +342,7 @@ describe("the option validate", () => {
     assert.equal(socket.sent.length, 0);
   });
 
-  test("tells onError of outputs and events with issues, and delivers them", async () => {
+  test("reports outputs and events with issues to onError and delivers them", async () => {
     refused = { "whoami output": true, "chat.message event": true };
     const { client, socket } = await opened(zocket, { dev: true, validate });
     const told = [];
@@ -357,14 +357,14 @@ describe("the option validate", () => {
     assert.deepEqual(told, [["INVALID_PAYLOAD", "whoami"], ["INVALID_PAYLOAD", "chat.message"]]);
   });
 
-  test("is not asked in production", async () => {
+  test("does not run in production", async () => {
     refused = { "chat.post input": true };
     const { client, socket } = await opened(zocket, { dev: false, validate });
     client.chat.post({ text: "" });
     assert.equal(socket.sent.length, 1);
   });
 
-  test("disturbs nothing when it throws", async (t) => {
+  test("has no effect when it throws", async (t) => {
     const reported = consoleOf(t, "error");
     const { client, socket } = await opened(zocket, { dev: true, validate: () => { throw new Error("broken"); } });
     client.chat.post({ text: "a" });

@@ -41,13 +41,13 @@ describe("connecting", () => {
     assert.equal(WebSocket.last.url.origin + WebSocket.last.url.pathname, "wss://app.example/ws");
   });
 
-  test("throws at once what can never work", (t) => {
+  test("throws at once for options that can never work", (t) => {
     replace(t, globalThis, "WebSocket", undefined);
     assert.throws(() => zocket.createClient("/ws", { headers: { name: "n" } }), TypeError);
     assert.throws(() => zocket.createClient("ws://a", { headers: { name: "n" } }), /options\.WebSocket/);
   });
 
-  test("is open when the welcome has come, and tells so", async () => {
+  test("is open after the welcome and reports it", async () => {
     const { client, socket } = await connecting(zocket);
     const seen = [];
     client.onStatus((status) => seen.push(status));
@@ -62,7 +62,7 @@ describe("connecting", () => {
     assert.deepEqual(seen, ["open", { clientId: "me" }]);
   });
 
-  test("asks for the headers at each attempt, and waits for them", async () => {
+  test("computes the headers for each attempt and waits for them", async () => {
     let asked = 0;
     const it = await connecting(zocket, { headers: async () => ({ name: `token ${++asked}` }) });
     it.socket.end(1006);
@@ -70,7 +70,7 @@ describe("connecting", () => {
     assert.deepEqual(it.WebSocket.all.map(({ url }) => url.searchParams.get("name")), ["token 1", "token 2"]);
   });
 
-  test("is tried again where the headers can't be had", async () => {
+  test("is retried when the headers fail", async () => {
     let asked = 0;
     const it = await connecting(zocket, { headers: () => { if (!asked++) throw new Error("no token"); return { name: "n" }; } });
     assert.equal(it.WebSocket.all.length, 0);
@@ -95,7 +95,7 @@ describe("connecting", () => {
     assert.equal(it.WebSocket.all.length, 2);
   });
 
-  test("waits for reconnect() where the options say so", async () => {
+  test("waits for reconnect() if the options say so", async () => {
     const it = await connecting(zocket, { autoConnect: false });
     assert.equal(it.WebSocket.all.length, 0);
     assert.equal(it.client.status, "connecting");
@@ -106,7 +106,7 @@ describe("connecting", () => {
     assert.equal(it.socket.sent.length, 1);
   });
 
-  test("keeps what the WebSocket tells of its failure", async () => {
+  test("keeps the WebSocket's description of its failure", async () => {
     const { client, socket } = await connecting(zocket);
     socket.dispatchEvent(Object.assign(new Event("error"), { message: "Unexpected server response: 401" }));
     socket.end(1006);
@@ -115,7 +115,7 @@ describe("connecting", () => {
 });
 
 describe("the contract's hash", () => {
-  test("is compared in development, and warned of once", async (t) => {
+  test("is compared in development, and a mismatch is logged once", async (t) => {
     const warned = consoleOf(t, "warn");
     const it = await connecting(zocket, { dev: true });
     it.socket.welcome({ contract: "other" });
@@ -126,7 +126,7 @@ describe("the contract's hash", () => {
     assert.match(warned[0][0], /other.*9f2c64/);
   });
 
-  test("is not warned of where it is the same or absent, or in production", async (t) => {
+  test("is not reported if it is equal or absent, or in production", async (t) => {
     const warned = consoleOf(t, "warn");
     (await connecting(zocket, { dev: true })).socket.welcome();
     (await connecting(zocket, { dev: true })).socket.welcome({ contract: undefined }); // A stack without a contract.
@@ -140,7 +140,7 @@ describe("the contract's hash", () => {
   });
 });
 
-describe("coming back", () => {
+describe("reconnecting", () => {
   /** Fails `times` attempts; gives what each waited. */
   async function waits(it, times) {
     const seen = [];
@@ -153,7 +153,7 @@ describe("coming back", () => {
     return seen;
   }
 
-  test("waits from the floor up to a ceiling that doubles, up to the cap", async () => {
+  test("waits between the floor and a ceiling that doubles up to the cap", async () => {
     const low = await connecting(zocket);
     assert.deepEqual(await waits(low, 8), [500, 500, 500, 500, 500, 500, 500, 500]);
     const high = await connecting(zocket);
@@ -164,7 +164,7 @@ describe("coming back", () => {
     assert.deepEqual(await waits(own, 3), [15, 20, 20]);
   });
 
-  test("does not begin anew with a connection that only opened", async () => {
+  test("does not reset the backoff after a connection that only opened", async () => {
     const it = await connecting(zocket);
     it.clock.nextRandom = 1;
     await waits(it, 2);
@@ -173,7 +173,7 @@ describe("coming back", () => {
     assert.deepEqual(await waits(it, 1), [4000]);
   });
 
-  test("begins anew after a connection that lived five seconds", async () => {
+  test("resets the backoff after a connection of five seconds", async () => {
     const it = await connecting(zocket);
     it.clock.nextRandom = 1;
     await waits(it, 3);
@@ -182,7 +182,7 @@ describe("coming back", () => {
     assert.deepEqual(await waits(it, 1), [1000]);
   });
 
-  test("begins anew after a connection that answered", async () => {
+  test("resets the backoff after a connection that answered a call", async () => {
     const it = await connecting(zocket);
     it.clock.nextRandom = 1;
     await waits(it, 3);
@@ -192,7 +192,7 @@ describe("coming back", () => {
     assert.deepEqual(await waits(it, 1), [1000]);
   });
 
-  test("is spread out further after a server that goes away or restarts", async () => {
+  test("spreads out further after a server that goes away or restarts", async () => {
     for (const code of [1001, 1012]) {
       const it = await opened(zocket);
       await it.clock.advance(5000);
@@ -235,7 +235,7 @@ describe("coming back", () => {
     });
   }
 
-  test("can be called off or for by a listener of onClose", async () => {
+  test("can be cancelled or requested by a listener of onClose", async () => {
     const kicked = await opened(zocket);
     kicked.client.onClose(({ code }) => code === 3001 && kicked.client.close());
     kicked.socket.end(3001);
@@ -250,7 +250,7 @@ describe("coming back", () => {
 });
 
 describe("close()", () => {
-  test("closes by 1000, tells, and leaves nothing to run", async () => {
+  test("closes with 1000, reports it, and leaves no timer running", async () => {
     const it = await opened(zocket);
     const seen = [];
     it.client.onStatus((status) => seen.push(status));
@@ -264,7 +264,7 @@ describe("close()", () => {
     assert.equal(it.client.status, "closed");
   });
 
-  test("calls off an attempt, even while its headers are awaited", async () => {
+  test("cancels an attempt, even while its headers are awaited", async () => {
     let give;
     const it = await connecting(zocket, { headers: () => new Promise((resolve) => (give = resolve)) });
     it.client.close();
@@ -274,13 +274,13 @@ describe("close()", () => {
     assert.equal(it.clock.timers.size, 0);
   });
 
-  test("tells onClose of no connection that never was", async () => {
+  test("does not call onClose if no connection was open", async () => {
     const { client } = await connecting(zocket);
     client.onClose(() => assert.fail("nothing was open"));
     client.close();
   });
 
-  test("in a listener of onStatus keeps onOpen from being told", async () => {
+  test("in a listener of onStatus prevents onOpen", async () => {
     const { client, socket } = await connecting(zocket);
     client.onStatus((status) => status === "open" && client.close());
     client.onOpen(() => assert.fail("it is closed"));
@@ -288,7 +288,7 @@ describe("close()", () => {
     assert.equal(client.status, "closed");
   });
 
-  test("calls off the wait for the next attempt", async () => {
+  test("cancels the wait for the next attempt", async () => {
     const it = await opened(zocket);
     it.socket.end(1006);
     it.client.close();
@@ -298,7 +298,7 @@ describe("close()", () => {
 });
 
 describe("retryAt", () => {
-  test("says when the next attempt is due while it is waited for, and onRetry when that changes", async (t) => {
+  test("holds the time of the next attempt, and onRetry reports its changes", async (t) => {
     replace(t, Date, "now", () => 1_000_000);
     const it = await opened(zocket);
     const seen = [];
@@ -320,7 +320,7 @@ describe("retryAt", () => {
     assert.deepEqual(seen.slice(4), [1_000_500, undefined]);
   });
 
-  test("is known to who hears of the status", async () => {
+  test("is set before the listeners of onStatus run", async () => {
     const it = await opened(zocket);
     const seen = [];
     it.client.onStatus((status) => seen.push([status, typeof it.client.retryAt]));
@@ -329,7 +329,7 @@ describe("retryAt", () => {
     assert.deepEqual(seen, [["reconnecting", "number"], ["closed", "undefined"]]);
   });
 
-  test("may be answered by closing the client", async () => {
+  test("allows its listener to close the client", async () => {
     const it = await opened(zocket);
     it.client.onRetry((retryAt) => retryAt && it.client.close());
     it.socket.end(1006);
@@ -339,7 +339,7 @@ describe("retryAt", () => {
 });
 
 describe("reconnect()", () => {
-  test("takes the place of the wait", async () => {
+  test("replaces the wait", async () => {
     const it = await opened(zocket);
     it.socket.end(1006);
     it.client.reconnect();
@@ -349,7 +349,7 @@ describe("reconnect()", () => {
     assert.equal(it.WebSocket.all.length, 2);
   });
 
-  test("takes the place of an open connection, of which nothing is heard any more", async () => {
+  test("replaces an open connection, whose events are then ignored", async () => {
     const it = await opened(zocket);
     const old = it.socket;
     const heard = [];
@@ -384,7 +384,7 @@ describe("reconnect()", () => {
 
 describe("a page", () => {
   for (const wake of ["online", "pageshow", "visibilitychange"]) {
-    test(`that tells ${wake} wakes the client at once`, async (t) => {
+    test(`that fires ${wake} wakes the client at once`, async (t) => {
       const { window, document } = page(t);
       const it = await opened(zocket);
       it.socket.end(1006);
@@ -395,7 +395,7 @@ describe("a page", () => {
     });
   }
 
-  test("that becomes hidden does not", async (t) => {
+  test("that becomes hidden does not wake the client", async (t) => {
     const { document } = page(t);
     const it = await opened(zocket);
     it.socket.end(1006);
@@ -406,7 +406,7 @@ describe("a page", () => {
     it.client.close();
   });
 
-  test("is left without listeners by a client that is closed, and has them again when it is reopened", async (t) => {
+  test("has no listeners of a closed client, and has them again after it is reopened", async (t) => {
     const { document } = page(t);
     let listeners = 0;
     for (const target of [globalThis, document]) {
@@ -422,7 +422,7 @@ describe("a page", () => {
     client.close();
   });
 
-  test("does not disturb a connection, an attempt or a closed client", async (t) => {
+  test("does not affect a connection, an attempt or a closed client", async (t) => {
     const { window } = page(t);
     const it = await connecting(zocket);
     window.dispatchEvent(new Event("online"));

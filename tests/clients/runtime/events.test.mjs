@@ -18,13 +18,13 @@ describe("the client's tree", () => {
     client.close();
   });
 
-  test("is no promise, and can be returned from an async function", async () => {
+  test("is not a promise and can be returned from an async function", async () => {
     const { client } = await connecting(zocket);
     assert.equal(await client, client);
     client.close();
   });
 
-  test("takes segments that every object has", async () => {
+  test("supports segments that are members of every object", async () => {
     const odd = await load(
       'const CONTRACT = { version: "0", hash: "0", outgoing: ["toString.constructor"], ' +
         'incoming: { "constructor.toString": false, "a.constructor": false, "a.b.c.d": true } };\n',
@@ -39,7 +39,7 @@ describe("the client's tree", () => {
 });
 
 describe("listeners", () => {
-  test("hear events until they are taken off", async () => {
+  test("receive events until they are removed", async () => {
     const { client, socket } = await opened(zocket);
     const heard = [];
     const off = client.on.chat.message(({ text }) => heard.push(text));
@@ -50,7 +50,7 @@ describe("listeners", () => {
     assert.deepEqual(heard, ["1"]);
   });
 
-  test("that are the same function are subscriptions of their own", async () => {
+  test("that are the same function are separate subscriptions", async () => {
     const { client, socket } = await opened(zocket);
     let times = 0;
     const listener = () => ++times;
@@ -62,7 +62,7 @@ describe("listeners", () => {
     assert.equal(times, 3);
   });
 
-  test("that throw disturb no other and are reported", async (t) => {
+  test("that throw do not affect the others and are reported", async (t) => {
     const reported = consoleOf(t, "error");
     const { client, socket } = await opened(zocket);
     const heard = [];
@@ -91,7 +91,7 @@ describe("listeners", () => {
     client.close();
   });
 
-  test("that are added or taken off while an event is told do not get it", async () => {
+  test("that are added or removed during a delivery do not receive its event", async () => {
     const { client, socket } = await opened(zocket);
     const heard = [];
     client.on.chat.message(() => {
@@ -103,7 +103,7 @@ describe("listeners", () => {
     assert.deepEqual(heard, []);
   });
 
-  test("outlive reconnecting", async () => {
+  test("survive a reconnect", async () => {
     const it = await opened(zocket);
     const heard = [];
     it.client.on.chat.message(({ text }) => heard.push(text));
@@ -126,7 +126,7 @@ describe("frames", () => {
     assert.deepEqual(warned, []);
   });
 
-  test("that are no JSON are told to onError", async () => {
+  test("that are not JSON are reported to onError", async () => {
     const { client, socket } = await opened(zocket);
     const told = [];
     client.onError(({ code }) => told.push(code));
@@ -134,7 +134,7 @@ describe("frames", () => {
     assert.deepEqual(told, ["PARSE_ERROR"]);
   });
 
-  test("of type __error are told to onError, with the route", async () => {
+  test("of type __error are reported to onError with the route", async () => {
     const { client, socket } = await opened(zocket);
     const told = [];
     client.onError(({ code, message, route }) => told.push({ code, message, route }));
@@ -142,7 +142,7 @@ describe("frames", () => {
     assert.deepEqual(told, [{ code: "FORBIDDEN", message: "no", route: "chat.typing" }]);
   });
 
-  test("that fail are warned of where nobody listens", async (t) => {
+  test("that fail are logged as a warning if nobody listens", async (t) => {
     const warned = consoleOf(t, "warn");
     const { socket } = await opened(zocket);
     socket.receive({ type: "__error", payload: { code: "FORBIDDEN", message: "no" } });
@@ -151,7 +151,7 @@ describe("frames", () => {
 });
 
 describe("a loop over events", () => {
-  test("hears what came since it began, in order, and ends with the client", async () => {
+  test("receives every event since its start in order and ends with the client", async () => {
     const { client, socket } = await opened(zocket);
     const heard = [];
     const loop = (async () => {
@@ -166,7 +166,7 @@ describe("a loop over events", () => {
     assert.deepEqual(heard, ["1", "2", "3"]);
   });
 
-  test("goes on over reconnecting", async () => {
+  test("continues after a reconnect", async () => {
     const it = await opened(zocket);
     const events = it.client.on.chat.message[Symbol.asyncIterator]();
     const next = events.next();
@@ -177,7 +177,7 @@ describe("a loop over events", () => {
     assert.equal((await next).value.text, "again");
   });
 
-  test("that is left takes its listener off", async () => {
+  test("removes its listener when it is left", async () => {
     const { client, socket } = await opened(zocket);
     const events = client.on.chat.message[Symbol.asyncIterator]();
     say(socket, "1");
@@ -186,7 +186,7 @@ describe("a loop over events", () => {
     assert.deepEqual(await events.next(), { done: true, value: undefined });
   });
 
-  test("answers as many next() as were asked, in order", async () => {
+  test("settles concurrent calls of next() in order", async () => {
     const { client, socket } = await opened(zocket);
     const events = client.on.chat.message[Symbol.asyncIterator]();
     const asked = [events.next(), events.next()];
@@ -201,7 +201,7 @@ describe("a loop over events", () => {
     assert.deepEqual(last.value, { done: true, value: undefined });
   });
 
-  test("that falls behind by more than its buffer gets what it holds, and is then thrown OVERLOADED", async () => {
+  test("that falls behind by more than its buffer receives the buffered events and then throws OVERLOADED", async () => {
     const { client, socket } = await opened(zocket);
     const events = client.on.chat.message[Symbol.asyncIterator]();
     for (let n = 0; n <= 1024; n++) say(socket, n);

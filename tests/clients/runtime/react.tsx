@@ -35,11 +35,11 @@ const say = (socket: any, text: string) =>
   act(async () => socket.receive({ type: "chat.message", payload: { text, from: "Bob" } }));
 
 describe(`with ${REACT}`, () => {
-  test("is that React", () => assert.equal(version.startsWith("18."), REACT === "React 18"));
+  test("runs with that version of React", () => assert.equal(version.startsWith("18."), REACT === "React 18"));
 
   for (const [mode, Mode] of [["StrictMode", StrictMode], ["no StrictMode", ({ children }: { children: ReactNode }) => children]] as const) {
     describe(`in ${mode}`, () => {
-      test("the provider makes one connection, and closes it when it is unmounted", async () => {
+      test("the provider opens one connection and closes it on unmount", async () => {
         const { WebSocket, options } = setUp();
         const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}>x</ZocketProvider></Mode>);
         assert.equal(WebSocket.all.length, 1);
@@ -49,7 +49,7 @@ describe(`with ${REACT}`, () => {
         assert.equal(WebSocket.all.length, 1);
       });
 
-      test("the provider leaves a client that it was given open", async () => {
+      test("the provider does not close a client that was passed to it", async () => {
         const { WebSocket, options } = setUp();
         const client = createClient("ws://a/ws", options);
         const view = await render(<Mode><ZocketProvider client={client}>x</ZocketProvider></Mode>);
@@ -59,7 +59,7 @@ describe(`with ${REACT}`, () => {
         client.close();
       });
 
-      test("another URL is another client", async () => {
+      test("another URL makes another client", async () => {
         const { WebSocket, options } = setUp();
         const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options} /></Mode>);
         await view.show(<Mode><ZocketProvider url="ws://b/ws" options={options} /></Mode>);
@@ -68,7 +68,7 @@ describe(`with ${REACT}`, () => {
         await view.unmount();
       });
 
-      test("headers of a later render count from the next attempt on", async () => {
+      test("headers of a later render apply from the next attempt on", async () => {
         const { WebSocket, clock, options } = setUp();
         const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options} /></Mode>);
         await view.show(<Mode><ZocketProvider url="ws://a/ws" options={{ ...options, headers: { name: "Bob" } }} /></Mode>);
@@ -79,7 +79,7 @@ describe(`with ${REACT}`, () => {
         await view.unmount();
       });
 
-      test("what children call in their effects is sent and answered", async () => {
+      test("calls in effects of children are sent and answered", async () => {
         const { WebSocket, options } = setUp();
         const failed: unknown[] = [];
         function Child() {
@@ -135,7 +135,7 @@ describe(`with ${REACT}`, () => {
         client.close();
       });
 
-      test("useCall shows what is pending, answered and refused, and forgets it", async () => {
+      test("useCall shows a pending, an answered and a refused call, and resets", async () => {
         const { WebSocket, options } = setUp();
         const client = createClient("ws://a/ws", options);
         await settled();

@@ -47,7 +47,7 @@ const create = (t, port, options) => {
 };
 
 describe("over a WebSocket", { timeout: 20_000 }, () => {
-  test("a call is answered, and an event heard", async (t) => {
+  test("a call is answered and an event is received", async (t) => {
     const { port } = await serve(t, {
       answer: (_, payload, socket) => {
         socket.send(JSON.stringify({ type: "chat.message", payload: { text: payload.text, from: "Ann" } }));
@@ -60,7 +60,7 @@ describe("over a WebSocket", { timeout: 20_000 }, () => {
     assert.deepEqual((await heard.next()).value, { text: "hi", from: "Ann" });
   });
 
-  test("the client comes back when the server does", async (t) => {
+  test("the client reconnects when the server is back", async (t) => {
     const first = await serve(t);
     const client = create(t, first.port);
     await status(client, "open");
@@ -71,7 +71,7 @@ describe("over a WebSocket", { timeout: 20_000 }, () => {
     assert.deepEqual(await asked, { name: "Ann" });
   });
 
-  test("a refused handshake is told, and tried again", async (t) => {
+  test("a refused handshake is reported and retried", async (t) => {
     const server = new WebSocketServer({ port: 0, verifyClient: (_, answer) => answer(false, 401) });
     await once(server, "listening");
     t.after(() => server.close());
@@ -84,14 +84,14 @@ describe("over a WebSocket", { timeout: 20_000 }, () => {
     assert.match(first.message, /401/);
   });
 
-  test("a server that never welcomes is given up", async (t) => {
+  test("a server that never sends a welcome times out", async (t) => {
     const { port } = await serve(t, { welcome: false });
     const client = create(t, port, { connectTimeout: 50 });
     const error = await new Promise((resolve) => client.onError(resolve));
     assert.equal(error.code, "TIMEOUT");
   });
 
-  test("closing while the socket is being opened disturbs nothing", async (t) => {
+  test("closing during the handshake causes no error", async (t) => {
     const { port, server } = await serve(t);
     const client = create(t, port);
     await settled();

@@ -50,7 +50,7 @@ async fn a_refusal_comes_with_its_code_and_its_issues() {
 }
 
 #[tokio::test]
-async fn a_message_that_the_server_would_not_take_is_not_sent() {
+async fn a_message_over_the_servers_limit_is_not_sent() {
     let (world, client) = visit().await;
     let error = client
         .call::<Posted>("post", &text("x".repeat(100_000)))
@@ -73,7 +73,7 @@ async fn a_call_that_is_not_answered_in_time_fails() {
 }
 
 #[tokio::test]
-async fn calls_made_before_it_is_open_wait() {
+async fn calls_before_the_connection_is_open_wait() {
     let world = World::default();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
@@ -98,7 +98,7 @@ async fn calls_made_before_it_is_open_wait() {
 }
 
 #[tokio::test]
-async fn a_call_that_was_given_up_before_it_was_sent_never_is() {
+async fn a_call_dropped_before_sending_is_never_sent() {
     let types = Arc::new(Mutex::new(Vec::new()));
     let go = Arc::new(Semaphore::new(0));
     let gate = go.clone();
@@ -132,7 +132,7 @@ async fn a_call_that_was_given_up_before_it_was_sent_never_is() {
 }
 
 #[tokio::test]
-async fn one_call_too_many_waits_for_its_turn() {
+async fn a_call_beyond_the_limit_waits() {
     let (world, server) = site().await;
     let client = Client::builder(server.url("name=bot"))
         .max_calls(1)
@@ -144,7 +144,7 @@ async fn one_call_too_many_waits_for_its_turn() {
     let post = text("x");
     let mut second = Box::pin(client.call::<Posted>("post", &post));
     assert!(begins(&mut second).await);
-    world.one_waits().await;
+    world.wait_for_handler().await;
     assert!(begins(&mut second).await);
     // The server handles one after the other: only another connection frees it.
     client.reconnect();

@@ -15,7 +15,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn events_are_a_stream_of_the_servers_own_types() {
+async fn events_are_a_stream_of_the_servers_types() {
     let (_, server) = site().await;
     let (one, other) = (connect(&server).await, connect(&server).await);
     let mut said = one.on::<Said>();
@@ -28,7 +28,7 @@ async fn events_are_a_stream_of_the_servers_own_types() {
 }
 
 #[tokio::test]
-async fn failures_of_messages_without_an_answer_are_told() {
+async fn failures_of_messages_without_an_answer_reach_the_client() {
     let (_, client) = visit().await;
     let mut errors = client.errors();
     client.send("refuse", &()).await.unwrap();
@@ -49,7 +49,7 @@ async fn a_dropped_stream_unsubscribes() {
 }
 
 #[tokio::test]
-async fn a_stream_that_lags_loses_the_oldest_and_is_told() {
+async fn a_lagging_stream_drops_the_oldest_events_and_reports_the_count() {
     let (_, server) = site().await;
     let builder = Client::builder(server.url("name=bot")).event_buffer(2);
     let client = builder.connect().await.unwrap();
@@ -66,7 +66,7 @@ async fn a_stream_that_lags_loses_the_oldest_and_is_told() {
 }
 
 #[tokio::test]
-async fn an_event_of_another_shape_is_an_error_and_the_stream_goes_on() {
+async fn an_event_of_another_shape_is_an_error_and_the_stream_continues() {
     let server = fake(async |mut socket, _| {
         for payload in [json!({ "text": 1 }), json!({ "text": "a", "from": "b" })] {
             let frame = json!({ "type": "chat.message", "payload": payload });

@@ -17,7 +17,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn the_welcome_tells_who_the_client_is_and_what_the_server_speaks() {
+async fn the_welcome_has_the_client_id_the_contract_and_the_limits() {
     let (world, client) = visit().await;
     assert!(client.client_id().is_some());
     assert_eq!(client.contract(), Some(world.app().1));
@@ -28,7 +28,7 @@ async fn the_welcome_tells_who_the_client_is_and_what_the_server_speaks() {
 }
 
 #[tokio::test]
-async fn headers_are_made_anew_at_each_attempt() {
+async fn headers_are_computed_for_each_attempt() {
     let world = World::default();
     let server = Mortal::serve(&world).await;
     let addr = server.addr;
@@ -56,7 +56,7 @@ async fn headers_are_made_anew_at_each_attempt() {
 }
 
 #[tokio::test]
-async fn headers_that_no_field_can_carry_arrive() {
+async fn headers_that_do_not_fit_a_field_arrive_in_the_query() {
     let (world, server) = site().await;
     for name in ["Zoë", "two\nlines", " spaces ", "a&b=c+d%20"] {
         let headers = Headers { name: name.into() };
@@ -67,7 +67,7 @@ async fn headers_that_no_field_can_carry_arrive() {
 }
 
 #[tokio::test]
-async fn what_can_t_work_is_said_at_once() {
+async fn invalid_configuration_fails_at_once() {
     let url = |url: &str| Client::builder(url).start().unwrap_err();
     assert!(matches!(url("nonsense"), BuildError::Url(_)));
     assert!(matches!(url("http://127.0.0.1"), BuildError::Url(_)));

@@ -12,11 +12,11 @@ mod servers;
 mod world;
 
 mod calls;
-mod coming_back;
+mod closing;
 mod events;
-mod given_up;
-mod goodbye;
 mod handshake;
+mod reconnecting;
+mod refused;
 mod silence;
 
 use std::{pin::Pin, task::Poll, time::Duration};

@@ -20,7 +20,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
+async fn a_silent_server_is_pinged_and_then_disconnected() {
     let pings = Arc::new(AtomicU32::new(0));
     let server = fake_with(&pings, async |socket, n, seen: Arc<AtomicU32>| {
         if n > 1 {
@@ -54,7 +54,7 @@ async fn a_server_that_falls_silent_is_asked_and_then_given_up() {
 }
 
 #[tokio::test]
-async fn a_server_that_answers_pings_is_asked_again_and_kept() {
+async fn a_server_that_answers_pings_stays_connected() {
     let pings = Arc::new(AtomicU32::new(0));
     let server = fake_with(&pings, async |mut socket, _, seen: Arc<AtomicU32>| {
         while let Some(Ok(message)) = socket.next().await {

@@ -114,12 +114,12 @@ impl World {
     }
 
     /// Waits until a handler waits.
-    pub async fn one_waits(&self) {
+    pub async fn wait_for_handler(&self) {
         until(|| self.waiting.load(Ordering::SeqCst) == 1).await;
     }
 
     /// Waits until the server has seen a connection go.
-    pub async fn one_has_gone(&self) {
+    pub async fn wait_for_disconnect(&self) {
         until(|| self.gone.load(Ordering::SeqCst) == 1).await;
     }
 }

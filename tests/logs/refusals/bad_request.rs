@@ -44,7 +44,7 @@ async fn issues_of(client: &mut Client, payload: Value) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_payload_of_the_wrong_shape_is_told_every_issue_by_the_names_of_the_wire() {
+async fn a_payload_of_the_wrong_shape_reports_every_issue_by_wire_name() {
     let mut client = profiles().await;
     let payload = json!({ "nickName": 7, "tags": ["ok", 1, null], "nick_name": "Ada" });
     assert_eq!(
@@ -61,7 +61,7 @@ async fn a_payload_of_the_wrong_shape_is_told_every_issue_by_the_names_of_the_wi
 }
 
 #[tokio::test]
-async fn a_payload_that_breaks_its_constraints_is_told_every_issue() {
+async fn a_payload_that_breaks_its_constraints_reports_every_issue() {
     let mut client = profiles().await;
     let payload = json!({ "nickName": "Al", "age": 17, "tags": ["a", "long", "longer"] });
     assert_eq!(
@@ -78,7 +78,7 @@ async fn a_payload_that_breaks_its_constraints_is_told_every_issue() {
 }
 
 #[tokio::test]
-async fn a_payload_that_is_not_there_is_a_bad_request_where_one_is_needed() {
+async fn a_missing_required_payload_is_a_bad_request() {
     let mut client = profiles().await;
     for frame in [
         json!({ "type": "save", "rpcId": "a" }),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use tower::{Service, layer::layer_fn};
 use zocket::{Code, Context, Error, Message, Next, Reply, Route, RouterService, from_fn};
 
-use super::{State, Tick, app, builder, common::Client, connect, echoing, log::Log, router, told};
+use super::{State, Tick, app, builder, common::Client, connect, echoing, log::Log, refusal_of, router};
 
 /// A layer that panics in one of three places.
 #[derive(Clone)]
@@ -38,14 +38,14 @@ impl<S: Service<Message>> Service<Message> for Bug<S> {
 
 /// Internal, without detail; the log has the detail, under the id that both have.
 async fn assert_concealed(client: &mut Client, route: &str, log: &Log) {
-    let refusal = told(client, route).await;
+    let refusal = refusal_of(client, route).await;
     assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR", "{route}");
     assert!(!refusal.0.to_string().contains("secret"), "{refusal:?}");
     assert!(log.line(&refusal).contains("secret"), "{route}");
 }
 
 #[tokio::test]
-async fn a_panic_is_internal_and_its_detail_is_in_the_log_alone() {
+async fn a_panic_is_internal_and_its_detail_is_only_logged() {
     async fn middleware(_: Context<State>) -> Result<(), Error> {
         panic!("secret: in a middleware")
     }
@@ -99,7 +99,7 @@ async fn a_panic_is_internal_and_its_detail_is_in_the_log_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_a_layer_of_the_whole_app_is_internal_too() {
+async fn a_panic_in_a_layer_of_the_app_is_internal() {
     for place in ["poll_ready", "call"] {
         let log = Log::capture();
         let layer = layer_fn(move |inner: RouterService| Bug { inner, place });
@@ -111,7 +111,7 @@ async fn a_panic_in_a_layer_of_the_whole_app_is_internal_too() {
 }
 
 #[tokio::test]
-async fn a_failure_that_is_not_the_clients_business_is_internal() {
+async fn an_error_of_another_type_is_internal() {
     async fn wrapped(_: Context<State>) -> Result<(), Error> {
         Err(Error::internal(io::Error::other("secret: the database is gone")))
     }
@@ -138,7 +138,7 @@ async fn a_failure_that_is_not_the_clients_business_is_internal() {
         assert_concealed(&mut client, route, &log).await;
     }
     // An event that no router declares.
-    let refusal = told(&mut client, "undeclared").await;
+    let refusal = refusal_of(&mut client, "undeclared").await;
     assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
     assert!(log.line(&refusal).contains("tick"));
     client.expect_nothing().await;

@@ -9,8 +9,8 @@ use crate::common;
 
 mod log;
 
+mod app_errors;
 mod bad_request;
-mod by_the_app;
 mod internal;
 mod not_found;
 mod overloaded;
@@ -142,11 +142,11 @@ impl Outgoing for Tick {
 }
 
 /// What a call without payload is told, which must be a refusal.
-async fn told(client: &mut Client, route: &str) -> Refusal {
+async fn refusal_of(client: &mut Client, route: &str) -> Refusal {
     client.call(route, Value::Null).await.unwrap_err()
 }
 
 /// The code of that refusal.
 async fn code(client: &mut Client, route: &str) -> String {
-    told(client, route).await.code().to_owned()
+    refusal_of(client, route).await.code().to_owned()
 }

@@ -1,6 +1,6 @@
 //! NOT_FOUND: messages of no route, and types that are the protocol's own.
 
-use super::{code, log::Log, told, visit};
+use super::{code, log::Log, refusal_of, visit};
 
 #[tokio::test]
 async fn an_unknown_route_is_not_found() {
@@ -9,7 +9,7 @@ async fn an_unknown_route_is_not_found() {
     for route in [
         "", "Echo", "echo.", ".echo", "echo.x", " echo", "echo\0", "e.cho", &long,
     ] {
-        let refusal = told(&mut client, route).await;
+        let refusal = refusal_of(&mut client, route).await;
         assert_eq!(refusal.code(), "NOT_FOUND", "{route}");
         assert!(
             refusal.message().len() < 500,
@@ -19,7 +19,7 @@ async fn an_unknown_route_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_clients_words_fill_no_log_and_forge_no_line_of_it() {
+async fn client_text_in_the_log_is_truncated_and_escaped() {
     let log = Log::capture();
     let (_, mut client) = visit().await;
     let long = "x".repeat(500_000);
@@ -33,7 +33,7 @@ async fn a_clients_words_fill_no_log_and_forge_no_line_of_it() {
 }
 
 #[tokio::test]
-async fn types_of_the_protocols_own_are_refused() {
+async fn reserved_types_are_refused() {
     let (_, mut client) = visit().await;
     for route in [
         "__",

@@ -27,7 +27,7 @@ async fn second_is_shed(server: &Server, state: &State) -> Client {
 }
 
 #[tokio::test]
-async fn load_that_is_shed_is_overload() {
+async fn shed_load_is_overloaded() {
     let state = State::default();
     let zo = app(&state);
     let one = ServiceBuilder::new()
@@ -45,7 +45,7 @@ async fn load_that_is_shed_is_overload() {
 }
 
 #[tokio::test]
-async fn load_that_the_whole_app_sheds_is_overload() {
+async fn load_shed_by_the_app_is_overloaded() {
     let state = State::default();
     let zo = builder(&state)
         .layer(LoadShedLayer::new())
@@ -78,7 +78,7 @@ impl Buffered {
 }
 
 #[tokio::test]
-async fn a_routes_closed_buffer_is_overload_and_costs_no_other_route() {
+async fn a_routes_closed_buffer_is_overloaded_and_affects_no_other_route() {
     let (state, buffered) = (State::default(), Buffered::default());
     let zo = app(&state);
     let layer = {
@@ -102,7 +102,7 @@ async fn a_routes_closed_buffer_is_overload_and_costs_no_other_route() {
 }
 
 #[tokio::test]
-async fn a_whole_apps_closed_buffer_is_overload_and_then_the_end() {
+async fn an_apps_closed_buffer_is_overloaded_and_closes_the_connection() {
     let (state, buffered) = (State::default(), Buffered::default());
     let layer = {
         let buffered = buffered.clone();
@@ -119,7 +119,7 @@ async fn a_whole_apps_closed_buffer_is_overload_and_then_the_end() {
 }
 
 #[tokio::test]
-async fn a_room_that_can_take_no_more_is_overload() {
+async fn a_full_room_is_overloaded() {
     fn fill(cx: &Context<State>) -> Result<(), Error> {
         cx.rooms().join("room")?;
         for _ in 0..20 {

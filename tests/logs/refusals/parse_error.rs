@@ -21,7 +21,7 @@ async fn refused(client: &mut Client) -> (Value, String) {
 }
 
 #[tokio::test]
-async fn what_is_no_message_but_has_an_id_is_a_parse_error_under_that_id() {
+async fn an_invalid_message_with_an_id_is_a_parse_error_under_that_id() {
     let (_, mut client) = visit().await;
     for text in [
         r#"{"rpcId":"a"}"#,
@@ -44,7 +44,7 @@ async fn what_is_no_message_but_has_an_id_is_a_parse_error_under_that_id() {
 }
 
 #[tokio::test]
-async fn what_has_no_readable_id_is_a_parse_error_that_nobody_can_be_told_of() {
+async fn an_invalid_message_without_an_id_is_a_parse_error_without_an_answer() {
     let (state, mut client) = visit().await;
     let too_long = "x".repeat(129);
     for text in [
@@ -88,7 +88,7 @@ async fn what_has_no_readable_id_is_a_parse_error_that_nobody_can_be_told_of() {
 }
 
 #[tokio::test]
-async fn a_parse_error_says_what_was_expected_and_what_came() {
+async fn a_parse_error_names_the_expected_and_the_received_value() {
     let (_, mut client) = visit().await;
     client.send(json!({ "type": 7, "rpcId": "a" })).await;
     let refusal = client.answer(&json!("a")).await.unwrap_err();

@@ -101,7 +101,7 @@ async fn a_malformed_message_never_closes_the_connection() {
 }
 
 #[tokio::test]
-async fn a_binary_message_is_read_like_text_even_in_the_handshakes_packet() {
+async fn a_binary_message_is_read_like_text_even_in_the_packet_of_the_upgrade() {
     let (_, server) = site().await;
     let mut raw = server.dial().await;
     let message = frame(FIN | BINARY, br#"{"type":"echo","rpcId":"a"}"#);

@@ -75,7 +75,7 @@ async fn an_escaped_id_comes_back_as_the_same_string() {
 }
 
 #[tokio::test]
-async fn a_message_without_an_id_is_run_and_not_answered() {
+async fn a_message_without_an_id_runs_without_an_answer() {
     let (state, mut client) = visit().await;
     for text in [
         r#"{"type":"echo"}"#,
@@ -89,7 +89,7 @@ async fn a_message_without_an_id_is_run_and_not_answered() {
 }
 
 #[tokio::test]
-async fn a_message_without_an_id_that_fails_is_silent_and_the_connection_goes_on() {
+async fn a_failed_message_without_an_id_gets_no_answer_and_no_close() {
     let zo = app(&State::default());
     let router = router(&zo).incoming(
         "strict",
@@ -111,7 +111,7 @@ async fn a_message_without_an_id_that_fails_is_silent_and_the_connection_goes_on
 }
 
 #[tokio::test]
-async fn a_message_whose_id_is_in_flight_is_not_run_and_the_id_is_answered_once() {
+async fn a_message_whose_id_is_in_flight_does_not_run_and_gets_one_answer() {
     let (state, mut client) = visit().await;
     let call = |route: &str| json!({ "type": route, "rpcId": "twice" });
     client.send(call("wait")).await;
@@ -132,7 +132,7 @@ async fn a_message_whose_id_is_in_flight_is_not_run_and_the_id_is_answered_once(
 }
 
 #[tokio::test]
-async fn a_message_whose_id_is_still_queued_is_not_run_either() {
+async fn a_message_whose_id_is_already_queued_does_not_run() {
     let (state, mut client) = visit().await;
     let first = client.begin("wait", Value::Null).await;
     state.begun().await;

@@ -8,7 +8,7 @@ use tower::timeout::TimeoutLayer;
 use super::{State, app, builder, code, connect, never, router};
 
 #[tokio::test]
-async fn a_timeout_is_told_wherever_it_stands() {
+async fn a_timeout_is_reported_from_every_layer_position() {
     let soon = || TimeoutLayer::new(Duration::from_millis(20));
     let state = State::default();
 

@@ -13,7 +13,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_payload_larger_than_its_route_takes_is_refused_unread() {
+async fn a_payload_over_the_routes_limit_is_refused_unparsed() {
     let zo = app(&State::default());
     let router = zo
         .router()
@@ -28,7 +28,7 @@ async fn a_payload_larger_than_its_route_takes_is_refused_unread() {
 }
 
 #[tokio::test]
-async fn an_event_larger_than_the_limit_is_refused_and_reaches_nobody() {
+async fn an_event_over_the_limit_is_refused_and_reaches_no_client() {
     async fn shout(cx: Context<State>) -> Result<(), Error> {
         cx.send(Tick("x".repeat(5_000))).broadcast();
         Ok(())

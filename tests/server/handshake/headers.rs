@@ -51,7 +51,7 @@ async fn header_fields_and_query_parameters_are_one_map() {
 }
 
 #[tokio::test]
-async fn what_is_absent_gets_its_default() {
+async fn absent_headers_get_their_defaults() {
     let server = site().await;
     assert_eq!(
         received(&server, "name=Ann", &[]).await,
@@ -126,7 +126,7 @@ async fn a_query_parameter_never_replaces_a_field_of_the_request() {
 }
 
 #[tokio::test]
-async fn only_declared_names_are_looked_at() {
+async fn undeclared_names_are_ignored() {
     let runs = Runs::default();
     let server = serve(app(&runs)).await;
     let query = "name=Ann&x-zocket-version=1&utm_source=mail&constructor=&__proto__=1&=&&";

@@ -42,7 +42,7 @@ fn refusing() -> UpgradeService {
 }
 
 #[tokio::test]
-async fn what_on_connect_refuses_with_is_an_http_status() {
+async fn an_on_connect_error_becomes_an_http_status() {
     let server = serve(refusing()).await;
     for (how, status, code, message) in [
         ("401", 401, "UNAUTHORIZED", "no token"),
@@ -66,7 +66,7 @@ async fn what_on_connect_refuses_with_is_an_http_status() {
 }
 
 #[tokio::test]
-async fn a_failure_or_a_panic_in_on_connect_is_a_500_that_tells_nothing() {
+async fn a_failure_or_panic_in_on_connect_is_a_500_without_detail() {
     let server = serve(refusing()).await;
     for how in ["500", "500 by hand", "panic"] {
         let answer = raw().with("how", how).send(&server).await;

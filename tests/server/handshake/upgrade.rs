@@ -10,7 +10,7 @@ use tower::ServiceExt;
 use super::{Runs, app, common::serve, raw, site};
 
 #[tokio::test]
-async fn a_request_that_opens_no_websocket_is_told_why() {
+async fn a_request_that_opens_no_websocket_gets_the_reason() {
     let runs = Runs::default();
     let server = serve(app(&runs)).await;
     let no_key = "Sec-WebSocket-Key";
@@ -65,7 +65,7 @@ async fn a_request_that_opens_no_websocket_is_told_why() {
 }
 
 #[tokio::test]
-async fn fields_of_the_handshake_are_read_as_lists_in_any_case() {
+async fn handshake_fields_are_case_insensitive_lists() {
     let server = site().await;
     let answer = raw()
         .with("Connection", "keep-alive, UPGRADE")
@@ -83,7 +83,7 @@ async fn fields_of_the_handshake_are_read_as_lists_in_any_case() {
 }
 
 #[tokio::test]
-async fn a_server_that_can_not_upgrade_says_so() {
+async fn a_server_that_cannot_upgrade_answers_with_the_reason() {
     let runs = Runs::default();
     let request = Request::get("/?name=Ann")
         .header("host", "localhost")

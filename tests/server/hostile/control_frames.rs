@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use zocket::Limits;
 
 use super::{
-    answer, assert_well,
+    answer, assert_connection_works,
     common::{
         PATIENCE,
         raw::{BINARY, CLOSE, CONTINUATION, FIN, PING, PONG, TEXT, frame},
@@ -16,7 +16,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn control_frames_against_the_rules_end_their_own_connection_alone() {
+async fn invalid_control_frames_close_only_their_connection() {
     let site = Site::new().await;
     for bytes in [
         frame(PING, b"a"),
@@ -31,12 +31,12 @@ async fn control_frames_against_the_rules_end_their_own_connection_alone() {
         raw.write(&bytes).await;
         assert_eq!(raw.closed().await.0, 1002);
     }
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn control_frames_by_the_rules_are_taken_wherever_they_stand() {
-    let (site, mut raw) = Site::attacked().await;
+async fn valid_control_frames_are_accepted_between_fragments() {
+    let (site, mut raw) = Site::with_attacker().await;
     for (first, payload) in [
         (PING, &b""[..]),
         (PONG, b""),
@@ -59,13 +59,13 @@ async fn control_frames_by_the_rules_are_taken_wherever_they_stand() {
     for first in [FIN | TEXT, FIN | BINARY, TEXT, FIN | CONTINUATION] {
         raw.write(&frame(first, b"")).await;
     }
-    assert_well(&mut raw).await;
+    assert_connection_works(&mut raw).await;
     site.survived_without(raw).await;
 }
 
 #[tokio::test]
 async fn ten_thousand_empty_fragments_are_one_message() {
-    let (site, mut raw) = Site::attacked().await;
+    let (site, mut raw) = Site::with_attacker().await;
     raw.write(&frame(TEXT, br#"{"type":"here","#)).await;
     raw.write(&frame(CONTINUATION, b"").repeat(10_000)).await;
     raw.write(&frame(FIN | CONTINUATION, br#""rpcId":1}"#)).await;
@@ -74,7 +74,7 @@ async fn ten_thousand_empty_fragments_are_one_message() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_flood_of_pings_holds_nobody_up() {
+async fn a_flood_of_pings_does_not_delay_other_clients() {
     let mut site = Site::new().await;
     let mut raw = site.server.raw().await;
     let (pings, calls) = (frame(FIN | PING, &[0; 125]).repeat(1_000), 20);
@@ -110,7 +110,7 @@ async fn a_flood_of_pings_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn pongs_do_not_pile_up_for_a_peer_that_does_not_read_them() {
+async fn unread_pongs_do_not_accumulate() {
     let limits = Limits::default()
         .message(10_000)
         .outbound(100_000)
@@ -128,5 +128,5 @@ async fn pongs_do_not_pile_up_for_a_peer_that_does_not_read_them() {
         panic!("the server has taken 64 MiB of pings, and their pongs are nowhere but in its memory");
     };
     flood.await;
-    site.survived().await;
+    site.assert_unaffected().await;
 }

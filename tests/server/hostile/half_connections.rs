@@ -17,7 +17,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn half_a_handshake_is_let_go_in_time() {
+async fn an_unfinished_handshake_times_out() {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(Duration::from_millis(200));
@@ -31,11 +31,11 @@ async fn half_a_handshake_is_let_go_in_time() {
     }
     join_all(halves.iter_mut().map(Raw::hung_up)).await;
     assert_eq!(site.zo.connections(), 1);
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn a_handshake_that_announces_a_body_and_sends_none_holds_nothing_for_long() {
+async fn a_handshake_that_never_sends_its_announced_body_times_out() {
     let limits = Limits::default()
         .ping_after(Duration::from_millis(100))
         .pong_within(Duration::from_millis(100));
@@ -49,7 +49,7 @@ async fn a_handshake_that_announces_a_body_and_sends_none_holds_nothing_for_long
     for raw in &mut open {
         raw.hung_up().await;
     }
-    site.nobody_is_left().await;
+    site.assert_no_client_is_left().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -89,22 +89,22 @@ async fn a_thousand_connections_opened_and_dropped_at_once_leave_nothing() {
     }
     // The last of them may not have been accepted yet.
     until(|| site.counts.connected() > 600).await;
-    site.bystander_is_alone().await;
-    site.survived().await;
+    site.wait_until_only_bystander_is_left().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn a_peer_that_only_stops_sending_is_let_go() {
+async fn a_peer_that_closes_only_its_sending_half_is_disconnected() {
     use tokio::io::AsyncWriteExt;
-    let (site, mut raw) = Site::attacked().await;
+    let (site, mut raw) = Site::with_attacker().await;
     raw.0.shutdown().await.unwrap();
     raw.hung_up().await;
-    site.bystander_is_alone().await;
-    site.survived().await;
+    site.wait_until_only_bystander_is_left().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn a_peer_that_vanishes_in_the_middle_of_anything_is_let_go() {
+async fn a_peer_that_vanishes_at_any_point_is_disconnected() {
     let site = Site::new().await;
     let call = frame(FIN | TEXT, br#"{"type":"here","rpcId":1}"#);
     let fragment = frame(TEXT, b"{");
@@ -121,6 +121,6 @@ async fn a_peer_that_vanishes_in_the_middle_of_anything_is_let_go() {
         raw.write(bytes).await;
     }
     until(|| site.counts.connected() == 7).await;
-    site.bystander_is_alone().await;
-    site.survived().await;
+    site.wait_until_only_bystander_is_left().await;
+    site.assert_unaffected().await;
 }

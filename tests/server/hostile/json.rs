@@ -3,15 +3,15 @@
 use serde_json::{Value, json};
 
 use super::{
-    answer, ask, assert_well, call,
+    answer, ask, assert_connection_works, call,
     common::raw::{BINARY, FIN, frame},
     send,
     site::Site,
 };
 
 #[tokio::test]
-async fn a_key_named_twice_is_refused_where_it_matters() {
-    let (site, mut raw) = Site::attacked().await;
+async fn a_duplicate_reserved_member_is_refused() {
+    let (site, mut raw) = Site::with_attacker().await;
     let told = call(&mut raw, "small", r#"{"n":1,"n":2}"#).await;
     assert_eq!(told["error"]["code"], "BAD_REQUEST");
     assert_eq!(told["error"]["issues"][0]["code"], "duplicate_key", "{told}");
@@ -27,15 +27,15 @@ async fn a_key_named_twice_is_refused_where_it_matters() {
     }
     // Of two ids, nobody can say which one to answer to.
     send(&mut raw, r#"{"type":"here","rpcId":1,"rpcId":2}"#).await;
-    assert_well(&mut raw).await;
+    assert_connection_works(&mut raw).await;
     let told = ask(&mut raw, r#"{"type":"here","more":1,"more":2,"rpcId":1}"#).await;
     assert_eq!(told["payload"], "here");
     site.survived_without(raw).await;
 }
 
 #[tokio::test]
-async fn odd_text_is_data_or_a_refusal_and_never_more() {
-    let (site, mut raw) = Site::attacked().await;
+async fn unusual_text_is_either_data_or_a_refusal() {
+    let (site, mut raw) = Site::with_attacker().await;
     let any = |value: &str| format!(r#"{{"type":"any","rpcId":1,"payload":{{"any":{value}}}}}"#);
     for value in [
         r#""\u0000""#,
@@ -59,7 +59,7 @@ async fn odd_text_is_data_or_a_refusal_and_never_more() {
     }
     // As bare bytes, the control character makes it no JSON at all.
     send(&mut raw, "{\"type\":\"here\",\"rpcId\":\"\0\"}").await;
-    assert_well(&mut raw).await;
+    assert_connection_works(&mut raw).await;
     let told = call(&mut raw, "join", r#"{"room":"a\u0000b"}"#).await;
     assert_eq!(told, json!({ "type": "__rpc_res", "rpcId": 1 }));
     site.survived_without(raw).await;
@@ -67,7 +67,7 @@ async fn odd_text_is_data_or_a_refusal_and_never_more() {
 
 #[tokio::test]
 async fn numbers_out_of_range_are_refused_with_an_issue() {
-    let (site, mut raw) = Site::attacked().await;
+    let (site, mut raw) = Site::with_attacker().await;
     for (route, number) in [
         ("small", r#"{"n":300}"#),
         ("small", r#"{"n":-1}"#),
@@ -114,8 +114,8 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
 }
 
 #[tokio::test]
-async fn binary_messages_that_are_no_utf_8_are_refused_and_the_connection_goes_on() {
-    let (site, mut raw) = Site::attacked().await;
+async fn invalid_utf_8_in_binary_messages_is_refused_without_a_close() {
+    let (site, mut raw) = Site::with_attacker().await;
     for bytes in [
         &b"\xff\xfe\xfd"[..],
         b"",
@@ -124,7 +124,7 @@ async fn binary_messages_that_are_no_utf_8_are_refused_and_the_connection_goes_o
     ] {
         raw.write(&frame(FIN | BINARY, bytes)).await;
     }
-    assert_well(&mut raw).await;
+    assert_connection_works(&mut raw).await;
     // Where the id can be read, the refusal has it.
     for bytes in [
         &b"{\"type\":\"here\xff\",\"rpcId\":1}"[..],
@@ -137,14 +137,14 @@ async fn binary_messages_that_are_no_utf_8_are_refused_and_the_connection_goes_o
             (&json!(1), &json!("PARSE_ERROR"))
         );
     }
-    assert_well(&mut raw).await;
+    assert_connection_works(&mut raw).await;
     site.survived_without(raw).await;
 }
 
 /// serde_json has a key of its own under which a text is read as JSON, with a depth of its own.
 #[tokio::test]
-async fn json_within_serde_jsons_own_key_is_no_way_around_the_depth() {
-    let (site, mut raw) = Site::attacked().await;
+async fn serde_jsons_raw_value_key_does_not_bypass_the_depth_limit() {
+    let (site, mut raw) = Site::with_attacker().await;
     let mut value = "1".to_owned();
     for _ in 0..17 {
         let inner = format!("{}{value}{}", "[".repeat(120), "]".repeat(120));

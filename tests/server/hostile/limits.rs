@@ -8,7 +8,7 @@ use zocket::Limits;
 use super::site::Site;
 
 #[tokio::test]
-async fn limits_may_be_as_large_as_their_types() {
+async fn limits_accept_the_maximum_of_their_types() {
     let site = Site::with(
         Limits::default()
             .message(usize::MAX)
@@ -27,7 +27,7 @@ async fn limits_may_be_as_large_as_their_types() {
     assert_eq!(client.call("noise", Value::Null).await, Ok(None));
     assert_eq!(client.event("noise").await, "!");
     client.close().await;
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
@@ -46,5 +46,5 @@ async fn a_client_may_not_be_in_more_rooms_than_the_limit() {
     assert_eq!(refusal.code(), "BAD_REQUEST");
     assert_eq!(site.hub.room_count(), 3 + 3);
     client.close().await;
-    site.survived().await;
+    site.assert_unaffected().await;
 }

@@ -13,9 +13,9 @@ mod control_frames;
 mod half_connections;
 mod json;
 mod limits;
+mod oversized;
 mod panics;
 mod slow_peers;
-mod too_much;
 
 use common::raw::{FIN, Raw, TEXT, frame};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ async fn call(raw: &mut Raw, route: &str, payload: &str) -> Value {
 }
 
 /// The connection has come through: a call is answered, and nothing before it.
-async fn assert_well(raw: &mut Raw) {
+async fn assert_connection_works(raw: &mut Raw) {
     let answer = ask(raw, r#"{"type":"here","rpcId":"well?"}"#).await;
     assert_eq!(
         answer,

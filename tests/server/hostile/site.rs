@@ -1,4 +1,4 @@
-//! What is attacked.
+//! The server under attack, with a bystander.
 
 use std::sync::{
     Arc,
@@ -120,7 +120,7 @@ impl Site {
     }
 
     /// With a connection to attack by.
-    pub async fn attacked() -> (Self, Raw) {
+    pub async fn with_attacker() -> (Self, Raw) {
         let site = Self::new().await;
         let raw = site.server.raw().await;
         (site, raw)
@@ -228,7 +228,7 @@ impl Site {
 
     /// The server is up, the bystander has noticed nothing and can still call, and nothing is left of anyone else;
     /// nor of the bystander, once it has gone.
-    pub async fn survived(mut self) {
+    pub async fn assert_unaffected(mut self) {
         self.bystander.expect_nothing().await;
         let mut newcomer = self.server.connect("").await;
         assert_eq!(newcomer.call("here", Value::Null).await, Ok(Some(json!("here"))));
@@ -251,16 +251,16 @@ impl Site {
     /// The same, once the attacker has gone.
     pub fn survived_without(self, attacker: Raw) -> impl Future<Output = ()> {
         drop(attacker);
-        self.survived()
+        self.assert_unaffected()
     }
 
     /// Waits until nobody but the bystander is connected.
-    pub async fn bystander_is_alone(&self) {
+    pub async fn wait_until_only_bystander_is_left(&self) {
         until(|| self.zo.connections() == 1).await;
     }
 
     /// Nothing is left, not even of the bystander: where clients are pinged, it goes as well, as it answers no ping.
-    pub async fn nobody_is_left(self) {
+    pub async fn assert_no_client_is_left(self) {
         until(|| self.zo.connections() == 0).await;
         assert_eq!(left(&self.zo, &self.hub), (0, 0, 0));
     }

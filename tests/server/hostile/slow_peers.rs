@@ -18,7 +18,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_peer_that_sends_one_byte_at_a_time_is_served_and_holds_nobody_up() {
+async fn a_peer_that_sends_single_bytes_is_served_without_delaying_others() {
     let mut site = Site::new().await;
     let mut raw = site.server.dial().await;
     raw.0.set_nodelay(true).unwrap();
@@ -36,7 +36,7 @@ async fn a_peer_that_sends_one_byte_at_a_time_is_served_and_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn a_message_that_never_ends_is_given_up_like_any_silence() {
+async fn a_message_that_never_ends_times_out_like_silence() {
     let limits = Limits::default()
         .ping_after(Duration::from_millis(50))
         .pong_within(Duration::from_millis(50));
@@ -50,7 +50,7 @@ async fn a_message_that_never_ends_is_given_up_like_any_silence() {
         }
     };
     timeout(PATIENCE, drip).await.expect("it is never given up");
-    site.nobody_is_left().await;
+    site.assert_no_client_is_left().await;
 }
 
 #[tokio::test]
@@ -88,11 +88,11 @@ async fn a_peer_that_reads_may_call_as_fast_as_it_can_write() {
         "{answer:?}"
     );
     drop((writing, reading));
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn a_peer_that_calls_and_does_not_read_is_let_go() {
+async fn a_peer_that_calls_and_does_not_read_is_closed() {
     let limits = Limits::default()
         .outbound(1 << 20)
         .stall(Duration::from_millis(300))
@@ -105,6 +105,6 @@ async fn a_peer_that_calls_and_does_not_read_is_let_go() {
             break;
         }
     }
-    site.bystander_is_alone().await;
-    site.survived().await;
+    site.wait_until_only_bystander_is_left().await;
+    site.assert_unaffected().await;
 }

@@ -21,7 +21,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_message_sent_together_with_the_request_is_not_lost() {
+async fn a_message_in_the_packet_of_the_upgrade_is_not_lost() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     let message = frame(FIN | TEXT, br#"{"type":"quick"}"#);
@@ -32,7 +32,7 @@ async fn a_message_sent_together_with_the_request_is_not_lost() {
 }
 
 #[tokio::test]
-async fn messages_received_before_a_close_are_handled_to_the_end() {
+async fn messages_received_before_a_close_are_handled() {
     let world = World::new();
     let (zo, mut client) = visit(app(&world)).await;
     client.begin("work", Value::Null).await;
@@ -50,7 +50,7 @@ async fn messages_received_before_a_close_are_handled_to_the_end() {
 }
 
 #[tokio::test]
-async fn more_messages_before_a_close_than_are_queued_are_handled_too() {
+async fn messages_before_a_close_are_handled_beyond_the_queue_size() {
     let world = World::new();
     let limits = Limits::default().queued(2);
     let (zo, mut client) = visit(app(&world).limits(limits)).await;
@@ -70,7 +70,7 @@ async fn more_messages_before_a_close_than_are_queued_are_handled_too() {
 }
 
 #[tokio::test]
-async fn a_message_that_waits_for_a_layers_readiness_is_handled_though_its_client_has_gone() {
+async fn a_message_waiting_for_readiness_is_handled_after_its_client_left() {
     let world = World::new();
     let open = Arc::new(AtomicBool::new(false));
     let gate = {

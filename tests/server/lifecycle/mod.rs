@@ -2,9 +2,9 @@
 
 use crate::common;
 
-mod departures;
 mod messages;
 mod on_disconnect;
+mod on_disconnect_once;
 mod on_open;
 mod shutdown;
 

@@ -10,7 +10,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_handler_that_still_runs_ends_before_on_disconnect() {
+async fn a_running_handler_finishes_before_on_disconnect() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     let mut client = server.connect("").await;
@@ -29,7 +29,7 @@ async fn a_handler_that_still_runs_ends_before_on_disconnect() {
 }
 
 #[tokio::test]
-async fn closed_resolves_at_once_when_the_client_goes() {
+async fn closed_resolves_at_once_when_the_client_disconnects() {
     async fn watch(cx: Context<World>) -> Result<(), Error> {
         cx.note("watching");
         cx.closed().await;
@@ -72,7 +72,7 @@ async fn closed_resolves_at_once_when_the_client_goes() {
 }
 
 #[tokio::test]
-async fn on_disconnect_still_sees_all_the_rooms_and_others_see_the_client_in_them() {
+async fn rooms_still_hold_the_client_during_on_disconnect() {
     async fn leave(cx: Context<World>) {
         let rooms = cx.rooms();
         let mut current = rooms.current();
@@ -120,7 +120,7 @@ async fn on_disconnect_still_sees_all_the_rooms_and_others_see_the_client_in_the
 }
 
 #[tokio::test]
-async fn a_panic_of_on_disconnect_costs_nothing_else() {
+async fn a_panic_in_on_disconnect_affects_nothing_else() {
     let world = World::new();
     let panics = Zocket::builder()
         .on_connect_with(world.clone(), connect)

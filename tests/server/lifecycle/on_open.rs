@@ -11,7 +11,7 @@ use zocket::{Context, Error};
 use super::{Hello, World, all_gone, app, common, common::until, visit};
 
 #[tokio::test]
-async fn on_open_runs_before_the_first_message_and_what_it_sends_arrives_first() {
+async fn on_open_runs_and_sends_before_the_first_message() {
     async fn open(cx: Context<World>) -> Result<(), Error> {
         cx.note("on_open begins");
         cx.send(Hello("first".into())).to([cx.client_id()]);
@@ -37,7 +37,7 @@ async fn on_open_runs_before_the_first_message_and_what_it_sends_arrives_first()
 }
 
 #[tokio::test]
-async fn an_error_of_on_open_closes_with_1008_after_what_it_sent() {
+async fn an_error_of_on_open_closes_with_1008_after_its_events() {
     async fn open(cx: Context<World>) -> Result<(), Error> {
         cx.rooms().join("lobby")?;
         cx.send(Hello("you are not welcome".into())).to_room("lobby");
@@ -57,7 +57,7 @@ async fn an_error_of_on_open_closes_with_1008_after_what_it_sent() {
 }
 
 #[tokio::test]
-async fn a_panic_of_on_open_closes_with_1011_and_tells_nothing() {
+async fn a_panic_in_on_open_closes_with_1011_without_detail() {
     async fn open(_: Context<World>) -> Result<(), Error> {
         panic!("password=hunter2");
     }
@@ -69,7 +69,7 @@ async fn a_panic_of_on_open_closes_with_1011_and_tells_nothing() {
 }
 
 #[tokio::test]
-async fn on_open_may_close() {
+async fn on_open_can_close_the_connection() {
     async fn open(cx: Context<World>) -> Result<(), Error> {
         cx.send(Hello("goodbye".into())).to([cx.client_id()]);
         cx.close(4001, "full");
@@ -84,7 +84,7 @@ async fn on_open_may_close() {
 }
 
 #[tokio::test]
-async fn on_open_that_still_runs_when_its_client_is_shut_down_ends_before_on_disconnect() {
+async fn on_open_finishes_before_on_disconnect_during_shutdown() {
     async fn open(cx: Context<World>) -> Result<(), Error> {
         cx.note("on_open begins");
         cx.closed().await;
@@ -105,7 +105,7 @@ async fn on_open_that_still_runs_when_its_client_is_shut_down_ends_before_on_dis
 }
 
 #[tokio::test]
-async fn on_open_learns_that_its_client_has_gone_and_no_message_is_handled_meanwhile() {
+async fn on_open_observes_a_disconnect_and_no_message_runs_meanwhile() {
     async fn open(cx: Context<World>) -> Result<(), Error> {
         cx.note("on_open begins");
         cx.closed().await;

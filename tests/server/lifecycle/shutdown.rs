@@ -46,7 +46,7 @@ async fn shutdown_closes_everyone_with_1001_and_waits_for_on_disconnect() {
 }
 
 #[tokio::test]
-async fn shutdown_returns_how_many_have_not_gone_in_time() {
+async fn shutdown_returns_the_number_of_connections_left_after_the_timeout() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     let (mut idle, mut busy) = (server.connect("").await, server.connect("").await);
@@ -75,7 +75,7 @@ async fn shutdown_of_an_app_without_connections_returns_at_once() {
 }
 
 #[tokio::test]
-async fn whoever_is_in_on_connect_at_a_shutdown_does_not_stay() {
+async fn a_client_in_on_connect_during_shutdown_is_disconnected() {
     let world = World {
         connect: shut(),
         ..World::new()

@@ -38,17 +38,17 @@ use super::{
 };
 
 cells! { raw
-    trace_tells_the_log_route_and_status,
-    a_timeout_refuses,
-    a_request_id_is_found_by_what_is_inside,
+    http_trace_logs_route_and_status,
+    an_http_timeout_refuses_the_message,
+    a_request_id_reaches_the_inner_service,
     cors_changes_nothing,
     compression_changes_nothing,
-    sensitive_headers_are_marked_for_what_is_inside,
-    catch_panic_answers_before_rescue_does,
+    sensitive_headers_are_marked_for_the_inner_service,
+    catch_panic_answers_before_rescue,
     a_body_limit_refuses_a_large_payload,
-    authorization_goes_by_what_another_layer_takes_from_elsewhere,
-    an_extension_is_found_by_what_is_inside,
-    a_set_header_is_found_by_what_is_inside_and_one_of_the_answer_goes_nowhere,
+    authorization_reads_a_header_that_another_layer_sets,
+    an_extension_reaches_the_inner_service,
+    a_request_header_reaches_the_inner_service_and_a_response_header_is_dropped,
 }
 
 /// A position where messages are raw.
@@ -56,7 +56,7 @@ trait Raw: Position<Payload = RawPayload, Context = ()> {}
 impl<P: Position<Payload = RawPayload, Context = ()>> Raw for P {}
 
 /// Puts what `tell` finds in a message into its payload, and so into its answer.
-fn telling<F>(tell: F) -> MapRequestLayer<impl FnMut(Message) -> Message + Clone>
+fn write_to_payload<F>(tell: F) -> MapRequestLayer<impl FnMut(Message) -> Message + Clone>
 where
     F: Fn(&Message) -> Option<String> + Clone,
 {
@@ -85,7 +85,7 @@ fn field(message: &Message, name: &str) -> Option<HeaderValue> {
     message.parts().extensions.get::<HeaderMap>()?.get(name).cloned()
 }
 
-async fn trace_tells_the_log_route_and_status<P: Raw>() {
+async fn http_trace_logs_route_and_status<P: Raw>() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let (requests, responses) = (log.clone(), log.clone());
     let trace = TraceLayer::new_for_http()
@@ -106,7 +106,7 @@ async fn trace_tells_the_log_route_and_status<P: Raw>() {
     );
 }
 
-async fn a_timeout_refuses<P: Raw>() {
+async fn an_http_timeout_refuses_the_message<P: Raw>() {
     let timeout = TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, Duration::from_secs(1));
     let script = Script::new([Step::Wait]);
     let app = serve::<P, _, _>(&script, HttpLayer::new(timeout));
@@ -125,10 +125,10 @@ impl MakeRequestId for Count {
     }
 }
 
-async fn a_request_id_is_found_by_what_is_inside<P: Raw>() {
+async fn a_request_id_reaches_the_inner_service<P: Raw>() {
     let layer = ServiceBuilder::new()
         .layer(HttpLayer::new(SetRequestIdLayer::x_request_id(Count::default())))
-        .layer(telling(|message| {
+        .layer(write_to_payload(|message| {
             let id = message.parts().extensions.get::<RequestId>()?.header_value();
             assert_eq!(field(message, "x-request-id").as_ref(), Some(id));
             Some(id.to_str().unwrap().to_owned())
@@ -159,13 +159,13 @@ async fn compression_changes_nothing<P: Raw>() {
     assert_eq!(ask(&mut connect(&app).await, "word").await, Ok("word".to_owned()));
 }
 
-async fn sensitive_headers_are_marked_for_what_is_inside<P: Raw>() {
+async fn sensitive_headers_are_marked_for_the_inner_service<P: Raw>() {
     let layer = ServiceBuilder::new()
         .layer(with_field(AUTHORIZATION, |_| "secret".to_owned()))
         .layer(HttpLayer::new(SetSensitiveRequestHeadersLayer::new([
             AUTHORIZATION,
         ])))
-        .layer(telling(|message| {
+        .layer(write_to_payload(|message| {
             Some(format!("{:?}", field(message, "authorization")?))
         }));
     let app = serve::<P, _, _>(&Script::new([]), layer.into_inner());
@@ -175,7 +175,7 @@ async fn sensitive_headers_are_marked_for_what_is_inside<P: Raw>() {
     );
 }
 
-async fn catch_panic_answers_before_rescue_does<P: Raw>() {
+async fn catch_panic_answers_before_rescue<P: Raw>() {
     let catch = CatchPanicLayer::custom(|_: Box<dyn Any + Send>| {
         let mut response = Response::<Full<Bytes>>::default();
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -200,7 +200,7 @@ async fn a_body_limit_refuses_a_large_payload<P: Raw>() {
     assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
 }
 
-async fn authorization_goes_by_what_another_layer_takes_from_elsewhere<P: Raw>() {
+async fn authorization_reads_a_header_that_another_layer_sets<P: Raw>() {
     #[allow(deprecated, reason = "good enough to show it")]
     let bearer = ValidateRequestHeaderLayer::bearer("secret");
     let script = Script::new([]);
@@ -216,10 +216,10 @@ async fn authorization_goes_by_what_another_layer_takes_from_elsewhere<P: Raw>()
     assert_eq!(ask(&mut client, "secret").await, Ok("secret".to_owned()));
 }
 
-async fn an_extension_is_found_by_what_is_inside<P: Raw>() {
+async fn an_extension_reaches_the_inner_service<P: Raw>() {
     let layer = ServiceBuilder::new()
         .layer(HttpLayer::new(AddExtensionLayer::new("told")))
-        .layer(telling(|message| {
+        .layer(write_to_payload(|message| {
             message
                 .parts()
                 .extensions
@@ -230,14 +230,14 @@ async fn an_extension_is_found_by_what_is_inside<P: Raw>() {
     assert_eq!(ask(&mut connect(&app).await, "word").await, Ok("told".to_owned()));
 }
 
-async fn a_set_header_is_found_by_what_is_inside_and_one_of_the_answer_goes_nowhere<P: Raw>() {
+async fn a_request_header_reaches_the_inner_service_and_a_response_header_is_dropped<P: Raw>() {
     let (name, value) = (HeaderName::from_static("x-set"), HeaderValue::from_static("set"));
     let http = ServiceBuilder::new()
         .layer(SetRequestHeaderLayer::overriding(name.clone(), value.clone()))
         .layer(SetResponseHeaderLayer::overriding(name, value));
     let layer = ServiceBuilder::new()
         .layer(HttpLayer::new(http))
-        .layer(telling(|message| {
+        .layer(write_to_payload(|message| {
             Some(field(message, "x-set")?.to_str().unwrap().to_owned())
         }));
     let app = serve::<P, _, _>(&Script::new([]), layer.into_inner());

@@ -83,7 +83,7 @@ where
 }
 
 #[tokio::test(start_paused = true)]
-async fn trace_tells_the_log_of_the_upgrade_and_of_no_message() {
+async fn http_trace_logs_the_upgrade_and_no_message() {
     let log = Arc::new(Mutex::new(Vec::new()));
     let statuses = log.clone();
     let trace =
@@ -96,7 +96,7 @@ async fn trace_tells_the_log_of_the_upgrade_and_of_no_message() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_timeout_ends_a_slow_on_connect_and_no_open_connection() {
+async fn an_http_timeout_ends_a_slow_on_connect_but_no_open_connection() {
     let timeout = TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, Duration::from_secs(1));
     let slow = app!(async |_: NoHeaders, _: ClientId| {
         pending::<()>().await;
@@ -122,7 +122,7 @@ impl MakeRequestId for Seven {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_id_stands_in_the_101_and_is_found_by_the_connections_messages() {
+async fn a_request_id_is_in_the_101_and_in_the_connections_messages() {
     let zo = Zocket::builder()
         .layer(MapRequestLayer::new(|message: zocket::Message| {
             let id = message.parts().connection().extensions().get::<RequestId>();
@@ -140,7 +140,7 @@ async fn a_request_id_stands_in_the_101_and_is_found_by_the_connections_messages
 
 /// Browsers do not ask for a WebSocket by CORS: it keeps no page out, and an allowed one needs it not.
 #[tokio::test(start_paused = true)]
-async fn cors_lets_every_origin_in() {
+async fn cors_allows_every_origin() {
     let cors = CorsLayer::new().allow_origin(HeaderValue::from_static("https://ours.example"));
     let answer = answer(&cors.layer(open()), "Origin: https://elsewhere.example\r\n").await;
     assert!(answer.starts_with("http/1.1 101 "), "{answer}");
@@ -151,7 +151,7 @@ async fn cors_lets_every_origin_in() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn compression_is_of_refusals_and_of_no_message() {
+async fn compression_applies_to_refusals_and_not_to_messages() {
     let app = CompressionLayer::new().layer(open());
     let zipped = format!("{CONTENT_ENCODING}: gzip");
     let upgraded = answer(&app, "Accept-Encoding: gzip\r\n").await;
@@ -181,7 +181,7 @@ async fn sensitive_headers_are_marked_for_on_connect() {
 
 /// A panicking `on_connect` is answered by the app itself.
 #[tokio::test(start_paused = true)]
-async fn catch_panic_is_for_other_layers_panics() {
+async fn catch_panic_handles_panics_of_other_layers() {
     let app = MapRequestLayer::new(|_: Request<Incoming>| -> Request<Incoming> { panic!("a layer's") })
         .layer(open());
     let app = CatchPanicLayer::new().layer(app);
@@ -192,7 +192,7 @@ async fn catch_panic_is_for_other_layers_panics() {
 
 /// An upgrade request has no body, and the limit is not one of messages.
 #[tokio::test(start_paused = true)]
-async fn a_body_limit_refuses_an_upgrade_that_announces_a_body_and_no_message() {
+async fn a_body_limit_refuses_an_upgrade_with_a_body_but_no_message() {
     let app = RequestBodyLimitLayer::new(10).layer(open());
     assert!(
         answer(&app, "Content-Length: 11\r\n")
@@ -207,7 +207,7 @@ async fn a_body_limit_refuses_an_upgrade_that_announces_a_body_and_no_message() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn authorization_lets_in_who_has_the_token() {
+async fn authorization_admits_clients_with_the_token() {
     #[allow(deprecated, reason = "good enough to show it")]
     let app = ValidateRequestHeaderLayer::bearer("secret").layer(open());
     assert!(answer(&app, "").await.starts_with("http/1.1 401 "));
@@ -219,7 +219,7 @@ async fn authorization_lets_in_who_has_the_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_is_found_by_on_connect() {
+async fn on_connect_reads_request_extensions() {
     let app = app!(async |_: NoHeaders, _: ClientId, request: Parts| {
         Ok(request
             .extensions
@@ -233,7 +233,7 @@ async fn an_extension_is_found_by_on_connect() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_set_header_is_as_if_the_client_had_sent_it_and_one_of_the_answer_is_in_the_101() {
+async fn set_header_layers_change_the_request_and_the_101() {
     let app = app!(async |_: NoHeaders, _: ClientId, request: Parts| {
         Ok(request.headers["x-set"].to_str().unwrap().to_owned())
     });

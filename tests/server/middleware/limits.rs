@@ -15,15 +15,15 @@ use super::{
 };
 
 cells! {
-    a_concurrency_limit_holds_for_the_app_or_for_each_route,
-    a_global_concurrency_limit_holds_for_all_that_the_layer_stands_around,
-    what_exceeds_a_limit_under_load_shed_is_refused_at_once,
-    a_full_buffer_makes_wait_and_refuses_nobody,
+    a_concurrency_limit_applies_to_the_app_or_to_each_route,
+    a_global_concurrency_limit_applies_to_everything_inside_the_layer,
+    load_shed_refuses_at_once_beyond_the_limit,
+    a_full_buffer_delays_messages_without_refusing_any,
     a_buffer_whose_service_has_failed_refuses,
 }
 
 /// Only messages of several connections meet: those of one wait for each other anyway.
-async fn a_concurrency_limit_holds_for_the_app_or_for_each_route<P: Position>() {
+async fn a_concurrency_limit_applies_to_the_app_or_to_each_route<P: Position>() {
     let script = Script::new([Step::Wait]);
     let app = serve::<P, _, _>(&script, ConcurrencyLimitLayer::new(1));
     let (mut ann, mut bob, mut cat) = (connect(&app).await, connect(&app).await, connect(&app).await);
@@ -33,13 +33,13 @@ async fn a_concurrency_limit_holds_for_the_app_or_for_each_route<P: Position>() 
     let other = begin(&mut cat, "part.also", "other").await;
     settle().await;
     assert_eq!(script.begun(), if P::IS_WHOLE_APP { 1 } else { 2 });
-    script.let_one_go();
+    script.release_one();
     assert_eq!(answer(&mut ann, &first).await, Ok("first".to_owned()));
     assert_eq!(answer(&mut bob, &same).await, Ok("same".to_owned()));
     assert_eq!(answer(&mut cat, &other).await, Ok("other".to_owned()));
 }
 
-async fn a_global_concurrency_limit_holds_for_all_that_the_layer_stands_around<P: Position>() {
+async fn a_global_concurrency_limit_applies_to_everything_inside_the_layer<P: Position>() {
     let script = Script::new([Step::Wait]);
     let app = serve::<P, _, _>(&script, GlobalConcurrencyLimitLayer::new(1));
     let (mut ann, mut bob, mut cat) = (connect(&app).await, connect(&app).await, connect(&app).await);
@@ -49,13 +49,13 @@ async fn a_global_concurrency_limit_holds_for_all_that_the_layer_stands_around<P
     let apart = begin(&mut cat, "apart", "apart").await;
     settle().await;
     assert_eq!(script.begun(), if P::IS_WHOLE_APP { 1 } else { 2 });
-    script.let_one_go();
+    script.release_one();
     assert_eq!(answer(&mut ann, &first).await, Ok("first".to_owned()));
     assert_eq!(answer(&mut bob, &other).await, Ok("other".to_owned()));
     assert_eq!(answer(&mut cat, &apart).await, Ok("apart".to_owned()));
 }
 
-async fn what_exceeds_a_limit_under_load_shed_is_refused_at_once<P: Position>() {
+async fn load_shed_refuses_at_once_beyond_the_limit<P: Position>() {
     let script = Script::new([Step::Wait]);
     let layer = ServiceBuilder::new().load_shed().concurrency_limit(1);
     let app = serve::<P, _, _>(&script, layer.into_inner());
@@ -63,12 +63,12 @@ async fn what_exceeds_a_limit_under_load_shed_is_refused_at_once<P: Position>() 
     let first = begin(&mut ann, "part.it", "first").await;
     settle().await;
     assert_eq!(ask(&mut bob, "second").await, Err("OVERLOADED".to_owned()));
-    script.let_one_go();
+    script.release_one();
     assert_eq!(answer(&mut ann, &first).await, Ok("first".to_owned()));
     assert_eq!(ask(&mut bob, "third").await, Ok("third".to_owned()));
 }
 
-async fn a_full_buffer_makes_wait_and_refuses_nobody<P: Position>() {
+async fn a_full_buffer_delays_messages_without_refusing_any<P: Position>() {
     let script = Script::new([Step::Wait]);
     let layer = ServiceBuilder::new().buffer::<At<P>>(1).concurrency_limit(1);
     let app = serve::<P, _, _>(&script, layer.into_inner());
@@ -86,7 +86,7 @@ async fn a_full_buffer_makes_wait_and_refuses_nobody<P: Position>() {
         clients.push((client, id, word));
     }
     assert_eq!(script.begun(), 1);
-    script.let_one_go();
+    script.release_one();
     for (mut client, id, word) in clients {
         assert_eq!(answer(&mut client, &id).await, Ok(word.to_owned()));
     }
@@ -129,7 +129,7 @@ async fn a_buffer_whose_service_has_failed_refuses<P: Position>() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_no_message_keeps_no_permit_of_a_shared_limit() {
+async fn an_invalid_message_holds_no_permit_of_a_shared_limit() {
     let script = Script::new([]);
     let app = serve::<WholeApp, _, _>(&script, GlobalConcurrencyLimitLayer::new(1));
     let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
@@ -140,7 +140,7 @@ async fn what_is_no_message_keeps_no_permit_of_a_shared_limit() {
 
 /// The other way round, tower's filter keeps the permit that it was ready with until its connection's next message.
 #[tokio::test(start_paused = true)]
-async fn a_shared_limit_around_a_filter_is_free_again_after_a_refusal() {
+async fn a_shared_limit_around_a_filter_is_released_after_a_refusal() {
     let script = Script::new([]);
     let refuse = |_: At<WholeApp>| Err::<At<WholeApp>, _>(Error::forbidden("no"));
     let layer = ServiceBuilder::new()

@@ -42,11 +42,11 @@ macro_rules! cells {
     };
 }
 
-mod again;
-mod choice;
+mod attempts;
+mod balancing;
 mod http_message;
 mod http_upgrade;
 mod limits;
 mod quota;
-mod shape;
-mod time;
+mod timing;
+mod transform;

@@ -22,14 +22,14 @@ use super::{
 const SECOND: Duration = Duration::from_secs(1);
 
 cells! {
-    a_client_beyond_its_quota_is_told_when_to_come_back_and_is_then_handled,
+    a_client_beyond_its_quota_gets_retry_after_ms_and_is_handled_then,
 }
 
 fn refused<T>() -> Result<T, String> {
     Err("TOO_MANY_REQUESTS".to_owned())
 }
 
-async fn a_client_beyond_its_quota_is_told_when_to_come_back_and_is_then_handled<P: Position>() {
+async fn a_client_beyond_its_quota_gets_retry_after_ms_and_is_handled_then<P: Position>() {
     let script = Script::new([]);
     let app = serve::<P, _, _>(&script, QuotaLayer::per_client(Quota::new(2, SECOND)));
     let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
@@ -53,7 +53,7 @@ async fn a_client_beyond_its_quota_is_told_when_to_come_back_and_is_then_handled
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_routes_of_a_router_draw_on_the_same_quota() {
+async fn routes_of_one_router_share_its_quota() {
     let script = Script::new([]);
     let app = serve::<OutsideFanout, _, _>(&script, QuotaLayer::per_client(Quota::new(1, SECOND)));
     let mut client = connect(&app).await;
@@ -79,7 +79,7 @@ async fn a_quota_by_route_is_shared_by_all_clients() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quota_by_client_and_route_is_nobody_elses() {
+async fn a_quota_by_client_and_route_is_not_shared() {
     let script = Script::new([]);
     let app = serve::<WholeApp, _, _>(&script, QuotaLayer::per_client_and_route(Quota::new(1, SECOND)));
     let (mut ann, mut bob) = (connect(&app).await, connect(&app).await);
@@ -92,7 +92,7 @@ async fn a_quota_by_client_and_route_is_nobody_elses() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_key_of_ones_own_is_made_of_what_the_message_carries() {
+async fn a_custom_key_is_computed_from_the_message() {
     let script = Script::new([]);
     let by_module = QuotaLayer::by(Quota::new(1, SECOND), |parts| parts.route().starts_with("part."));
     let app = serve::<WholeApp, _, _>(&script, by_module);
@@ -129,7 +129,7 @@ async fn the_connections_of_an_address_share_its_quota() {
 }
 
 #[tokio::test]
-async fn axum_tells_the_address() {
+async fn the_peer_address_comes_from_axums_connect_info() {
     let find = |connection: &Connection| {
         let ConnectInfo(address) = connection.extensions().get::<ConnectInfo<SocketAddr>>().unwrap();
         assert!(address.ip().is_loopback());
@@ -156,7 +156,7 @@ async fn axum_tells_the_address() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_refused_keeps_no_permit_of_a_limit_inside() {
+async fn a_refusal_holds_no_permit_of_an_inner_limit() {
     let script = Script::new([]);
     let layer = ServiceBuilder::new()
         .layer(QuotaLayer::per_client(Quota::new(1, SECOND)))

@@ -81,7 +81,7 @@ impl Script {
     }
 
     /// Lets one go that waits.
-    pub fn let_one_go(&self) {
+    pub fn release_one(&self) {
         self.0.gate.add_permits(1);
     }
 }

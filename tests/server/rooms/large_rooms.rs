@@ -17,7 +17,7 @@ async fn crowd(world: &World, count: usize) -> Vec<Client> {
 }
 
 #[tokio::test]
-async fn what_a_large_room_sent_before_one_left_it_arrives() {
+async fn events_sent_before_leaving_a_large_room_arrive() {
     let world = start().await;
     let mut others = crowd(&world, 40).await;
     let (mut ann, _) = world.client().await;
@@ -31,7 +31,7 @@ async fn what_a_large_room_sent_before_one_left_it_arrives() {
 }
 
 #[tokio::test]
-async fn a_room_that_takes_no_more_says_so_and_others_go_on() {
+async fn a_full_room_answers_overloaded_and_others_continue() {
     let limits = Limits::default().room_backlog(10_000);
     let world = start_limited(limits).await;
     let (mut ann, _) = world.client().await;
@@ -53,7 +53,7 @@ async fn a_room_that_takes_no_more_says_so_and_others_go_on() {
 }
 
 #[tokio::test]
-async fn a_large_room_gets_everything_in_order_and_once() {
+async fn a_large_room_receives_every_event_in_order_and_once() {
     const MEMBERS: usize = 300;
     const MESSAGES: usize = 50;
     let world = start().await;
@@ -89,7 +89,7 @@ async fn a_large_room_gets_everything_in_order_and_once() {
 }
 
 #[tokio::test]
-async fn members_that_come_and_go_while_a_large_room_is_told_miss_nothing() {
+async fn members_that_join_and_leave_during_a_flush_miss_nothing() {
     let world = start().await;
     let mut expected = Vec::new();
     let mut stay = crowd(&world, 60).await;

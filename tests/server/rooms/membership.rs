@@ -6,7 +6,7 @@ use zocket::Limits;
 use super::{common::until, does, start, start_limited};
 
 #[tokio::test]
-async fn joining_and_leaving_are_seen_at_once() {
+async fn joins_and_leaves_are_visible_at_once() {
     let world = start().await;
     let (mut ann, _) = world.client().await;
     assert_eq!(
@@ -26,7 +26,7 @@ async fn joining_and_leaving_are_seen_at_once() {
 }
 
 #[tokio::test]
-async fn members_and_size_say_who_is_in_a_room() {
+async fn members_and_size_describe_a_room() {
     let world = start().await;
     let emitter = world.zo.emitter();
     let [(mut ann, ann_id), (mut bob, bob_id)] = world.clients().await;

@@ -3,9 +3,9 @@
 use crate::common;
 
 mod atomic;
-mod elsewhere;
 mod large_rooms;
 mod membership;
+mod outside_handlers;
 mod sending;
 
 use std::{sync::Arc, time::Duration};

@@ -54,7 +54,7 @@ async fn unknown_rooms_and_clients_are_no_ops() {
 }
 
 #[tokio::test]
-async fn a_member_of_several_rooms_and_an_id_named_twice_get_it_once() {
+async fn a_member_of_several_rooms_and_an_id_named_twice_receive_one_copy() {
     let world = start().await;
     let [(mut ann, ann_id), (mut bob, bob_id), (mut cid, _)] = world.clients().await;
     does(
@@ -88,7 +88,7 @@ async fn a_member_of_several_rooms_and_an_id_named_twice_get_it_once() {
 }
 
 #[tokio::test]
-async fn after_leaving_nothing_comes_but_what_was_sent_before() {
+async fn after_leaving_only_earlier_events_arrive() {
     let world = start().await;
     let [(mut ann, _), (mut bob, _)] = world.clients().await;
     does(&mut ann, json!([{ "join": "a" }])).await;
@@ -110,7 +110,7 @@ async fn after_leaving_nothing_comes_but_what_was_sent_before() {
 }
 
 #[tokio::test]
-async fn no_room_is_everyone() {
+async fn no_room_name_addresses_every_client() {
     let world = start().await;
     let [(mut ann, _), (mut bob, bob_id)] = world.clients().await;
     let names = [
@@ -148,7 +148,7 @@ async fn no_room_is_everyone() {
 }
 
 #[tokio::test]
-async fn a_senders_events_arrive_in_order_whatever_their_way() {
+async fn a_senders_events_arrive_in_order_across_targets() {
     let world = start().await;
     let [(mut ann, ann_id), (mut bob, bob_id)] = world.clients().await;
     does(&mut bob, json!([{ "join": "a" }, { "join": "b" }])).await;

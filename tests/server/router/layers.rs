@@ -48,7 +48,7 @@ fn noting() -> (Zocket<Log>, Log) {
 }
 
 #[tokio::test]
-async fn a_routers_layers_stand_around_its_routes_and_its_nests_and_no_others() {
+async fn a_routers_layers_wrap_only_its_routes_and_nests() {
     let (zo, log) = noting();
     let handle = || zo.message().handle(handler);
     let inner = zo
@@ -139,7 +139,7 @@ async fn a_procedures_layers_and_middleware_run_in_the_order_written() {
 }
 
 #[tokio::test]
-async fn the_apps_layers_stand_around_the_routers_the_first_outermost() {
+async fn the_apps_layers_wrap_the_routers_layers_first_added_outermost() {
     let log = Log::default();
     let zo = Zocket::builder()
         .layer(named::<Message>(&log, "app 1"))

@@ -20,8 +20,8 @@ macro_rules! outgoing {
     )*};
 }
 
-mod by_itself;
 mod layers;
+mod oneshot;
 mod problems;
 
 use std::any::Any;

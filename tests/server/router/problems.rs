@@ -205,7 +205,7 @@ fn one_outgoing_message_may_be_declared_by_several_modules() {
 }
 
 #[test]
-fn all_problems_are_told_at_once() {
+fn all_problems_are_reported_together() {
     let zo = app();
     let module = zo
         .router()

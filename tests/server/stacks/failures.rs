@@ -21,7 +21,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn an_error_of_call_ends_its_message_alone() {
+async fn an_error_of_call_fails_only_its_message() {
     let (zo, ..) = app(Limits::default());
     // Outside of decode, where no rescue can turn it into an answer.
     let slow = layer_fn(|inner| {
@@ -52,7 +52,7 @@ async fn an_error_of_call_ends_its_message_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_of_call_or_of_its_future_ends_its_message_alone() {
+async fn a_panic_in_call_or_its_future_fails_only_its_message() {
     let (zo, ..) = app(Limits::default());
     let panics = MapRequestLayer::new(|frame: Frame| {
         assert!(

@@ -112,7 +112,7 @@ async fn without_a_codec_frames_are_opaque_in_both_directions() {
 }
 
 #[tokio::test]
-async fn without_a_codec_repeated_ids_all_run_and_nothing_is_negotiated() {
+async fn without_a_codec_repeated_ids_run_and_no_subprotocol_is_negotiated() {
     let (zo, ..) = app(Limits::default());
     let gate = Arc::new(tokio::sync::Semaphore::new(0));
     let wait = gate.clone();
@@ -142,7 +142,7 @@ async fn without_a_codec_repeated_ids_all_run_and_nothing_is_negotiated() {
 }
 
 #[tokio::test]
-async fn with_a_codec_both_protocols_are_spoken_and_the_welcome_has_no_contract() {
+async fn a_stack_with_a_codec_speaks_both_protocols_without_a_contract_hash() {
     let (zo, ..) = app(Limits::default());
     let server = serve(zo.serve_stack(stack())).await;
     let mut base = server.connect("").await;
@@ -160,7 +160,7 @@ async fn with_a_codec_both_protocols_are_spoken_and_the_welcome_has_no_contract(
 }
 
 #[tokio::test]
-async fn a_codec_is_seen_through_layers_of_any_origin() {
+async fn a_codec_is_detected_through_foreign_layers() {
     let (zo, ..) = app(Limits::default());
     let boxed = BoxCloneSyncService::new(
         ServiceBuilder::new()
@@ -174,7 +174,7 @@ async fn a_codec_is_seen_through_layers_of_any_origin() {
 }
 
 #[tokio::test]
-async fn limits_and_lifecycle_are_those_of_the_app() {
+async fn a_custom_stack_keeps_the_apps_limits_and_lifecycle() {
     let limits = Limits::default().message(100);
     let (zo, came, gone) = app(limits);
     let double = service_fn(async |frame: Frame| {
@@ -212,7 +212,7 @@ async fn limits_and_lifecycle_are_those_of_the_app() {
 }
 
 #[tokio::test]
-async fn a_plain_stack_may_send_everything_whatever_a_router_declares() {
+async fn serve_stack_allows_undeclared_events() {
     let (zo, ..) = app(Limits::default());
     let router = zo.router().incoming("name", zo.message().handle(name));
     let declared = serve(zo.serve(router)).await;
@@ -276,7 +276,7 @@ async fn serve_with_keeps_contract_declared_events_and_routes() {
 }
 
 #[test]
-fn a_context_layer_of_another_type_is_refused_when_the_service_is_made() {
+fn a_context_layer_of_another_type_is_refused_at_construction() {
     let zo = Zocket::builder().build();
     let error = zo.try_serve_stack(stack()).unwrap_err();
     let said = error.to_string();
@@ -298,7 +298,7 @@ fn serve_stack_panics_with_the_reason() {
 }
 
 #[test]
-fn serve_with_refuses_a_router_that_contradicts_itself() {
+fn serve_with_refuses_an_invalid_router() {
     let (zo, ..) = app(Limits::default());
     let router = zo.router().incoming("__a", zo.message().handle(name));
     let error = zo.try_serve_with(router, |_| stack()).unwrap_err();

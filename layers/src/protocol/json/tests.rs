@@ -21,7 +21,7 @@ fn an_escaped_type_is_read() {
 }
 
 #[test]
-fn a_missing_or_wrong_type_is_refused_by_its_id() {
+fn a_missing_or_invalid_type_is_refused_under_the_messages_id() {
     assert_eq!(
         refused(r#"{"rpcId":1}"#),
         (
@@ -39,7 +39,7 @@ fn a_missing_or_wrong_type_is_refused_by_its_id() {
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn a_value_that_is_not_an_object_is_refused() {
     for frame in ["", "[\"chat.post\"]", "null", "{", "{} {}", "\u{feff}{}"] {
         assert!(
             refused(frame)
@@ -51,7 +51,7 @@ fn what_is_no_object_is_refused() {
 }
 
 #[test]
-fn what_is_written_as_usual_is_what_its_keys_say() {
+fn the_fast_path_parses_the_same_head_as_the_slow_path() {
     let usual = [
         r#"{"type":"chat.post","payload":{"a":"b\"c","n":[1,2.5e3,null]},"rpcId":"a-17"}"#,
         r#"{"type":"a","payload":"x","rpcId":7}"#,
@@ -94,7 +94,7 @@ fn what_is_written_as_usual_is_what_its_keys_say() {
 }
 
 #[test]
-fn what_is_no_utf_8_is_refused_by_its_id() {
+fn invalid_utf_8_is_refused_under_the_messages_id() {
     let Malformed { rpc_id, error } = read(b"{\"rpcId\":1,\"payload\":\"\xff\",\"type\":\"a\"}").unwrap_err();
     assert_eq!(rpc_id.unwrap().as_json(), "1");
     assert!(error.message().contains("utf-8"));
@@ -110,7 +110,7 @@ fn a_member_named_twice_is_refused() {
 }
 
 #[test]
-fn an_event_is_the_same_from_a_value_and_from_its_payload() {
+fn an_event_encodes_the_same_from_a_value_and_from_its_payload() {
     for length in [0, 1, 90, 91, 130, 65_500, 70_000] {
         let value = vec!["x".repeat(length)];
         let (wire, payload) = event_of("chat \"a\"", &value).unwrap();
@@ -124,7 +124,7 @@ fn an_event_is_the_same_from_a_value_and_from_its_payload() {
 }
 
 #[test]
-fn an_answer_is_the_same_whoever_holds_the_payload() {
+fn an_answer_encodes_the_same_from_shared_and_owned_payloads() {
     let id = RpcId::string("a").unwrap();
     for length in [0, 1, 60, 100, 126, 5_000] {
         let value = "x".repeat(length);

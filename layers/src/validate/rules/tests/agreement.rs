@@ -169,7 +169,7 @@ fn mutations(value: &Value, out: &mut dyn FnMut(Option<Value>)) {
 }
 
 #[test]
-fn serde_and_garde_the_walk_and_the_standard_agree() {
+fn the_schema_walk_agrees_with_serde_garde_and_json_schema() {
     let generator = SchemaSettings::draft2020_12().for_deserialize().into_generator();
     let schema = generator.into_root_schema_for::<Everything>().to_value();
     let standard = jsonschema::options()

@@ -166,7 +166,7 @@ fn each_rule_has_its_code_its_sentence_and_its_parameters() {
 }
 
 #[test]
-fn all_rules_are_told_at_once() {
+fn all_broken_rules_are_reported_together() {
     let all = r#"{"text":"","list":["a","a","a"],"int":0,"email":"","even":1,"optional":"a"}"#;
     assert_eq!(
         refusal::<Rules>(all),
@@ -185,7 +185,7 @@ fn all_rules_are_told_at_once() {
 }
 
 #[test]
-fn a_wrong_type_does_not_hide_what_else_is_wrong() {
+fn a_wrong_type_does_not_hide_other_issues() {
     assert_eq!(
         refusal::<Rules>(r#"{"text":"","int":true,"email":"a"}"#),
         [
@@ -203,7 +203,7 @@ struct Bytes {
 }
 
 #[test]
-fn a_length_in_bytes_is_gardes_to_judge() {
+fn garde_checks_lengths_in_bytes() {
     assert!(accepts::<Bytes>(r#"{"text":"éé"}"#), "four bytes, two characters");
     assert_eq!(
         refusal::<Bytes>(r#"{"text":"ééé"}"#),
@@ -244,7 +244,7 @@ fn after(first: &u8) -> impl FnOnce(&u8, &()) -> garde::Result + '_ {
 }
 
 #[test]
-fn rules_across_fields_are_told_where_they_were_written() {
+fn rules_across_fields_are_reported_at_their_field() {
     assert_eq!(
         refusal::<Span>(r#"{"firstDay":2,"lastDay":1}"#),
         [
@@ -296,7 +296,7 @@ fn rules_see_the_cleaned_text() {
 }
 
 #[test]
-fn texts_are_cleaned_before_a_schema_looks_at_them_too() {
+fn texts_are_normalised_before_the_schema_check() {
     assert_eq!(
         refusal::<Clean>(r#"{"name":"   ","email":" a@b.org ","tags":["  "],"age":"old"}"#),
         [

@@ -180,7 +180,7 @@ fn an_adjacent_tag_leads_to_its_content() {
 }
 
 #[test]
-fn without_a_tag_the_closest_variant_is_told_about() {
+fn an_untagged_enum_reports_the_issues_of_the_closest_variant() {
     assert!(accepts::<In<Untagged>>(r#"{"shape":{"sideLength":1}}"#));
     for (json, line) in [
         (
@@ -223,7 +223,7 @@ enum Role {
 }
 
 #[test]
-fn the_names_of_a_plain_enum_are_told() {
+fn a_unit_enum_reports_its_allowed_names() {
     assert_eq!(
         refusal::<Choice>(r#"{"role":"x","maybe":"y"}"#),
         [
@@ -284,7 +284,7 @@ fn never(_: &Outside, _: &()) -> garde::Result {
 }
 
 #[test]
-fn a_rule_about_the_whole_enum_is_told_at_the_enum() {
+fn a_rule_on_the_whole_enum_is_reported_at_the_enum() {
     assert_eq!(
         refusal::<Judged>(r#"{"shape":{"text":{"lineOne":""}}}"#),
         [

@@ -39,7 +39,7 @@ fn issues(json: &str) -> Vec<crate::Issue> {
 }
 
 #[test]
-fn a_hundred_issues_are_enough() {
+fn at_most_a_hundred_issues_are_reported() {
     let list = |item: &str| {
         format!(
             r#"{{"list":[{}0]}}"#,
@@ -71,7 +71,7 @@ fn issues_do_not_repeat_the_input() {
 }
 
 #[test]
-fn what_nests_too_deep_is_one_issue() {
+fn too_deep_nesting_is_one_issue() {
     let deep = format!(r#"{{"any":{}{}}}"#, "[".repeat(200), "]".repeat(200));
     assert_eq!(
         refusal::<Many>(deep),
@@ -80,13 +80,13 @@ fn what_nests_too_deep_is_one_issue() {
 }
 
 #[test]
-fn an_untagged_enum_within_itself_is_given_up_in_time() {
+fn checking_a_recursive_untagged_enum_stops_in_bounded_time() {
     let json = format!(r#"{{"one":{}"z"{}}}"#, r#"{"x":"#.repeat(14), "}".repeat(14));
     assert_eq!(issues(&json).len(), 1);
 }
 
 #[test]
-fn no_bytes_make_it_panic() {
+fn arbitrary_bytes_never_panic() {
     let seed = br#"{"list":[1,9,"a"],"any":{"a":[null]},"text":"\u00e9\ud83d\ude00","one":{"x":{"x":1,"y":2}},"z":1e3}"#;
     let checker = Checker::<Many>::new();
     for at in 0..seed.len() {

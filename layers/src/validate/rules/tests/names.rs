@@ -82,7 +82,7 @@ struct Within {
 }
 
 #[test]
-fn a_field_renamed_by_hand_is_found_by_what_its_schema_says_or_by_its_rule() {
+fn a_renamed_field_is_matched_by_its_schema_or_its_rule() {
     assert_eq!(
         refusal::<Explicit>(r#"{"x-room":"","$n":"","q":""}"#),
         [
@@ -94,7 +94,7 @@ fn a_field_renamed_by_hand_is_found_by_what_its_schema_says_or_by_its_rule() {
 }
 
 #[test]
-fn a_struct_renamed_by_hand_is_found_by_its_fields() {
+fn a_renamed_struct_is_matched_by_its_fields() {
     let lines = |key: &str| {
         refusal::<Explicit>(format!(
             r#"{{"x-room":"","$n":"a","q":"","{key}":{{"depth":""}}}}"#
@@ -144,7 +144,7 @@ struct Item {
 }
 
 #[test]
-fn flattened_fields_are_told_where_they_stand() {
+fn flattened_fields_are_reported_at_their_wire_path() {
     assert_eq!(
         refusal::<Flat>(r#"{"pageSize":10,"kind":"A","text":"","more":{"x":10}}"#),
         [
@@ -185,7 +185,7 @@ struct List(#[garde(length(max = 1), inner(length(chars, min = 1)))] Vec<String>
 struct Through(#[garde(custom(no))] String);
 
 #[test]
-fn a_newtype_is_no_step() {
+fn a_newtype_adds_no_path_segment() {
     assert_eq!(
         refusal::<Wrapped>(r#"{"tuple":"","list":["a",""],"through":""}"#),
         [
@@ -198,7 +198,7 @@ fn a_newtype_is_no_step() {
 }
 
 #[test]
-fn the_declared_names_are_those_of_the_wire() {
+fn declared_names_are_the_wire_names() {
     assert_eq!(
         Checker::<Flat>::new().names(),
         ["kind", "other", "pageSize", "text"]
@@ -210,7 +210,7 @@ fn the_declared_names_are_those_of_the_wire() {
 }
 
 #[test]
-fn a_checker_is_cloned_and_shown_whatever_its_input() {
+fn a_checker_is_clone_and_debug_for_any_input() {
     let checker = Checker::<Explicit>::new();
     assert!(format!("{:?}", checker.clone()).contains("Explicit"));
     assert_eq!(checker.names().len(), 5);

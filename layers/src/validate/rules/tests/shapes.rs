@@ -23,7 +23,7 @@ struct Lax {
 }
 
 #[test]
-fn unknown_keys_are_told_one_by_one_where_they_are_refused() {
+fn each_denied_unknown_key_is_reported() {
     assert!(accepts::<Lax>(r#"{"a":1,"x":1}"#));
     assert_eq!(
         refusal::<Strict>(r#"{"a":1,"x":1,"__proto__":{}}"#),
@@ -72,7 +72,7 @@ struct Numbers {
 }
 
 #[test]
-fn a_number_out_of_the_range_of_its_type_is_told_by_that_range() {
+fn a_number_out_of_range_reports_the_range_of_its_type() {
     for (json, line) in [
         (
             r#"{"u8":300}"#,
@@ -123,7 +123,7 @@ fn a_number_out_of_the_range_of_its_type_is_told_by_that_range() {
 }
 
 #[test]
-fn formats_that_serde_parses_are_told_as_formats() {
+fn formats_that_serde_parses_are_reported_as_formats() {
     assert_eq!(
         refusal::<Numbers>(r#"{"address":"x"}"#),
         ["format address: expected text in the format ipv4, got other text"]
@@ -201,7 +201,7 @@ fn odd<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error
 }
 
 #[test]
-fn what_only_serde_refuses_stands_beside_what_the_schema_finds() {
+fn serde_errors_are_reported_beside_schema_issues() {
     assert_eq!(
         refusal::<Own>(r#"{"odd":2,"name":{"a":1}}"#),
         ["custom odd: only odd numbers"]
@@ -216,7 +216,7 @@ fn what_only_serde_refuses_stands_beside_what_the_schema_finds() {
 }
 
 #[test]
-fn a_key_that_comes_twice_is_named() {
+fn a_duplicate_key_is_named() {
     assert_eq!(
         refusal::<Strict>(r#"{"a":1,"a":1}"#),
         ["duplicate_key a: expected the key once, got it twice"]
@@ -224,7 +224,7 @@ fn a_key_that_comes_twice_is_named() {
 }
 
 #[test]
-fn bytes_that_are_no_json_are_told_as_such() {
+fn invalid_json_is_a_parse_issue() {
     for bytes in [
         &b""[..],
         b"{",

@@ -13,7 +13,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_refused_handshake_is_final_and_says_why() {
+async fn a_refused_handshake_is_final_and_returns_the_reason() {
     let (world, server) = site().await;
     let client = hasty(server.url("name=stranger")).start().unwrap();
     let mut said = client.on::<Said>();
@@ -39,7 +39,7 @@ async fn a_refused_handshake_is_final_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_server_that_wants_patience_gets_it() {
+async fn retry_after_delays_the_next_attempt() {
     let (_, server) = site().await;
     let client = hasty(server.url("name=eager")).start().unwrap();
     let waiting = waiting(&client).await;
@@ -51,7 +51,7 @@ async fn a_server_that_wants_patience_gets_it() {
 }
 
 #[tokio::test]
-async fn a_server_in_trouble_is_tried_again() {
+async fn a_server_error_is_retried() {
     let (server, count) = refusing("HTTP/1.1 502 Bad Gateway\r\ncontent-length: 5\r\n\r\noops!").await;
     let outage = soon(hasty(server.url("")).connect()).await.unwrap_err();
     assert_eq!(
@@ -64,7 +64,7 @@ async fn a_server_in_trouble_is_tried_again() {
 }
 
 #[tokio::test]
-async fn a_server_of_another_protocol_is_final() {
+async fn an_unknown_subprotocol_is_final() {
     let (server, _) = refusing("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi").await;
     let outage = soon(hasty(server.url("")).start().unwrap().ready())
         .await
@@ -84,7 +84,7 @@ async fn a_server_of_another_protocol_is_final() {
 }
 
 #[tokio::test]
-async fn a_server_that_never_welcomes_is_given_up() {
+async fn a_server_that_never_sends_a_welcome_times_out() {
     let silent = common::listen(|listener| async move {
         let (stream, _) = listener.accept().await.unwrap();
         std::future::pending::<()>().await;

@@ -14,7 +14,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn a_clean_close_is_one_departure() {
+async fn a_clean_close_runs_on_disconnect_once() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     server.connect("").await.close().await;
@@ -22,7 +22,7 @@ async fn a_clean_close_is_one_departure() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_is_one_departure() {
+async fn a_broken_connection_runs_on_disconnect_once() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     let client = server.connect("").await;
@@ -42,7 +42,7 @@ async fn a_connection_that_breaks_is_one_departure() {
 }
 
 #[tokio::test]
-async fn a_protocol_error_is_one_departure() {
+async fn a_protocol_error_runs_on_disconnect_once() {
     let world = World::new();
     let (zo, mut client) = visit(app(&world)).await;
     // RFC 6455, section 5.1: a client masks its frames.
@@ -53,7 +53,7 @@ async fn a_protocol_error_is_one_departure() {
 }
 
 #[tokio::test]
-async fn a_close_by_the_server_is_one_departure() {
+async fn a_close_by_the_server_runs_on_disconnect_once() {
     let world = World::new();
     let zo = app(&world).build();
     let kick = zo.message().handle(async |cx: Context<World>| {
@@ -70,7 +70,7 @@ async fn a_close_by_the_server_is_one_departure() {
 }
 
 #[tokio::test]
-async fn whom_on_connect_refuses_owes_no_departure() {
+async fn a_client_that_on_connect_refuses_never_runs_on_disconnect() {
     let world = World::new();
     let (zo, server) = start(app(&world)).await;
     let (status, _) = server.try_connect("how=refuse", &[]).await.err().unwrap();
@@ -82,7 +82,7 @@ async fn whom_on_connect_refuses_owes_no_departure() {
 }
 
 #[tokio::test]
-async fn a_client_gone_while_on_connect_runs_owes_a_departure_only_if_it_succeeded() {
+async fn a_client_that_leaves_during_on_connect_runs_on_disconnect_only_after_its_success() {
     let world = World {
         connect: shut(),
         ..World::new()
@@ -123,7 +123,7 @@ async fn a_client_gone_while_on_connect_runs_owes_a_departure_only_if_it_succeed
 }
 
 #[tokio::test]
-async fn a_client_gone_before_the_101_could_reach_it_is_one_departure() {
+async fn a_client_that_leaves_before_the_101_runs_on_disconnect_once() {
     let world = World::new();
     let zo = app(&world).build();
     let service = zo.serve(router(&zo));
@@ -149,7 +149,7 @@ async fn a_client_gone_before_the_101_could_reach_it_is_one_departure() {
 }
 
 #[tokio::test]
-async fn a_101_that_a_layer_replaces_is_one_departure() {
+async fn a_replaced_101_runs_on_disconnect_once() {
     let world = World::new();
     let zo = app(&world).build();
     let replaced = ServiceBuilder::new()

@@ -62,7 +62,7 @@ impl SlowHub {
     }
 
     /// Puts the joins into effect that wait.
-    fn let_in(&self) {
+    fn complete_joins(&self) {
         for Join { room, client, done } in self.joins.lock().drain(..) {
             self.members.lock().insert((room, client));
             let _ = done.send(Ok(()));
@@ -70,7 +70,7 @@ impl SlowHub {
     }
 
     /// Lets the joins fail that wait.
-    fn keep_out(&self) {
+    fn fail_joins(&self) {
         for Join { done, .. } in self.joins.lock().drain(..) {
             let reason = "no other node answers".into();
             let _ = done.send(Err(Full::Engine { reason }));
@@ -200,7 +200,7 @@ async fn say(cx: Context) -> Result<(), Error> {
 }
 
 /// Asks for an effect that this hub does not know.
-async fn throw_out(cx: Context) -> Result<(), Error> {
+async fn disconnect_self(cx: Context) -> Result<(), Error> {
     cx.clients(cx.client_id()).disconnect(4000, "out");
     Ok(())
 }
@@ -227,7 +227,7 @@ async fn app() -> (Arc<SlowHub>, Server) {
         .incoming("enter_and_look", zo.message().handle(enter_and_look))
         .incoming("look", zo.message().handle(look))
         .incoming("say", zo.message().handle(say))
-        .incoming("throw_out", zo.message().handle(throw_out));
+        .incoming("disconnect_self", zo.message().handle(disconnect_self));
     (hub, serve(zo.serve(router)).await)
 }
 
@@ -239,7 +239,7 @@ async fn the_answer_to_a_message_waits_for_its_join() {
         let id = ann.begin(route, Value::Null).await;
         until(|| hub.waiting() == 1).await;
         assert_eq!(bob.call("look", Value::Null).await, Ok(Some(json!(0))));
-        hub.let_in();
+        hub.complete_joins();
         // The first thing that comes to Ann is the answer: it has waited.
         assert_eq!(ann.answer(&id).await, Ok(Some(json!("entered"))));
         bob.call("say", Value::Null).await.unwrap();
@@ -253,7 +253,7 @@ async fn a_flush_waits_for_the_joins_before_it() {
     let mut ann = server.connect("").await;
     let id = ann.begin("enter_and_look", Value::Null).await;
     until(|| hub.waiting() == 1).await;
-    hub.let_in();
+    hub.complete_joins();
     assert_eq!(ann.answer(&id).await, Ok(Some(json!(1))));
 }
 
@@ -263,7 +263,7 @@ async fn two_flushes_wait_for_the_same_join() {
     let mut ann = server.connect("").await;
     let id = ann.begin("enter_and_flush_twice", Value::Null).await;
     until(|| hub.waiting() == 1).await;
-    hub.let_in();
+    hub.complete_joins();
     assert_eq!(ann.answer(&id).await, Ok(Some(json!(1))));
 }
 
@@ -275,13 +275,13 @@ async fn a_message_that_waits_for_its_join_holds_no_permit() {
     until(|| hub.waiting() == 1).await;
     let second = bob.begin("enter_limited", Value::Null).await;
     until(|| hub.waiting() == 2).await;
-    hub.let_in();
+    hub.complete_joins();
     assert_eq!(ann.answer(&first).await, Ok(Some(json!("entered"))));
     assert_eq!(bob.answer(&second).await, Ok(Some(json!("entered"))));
 }
 
 #[tokio::test]
-async fn a_join_that_fails_late_refuses_its_message() {
+async fn a_pending_join_that_fails_refuses_its_message() {
     let (hub, server) = app().await;
     let mut ann = server.connect("").await;
     for route in [
@@ -293,7 +293,7 @@ async fn a_join_that_fails_late_refuses_its_message() {
     ] {
         let id = ann.begin(route, Value::Null).await;
         until(|| hub.waiting() == 1).await;
-        hub.keep_out();
+        hub.fail_joins();
         let refusal = ann.answer(&id).await.unwrap_err();
         assert_eq!(refusal.code(), "OVERLOADED", "{route}");
         assert!(refusal.message().contains("no other node answers"), "{refusal:?}");
@@ -301,10 +301,10 @@ async fn a_join_that_fails_late_refuses_its_message() {
 }
 
 #[tokio::test]
-async fn an_effect_that_the_hub_does_not_know_refuses_its_message() {
+async fn an_effect_that_the_hub_does_not_support_fails_its_message() {
     let (_, server) = app().await;
     let mut ann = server.connect("").await;
-    let refusal = ann.call("throw_out", Value::Null).await.unwrap_err();
+    let refusal = ann.call("disconnect_self", Value::Null).await.unwrap_err();
     assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
     assert_eq!(ann.call("look", Value::Null).await, Ok(Some(json!(0))));
 }
@@ -330,6 +330,6 @@ async fn the_first_message_waits_for_the_joins_of_on_open() {
     let id = ann.begin("look", Value::Null).await;
     let _ = begun.acquire().await.unwrap();
     until(|| hub.waiting() == 1).await;
-    hub.let_in();
+    hub.complete_joins();
     assert_eq!(ann.answer(&id).await, Ok(Some(json!(1))));
 }

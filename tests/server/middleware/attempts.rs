@@ -16,10 +16,10 @@ use super::{
 };
 
 cells! {
-    a_retry_answers_with_the_second_attempt_and_performs_its_effects_alone_where_they_are_held,
-    a_retry_does_not_take_back_what_was_sent_where_effects_pass,
-    a_retry_gives_up_with_what_the_last_attempt_was_told,
-    a_hedge_answers_with_whichever_attempt_is_first_and_performs_its_effects_alone,
+    a_retry_returns_the_second_attempt_and_performs_only_its_held_effects,
+    a_retry_keeps_passing_effects_of_failed_attempts,
+    a_retry_returns_the_error_of_the_last_attempt,
+    a_hedge_returns_the_first_answer_and_performs_only_its_effects,
 }
 
 /// Asks once more, whatever went wrong.
@@ -38,9 +38,7 @@ impl<R: Clone, E> Policy<R, Reply, E> for OnceMore {
     }
 }
 
-async fn a_retry_answers_with_the_second_attempt_and_performs_its_effects_alone_where_they_are_held<
-    P: Position,
->() {
+async fn a_retry_returns_the_second_attempt_and_performs_only_its_held_effects<P: Position>() {
     let script = Script::new([Step::Fail(Code::CONFLICT)]);
     let app = serve_atomic::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
     let mut client = connect(&app).await;
@@ -49,7 +47,7 @@ async fn a_retry_answers_with_the_second_attempt_and_performs_its_effects_alone_
     client.expect_nothing().await;
 }
 
-async fn a_retry_does_not_take_back_what_was_sent_where_effects_pass<P: Position>() {
+async fn a_retry_keeps_passing_effects_of_failed_attempts<P: Position>() {
     let script = Script::new([Step::Fail(Code::CONFLICT)]);
     let app = serve::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
     let mut client = connect(&app).await;
@@ -59,7 +57,7 @@ async fn a_retry_does_not_take_back_what_was_sent_where_effects_pass<P: Position
     client.expect_nothing().await;
 }
 
-async fn a_retry_gives_up_with_what_the_last_attempt_was_told<P: Position>() {
+async fn a_retry_returns_the_error_of_the_last_attempt<P: Position>() {
     let script = Script::new([Step::Fail(Code::CONFLICT), Step::Fail(Code::FORBIDDEN)]);
     let app = serve_atomic::<P, _, _>(&script, RetryLayer::new(OnceMore(true)));
     let mut client = connect(&app).await;
@@ -83,7 +81,7 @@ impl<R: Clone> hedge::Policy<R> for Always {
 }
 
 /// `Hedge` is not `Clone`: a buffer stands around it, and what it has measured holds for everyone.
-async fn a_hedge_answers_with_whichever_attempt_is_first_and_performs_its_effects_alone<P: Position>() {
+async fn a_hedge_returns_the_first_answer_and_performs_only_its_effects<P: Position>() {
     let script = Script::new([Step::Wait]);
     let hedge = layer_fn(|inner: P::Inner| {
         let minute = Duration::from_secs(60);

@@ -14,12 +14,12 @@ use super::{
 };
 
 #[tokio::test]
-async fn close_is_final_and_the_server_is_told() {
+async fn close_is_final_and_sends_a_close_frame() {
     let (world, server) = site().await;
     let client = connect(&server).await;
     let mut said = client.on::<Said>();
     let pending = calling::<()>(&client, "wait", ());
-    world.one_waits().await;
+    world.wait_for_handler().await;
     soon(client.close()).await;
     let error = soon(pending).await.unwrap().unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");
@@ -32,11 +32,11 @@ async fn close_is_final_and_the_server_is_told() {
     // A connection without a handler that hangs: the server sees it go.
     let client = connect(&server).await;
     soon(client.close()).await;
-    world.one_has_gone().await;
+    world.wait_for_disconnect().await;
 }
 
 #[tokio::test]
-async fn the_last_handle_that_is_dropped_says_goodbye() {
+async fn dropping_the_last_handle_closes_the_connection() {
     let closes = Arc::new(Mutex::new(Vec::new()));
     let server = fake_with(&closes, async |mut socket, _, seen: Arc<Mutex<Vec<u16>>>| {
         while let Some(Ok(message)) = socket.next().await {

@@ -59,7 +59,7 @@ fn clear(
 }
 
 #[tokio::test]
-async fn a_procedure_by_itself_says_what_it_would_have_done() {
+async fn a_procedure_called_directly_records_its_effects() {
     let zo = app();
     let connection = Connection::detached(User {
         name: "Ann",
@@ -88,7 +88,7 @@ async fn a_procedure_by_itself_says_what_it_would_have_done() {
 }
 
 #[tokio::test]
-async fn a_procedure_by_itself_refuses_as_it_does_in_an_app() {
+async fn a_procedure_called_directly_refuses_as_in_an_app() {
     let zo = app();
     let call = |text: &str| {
         let bob = User {
@@ -118,7 +118,7 @@ async fn a_procedure_by_itself_refuses_as_it_does_in_an_app() {
 }
 
 #[tokio::test]
-async fn a_code_that_is_not_declared_is_an_internal_error() {
+async fn an_undeclared_code_becomes_an_internal_error() {
     const FULL: Code = Code::app("FULL");
     let zo = Zocket::builder().build();
     let full = async |_: Context<()>| Err::<(), _>(Error::new(FULL, "8 players"));

@@ -17,7 +17,7 @@ use super::{
 
 cells! {
     steer_chooses_by_the_message,
-    balance_chooses_the_one_with_less_to_do,
+    balance_picks_the_less_loaded_service,
 }
 
 /// A service that answers with its number.
@@ -45,7 +45,7 @@ async fn steer_chooses_by_the_message<P: Position>() {
 }
 
 /// `Balance` is not `Clone`: a buffer stands around it.
-async fn balance_chooses_the_one_with_less_to_do<P: Position>() {
+async fn balance_picks_the_less_loaded_service<P: Position>() {
     let script = Script::new([Step::Wait]);
     let balance = layer_fn(|inner: P::Inner| {
         let services =
@@ -59,7 +59,7 @@ async fn balance_chooses_the_one_with_less_to_do<P: Position>() {
     settle().await;
     let second = ask(&mut bob, "word").await.unwrap();
     let third = ask(&mut bob, "word").await.unwrap();
-    script.let_one_go();
+    script.release_one();
     let first = answer(&mut ann, &first).await.unwrap();
     assert_eq!(second, third);
     assert_ne!(first, second);

@@ -3,14 +3,14 @@
 use serde_json::json;
 
 use super::{
-    ask, assert_well, call,
+    ask, assert_connection_works, call,
     common::raw::{BINARY, CONTINUATION, FIN, PING, TEXT, frame, head},
     send,
     site::Site,
 };
 
 #[tokio::test]
-async fn ten_megabytes_are_refused_however_they_come() {
+async fn ten_megabytes_are_refused_in_one_frame_and_in_fragments() {
     const MUCH: usize = 10 << 20;
     let site = Site::new().await;
     let payload = vec![b'x'; MUCH];
@@ -54,13 +54,13 @@ async fn ten_megabytes_are_refused_however_they_come() {
             "{way}"
         );
     }
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
 async fn json_nested_a_hundred_thousand_deep_is_refused_or_ignored() {
     const DEEP: usize = 100_000;
-    let (site, mut raw) = Site::attacked().await;
+    let (site, mut raw) = Site::with_attacker().await;
     let arrays = format!("{}{}", "[".repeat(DEEP), "]".repeat(DEEP));
     let objects = format!("{}1{}", r#"{"a":"#.repeat(DEEP), "}".repeat(DEEP));
     for deep in [&arrays, &objects] {
@@ -84,13 +84,13 @@ async fn json_nested_a_hundred_thousand_deep_is_refused_or_ignored() {
         send(&mut raw, &format!(r#"{{"type":"here","rpcId":{deep}}}"#)).await;
         send(&mut raw, deep).await;
         send(&mut raw, &deep[..DEEP]).await;
-        assert_well(&mut raw).await;
+        assert_connection_works(&mut raw).await;
     }
     site.survived_without(raw).await;
 }
 
 #[tokio::test]
-async fn a_payload_that_is_wrong_a_hundred_thousand_times_is_told_a_hundred_issues() {
+async fn a_hundred_thousand_errors_are_reported_as_a_hundred_issues() {
     let site = Site::new().await;
     let mut client = site.server.connect("").await;
     for text in [json!(""), json!(1)] {
@@ -101,12 +101,12 @@ async fn a_payload_that_is_wrong_a_hundred_thousand_times_is_told_a_hundred_issu
         assert!(refusal.0.to_string().len() < 50_000);
     }
     client.close().await;
-    site.survived().await;
+    site.assert_unaffected().await;
 }
 
 #[tokio::test]
-async fn a_refusal_does_not_repeat_what_was_sent() {
-    let (site, mut raw) = Site::attacked().await;
+async fn a_refusal_does_not_echo_the_payload() {
+    let (site, mut raw) = Site::with_attacker().await;
     let long = "x".repeat(500_000);
     for text in [
         format!(r#"{{"rpcId":1,"type":"{long}"}}"#),

@@ -15,14 +15,14 @@ use super::{
 };
 
 cells! {
-    a_filter_refuses_with_its_own_code_what_never_reaches_the_handler,
-    an_async_filter_does_the_same_and_may_wait,
-    map_request_changes_what_the_handler_gets,
-    map_response_changes_what_the_client_gets,
-    map_err_changes_what_the_client_is_told,
-    map_future_wraps_the_run,
-    then_may_answer_instead_of_an_error,
-    and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside,
+    a_filter_refuses_with_its_own_code_before_the_handler,
+    an_async_filter_may_wait_before_it_refuses,
+    map_request_changes_the_handlers_input,
+    map_response_changes_the_answer,
+    map_err_changes_the_refusal,
+    map_future_wraps_the_handlers_future,
+    then_can_replace_an_error_with_an_answer,
+    and_then_can_refuse_a_success_and_drops_held_effects,
 }
 
 fn reply(word: &str) -> Reply {
@@ -37,7 +37,7 @@ fn check<P: Position>(message: At<P>) -> Result<At<P>, Error> {
     }
 }
 
-async fn a_filter_refuses_with_its_own_code_what_never_reaches_the_handler<P: Position>() {
+async fn a_filter_refuses_with_its_own_code_before_the_handler<P: Position>() {
     let script = Script::new([]);
     let app = serve::<P, _, _>(&script, FilterLayer::new(check::<P>));
     let mut client = connect(&app).await;
@@ -46,7 +46,7 @@ async fn a_filter_refuses_with_its_own_code_what_never_reaches_the_handler<P: Po
     assert_eq!(ask(&mut client, "good").await, Ok("good".to_owned()));
 }
 
-async fn an_async_filter_does_the_same_and_may_wait<P: Position>() {
+async fn an_async_filter_may_wait_before_it_refuses<P: Position>() {
     let script = Script::new([]);
     let layer = AsyncFilterLayer::new(|message: At<P>| async {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -59,7 +59,7 @@ async fn an_async_filter_does_the_same_and_may_wait<P: Position>() {
     assert_eq!(ask(&mut client, "good").await, Ok("good".to_owned()));
 }
 
-async fn map_request_changes_what_the_handler_gets<P: Position>() {
+async fn map_request_changes_the_handlers_input<P: Position>() {
     let script = Script::new([]);
     let layer = MapRequestLayer::new(|message: At<P>| {
         message.map_payload(|payload| P::payload(&P::word(&payload).to_uppercase()))
@@ -68,7 +68,7 @@ async fn map_request_changes_what_the_handler_gets<P: Position>() {
     assert_eq!(ask(&mut connect(&app).await, "word").await, Ok("WORD".to_owned()));
 }
 
-async fn map_response_changes_what_the_client_gets<P: Position>() {
+async fn map_response_changes_the_answer<P: Position>() {
     let script = Script::new([]);
     let app = serve::<P, _, _>(&script, MapResponseLayer::new(|_: Reply| reply("mapped")));
     assert_eq!(
@@ -77,7 +77,7 @@ async fn map_response_changes_what_the_client_gets<P: Position>() {
     );
 }
 
-async fn map_err_changes_what_the_client_is_told<P: Position>() {
+async fn map_err_changes_the_refusal<P: Position>() {
     let script = Script::new([Step::Fail(Code::CONFLICT)]);
     let layer = MapErrLayer::new(|error: ErrorAt<P>| {
         let error: BoxError = error.into();
@@ -90,7 +90,7 @@ async fn map_err_changes_what_the_client_is_told<P: Position>() {
     );
 }
 
-async fn map_future_wraps_the_run<P: Position>() {
+async fn map_future_wraps_the_handlers_future<P: Position>() {
     let script = Script::new([]);
     let layer = MapFutureLayer::new(|run: FutureAt<P>| async move {
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -105,7 +105,7 @@ async fn map_future_wraps_the_run<P: Position>() {
     assert_eq!(script.begun(), 1);
 }
 
-async fn then_may_answer_instead_of_an_error<P: Position>() {
+async fn then_can_replace_an_error_with_an_answer<P: Position>() {
     let script = Script::new([Step::Fail(Code::CONFLICT)]);
     let layer = ThenLayer::new(|result: Result<Reply, ErrorAt<P>>| async {
         Ok::<_, ErrorAt<P>>(result.unwrap_or_else(|_| reply("instead")))
@@ -116,7 +116,7 @@ async fn then_may_answer_instead_of_an_error<P: Position>() {
     assert_eq!(ask(&mut client, "word").await, Ok("word".to_owned()));
 }
 
-async fn and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside<P: Position>() {
+async fn and_then_can_refuse_a_success_and_drops_held_effects<P: Position>() {
     let script = Script::new([]);
     let layer =
         AndThenLayer::new(|_: Reply| async { Err::<Reply, BoxError>(Error::conflict("too late").into()) });
@@ -130,7 +130,7 @@ async fn and_then_may_refuse_after_a_success_whose_effects_are_still_held_inside
 }
 
 #[tokio::test(start_paused = true)]
-async fn map_request_around_the_whole_app_chooses_another_route() {
+async fn map_request_around_the_app_can_change_the_route() {
     let script = Script::new([]);
     let layer = MapRequestLayer::new(|mut message: At<WholeApp>| {
         if *message.parts().route() == "old.name" {

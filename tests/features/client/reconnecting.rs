@@ -19,7 +19,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn it_comes_back_to_a_server_that_died_and_says_what_became_of_the_calls() {
+async fn a_client_reconnects_and_settles_the_calls_in_flight() {
     let world = World::default();
     let server = Mortal::serve(&world).await;
     let addr = server.addr;
@@ -27,7 +27,7 @@ async fn it_comes_back_to_a_server_that_died_and_says_what_became_of_the_calls()
     let before = client.client_id();
     let mut said = client.on::<Said>();
     let pending = calling::<()>(&client, "wait", ());
-    world.one_waits().await;
+    world.wait_for_handler().await;
     server.die().await;
     let error = soon(pending).await.unwrap().unwrap_err();
     assert!(
@@ -45,7 +45,7 @@ async fn it_comes_back_to_a_server_that_died_and_says_what_became_of_the_calls()
 }
 
 #[tokio::test]
-async fn calls_that_the_server_did_not_take_are_known_not_to_be_sent() {
+async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
     let dead = Arc::new(Semaphore::new(0));
     let server = fake_with(&dead, async |socket, n, die: Arc<Semaphore>| {
         // The first connection is not read, and ends when the test says so.
@@ -113,7 +113,7 @@ async fn closed_with(code: u16) -> (bool, Outage) {
 }
 
 #[tokio::test]
-async fn the_close_code_says_whether_to_come_back() {
+async fn the_close_code_decides_whether_to_reconnect() {
     for (code, is_final) in [
         (1000, false),
         (1001, false),
@@ -133,7 +133,7 @@ async fn the_close_code_says_whether_to_come_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn waits_grow_and_begin_again_only_when_told_to() {
+async fn backoff_grows_until_it_is_reset() {
     let times = Arc::new(Mutex::new(Vec::new()));
     let noting = times.clone();
     let (floor, cap) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -171,7 +171,7 @@ async fn waits_grow_and_begin_again_only_when_told_to() {
 }
 
 #[tokio::test]
-async fn a_connection_that_did_not_prove_itself_does_not_count() {
+async fn a_short_connection_does_not_reset_the_backoff() {
     async fn attempts_after_five_breaks(proven_after: Duration) -> u32 {
         let breaks = Arc::new(Semaphore::new(0));
         let server = fake_with(&breaks, async |socket, _, breaks: Arc<Semaphore>| {

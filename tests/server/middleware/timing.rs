@@ -13,12 +13,12 @@ use super::{
 const SECOND: Duration = Duration::from_secs(1);
 
 cells! {
-    a_message_that_takes_longer_than_the_timeout_is_refused_and_the_next_one_is_handled,
-    messages_beyond_the_rate_are_held_back_and_not_refused,
-    spawn_ready_lets_a_limits_permit_be_waited_for_by_a_task,
+    a_timeout_refuses_its_message_and_the_next_one_is_handled,
+    a_rate_limit_delays_messages_without_refusing_any,
+    spawn_ready_waits_for_a_permit_in_a_task,
 }
 
-async fn a_message_that_takes_longer_than_the_timeout_is_refused_and_the_next_one_is_handled<P: Position>() {
+async fn a_timeout_refuses_its_message_and_the_next_one_is_handled<P: Position>() {
     let script = Script::new([Step::Wait]);
     let app = serve::<P, _, _>(&script, TimeoutLayer::new(SECOND));
     let mut client = connect(&app).await;
@@ -30,7 +30,7 @@ async fn a_message_that_takes_longer_than_the_timeout_is_refused_and_the_next_on
 }
 
 /// `RateLimit` is not `Clone`: a buffer stands around it, whose clones share the one that there is.
-async fn messages_beyond_the_rate_are_held_back_and_not_refused<P: Position>() {
+async fn a_rate_limit_delays_messages_without_refusing_any<P: Position>() {
     let script = Script::new([]);
     let layer = ServiceBuilder::new().buffer::<At<P>>(16).rate_limit(2, SECOND);
     let app = serve::<P, _, _>(&script, layer.into_inner());
@@ -49,7 +49,7 @@ async fn messages_beyond_the_rate_are_held_back_and_not_refused<P: Position>() {
 
 /// `SpawnReady` is not `Clone` either, and what it does, to drive the readiness of what is inside, the buffer's task
 /// does already.
-async fn spawn_ready_lets_a_limits_permit_be_waited_for_by_a_task<P: Position>() {
+async fn spawn_ready_waits_for_a_permit_in_a_task<P: Position>() {
     let script = Script::new([Step::Wait]);
     let layer = ServiceBuilder::new()
         .buffer::<At<P>>(16)
@@ -62,7 +62,7 @@ async fn spawn_ready_lets_a_limits_permit_be_waited_for_by_a_task<P: Position>()
     let second = begin(&mut bob, "part.it", "second").await;
     settle().await;
     assert_eq!(script.begun(), 1);
-    script.let_one_go();
+    script.release_one();
     assert_eq!(answer(&mut ann, &first).await, Ok("first".to_owned()));
     assert_eq!(answer(&mut bob, &second).await, Ok("second".to_owned()));
 }

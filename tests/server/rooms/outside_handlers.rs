@@ -12,7 +12,7 @@ use super::{
 };
 
 #[tokio::test]
-async fn an_emitter_sends_from_outside_and_from_tasks() {
+async fn an_emitter_sends_from_outside_handlers_and_from_tasks() {
     let world = start().await;
     let [(mut ann, ann_id), (mut bob, _)] = world.clients().await;
     does(&mut ann, json!([{ "join": "a" }])).await;
@@ -57,7 +57,7 @@ async fn a_task_sends_by_its_clients_context_after_the_answer() {
 }
 
 #[tokio::test]
-async fn on_disconnect_can_tell_the_others() {
+async fn on_disconnect_can_send_to_other_clients() {
     let world = start_with(|builder| {
         builder
             .on_open(async |cx: Context<User>| cx.rooms().join("lobby"))
@@ -77,7 +77,7 @@ async fn on_disconnect_can_tell_the_others() {
 }
 
 #[tokio::test]
-async fn an_event_that_is_not_declared_is_refused() {
+async fn an_undeclared_event_is_refused() {
     #[derive(Serialize, JsonSchema)]
     struct Undeclared(());
     impl Outgoing for Undeclared {

@@ -5,12 +5,12 @@ use std::{io, time::Duration};
 use serde_json::json;
 use zocket::{Code, Context, Error, Message, Next, Reply, from_fn};
 
-use super::{State, app, code, connect, echo, echoing, log::Log, told};
+use super::{State, app, code, connect, echo, echoing, log::Log, refusal_of};
 
 const ROOM_FULL: Code = Code::app("ROOM_FULL");
 
 #[tokio::test]
-async fn a_handlers_refusal_is_told_by_the_code_and_the_words_it_chose() {
+async fn a_handlers_refusal_keeps_its_code_and_message() {
     let zo = app(&State::default());
     let refuse = |error: fn() -> Error| {
         zo.message().handle(move |_: Context<State>| {
@@ -36,31 +36,31 @@ async fn a_handlers_refusal_is_told_by_the_code_and_the_words_it_chose() {
         "CONFLICT",
         "PRECONDITION_FAILED",
     ] {
-        let refusal = told(&mut client, route).await;
+        let refusal = refusal_of(&mut client, route).await;
         assert_eq!(refusal.0, json!({ "code": route, "message": "who are you?" }));
     }
 }
 
 #[tokio::test]
-async fn what_caused_a_refusal_is_not_told() {
+async fn the_source_of_a_refusal_is_not_sent() {
     let zo = app(&State::default());
     let refuse = zo.message().handle(async |_: Context<State>| {
         Err::<(), _>(Error::conflict("taken").with_source(io::Error::other("secret")))
     });
     let mut client = connect(zo.serve(zo.router().incoming("refuse", refuse))).await;
-    let refusal = told(&mut client, "refuse").await;
+    let refusal = refusal_of(&mut client, "refuse").await;
     assert_eq!(refusal.0, json!({ "code": "CONFLICT", "message": "taken" }));
 }
 
 #[tokio::test]
 async fn a_middlewares_refusal_keeps_the_handler_from_running() {
-    async fn nobody(_: Context<State>) -> Result<(), Error> {
+    async fn refuse_everyone(_: Context<State>) -> Result<(), Error> {
         Err(Error::forbidden("nobody may"))
     }
-    async fn not_now(_: Message, _: Next) -> Result<Reply, Error> {
+    async fn refuse_always(_: Message, _: Next) -> Result<Reply, Error> {
         Err(Error::precondition_failed("not now"))
     }
-    async fn who_knows(cx: Context<State>, _: ()) -> Result<(State, ()), Error> {
+    async fn require_login(cx: Context<State>, _: ()) -> Result<(State, ()), Error> {
         let _ = cx;
         Err(Error::unauthorized("log in first"))
     }
@@ -70,11 +70,11 @@ async fn a_middlewares_refusal_keeps_the_handler_from_running() {
         let _ = cx;
         Ok(())
     };
-    let closed = echoing(&zo).layer(from_fn(not_now));
+    let closed = echoing(&zo).layer(from_fn(refuse_always));
     let router = zo
         .router()
-        .incoming("with", zo.message().with(nobody).handle(count))
-        .incoming("with_input", zo.message().with_input(who_knows).handle(echo))
+        .incoming("with", zo.message().with(refuse_everyone).handle(count))
+        .incoming("with_input", zo.message().with_input(require_login).handle(echo))
         .nest("closed", closed);
     let mut client = connect(zo.serve(router)).await;
     assert_eq!(code(&mut client, "with").await, "FORBIDDEN");
@@ -84,7 +84,7 @@ async fn a_middlewares_refusal_keeps_the_handler_from_running() {
 }
 
 #[tokio::test]
-async fn an_apps_own_code_is_told_where_it_is_declared_and_internal_where_it_is_not() {
+async fn an_apps_own_code_is_sent_if_declared_and_internal_otherwise() {
     async fn full(_: Context<State>) -> Result<(), Error> {
         Err(Error::new(ROOM_FULL, "this room holds 8 players"))
     }
@@ -99,13 +99,13 @@ async fn an_apps_own_code_is_told_where_it_is_declared_and_internal_where_it_is_
             zo.message().with(full).handle(async |_: Context<()>| Ok(())),
         );
     let mut client = connect(zo.serve(router)).await;
-    let refusal = told(&mut client, "declared").await;
+    let refusal = refusal_of(&mut client, "declared").await;
     assert_eq!(
         refusal.0,
         json!({ "code": "ROOM_FULL", "message": "this room holds 8 players" })
     );
     for route in ["undeclared", "middleware"] {
-        let refusal = told(&mut client, route).await;
+        let refusal = refusal_of(&mut client, route).await;
         assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
         assert!(!refusal.message().contains("8 players"), "{refusal:?}");
         // The log says what to do.
@@ -114,7 +114,7 @@ async fn an_apps_own_code_is_told_where_it_is_declared_and_internal_where_it_is_
 }
 
 #[tokio::test]
-async fn an_undeclared_code_is_internal_behind_a_layer_that_wraps_errors_too() {
+async fn an_undeclared_code_is_internal_through_a_layer_that_wraps_errors() {
     #[derive(Debug)]
     struct Wrapped(Error);
     impl std::fmt::Display for Wrapped {
@@ -144,14 +144,14 @@ async fn an_undeclared_code_is_internal_behind_a_layer_that_wraps_errors_too() {
 }
 
 #[tokio::test]
-async fn a_rate_limit_says_when_to_come_back() {
+async fn a_rate_limit_sends_retry_after_ms() {
     async fn limited(_: Context<State>) -> Result<(), Error> {
         Err(Error::too_many_requests(Duration::from_micros(1_500_001)))
     }
     let zo = app(&State::default());
     let limited = zo.message().with(limited).handle(async |_: Context<()>| Ok(()));
     let mut client = connect(zo.serve(zo.router().incoming("limited", limited))).await;
-    let refusal = told(&mut client, "limited").await;
+    let refusal = refusal_of(&mut client, "limited").await;
     assert_eq!(refusal.code(), "TOO_MANY_REQUESTS");
     // Rounded up: who comes back then is not too early.
     assert_eq!(refusal.0["retryAfterMs"], 1501);

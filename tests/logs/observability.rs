@@ -84,7 +84,7 @@ impl Write for Log {
 }
 
 #[tokio::test]
-async fn an_app_shows_its_messages_in_spans_and_its_state_in_metrics() {
+async fn an_app_records_messages_in_spans_and_state_in_metrics() {
     let recorder = DebuggingRecorder::new();
     let mut recorded = Recorded(recorder.snapshotter(), BTreeMap::new());
     // The server's tasks run in this thread as well.
