@@ -1,4 +1,4 @@
-//! What the compiler refuses, and what it says: the texts hold for the toolchain of `rust-toolchain.toml`.
+//! Compiler errors for typical mistakes. The expected texts are for the toolchain in `rust-toolchain.toml`.
 
 #[test]
 fn mistakes_do_not_compile_and_the_error_names_the_missing_part() {

@@ -1,4 +1,4 @@
-//! The examples, run as programs, and used as their users would. `cargo build --examples --all-features` comes first.
+//! The examples as programs, used like their users would. `cargo build --examples --all-features` comes first.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -36,7 +36,7 @@ use zocket::{
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// An example that runs, until it is dropped.
+/// A running example. Dropping it ends the process.
 struct Example {
     child: Child,
     addr: String,
@@ -80,7 +80,7 @@ impl Example {
             }
         };
         let addr = timeout(PATIENCE, listening).await.expect("it does not listen");
-        // Whatever else it says has to go somewhere.
+        // Drains the rest of its output, so that it never blocks on a full pipe.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Self { child, addr }
     }

@@ -1,4 +1,4 @@
-//! The gate on what layers execute, `cargo bench --bench instructions -- --check`: what it reads, and what it objects to.
+//! The regression check `cargo bench --bench instructions -- --check`: its input, and the differences that it reports.
 
 #[path = "../benches/instructions/record.rs"]
 mod record;
@@ -207,7 +207,7 @@ fn only_calls_from_the_program_into_the_allocator_count_as_allocations() {
     assert_eq!(Profile::parse(PROFILE, "/program").unwrap().allocations, 3);
 }
 
-/// `realloc` calls `malloc` itself: one allocation.
+/// `realloc` calls `malloc` itself, which counts as one allocation.
 const PROFILE: &str = "\
 version: 1
 events: Ir

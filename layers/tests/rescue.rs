@@ -1,4 +1,4 @@
-//! What a client is told of what goes wrong.
+//! The refusals that clients receive for errors and panics, and the log's detail.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -57,7 +57,7 @@ fn wrapped(error: impl Into<BoxError>) -> BoxError {
     Foreign(Some(Box::new(Foreign(Some(error.into()))))).into()
 }
 
-/// Keeps the text of every event.
+/// A subscriber that keeps the text of every event.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<String>>);
 
@@ -87,7 +87,7 @@ impl Subscriber for Log {
     fn exit(&self, _: &span::Id) {}
 }
 
-/// Has the error explained; it has to stand in the log under the id that the client is told.
+/// Asserts that the refusal has no detail, and that the log has it under the same id.
 fn assert_concealed(error: &Error, log: &Log, detail: &str) {
     assert_eq!(error.code(), Code::INTERNAL_SERVER_ERROR);
     assert!(!error.message().contains(detail), "{error}");
@@ -231,8 +231,8 @@ async fn panics_in_poll_ready_call_and_poll_reach_the_client_without_detail() {
 
 #[tokio::test]
 async fn a_reply_with_unperformed_effects_is_refused() {
-    // tracing keeps for all threads whether anyone listens at a place in the code: if the first to pass it did not, those
-    // beside it would miss what they wait for.
+    // tracing caches per callsite, for all threads, if a subscriber is interested: a thread without one that comes
+    // first would disable the callsite for the others.
     let _listening = tracing::subscriber::set_default(Log::default());
     let connection = Connection::detached(());
     let join = handler_fn(async |cx: Context<()>| cx.rooms().join("a"));

@@ -1,4 +1,4 @@
-//! What a message's span says.
+//! The span of a message: its name, fields and outcome.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -18,7 +18,7 @@ use zocket_layers::{
 
 type Fields = BTreeMap<&'static str, String>;
 
-/// Keeps all spans, and in which of them events were.
+/// A subscriber that keeps all spans, and the span of each event.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Kept>>);
 
@@ -26,7 +26,7 @@ struct Log(Arc<Mutex<Kept>>);
 struct Kept {
     spans: Vec<(Level, Fields)>,
     entered: Vec<u64>,
-    /// Each event's text, and the span that it was in.
+    /// Each event's text with the name of its span.
     events: Vec<(String, Option<u64>)>,
     max: Option<Level>,
 }
@@ -105,7 +105,7 @@ fn message() -> Message {
     message
 }
 
-/// A service that ends as `end` says.
+/// A service that ends with the result of `end`.
 fn ending(
     end: fn() -> Result<Reply, BoxError>,
 ) -> impl Service<Message, Response = Reply, Error = BoxError, Future: Send> + Clone {

@@ -30,13 +30,13 @@ use tokio_tungstenite::{
 };
 use tower::{BoxError, Service};
 
-/// No test waits longer for anything.
+/// Upper bound for every wait of a test.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Serves an app on a free port of loopback until it is dropped.
+/// Serves an app on a free loopback port until it is dropped.
 pub struct Server {
     pub addr: SocketAddr,
-    /// Where clients connect to.
+    /// Path that clients connect to.
     pub path: &'static str,
     accepting: AbortHandle,
 }
@@ -47,7 +47,7 @@ impl Drop for Server {
     }
 }
 
-/// Serves an app's `UpgradeService`, or whatever stands around it.
+/// Serves an app's `UpgradeService`, or a service around it.
 pub async fn serve<S, B>(service: S) -> Server
 where
     S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
@@ -58,7 +58,7 @@ where
     serve_by(service, http1::Builder::new()).await
 }
 
-/// Serves an app by an HTTP server of one's own making.
+/// Serves an app with a custom HTTP server.
 pub async fn serve_by<S, B>(service: S, builder: http1::Builder) -> Server
 where
     S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
@@ -98,11 +98,11 @@ where
     }
 }
 
-/// A client that knows the base protocol alone.
+/// A client of the base protocol.
 pub struct Client<T = MaybeTlsStream<TcpStream>> {
     pub socket: WebSocketStream<T>,
     next_id: u64,
-    /// What came while an answer was awaited.
+    /// Events that arrived before an awaited answer.
     events: std::collections::VecDeque<Value>,
 }
 
@@ -118,7 +118,7 @@ impl Server {
             .unwrap_or_else(|(status, body)| panic!("refused: {status} {body}"))
     }
 
-    /// Connects with query parameters and header fields; or returns the status and the body of the refusal.
+    /// Connects with query parameters and header fields. Returns the status and the body of a refused handshake.
     pub async fn try_connect(&self, query: &str, headers: &[(&str, &str)]) -> Result<Client, (u16, Value)> {
         let mut request = self.url(query).into_client_request().unwrap();
         for (name, value) in headers {
@@ -160,7 +160,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         self.send_text(frame.to_string()).await;
     }
 
-    /// The next frame, whatever it is.
+    /// Returns the next frame of any type.
     pub async fn next(&mut self) -> Value {
         match self.events.pop_front() {
             Some(event) => event,
@@ -168,7 +168,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         }
     }
 
-    /// The next event, which must be of this type.
+    /// Returns the payload of the next frame, which must be an event of this type.
     #[track_caller]
     pub fn event(&mut self, event_type: &'static str) -> impl Future<Output = Value> {
         let place = std::panic::Location::caller();
@@ -192,7 +192,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         }
     }
 
-    /// Calls a route. What comes before the answer is kept for `next`.
+    /// Calls a route. Events that arrive before the answer stay available to `next`.
     pub async fn call(&mut self, route: &str, payload: Value) -> Result<Option<Value>, Refusal> {
         let id = self.begin(route, payload).await;
         self.answer(&id).await
@@ -207,7 +207,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         id
     }
 
-    /// The answer to a call, or its refusal.
+    /// Waits for the answer to a call, or its refusal.
     pub async fn answer(&mut self, id: &Value) -> Result<Option<Value>, Refusal> {
         let is_answer = |frame: &Value| {
             frame["type"].as_str().is_some_and(|t| t.starts_with("__rpc_")) && frame["rpcId"] == *id
@@ -226,15 +226,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         Err(Refusal(frame["error"].take()))
     }
 
-    /// Nothing but answers has come, up to and with the answer to one more message (a refusal, as no such route
-    /// exists).
+    /// Asserts that no event arrives up to the answer of one more message. (That message has no route, so its answer is
+    /// a refusal.)
     pub async fn expect_nothing(&mut self) {
         let refusal = self.call("no.such.route", Value::Null).await.unwrap_err();
         assert_eq!(refusal.code(), "NOT_FOUND");
         assert!(self.events.is_empty(), "{:?}", self.events);
     }
 
-    /// The code and the reason of the Close that the server sends; what comes before it is skipped.
+    /// Returns the code and the reason of the server's Close. Skips the frames before it.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match timeout(PATIENCE, self.socket.next())
@@ -250,7 +250,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
         }
     }
 
-    /// Closes, and waits for the server's answer.
+    /// Closes, and waits for the server's Close.
     pub async fn close(mut self) {
         self.socket.close(None).await.unwrap();
         while let Some(Ok(_)) = timeout(PATIENCE, self.socket.next())
@@ -260,7 +260,7 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
     }
 }
 
-/// What a refused call was told.
+/// The refusal of a call.
 #[derive(Clone, PartialEq)]
 pub struct Refusal(pub Value);
 
@@ -273,7 +273,7 @@ impl Refusal {
         self.0["message"].as_str().unwrap()
     }
 
-    /// Path and code of each issue: `text: min_length`.
+    /// Returns path and code of each issue: `text: min_length`.
     pub fn issues(&self) -> Vec<String> {
         let path = |issue: &Value| {
             let segments = issue["path"].as_array().unwrap().iter();
@@ -296,7 +296,7 @@ impl fmt::Debug for Refusal {
     }
 }
 
-/// Waits until something holds.
+/// Waits until the condition holds.
 pub async fn until(mut holds: impl FnMut() -> bool) {
     timeout(PATIENCE, async {
         while !holds() {

@@ -1,4 +1,4 @@
-//! Bytes on a socket, for what no decent client would send.
+//! Raw bytes on a socket, for input that a correct client never sends.
 
 use std::io;
 
@@ -10,7 +10,7 @@ use tokio::{
 
 use super::{PATIENCE, Server};
 
-/// Opcodes of RFC 6455, section 5.2.
+/// Opcodes (RFC 6455, section 5.2).
 pub const CONTINUATION: u8 = 0;
 pub const TEXT: u8 = 1;
 pub const BINARY: u8 = 2;
@@ -18,12 +18,12 @@ pub const CLOSE: u8 = 8;
 pub const PING: u8 = 9;
 pub const PONG: u8 = 10;
 
-/// The bit that says that a frame ends its message.
+/// The FIN bit.
 pub const FIN: u8 = 0x80;
 
 const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 
-/// The head of a request that opens a WebSocket, with more header fields.
+/// Returns the head of a WebSocket upgrade request with additional header fields.
 pub fn handshake(fields: &str) -> String {
     format!(
         "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -31,7 +31,7 @@ pub fn handshake(fields: &str) -> String {
     )
 }
 
-/// A frame's head as a client sends it: `first` is the opcode and the bits before it.
+/// Returns the masked frame header of a client. `first` is the first byte: FIN, reserved bits and opcode.
 pub fn head(first: u8, length: u64) -> Vec<u8> {
     let mut head = vec![first];
     match length {
@@ -49,7 +49,7 @@ pub fn head(first: u8, length: u64) -> Vec<u8> {
     head
 }
 
-/// A frame as a client sends it.
+/// Returns a masked frame of a client.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = head(first, payload.len() as u64);
     frame.extend(
@@ -61,16 +61,16 @@ pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A connection as bytes.
+/// A connection on the level of bytes.
 pub struct Raw(pub TcpStream);
 
 impl Server {
-    /// A TCP connection, and nothing yet.
+    /// Opens a TCP connection without a handshake.
     pub async fn dial(&self) -> Raw {
         Raw(TcpStream::connect(self.addr).await.unwrap())
     }
 
-    /// A WebSocket as bytes, after the 101.
+    /// Opens a WebSocket and returns it after the 101.
     pub async fn raw(&self) -> Raw {
         let mut raw = self.dial().await;
         raw.write(handshake("").as_bytes()).await;
@@ -91,7 +91,7 @@ impl Raw {
             .expect("nobody reads")
     }
 
-    /// An answer's head.
+    /// Reads the head of an HTTP response.
     pub async fn read_http(&mut self) -> String {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -105,7 +105,7 @@ impl Raw {
         String::from_utf8(head).unwrap()
     }
 
-    /// The next frame: its first byte, and its payload.
+    /// Reads the next frame: its first byte, and its payload.
     pub async fn read_frame(&mut self) -> io::Result<(u8, Vec<u8>)> {
         let reading = async {
             let first = self.0.read_u8().await?;
@@ -121,14 +121,14 @@ impl Raw {
         timeout(PATIENCE, reading).await.expect("no frame comes")
     }
 
-    /// The next text frame.
+    /// Reads the next frame, which must be text.
     pub async fn read_text(&mut self) -> String {
         let (first, payload) = self.read_frame().await.unwrap();
         assert_eq!(first, FIN | TEXT);
         String::from_utf8(payload).unwrap()
     }
 
-    /// The code and the reason of the Close that comes; what comes before it is skipped.
+    /// Reads up to the server's Close. Returns its code and reason.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             let (first, payload) = self.read_frame().await.unwrap();
@@ -140,7 +140,7 @@ impl Raw {
         }
     }
 
-    /// Reads until the server hangs up.
+    /// Reads until the server closes the TCP connection.
     pub async fn hung_up(&mut self) {
         let mut scratch = [0; 4096];
         let reading = async { while self.0.read(&mut scratch).await.is_ok_and(|read| read > 0) {} };

@@ -1,4 +1,4 @@
-//! An event without receivers.
+//! An event without a target.
 #![deny(unused_must_use)]
 use schemars::JsonSchema;
 use serde::Serialize;

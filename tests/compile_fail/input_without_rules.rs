@@ -1,4 +1,4 @@
-//! An input that says nothing of its constraints.
+//! An input type without constraints.
 use schemars::JsonSchema;
 use serde::Deserialize;
 use zocket::Zocket;

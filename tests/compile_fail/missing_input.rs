@@ -1,4 +1,4 @@
-//! A handler with an input that the procedure does not name.
+//! A handler with an input that the procedure does not declare.
 use zocket::{Context, Error, Zocket};
 
 struct Post {}

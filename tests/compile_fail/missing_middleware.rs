@@ -1,4 +1,4 @@
-//! A handler for admins, without the middleware that proves that one asks.
+//! A handler for admins, without the middleware that checks for one.
 use zocket::{ClientId, Context, Error, NoHeaders, Zocket};
 
 struct User {}

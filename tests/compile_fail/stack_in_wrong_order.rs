@@ -1,4 +1,4 @@
-//! A stack by hand, whose stages stand in the wrong order.
+//! A custom stack with its stages in the wrong order.
 
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use zocket::layers::{Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, RescueLayer, ValidateLayer, handler_fn, stack};

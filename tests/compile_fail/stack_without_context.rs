@@ -1,4 +1,4 @@
-//! A stack by hand, in which nothing gives the handler its context.
+//! A custom stack without a context stage for its handler.
 
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use zocket::layers::{Connection, Context, DecodeLayer, Error, FanoutLayer, Frame, RescueLayer, ValidateLayer, handler_fn, stack};

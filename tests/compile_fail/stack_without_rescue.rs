@@ -1,4 +1,4 @@
-//! A stack by hand, in which errors are not turned into answers.
+//! A custom stack without a stage that turns errors into answers.
 
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use zocket::layers::{Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, ValidateLayer, handler_fn, stack};

@@ -1,4 +1,4 @@
-//! A stack by hand, in which nothing turns bytes into the handler's input.
+//! A custom stack without a stage that parses the handler's input.
 
 use tower::{BoxError, ServiceBuilder, ServiceExt};
 use zocket::layers::{Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer, Frame, RescueLayer, handler_fn, stack};

@@ -1,4 +1,4 @@
-//! Something is sent that is no outgoing message.
+//! Sending a type that is not an outgoing message.
 use serde::Serialize;
 use zocket::{Context, Error};
 

@@ -1,5 +1,5 @@
-//! AsyncAPI from the contract. What AsyncAPI's own parser has to say to it is checked in `tests/clients`: this file
-//! writes what it checks, into Cargo's folder for that.
+//! AsyncAPI from the contract. This test writes the document into Cargo's temporary folder; `tests/clients` checks it
+//! with AsyncAPI's own parser.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -131,7 +131,7 @@ fn schemas_are_draft_07_with_their_constraints() {
         !text.contains("prefixItems") && !text.contains("#/types/"),
         "{text}"
     );
-    // Beside a reference, draft 07 looks at nothing.
+    // Draft 07 ignores keywords beside a `$ref`.
     let linked = &document["components"]["schemas"]["Kind"]["oneOf"][2];
     assert_eq!(
         linked["allOf"][0],

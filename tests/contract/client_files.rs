@@ -1,4 +1,4 @@
-//! The client as the server hands it out, over HTTP.
+//! The client files that the server serves over HTTP.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 

@@ -1,4 +1,4 @@
-//! The contract: what is in it, and what its changes mean.
+//! The contract: its content, and the classification of its changes.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -168,7 +168,7 @@ fn types_of_one_name_are_distinguished_by_their_users() {
         there.types.output.keys().collect::<Vec<_>>(),
         ["OnePerson", "OtherPerson"]
     );
-    // The order of declaration does not matter.
+    // The order of declaration has no effect.
     assert_eq!(
         there,
         zo.router()
@@ -178,7 +178,7 @@ fn types_of_one_name_are_distinguished_by_their_users() {
     );
 }
 
-/// What a change of the JSON means.
+/// Returns the compatibility of a change in the contract's JSON.
 fn change(edit: impl FnOnce(&mut serde_json::Value)) -> (Compatibility, Vec<String>) {
     let old = contract();
     let mut new = serde_json::to_value(&old).unwrap();
@@ -285,7 +285,7 @@ fn documentation_changes_are_compatible_and_equal_contracts_have_no_changes() {
     assert_eq!((compatibility, changes.len()), (Compatibility::Compatible, 0));
 }
 
-/// A contract with one event of this schema.
+/// Returns a contract with one event of this schema.
 fn event(schema: &serde_json::Value) -> Contract {
     let json = json!({
         "zocket": 1, "headers": {}, "incoming": {}, "types": { "input": {}, "output": {

@@ -1,4 +1,4 @@
-//! The contract, and what is made of it.
+//! The contract and the files generated from it.
 
 mod asyncapi;
 mod client_files;

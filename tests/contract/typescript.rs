@@ -1,5 +1,5 @@
-//! TypeScript from the contract. What the compiler has to say to it is checked in `tests/clients`: this file writes
-//! what it checks, into Cargo's folder for that.
+//! TypeScript from the contract. This test writes the files into Cargo's temporary folder; `tests/clients` compiles
+//! them.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use zocket::{Context, Contract, Outgoing, Router, Zocket, contract::Info};
 
-/// A table of types that are tricky, each with values that serde really makes of it, and values that are none.
+/// A table of tricky types, each with values that serde produces and values that do not fit.
 struct Truth {
     zo: Zocket,
     router: Router<()>,
@@ -65,7 +65,7 @@ tricky! {
 }
 
 impl Truth {
-    /// `right` are values of the type, `wrong` JSON that is none, as the output has it.
+    /// Adds a type: `right` are values of it, `wrong` is JSON that its output never has.
     fn check<T>(mut self, route: &'static str, right: &[T], wrong: &[Value]) -> Self
     where
         T: Clone
@@ -89,7 +89,7 @@ impl Truth {
         for value in right {
             let json = serde_json::to_value(value).unwrap();
             let _ = writeln!(self.checks, "take<OutputOf<{call}>>({json});");
-            // What it gives it takes, unless its two sides differ by name.
+            // A value that it outputs is accepted as input, unless its two directions differ by name.
             if serde_json::from_value::<T>(json.clone()).is_ok() {
                 let _ = writeln!(self.checks, "take<InputOf<{call}>>({json});");
             }
@@ -103,7 +103,7 @@ impl Truth {
         self
     }
 
-    /// JSON that is taken as the input, and that is not.
+    /// Adds JSON that the input accepts, and JSON that it refuses.
     fn input(mut self, route: &'static str, right: &[Value], wrong: &[Value]) -> Self {
         let call = call(route);
         for json in right {
@@ -116,7 +116,7 @@ impl Truth {
     }
 }
 
-/// The type of a route's member of the client.
+/// Returns the type of a route's client member.
 fn call(route: &str) -> String {
     let members = route.split('.').map(|segment| format!("[{segment:?}]"));
     format!("Client{}", members.collect::<String>())
@@ -378,7 +378,7 @@ fn the_generated_client_is_written_for_the_type_tests() {
     router.contract().export_all(&folder, &info).unwrap();
     let head =
         "import type { Client, InputOf, OutputOf } from \"./zocket.js\";\nfunction take<T>(_: T): void {}\n";
-    // The compiler counts a line separator as a line, within a text too.
+    // The TypeScript compiler counts U+2028 as a line break, within strings too.
     let checks = checks.replace('\u{2028}', "\\u2028");
     fs::write(folder.join("truth.ts"), format!("{head}{checks}")).unwrap();
     assert!(checks.lines().count() > 100);

@@ -18,7 +18,7 @@ use zocket::{
     client::{BuildError, Client, Outage},
 };
 
-/// A server that only those trust who know its certificate.
+/// Starts a TLS server with a self-signed certificate.
 async fn serve() -> (Server, CertificateDer<'static>) {
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
@@ -56,7 +56,7 @@ fn url(server: &Server) -> String {
     format!("wss://localhost:{}/", server.addr.port())
 }
 
-/// Trusts this certificate alone.
+/// Returns a TLS configuration that trusts only this certificate.
 fn trust_only(certificate: CertificateDer<'static>) -> Arc<ClientConfig> {
     let mut roots = RootCertStore::empty();
     roots.add(certificate).unwrap();
@@ -94,7 +94,7 @@ async fn the_system_roots_are_the_default() {
     let (server, _) = serve().await;
     match Client::builder(url(&server)).connect().await.unwrap_err() {
         Outage::Broken(error) => assert!(error.to_string().contains("certificate"), "{error}"),
-        // A machine without any.
+        // A machine without root certificates.
         Outage::Build(BuildError::Tls(_)) => {}
         other => panic!("{other}"),
     }

@@ -60,7 +60,7 @@ async fn on_hyper_util(service: UpgradeService) -> Server {
 
 type Client = SendRequest<Empty<Bytes>>;
 
-/// One connection, for any number of requests.
+/// Opens one connection, for any number of requests.
 async fn connect(server: &Server) -> Client {
     connect_by(TcpStream::connect(server.addr).await.unwrap()).await
 }
@@ -116,7 +116,7 @@ async fn several_share_one_connection_with_a_page(zo: Zocket<()>, server: Server
     one.close(None).await.unwrap();
     while let Some(Ok(_)) = one.next().await {}
     until(|| zo.connections() == 1).await;
-    // The end of one stream is not the end of the others.
+    // The end of one stream leaves the others open.
     assert_eq!(call(&mut other, 9).await["rpcId"], 9);
     drop(other);
     until(|| zo.connections() == 0).await;

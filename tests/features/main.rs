@@ -1,4 +1,4 @@
-//! Tests of the crate's features: the client, also over TLS, the test kit, HTTP/2.
+//! The crate's features: the client, also over TLS, the test kit, HTTP/2.
 
 #[path = "../common/mod.rs"]
 mod common;

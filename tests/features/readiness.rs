@@ -1,4 +1,4 @@
-//! Readiness reaches the socket, and no further than it should: many connections, shared limits.
+//! Readiness reaches the socket, and only the connections that it concerns: many connections, shared limits.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -30,7 +30,7 @@ async fn a_limit_of_one_starves_no_client_beside_a_thousand_idle_connections() {
         });
         let app = TestApp::new(zo.serve(zo.router().incoming("work", work)));
         let mut idle = join_all((0..1_000).map(|_| connect(&app))).await;
-        // Each has been let through once: what it was ready with, it must have given back.
+        // Each client has been served once and must have released its readiness.
         for client in &mut idle {
             client.call::<()>("work", &()).await.unwrap();
         }
@@ -85,8 +85,8 @@ async fn a_full_route_blocks_only_its_connection_and_a_concurrent_route_not_even
 
     let held = holder.begin("wait", &()).await.unwrap();
     sleep(Duration::from_millis(1)).await;
-    // It stands in line for the route, and what comes after it stands in line for it: for as long as that takes, since
-    // a route's limit is no stall.
+    // The message waits for the route, and the messages after it wait for the message. That may take any time, since a
+    // route's limit never counts as a stall.
     let waits = behind.begin("wait", &()).await.unwrap();
     let after = behind.begin("free", &()).await.unwrap();
     let waits_aside = aside.begin("waitAside", &()).await.unwrap();
@@ -117,12 +117,12 @@ async fn a_client_that_waits_too_long_for_the_apps_limit_is_closed_with_3001_alo
     let held = first.begin("slow", &()).await.unwrap();
     sleep(Duration::from_millis(1)).await;
     let _ = second.begin("slow", &()).await.unwrap();
-    // The default limit: 30 s.
+    // 30 s is the default of `Limits::stall`.
     sleep(Duration::from_secs(31)).await;
     assert_eq!(second.closed().await, (3001, "stalled".to_owned()));
     sleep(Duration::from_secs(15)).await;
     first.answer::<()>(held).await.unwrap();
-    // What the second had asked is not done any more: the third need not wait for that.
+    // The second client's message is dropped, so the third client does not wait for it.
     let mut third = connect(&app).await;
     let again = third.begin("slow", &()).await.unwrap();
     sleep(Duration::from_secs(46)).await;

@@ -1,4 +1,4 @@
-//! What handlers and the emitter do about other clients, as those see it.
+//! Targets and actions on other clients, from handlers and the emitter, as those clients see them.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -28,7 +28,7 @@ struct Name {
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Room(#[garde(skip)] String);
 
-/// Everyone is in the lobby.
+/// Returns an app whose clients all join the lobby.
 fn app() -> Zocket<Name> {
     Zocket::builder()
         .on_connect(async |headers: Name, _: ClientId| Ok(headers))
@@ -80,14 +80,14 @@ fn start(zo: &Zocket<Name>) -> TestApp {
     TestApp::new(zo.serve(router))
 }
 
-/// Connects a client, and waits until it is in the lobby.
+/// Connects a client, and waits until it has joined the lobby.
 async fn connect(app: &TestApp, name: &str) -> TestClient {
     let mut client = app.connect(&json!({ "name": name })).await.unwrap();
     client.call::<()>("nothing", &()).await.unwrap();
     client
 }
 
-/// Under a paused clock, until nobody has anything to do.
+/// Waits until every task is idle: the paused clock advances only then.
 async fn run_until_idle() {
     tokio::time::sleep(std::time::Duration::from_millis(1)).await;
 }
@@ -120,7 +120,7 @@ async fn a_handler_moves_other_clients_into_and_out_of_a_room() {
     assert_eq!(zo.emitter().size("den").await, 2);
     ann.call::<()>("invite", "safe").await.unwrap();
     ann.call::<()>("evict", "den").await.unwrap();
-    // Bob is safe, Ann was not in that room.
+    // Bob is excluded, and Ann was not in that room.
     assert_eq!(zo.emitter().size("den").await, 1);
 }
 

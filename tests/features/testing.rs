@@ -1,4 +1,4 @@
-//! The test kit: what it shows of an app, and how it fails a test.
+//! The test kit: its view of an app, and its failure messages.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -44,7 +44,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-/// Declared by nobody.
+/// An event that no router declares.
 #[derive(Serialize, JsonSchema)]
 struct Secret;
 
@@ -105,7 +105,7 @@ impl World {
     }
 }
 
-/// What a test is told that expects in vain.
+/// Returns the panic message of an expectation that fails.
 async fn panic_message(work: impl Future<Output = ()> + Send + 'static) -> String {
     let panic = tokio::spawn(work).await.unwrap_err().into_panic();
     panic.downcast_ref::<String>().unwrap().clone()
@@ -204,7 +204,7 @@ async fn a_missing_event_fails_the_test() {
 #[tokio::test]
 async fn expect_nothing_covers_everything_sent_so_far() {
     let world = World::new();
-    // So many that they are told by a task of the hub's own, in its time.
+    // Enough members that the hub's background task notifies them.
     let mut members = join_all((0..300).map(|_| world.connect("one of many"))).await;
     let mut last = members.pop().unwrap();
     last.expect_nothing().await;
@@ -241,7 +241,7 @@ async fn a_connection_that_is_cut_is_noticed_by_both_sides() {
     assert_eq!(ann.closed().await, (1006, String::new()));
     let call = ann.call::<()>("post", &post("hi")).await;
     assert!(matches!(call, Err(CallError::Disconnected { .. })), "{call:?}");
-    // Both are paused until everything has come to rest.
+    // Both clients are paused until every task is idle.
     sleep(Duration::from_millis(1)).await;
     assert_eq!(
         (world.gone.load(Ordering::SeqCst), world.zo.connections()),

@@ -1,5 +1,5 @@
-//! Refusals as the client receives them and as the log shows them. A process has one subscriber for all of its threads:
-//! these tests keep theirs away from the one of `tests/server/serving.rs`.
+//! Refusals, as the client receives them and as the log shows them. A process has one tracing subscriber for all of its
+//! threads, so these tests are a program apart from `tests/server/serving.rs`, which installs another one.
 
 #[path = "../common/mod.rs"]
 mod common;

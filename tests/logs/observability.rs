@@ -1,4 +1,4 @@
-//! What an app's operator sees: spans in the log, and metrics.
+//! Observability of an app: spans in the log, and metrics.
 
 use std::{
     collections::BTreeMap,
@@ -41,11 +41,11 @@ async fn slow(cx: Context<Gate>) -> Result<(), Error> {
     Ok(())
 }
 
-/// What was recorded so far. A snapshot takes what it shows.
+/// Sums of the recorded values: each snapshot takes the values that it returns.
 struct Recorded(Snapshotter, BTreeMap<String, f64>);
 
 impl Recorded {
-    /// The value of a counter or a gauge, or how many values a histogram has.
+    /// Returns the value of a counter or gauge, or the number of a histogram's values.
     fn get(&mut self, name: &str) -> f64 {
         for (key, _, _, value) in self.0.snapshot().into_vec() {
             let labels = key.key().labels();
@@ -87,7 +87,7 @@ impl Write for Log {
 async fn an_app_records_messages_in_spans_and_state_in_metrics() {
     let recorder = DebuggingRecorder::new();
     let mut recorded = Recorded(recorder.snapshotter(), BTreeMap::new());
-    // The server's tasks run in this thread as well.
+    // The server's tasks run on this thread, too.
     let _recording = metrics::set_default_local_recorder(&recorder);
     let log = Log::default();
     let writer = log.clone();
@@ -135,7 +135,7 @@ async fn an_app_records_messages_in_spans_and_state_in_metrics() {
     }
     assert!(recorded.1.keys().all(|name| !name.contains("nonsense")));
 
-    // One is handled, two wait for their turn.
+    // One message is being handled, and two are queued.
     for _ in 0..3 {
         client.begin("slow", json!(null)).await;
     }
@@ -143,7 +143,7 @@ async fn an_app_records_messages_in_spans_and_state_in_metrics() {
     assert_eq!(recorded.get("zocket_in_flight_messages"), 1.0);
     gate.add_permits(1);
     recorded.until("zocket_queued_messages", 1.0).await;
-    // The client goes; what was read is handled to its end.
+    // The client disconnects. Messages read before are still handled.
     drop(client);
     gate.add_permits(2);
     for gauge in [
@@ -165,7 +165,7 @@ async fn an_app_records_messages_in_spans_and_state_in_metrics() {
             .any(|line| parts.iter().all(|part| line.contains(part)));
         assert!(found, "{parts:?} in\n{log}");
     };
-    // What the handler logs stands in the message's span.
+    // Events logged by the handler are in the message's span.
     line(&["message{route=chat.post client=", "rpc_id=\"id-1\"", ": posted"]);
     line(&["rpc_id=\"id-1\"", "outcome=\"ok\"", "latency=", "close"]);
     line(&["rpc_id=\"id-2\"", "outcome=\"BAD_REQUEST\"", "close"]);

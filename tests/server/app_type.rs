@@ -43,7 +43,7 @@ fn app(seen: Arc<AtomicUsize>) -> Zocket<User> {
         .build()
 }
 
-/// Another one of the same type, without any.
+/// Returns an app of the same type without layers.
 fn plain() -> Zocket<User> {
     Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(User { name: "Bob" }))

@@ -1,4 +1,4 @@
-//! A hub made from the public API alone: it fills mailboxes by itself, and its joins answer late.
+//! A hub built with the public API only: it fills mailboxes itself, and completes its joins later.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -24,7 +24,7 @@ use zocket::{
 
 use crate::common::{Server, serve, until};
 
-/// A hub whose joins take effect when the test lets them.
+/// A hub whose joins stay pending until the test completes them.
 #[derive(Debug, Default)]
 struct SlowHub {
     clients: Mutex<HashMap<ClientId, Arc<Mailbox>>>,
@@ -34,7 +34,7 @@ struct SlowHub {
 
 type Member = (Arc<str>, ClientId);
 
-/// A join that is not in effect yet.
+/// A pending join.
 #[derive(Debug)]
 struct Join {
     room: Arc<str>,
@@ -61,7 +61,7 @@ impl SlowHub {
         })
     }
 
-    /// Puts the joins into effect that wait.
+    /// Completes the pending joins.
     fn complete_joins(&self) {
         for Join { room, client, done } in self.joins.lock().drain(..) {
             self.members.lock().insert((room, client));
@@ -69,7 +69,7 @@ impl SlowHub {
         }
     }
 
-    /// Lets the joins fail that wait.
+    /// Fails the pending joins.
     fn fail_joins(&self) {
         for Join { done, .. } in self.joins.lock().drain(..) {
             let reason = "no other node answers".into();
@@ -168,21 +168,21 @@ async fn enter(cx: Context) -> Result<&'static str, Error> {
     Ok("entered")
 }
 
-/// Joins, waits until that is in effect, and looks.
+/// Joins, waits for the join, and returns the room's size.
 async fn enter_and_look(cx: Context) -> Result<usize, Error> {
     cx.rooms().join("lobby")?;
     cx.flush().await?;
     Ok(cx.rooms().size("lobby").await)
 }
 
-/// Joins, and gives up waiting for it.
+/// Joins, and drops the flush that waits for the join.
 async fn enter_impatiently(cx: Context) -> Result<&'static str, Error> {
     cx.rooms().join("lobby")?;
     assert!(cx.flush().now_or_never().is_none(), "nobody has let it in");
     Ok("entered")
 }
 
-/// Joins, and waits for it twice at the same time.
+/// Joins, and waits for the join in two concurrent flushes.
 async fn enter_and_flush_twice(cx: Context) -> Result<usize, Error> {
     cx.rooms().join("lobby")?;
     let (first, second) = futures_util::future::join(cx.flush(), cx.clone().flush()).await;
@@ -199,7 +199,7 @@ async fn say(cx: Context) -> Result<(), Error> {
     Ok(())
 }
 
-/// Asks for an effect that this hub does not know.
+/// Requests an effect that this hub does not support.
 async fn disconnect_self(cx: Context) -> Result<(), Error> {
     cx.clients(cx.client_id()).disconnect(4000, "out");
     Ok(())
@@ -240,7 +240,7 @@ async fn the_answer_to_a_message_waits_for_its_join() {
         until(|| hub.waiting() == 1).await;
         assert_eq!(bob.call("look", Value::Null).await, Ok(Some(json!(0))));
         hub.complete_joins();
-        // The first thing that comes to Ann is the answer: it has waited.
+        // Ann's first frame is the answer, so it has waited.
         assert_eq!(ann.answer(&id).await, Ok(Some(json!("entered"))));
         bob.call("say", Value::Null).await.unwrap();
         assert_eq!(ann.event("said").await, "hello", "{route}");

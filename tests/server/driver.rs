@@ -39,7 +39,7 @@ fn app(gates: &Gates) -> Builder<Gates, tower::layer::util::Identity> {
     )
 }
 
-/// Waits for its gate.
+/// Signals its start, and waits for its gate.
 async fn slow(cx: Context<Gates>) -> Result<&'static str, Error> {
     cx.begun.add_permits(1);
     cx.slow.notified().await;
@@ -50,7 +50,7 @@ async fn fast(_: Context<Gates>) -> Result<&'static str, Error> {
     Ok("fast")
 }
 
-/// The ids of the next answers.
+/// Reads the next `count` answers. Returns their ids.
 async fn answers(client: &mut common::Client, count: usize) -> Vec<Value> {
     let mut ids = Vec::new();
     for _ in 0..count {
@@ -109,7 +109,7 @@ async fn concurrency_n_lets_n_messages_run_and_no_more() {
     let third = client.begin("slow", Value::Null).await;
     let fourth = client.begin("fast", Value::Null).await;
     gates.begun.acquire_many(2).await.unwrap().forget();
-    // Both places are taken; the fourth waits.
+    // Both places are taken, so the fourth message waits.
     gates.slow.notify_one();
     assert_eq!(answers(&mut client, 2).await, [first, fourth]);
     gates.slow.notify_one();
@@ -243,7 +243,7 @@ async fn a_slow_reader_is_closed_with_3002_without_delaying_others() {
         }
     }
     assert_eq!(received, 200);
-    // The lazy client's connection is gone, though it never read a byte.
+    // The slow reader's connection is closed, although the client has read nothing.
     until(|| zo.connections() == 1).await;
     drop(lazy);
 }
@@ -274,7 +274,7 @@ async fn a_silent_peer_is_pinged_and_disconnected_without_a_pong() {
     let server = serve(zo.serve(zo.router())).await;
     let silent = server.connect("").await;
     let mut alive = server.connect("").await;
-    // Reading answers pings; the silent one does not read.
+    // A client answers pings only while it reads, and the silent one does not read.
     let reading = tokio::spawn(async move {
         use futures_util::StreamExt;
         while alive.socket.next().await.is_some() {}
@@ -297,7 +297,7 @@ async fn invalid_frames_hold_no_permit_of_a_shared_limit() {
     idle.send_text(r#"{"rpcId":"no type"}"#).await;
     let refusal = idle.next().await;
     assert_eq!(refusal["error"]["code"], Code::PARSE_ERROR.as_str());
-    // It says nothing more, and does not go.
+    // The client sends nothing more, and stays connected.
     let mut other = server.connect("").await;
     let answer = other.call("hello", Value::Null).await.unwrap();
     assert_eq!(answer, Some("hello".into()));

@@ -1,4 +1,4 @@
-//! The extended protocol, as far as it goes: negotiation, welcome, `__error`, pings that a page can send.
+//! The extended protocol: negotiation, welcome, `__error`, and pings from a page.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -25,7 +25,7 @@ async fn app() -> (Server, String) {
     (serve(zo.serve(router())).await, hash)
 }
 
-/// Connects, offering these subprotocols. Returns what the server picked as well.
+/// Connects with an offer of these subprotocols. Returns the client and the server's choice.
 pub(crate) async fn offer(server: &Server, protocols: &'static str) -> (Client, Option<HeaderValue>) {
     let mut request = server.url("").into_client_request().unwrap();
     request

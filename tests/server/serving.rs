@@ -1,4 +1,4 @@
-//! One app under several HTTP servers, and behind layers of tower-http.
+//! One app on several HTTP servers, and inside layers of tower-http.
 
 use std::{
     cell::RefCell,
@@ -72,13 +72,13 @@ async fn connect(
     })
 }
 
-/// Longer than [`BRIEFLY`].
+/// Runs longer than [`BRIEFLY`].
 async fn slow(_: Context<User>) -> Result<&'static str, Error> {
     tokio::time::sleep(BRIEFLY * 2).await;
     Ok("at last")
 }
 
-/// How long the requests of the tests with a timeout may take.
+/// Request timeout of the tests that have one.
 const BRIEFLY: Duration = Duration::from_millis(100);
 
 struct App {
@@ -115,7 +115,7 @@ impl App {
         )
     }
 
-    /// A client gets in, is told, asks, and goes; another is refused.
+    /// Has one client connect, receive an event, call and disconnect. Another one is refused.
     async fn works(&self, server: &Server) {
         let mut client = server.connect("token=a%20b").await;
         assert_eq!(client.event("said").await, "welcome");
@@ -157,11 +157,11 @@ async fn axum_serves_it_as_a_route_a_nest_and_a_fallback() {
         ("/v1/ws", axum().nest("/v1", inner)),
     ] {
         app.works(&axum_serve(router.clone(), path).await).await;
-        // Under hyper alone.
+        // The app is served by hyper alone.
         let mut server = serve(router).await;
         server.path = path;
         app.works(&server).await;
-        // Its other routes are there, and open no sockets.
+        // The server's other routes work, and open no sockets.
         server.path = "/health";
         let (status, body) = server.try_connect("token=a", &[]).await.err().unwrap();
         assert_eq!((status, body), (200, json!("fine")));
@@ -171,7 +171,7 @@ async fn axum_serves_it_as_a_route_a_nest_and_a_fallback() {
 #[tokio::test]
 async fn bare_hyper_serves_it() {
     let app = app();
-    // hyper-util's connections, of HTTP/1 or 2.
+    // hyper-util's connection, for HTTP/1 and HTTP/2.
     let service = TowerToHyperService::new(app.service());
     let server = listen(move |listener| async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -184,7 +184,7 @@ async fn bare_hyper_serves_it() {
         }
     });
     app.works(&server.await).await;
-    // hyper's own, of HTTP/1.
+    // hyper's own connection, for HTTP/1.
     let service = TowerToHyperService::new(app.service());
     let server = listen(move |listener| async move {
         while let Ok((stream, _)) = listener.accept().await {
@@ -209,7 +209,7 @@ async fn on_disconnect_runs_when_hyper_serves_without_upgrades() {
         }
     })
     .await;
-    // The answer is 101, and nothing comes of it.
+    // The response is 101, but the upgrade never happens.
     let (mut socket, _) = connect_async(server.url("token=a")).await.unwrap();
     assert!(!matches!(
         futures_util::StreamExt::next(&mut socket).await,
@@ -245,7 +245,7 @@ async fn graceful_shutdown_of_the_server_includes_the_app() {
     assert_eq!(app.departures.load(Ordering::SeqCst), 1);
 }
 
-/// What the 101 carries.
+/// Returns the headers of the 101.
 async fn fields(server: &Server, fields: &[(&'static str, &str)]) -> http::HeaderMap {
     let mut request = server.url("token=a").into_client_request().expect("a request");
     for (name, value) in fields {
@@ -275,12 +275,12 @@ async fn cors_and_request_id_layers_wrap_the_app() {
     ];
     for server in &servers {
         app.works(server).await;
-        // The id that the layer made is seen by on_connect.
+        // `on_connect` sees the id that the layer created.
         let mut client = server.connect("token=a").await;
         client.event("said").await;
         let about = client.call("about", Value::Null).await.unwrap().unwrap();
         assert_eq!(about[1].as_str().unwrap().len(), 36, "{about}");
-        // As is one that the client brought; both sides of the 101 pass.
+        // It also sees an id from the client. Both ids are in the 101.
         let fields = fields(
             server,
             &[("origin", "http://a.example"), ("x-request-id", "mine")],
@@ -309,7 +309,7 @@ async fn an_open_socket_outlives_the_request_timeout() {
         assert_eq!(answer, Some(json!("at last")));
         client.close().await;
         until(|| app.zo.connections() == 0).await;
-        // But on_connect is part of the request.
+        // `on_connect` is part of the request, so the timeout applies.
         let departures = app.departures.load(Ordering::SeqCst);
         let (status, _) = server.try_connect("token=slow", &[]).await.err().unwrap();
         assert_eq!(status, 503);
@@ -319,7 +319,7 @@ async fn an_open_socket_outlives_the_request_timeout() {
 }
 
 thread_local! {
-    /// What was logged in this thread, and so in this test.
+    /// The log of this thread, and so of this test.
     static LOG: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -339,7 +339,7 @@ impl io::Write for Log {
 
 #[tokio::test]
 async fn a_trace_without_query_strings_logs_no_token() {
-    // For all threads: the places of one that are first passed in another would stay silent.
+    // A global subscriber, since a callsite that another thread reaches first would otherwise stay disabled.
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
         .with_ansi(false)
@@ -357,7 +357,7 @@ async fn a_trace_without_query_strings_logs_no_token() {
     client.call("no.such.route", json!("hunter2")).await.unwrap_err();
     client.close().await;
     until(|| app.zo.connections() == 0).await;
-    // Refused for want of a token, and for a wrong one.
+    // Two clients are refused: one without a token, one with a wrong token.
     server.try_connect("other=hunter2", &[]).await.err().unwrap();
     server
         .try_connect("token=wrong&other=hunter2", &[])

@@ -1,4 +1,4 @@
-//! The app that the vectors speak of, as app.md tells it.
+//! The reference app of the vectors, as app.md describes it.
 
 use std::{
     collections::HashMap,
@@ -15,7 +15,7 @@ use zocket::{ClientId, Code, Context, Error, Message, Outgoing, Reply};
 
 pub const ROOM_FULL: Code = Code::app("ROOM_FULL");
 
-/// The connect headers of the app.
+/// The app's connect headers.
 #[derive(Clone, Deserialize, Serialize, JsonSchema, Validate)]
 pub struct Headers {
     #[garde(length(chars, min = 1, max = 40))]
@@ -26,11 +26,11 @@ pub struct Headers {
     #[serde(rename = "x-user-id", skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     user_id: Option<String>,
-    /// The code that `on_connect` refuses with.
+    /// Code of `on_connect`'s refusal.
     #[serde(rename = "x-refuse", skip_serializing)]
     #[garde(skip)]
     pub refuse: Option<String>,
-    /// The code that `on_open` fails with; or `panic`.
+    /// Code of `on_open`'s error, or `panic`.
     #[serde(rename = "x-open", skip_serializing)]
     #[garde(skip)]
     pub open: Option<String>,
@@ -48,7 +48,7 @@ pub struct Shared {
     pub names: Mutex<HashMap<String, ClientId>>,
     pub runs: AtomicU64,
     pub gate: Semaphore,
-    /// Workers behind the last buffer.
+    /// Aborts the worker of the last buffer.
     pub pipeline: Mutex<Option<AbortHandle>>,
 }
 
@@ -64,7 +64,7 @@ impl Default for World {
 }
 
 impl World {
-    /// A buffer around a service. The last one's end is in [`Shared::pipeline`].
+    /// Wraps a service in a buffer. [`Shared::pipeline`] ends the last one.
     pub fn buffered<S>(&self, service: S) -> Buffer<Message, S::Future>
     where
         S: Service<Message, Response = Reply, Error = tower::BoxError> + Send + 'static,
@@ -76,7 +76,7 @@ impl World {
     }
 }
 
-/// A client, to the app's handlers.
+/// The context: one client of the app.
 pub struct User {
     pub headers: Headers,
     pub world: World,
@@ -84,7 +84,7 @@ pub struct User {
 
 pub type Cx = Context<User>;
 
-/// Lets in whoever does not ask to be refused.
+/// Accepts every client that does not request a refusal.
 pub async fn connect(world: World, headers: Headers, client: ClientId) -> Result<User, Error> {
     if let Some(code) = &headers.refuse {
         return Err(refusal(code));
@@ -95,7 +95,7 @@ pub async fn connect(world: World, headers: Headers, client: ClientId) -> Result
     Ok(User { headers, world })
 }
 
-/// Fails where the client asks for it.
+/// Fails if the client requests it.
 pub async fn open(cx: Cx) -> Result<(), Error> {
     match cx.headers.open.as_deref() {
         None => Ok(()),
@@ -104,7 +104,7 @@ pub async fn open(cx: Cx) -> Result<(), Error> {
     }
 }
 
-/// Tells the rooms that the client is still in.
+/// Sends `left` to each room that the client is still in.
 pub async fn left(cx: Cx) {
     for room in cx.rooms().current() {
         let left = Left {
@@ -115,7 +115,7 @@ pub async fn left(cx: Cx) {
     }
 }
 
-/// A refusal with a code that a client asks for.
+/// Returns a refusal with the code that a client requests.
 pub fn refusal(code: &str) -> Error {
     let code = match code {
         "TOO_MANY_REQUESTS" => return Error::too_many_requests(Duration::from_millis(1_500)),

@@ -1,4 +1,4 @@
-//! The vectors against the client: its server is played here.
+//! Runs the vectors against the client. The test plays the server.
 
 use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::{
     stage::{Entry, Stage},
 };
 
-/// The one event that vectors listen to.
+/// The only event type that vectors subscribe to.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Said(Value);
 
@@ -28,7 +28,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-/// Runs a vector with a client of its own.
+/// Runs a vector with a new client.
 pub async fn run(vector: &Vector) -> Result<(), String> {
     let mut run = Run {
         stage: Stage::new().await,
@@ -58,9 +58,9 @@ struct Run {
     come_back: Vec<RangeInclusive<u16>>,
     headers: Value,
     client: Option<Client>,
-    /// The connection that there is.
+    /// The current connection.
     entry: Option<Entry>,
-    /// The client's ids for the ids of the vector.
+    /// The client's ids by the ids in the vector.
     ids: HashMap<String, Value>,
     calls: HashMap<String, JoinHandle<Result<Value, CallError>>>,
     said: Option<Events<Said>>,
@@ -98,7 +98,7 @@ impl Run {
             }
             Action::Event(heard) => self.event(heard).await?,
             Action::Close(Closing { code, reason, .. }) => {
-                // 1005 stands for a Close without a code.
+                // 1005 means a Close without a code.
                 let close = (*code != 1005).then(|| CloseFrame {
                     code: (*code).into(),
                     reason: reason.as_str().into(),
@@ -114,7 +114,7 @@ impl Run {
         Ok(())
     }
 
-    /// The client, which connects when it is first needed.
+    /// Returns the client, which connects at the first use.
     async fn client(&mut self) -> &Client {
         if self.client.is_none() {
             let (floor, cap) = (Duration::from_millis(1), Duration::from_millis(5));
@@ -140,7 +140,7 @@ impl Run {
         self.entry.take().expect("a connection")
     }
 
-    /// Checks that a server reads the headers of the vector in the client's request.
+    /// Checks that a server can read the vector's headers from the client's request.
     async fn hello(&mut self, Hello { headers, reads }: &Hello) -> Result<(), String> {
         self.headers = headers.clone();
         let head = &self.entry().await.head;
@@ -158,7 +158,7 @@ impl Run {
         self.calls.insert(id.clone(), calling);
     }
 
-    /// The next frame that the client writes is the expected one, but for the id, which is noted.
+    /// Checks that the client's next frame is the expected one with an id of its own, and stores that id.
     async fn written(&mut self, written: &Value) -> Result<(), String> {
         let expected: Value = serde_json::from_str(&text(written)).unwrap();
         let got = match self.entry().await.socket.next().await {
@@ -176,7 +176,7 @@ impl Run {
             }
             self.ids.insert(label.to_string(), id);
         }
-        // To a server, a payload that is null is none.
+        // For a server, a null payload equals an absent one.
         for frame in [&mut frame, &mut expected] {
             if frame.get("payload").is_some_and(Value::is_null) {
                 frame.remove("payload");
@@ -197,7 +197,7 @@ impl Run {
         }
     }
 
-    /// To this client, no payload is null.
+    /// For this client, an absent payload equals null.
     async fn resolves(&mut self, Resolved { id, payload }: &Resolved) -> Result<(), String> {
         match self.settled(id).await? {
             Ok(got) => check(&payload.clone().unwrap_or_default(), &got.to_string()),
@@ -208,7 +208,7 @@ impl Run {
     async fn rejects(&mut self, Rejected { id, refusal }: &Rejected) -> Result<(), String> {
         match self.settled(id).await? {
             Ok(payload) => Err(format!("expected {refusal}\n  got the answer {payload}")),
-            Err(got) => check(refusal, &told(&got).to_string()),
+            Err(got) => check(refusal, &refusal_json(&got).to_string()),
         }
     }
 
@@ -224,7 +224,7 @@ impl Run {
         }
     }
 
-    /// Another connection is made, or there will be none.
+    /// Checks if the client reconnects or is closed for good.
     async fn comes_back(&mut self, must: bool) -> Result<(), String> {
         let mut statuses = self.client().await.statuses();
         let closed = statuses.wait_for(Status::is_closed);
@@ -251,14 +251,14 @@ fn is_id(id: &Value) -> bool {
     }
 }
 
-/// A refusal as it stood on the wire.
-fn told(refusal: &ServerRefusal) -> Value {
-    let mut told = json!({ "code": refusal.code, "message": refusal.message });
+/// Returns a refusal as on the wire.
+fn refusal_json(refusal: &ServerRefusal) -> Value {
+    let mut json = json!({ "code": refusal.code, "message": refusal.message });
     if !refusal.issues.is_empty() {
-        told["issues"] = json!(refusal.issues);
+        json["issues"] = json!(refusal.issues);
     }
     if let Some(wait) = refusal.retry_after {
-        told["retryAfterMs"] = json!(u64::try_from(wait.as_millis()).unwrap());
+        json["retryAfterMs"] = json!(u64::try_from(wait.as_millis()).unwrap());
     }
-    told
+    json
 }

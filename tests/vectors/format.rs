@@ -1,11 +1,11 @@
-//! The vectors as they stand in their files. What is not named here is an error.
+//! The format of the vectors' files. Unknown members are an error.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-/// Whose conduct a vector shows.
+/// The side whose behaviour a vector shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Side {
@@ -21,7 +21,7 @@ struct File {
     vectors: Vec<Vector>,
 }
 
-/// One thing that must hold.
+/// One rule of the protocol, with the steps that show it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vector {
@@ -35,15 +35,15 @@ pub struct Vector {
     pub steps: Vec<Step>,
 }
 
-/// An ability that not every client has.
+/// An optional ability of a client.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Need {
-    /// Messages without an id.
+    /// Sends messages without an id.
     Send,
 }
 
-/// The variant of the app that the server runs.
+/// Variant of the server's app.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum App {
@@ -56,7 +56,7 @@ pub enum App {
     Pinging,
 }
 
-/// The argument of a step that needs none: true.
+/// Argument of a step without parameters: `true`.
 #[derive(Debug, Deserialize)]
 #[serde(try_from = "bool")]
 pub struct Yes;
@@ -69,18 +69,18 @@ impl TryFrom<bool> for Yes {
     }
 }
 
-/// Something that one side does.
+/// An action of one side.
 #[derive(Debug)]
 pub struct Step {
-    /// On which connection.
+    /// Label of the connection.
     pub on: String,
     pub action: Action,
-    /// As it stands in its file.
+    /// The step as in its file.
     written: Value,
 }
 
 impl Step {
-    /// Says which step it is that fails.
+    /// Returns an error message that names the failed step.
     pub fn fails(&self, index: usize, why: &str) -> String {
         format!("step {}, {}:\n  {why}", index + 1, self.written)
     }
@@ -90,13 +90,13 @@ impl Step {
 #[serde(rename_all = "camelCase")]
 #[allow(dead_code, reason = "a `Yes` says nothing more")]
 pub enum Action {
-    // On both sides: one does it, the other is looked at.
+    // Steps for both sides: one performs them, the other is checked.
     Client(Value),
     Server(Value),
     Close(Closing),
     Gone(Yes),
 
-    // The server is looked at.
+    // Steps that check the server.
     Request(Box<Request>),
     Open(String),
     Binary(Value),
@@ -110,7 +110,7 @@ pub enum Action {
     HangUp(Yes),
     Shutdown(Yes),
 
-    // The client is looked at.
+    // Steps that check the client.
     Hello(Hello),
     Call(Call),
     Send(Message),
@@ -129,12 +129,12 @@ pub struct Closing {
     pub code: u16,
     #[serde(default)]
     pub reason: String,
-    /// True if other frames may come before it.
+    /// True if other frames may come before the Close.
     #[serde(default)]
     pub late: bool,
 }
 
-/// A request that opens a WebSocket, or does not.
+/// A handshake request, valid or not.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Request {
@@ -205,12 +205,12 @@ pub struct Heard {
     pub payload: Value,
 }
 
-/// A member that is null is there all the same.
+/// Keeps a null member, which serde would read as an absent one.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
 
-/// One member says what is done, and `as` on which connection.
+/// Parses a step: one member names the action, and `as` names the connection.
 impl<'de> Deserialize<'de> for Step {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let written = Value::deserialize(deserializer)?;
@@ -227,7 +227,7 @@ impl<'de> Deserialize<'de> for Step {
     }
 }
 
-/// Every vector, with its file's name.
+/// Reads all vectors. Returns them with the names of their files.
 pub fn all() -> Vec<(String, Vector)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vectors");
     let mut files: Vec<_> = fs::read_dir(folder)
@@ -250,7 +250,7 @@ pub fn all() -> Vec<(String, Vector)> {
     vectors
 }
 
-/// A frame as it is sent: a text as it stands, or in parts, some of which are repeated; anything else as JSON.
+/// Returns a frame's text: a string as it is, the concatenation of an array's parts, or the JSON of any other value.
 pub fn text(written: &Value) -> String {
     match written {
         Value::String(text) => text.clone(),
@@ -271,7 +271,7 @@ fn part(written: &Value) -> String {
     }
 }
 
-/// Bytes that stand there in hexadecimal.
+/// Parses hexadecimal digits.
 pub fn bytes(written: &Value) -> Vec<u8> {
     let digits: Vec<char> = text(written).chars().filter(|digit| *digit != ' ').collect();
     digits

@@ -1,4 +1,4 @@
-//! Payloads with a rule for each code of an issue.
+//! Payloads with one rule for each issue code.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use serde_json::Value;
 
-/// Members, and no others.
+/// Known members only.
 #[derive(Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 #[garde(allow_unvalidated)]
@@ -17,7 +17,7 @@ pub struct Members {
     more: Option<String>,
 }
 
-/// Values, each with a rule. garde checks what it has a rule for; serde the others.
+/// Values with one rule each. garde checks its own rules, and serde the others.
 #[derive(Default, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 #[garde(allow_unvalidated)]
@@ -82,7 +82,7 @@ fn is_even(number: &Option<i32>, (): &()) -> garde::Result {
     }
 }
 
-/// Reads what a rule accepts.
+/// Deserializes a value, and refuses it if the rule does.
 fn ruled<'de, D, T>(deserializer: D, accepts: impl Fn(&T) -> bool) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,5 +1,5 @@
-//! PROTOCOL.md, sections 1 and 2, as vectors: what comes in, and what must follow. README.md says how to read them;
-//! here they are run against this crate's server and client.
+//! PROTOCOL.md, sections 1 and 2, as vectors of input and expected output. README.md describes the format. These tests
+//! run them against this crate's server and client.
 #![allow(
     clippy::unwrap_used,
     unreachable_pub,
@@ -33,10 +33,10 @@ use futures_util::FutureExt;
 
 use format::{Side, Vector, all};
 
-/// No step takes longer. Less than what the helpers wait, which panic then.
+/// Time limit of a step. It is shorter than the helpers' limit, which panic without naming the vector.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs each vector of a side, and tells of all that fail.
+/// Runs each vector of a side. Fails with all errors.
 async fn run_all(side: Side, run: impl AsyncFn(&Vector) -> Result<(), String>) {
     let (mut ran, mut failures) = (0, Vec::new());
     for (file, vector) in all() {
@@ -44,7 +44,7 @@ async fn run_all(side: Side, run: impl AsyncFn(&Vector) -> Result<(), String>) {
             continue;
         }
         ran += 1;
-        // A helper that panics does not say for which vector.
+        // A panicking helper does not name its vector.
         let result = AssertUnwindSafe(run(&vector)).catch_unwind().await;
         if let Err(why) = result.unwrap_or_else(|panic| Err(said(&*panic))) {
             failures.push(format!(
@@ -62,7 +62,7 @@ async fn run_all(side: Side, run: impl AsyncFn(&Vector) -> Result<(), String>) {
     );
 }
 
-/// The message of a panic.
+/// Returns the message of a panic.
 fn said(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());

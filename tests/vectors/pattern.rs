@@ -1,4 +1,4 @@
-//! Patterns of JSON, parts of which may vary.
+//! Patterns that match JSON.
 
 use std::collections::BTreeMap;
 
@@ -6,17 +6,17 @@ use serde_json::{Value, value::RawValue};
 
 /// A pattern of JSON.
 enum Pattern<'a> {
-    /// A value of this type.
+    /// Any value of this type.
     Any(&'a str),
-    /// A text that begins so.
+    /// A string with this prefix.
     Prefix(&'a str),
-    /// A token that is written so.
+    /// A token with exactly this spelling.
     Token(&'a str),
-    /// An array of these, in any order.
+    /// An array with these elements in any order.
     Unordered(&'a [Value]),
-    /// An array of so many.
+    /// An array of this length.
     Length(u64),
-    /// Just this.
+    /// Exactly this value.
     Literal(&'a Value),
 }
 
@@ -41,14 +41,14 @@ impl<'a> Pattern<'a> {
     }
 }
 
-/// Compares JSON with a pattern. The error holds the pattern and the JSON that came.
+/// Compares JSON with a pattern. The error contains both.
 pub fn check(expected: &Value, got: &str) -> Result<(), String> {
     let whole = || format!("expected {expected}\n  got {got}");
     let raw = serde_json::from_str::<&RawValue>(got).map_err(|_| whole())?;
     matches(expected, raw).map_err(|at| format!("{}\n  which differ at: {at}", whole()))
 }
 
-/// The error says where it is not.
+/// Returns an error with the place of the first difference.
 fn matches(expected: &Value, got: &RawValue) -> Result<(), String> {
     let json = got.get();
     let value = || serde_json::from_str::<Value>(json).unwrap_or_default();
@@ -117,7 +117,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Something that is as expected, for a server that the test plays.
+/// Returns a value that matches the pattern, for the test to send as a server.
 #[cfg(feature = "client")]
 pub fn sample(expected: &Value) -> Value {
     match Pattern::of(expected) {

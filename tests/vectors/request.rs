@@ -1,4 +1,4 @@
-//! Requests, byte by byte, and what they are answered with.
+//! HTTP requests as bytes, and checks of their responses.
 
 use std::collections::HashMap;
 
@@ -11,7 +11,7 @@ use crate::{
     pattern::check,
 };
 
-/// Default fields of a request.
+/// Default fields of a handshake.
 const USUAL: [(&str, &str); 5] = [
     ("Host", "localhost"),
     ("Connection", "Upgrade"),
@@ -20,7 +20,7 @@ const USUAL: [(&str, &str); 5] = [
     ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
 ];
 
-/// The bytes of a request.
+/// Returns the bytes of a request.
 pub fn written(request: &Request) -> Vec<u8> {
     let method = request.method.as_deref().unwrap_or("GET");
     let target = request.target.as_deref().unwrap_or("/?name=a");
@@ -48,7 +48,7 @@ pub fn written(request: &Request) -> Vec<u8> {
     bytes
 }
 
-/// Reads an answer, and holds it against what it must be.
+/// Reads a response, and compares it with the expected one.
 pub async fn answered(raw: &mut Raw, expected: &Response) -> Result<(), String> {
     let head = raw.read_http().await;
     let mut lines = head.lines();

@@ -1,4 +1,4 @@
-//! The routes of the app, as app.md tells them.
+//! The app's routes, as app.md describes them.
 
 use std::{future::pending, sync::atomic::Ordering, time::Duration};
 
@@ -64,7 +64,7 @@ struct Flood {
     times: usize,
 }
 
-/// All its routes.
+/// Returns a router with all routes.
 pub fn router(zo: &Zocket<User>, world: &World) -> Router<User> {
     let plain = zo
         .router()
@@ -126,7 +126,7 @@ fn gates(zo: &Zocket<User>, router: Router<User>) -> Router<User> {
         )
 }
 
-/// Says so, and waits until the gate is opened, or the client has gone.
+/// Signals its start, and waits until the gate opens or the client disconnects.
 async fn wait(cx: Cx) -> Result<&'static str, Error> {
     cx.world.0.runs.fetch_add(1, Ordering::SeqCst);
     cx.send(Said("waiting".to_owned())).to([cx.client_id()]);
@@ -166,7 +166,7 @@ fn limits(zo: &Zocket<User>, router: Router<User>) -> Router<User> {
         .incoming("limits.flood", zo.message().input::<Flood>().handle(flood))
 }
 
-/// Sends more to a room than waits for it.
+/// Sends more to a room than its backlog may hold.
 async fn fill(cx: Cx, Room { room }: Room) -> Result<(), Error> {
     for _ in 0..100 {
         cx.send(Said("x".repeat(1_000))).to_room(room.as_str());
@@ -285,7 +285,7 @@ fn failures(zo: &Zocket<User>, router: Router<User>, world: &World) -> Router<Us
         .incoming("stop", zo.message().handle(stop))
 }
 
-/// Ends the pipeline of the whole app.
+/// Ends the app's pipeline.
 async fn stop(cx: Cx) -> Result<(), Error> {
     let worker = cx.world.0.pipeline.lock().unwrap().take();
     if let Some(worker) = worker {

@@ -1,4 +1,4 @@
-//! The vectors against the server.
+//! Runs the vectors against the server.
 
 use std::collections::{HashMap, hash_map::Entry};
 
@@ -13,7 +13,7 @@ use crate::{
     site::Site,
 };
 
-/// Runs a vector against a server of its own.
+/// Runs a vector against a new server.
 pub async fn run(vector: &Vector) -> Result<(), String> {
     let mut run = Run {
         site: Site::new(vector.app).await,
@@ -45,20 +45,20 @@ struct Line {
     probes: usize,
 }
 
-/// Frames that came through it.
+/// A frame that the server sent.
 #[derive(Debug)]
 enum Came {
     Text(String),
     Close(u16, String),
     Ping,
     Pong(String),
-    /// The end, without a Close.
+    /// The connection ended without a Close.
     Gone,
     Binary,
 }
 
 impl Run {
-    /// Returns true for a step that is a server's.
+    /// Runs a step. Returns false for a step that only a client's runner has.
     async fn step(&mut self, Step { on, action, .. }: &Step) -> Result<bool, String> {
         match action {
             Action::Open(query) => {
@@ -113,7 +113,7 @@ impl Run {
                 self.lines.remove(on);
             }
             Action::HangUp(_) => drop(self.lines.remove(on)),
-            // A client's own.
+            // Steps of a client's runner.
             Action::Hello(_)
             | Action::Call(_)
             | Action::Send(_)
@@ -128,7 +128,7 @@ impl Run {
         Ok(true)
     }
 
-    /// The connection of this label, which is opened when it is first spoken of.
+    /// Returns the connection with this label, and opens it at the first use.
     async fn line(&mut self, label: &str) -> Result<&mut Line, String> {
         if !self.lines.contains_key(label) {
             let line = self.open(&format!("name={label}")).await?;
@@ -186,7 +186,7 @@ impl Line {
         }
     }
 
-    /// One more call is answered, and nothing comes before that.
+    /// Checks that the next frame is the answer to one more call.
     async fn silence(&mut self) -> Result<(), String> {
         self.probes += 1;
         let id = format!("probe-{}", self.probes);
@@ -199,7 +199,7 @@ impl Line {
         }
     }
 
-    /// Asks until the answer is as expected.
+    /// Sends the message until its answer matches.
     async fn ask(&mut self, Asking { client, until }: &Asking) -> Result<(), String> {
         loop {
             self.send(TEXT, text(client).as_bytes()).await;
@@ -211,7 +211,7 @@ impl Line {
         }
     }
 
-    /// The server's Close comes; it is answered, and the server hangs up.
+    /// Waits for the server's Close, answers it, and waits for the end of the connection.
     async fn closed(&mut self, Closing { code, reason, late }: &Closing) -> Result<(), String> {
         loop {
             match self.next().await {
@@ -224,7 +224,7 @@ impl Line {
                 }
             }
         }
-        // It may have hung up already.
+        // The server may have closed the connection already.
         let _ = self.raw.try_write(&frame(FIN | CLOSE, &code.to_be_bytes())).await;
         self.raw.hung_up().await;
         Ok(())

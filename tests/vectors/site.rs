@@ -1,4 +1,4 @@
-//! Servers of the app, one for each vector.
+//! Servers of the app, one per vector.
 
 use std::{future::Future, pin::Pin, time::Duration};
 
@@ -17,7 +17,7 @@ use crate::{
 
 type Stopping = Pin<Box<dyn Future<Output = ()> + Send>>;
 
-/// A server, and how to shut it down.
+/// A running server with its app.
 pub struct Site {
     pub server: Server,
     stop: Box<dyn Fn() -> Stopping>,
@@ -53,7 +53,7 @@ impl Site {
         }
     }
 
-    /// Begins to shut down, and does not wait for it.
+    /// Begins to shut down, without waiting for the end.
     pub fn shut_down(&self) {
         tokio::spawn((self.stop)());
     }

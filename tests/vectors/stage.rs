@@ -1,4 +1,4 @@
-//! A scripted server for the client.
+//! A scripted server for testing the client.
 
 use http::{HeaderMap, Uri};
 use serde_json::json;
@@ -16,19 +16,19 @@ use futures_util::SinkExt;
 
 use crate::common::{self, Server};
 
-/// A server that lets everyone in, and leaves the rest to the test.
+/// A server that accepts each client, and gives the connection to the test.
 pub struct Stage {
     server: Server,
     pub entries: mpsc::Receiver<Entry>,
 }
 
-/// A connection that the client has made.
+/// A connection from the client.
 pub struct Entry {
     pub head: Head,
     pub socket: WebSocketStream<TcpStream>,
 }
 
-/// The request that the client connected with.
+/// The client's upgrade request.
 #[derive(Default)]
 pub struct Head {
     uri: Uri,
@@ -59,7 +59,7 @@ impl Stage {
 }
 
 impl Entry {
-    /// Our client speaks the extended protocol: it is welcomed.
+    /// Sends the welcome, since our client speaks the extended protocol.
     async fn accept(stream: TcpStream) -> Self {
         let mut head = Head::default();
         #[allow(clippy::result_large_err, reason = "the library's")]
@@ -82,7 +82,7 @@ impl Entry {
 }
 
 impl Head {
-    /// Reads a header as a server does: the fields of this name, or else the last parameter.
+    /// Returns a header as a server reads it: the fields of this name, or else the last query parameter.
     pub fn header(&self, name: &str) -> Option<String> {
         let fields: Vec<_> = self
             .fields

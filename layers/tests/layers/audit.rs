@@ -1,4 +1,4 @@
-//! Who did what, and when it is seen.
+//! Audit layers: the effects that they report, with client, route and id, and the time at which they report them.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -18,7 +18,7 @@ use zocket_layers::{
 
 type Cx = Context<()>;
 
-/// What was seen, in words.
+/// The audited effects as text.
 #[derive(Clone, Default)]
 struct Book(Arc<Mutex<Vec<String>>>);
 
@@ -48,7 +48,7 @@ fn message(connection: &Connection) -> Message {
     message
 }
 
-/// Runs a handler under an audit and a fan-out. Returns what was seen when the handler gave way, and all of it.
+/// Runs a handler under an audit and a fan-out. Returns its result and the audited effects.
 async fn audited<F, Fut>(atomic: bool, handler: F) -> (Result<Reply, BoxError>, Vec<String>)
 where
     F: Fn(Cx) -> Fut + Clone + Send + Sync + 'static,
@@ -246,7 +246,7 @@ async fn an_audited_hub_also_sees_effects_outside_messages_without_a_route() {
         Declared::default(),
         limits,
     );
-    // As `on_open` has it.
+    // A context of the connection without a message, as `on_open` has it.
     Context::of_connection(&connection, Arc::new(()))
         .rooms()
         .join("lobby")
@@ -262,7 +262,7 @@ async fn an_audited_hub_also_sees_effects_outside_messages_without_a_route() {
         book.read(),
         [r#"client - - Join("lobby")"#, r#"client - - Leave("lobby")"#]
     );
-    // It is a hub like any other.
+    // The audited hub behaves like the hub inside it.
     assert!(hub.rooms(&client).is_empty());
     assert_eq!(hub.inner().client_count(), 1);
 }

@@ -1,4 +1,4 @@
-//! Who may.
+//! Authorization at typed and raw positions.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 

@@ -1,4 +1,4 @@
-//! When effects are performed, and when they are not.
+//! The time at which effects are performed, in passing and in atomic mode, with failures, timeouts and retries.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -74,7 +74,7 @@ impl World {
     }
 }
 
-/// What stands inside of the fan-out.
+/// Returns the stack inside the fan-out, around a handler.
 fn route<F, Fut>(handler: F) -> Route
 where
     F: Fn(Cx) -> Fut + Clone + Send + Sync + 'static,
@@ -95,7 +95,7 @@ fn code(error: &BoxError) -> Code {
     error.downcast_ref::<Error>().unwrap().code()
 }
 
-/// Tries thrice.
+/// Retry policy with three attempts.
 #[derive(Clone)]
 struct Thrice(usize);
 
@@ -113,7 +113,7 @@ impl Policy<Message, Reply, BoxError> for Thrice {
     }
 }
 
-/// Says its number at each attempt, and succeeds with the third.
+/// Sends its attempt's number at each attempt, and succeeds at the third.
 fn succeed_on_third_attempt() -> Route {
     let attempts = Arc::new(AtomicUsize::new(0));
     route(move |cx| {
@@ -131,7 +131,7 @@ fn succeed_on_third_attempt() -> Route {
 
 type Late = Arc<Mutex<Option<(oneshot::Sender<()>, JoinHandle<()>)>>>;
 
-/// Notes 1, and a task that says 2 when it is let; then ends as it is told.
+/// Sends 1, spawns a task that sends 2 when it is released, and returns the given result.
 fn with_late_child(late: &Late, succeed: bool) -> Route {
     let late = late.clone();
     route(move |cx| {

@@ -11,7 +11,7 @@ use zocket_layers::{
     ValidateLayer, handler_fn,
 };
 
-/// Joins the room, keeps the context if that is asked for, and fails if it is called so.
+/// The handler's input: the room to join, `fail` to end with an error, `keep` to store the context.
 #[derive(Debug, serde::Deserialize, schemars::JsonSchema, garde::Validate)]
 #[garde(allow_unvalidated)]
 struct Enter {
@@ -120,7 +120,7 @@ async fn a_stored_context_stays_bound_to_its_message() {
 async fn an_answer_carries_its_own_messages_id_in_any_frame_order() {
     let connection = Connection::detached(());
     let service = service(FanoutLayer::new(), Kept::default());
-    // Read together, handled the other way round.
+    // The frames are read in order and handled in reverse order.
     let both = [1, 2].map(|id| Frame::read_text(connection.clone(), enter(id, "room", false, false)));
     for (frame, id) in both.into_iter().rev().zip([2, 1]) {
         let done = answer(&service, frame).await;

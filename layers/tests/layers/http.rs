@@ -1,4 +1,4 @@
-//! A message through layers that were written for HTTP.
+//! `HttpLayer`: a message in layers that were written for HTTP.
 #![allow(
     clippy::unwrap_used,
     reason = "what is unwrapped by a test's helper is part of the test"
@@ -23,12 +23,12 @@ fn message(payload: RawPayload) -> Message {
     Message::new(Connection::detached(()), "chat.post", payload)
 }
 
-/// Answers with the payload.
+/// Echoes the payload.
 async fn echo(message: Message) -> Result<Reply, BoxError> {
     Ok(Reply::with_payload(message.payload().clone()))
 }
 
-/// The refusal of a message without payload by these layers around this service.
+/// Returns the refusal of a message without payload that passes `http` around `inner`.
 async fn refusal<L, S>(http: L, inner: S) -> Error
 where
     HttpLayer<L>: Layer<S, Service: Service<Message, Response = Reply, Error = BoxError>>,
@@ -97,7 +97,7 @@ async fn header_fields_and_extensions_set_by_a_layer_reach_the_inner_service() {
     });
     let two = HttpLayer::new(put).layer(HttpLayer::new(Identity::new()).layer(look));
     let reply = two.oneshot(message(RawPayload::absent())).await.unwrap();
-    // No payload is no payload, and no answer none.
+    // An absent payload stays absent, and so does an absent answer.
     assert_eq!(reply.answer, RawPayload::absent());
 }
 

@@ -1,4 +1,4 @@
-//! What the hub within one process promises, from outside.
+//! The local hub's guarantees: order, delivery exactly once, membership, and bounds.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 

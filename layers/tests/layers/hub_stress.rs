@@ -1,4 +1,4 @@
-//! The hub under senders, readers, joiners and leavers of many threads.
+//! The hub under concurrent senders, readers, joiners and leavers.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -16,9 +16,9 @@ use zocket_layers::{Action, ClientId, Effect, Event, Hub, LocalHub, Target, hub:
 
 use crate::support::{Said, notified, pull};
 
-/// More than the flusher tells at a time.
+/// Members of the large room: more than one slice of the flusher.
 const MEMBERS: usize = 300;
-/// So few that senders tell them.
+/// Members of the small room: few enough for senders to notify them.
 const SMALL: usize = 8;
 const SENDERS: u64 = 4;
 const ROUNDS: u64 = 150;
@@ -42,7 +42,7 @@ struct Progress {
     more: Notify,
 }
 
-/// Sends one event some way. Returns which of the stable members get it.
+/// Sends one event to a random target. Returns the stable members that must receive it.
 fn send(
     hub: &LocalHub,
     from: ClientId,
@@ -51,7 +51,7 @@ fn send(
     members: &[ClientId],
 ) -> Vec<usize> {
     let rooms = |names: &[&str]| Target::rooms(names.iter().copied());
-    // Someone enters or leaves another room meanwhile, with whatever it has not read.
+    // A random member joins or leaves another room before the send, with unread entries.
     let restless = &members[random.below(MEMBERS as u64) as usize];
     let aside = match random.below(2) {
         0 => Effect::Join("aside".into()),
@@ -85,14 +85,14 @@ fn send(
     receivers
 }
 
-/// Comes, joins, reads, leaves and goes, until it is over.
+/// Connects, joins, reads, leaves and disconnects, until the test is over.
 async fn churn(hub: Arc<LocalHub>, seed: u64, over: Arc<AtomicBool>) {
     let mut random = Random(seed);
     while !over.load(Ordering::Relaxed) {
         let client = ClientId::random();
         let mailbox = hub.connect(client, &ConnectOptions::default());
         let mut got = Vec::new();
-        // Joins that race with the disconnect.
+        // These joins race with the disconnect.
         let racing = tokio::spawn({
             let hub = hub.clone();
             async move {
@@ -169,7 +169,7 @@ async fn permanent_members_receive_every_event_once_in_sender_order_without_leak
     let mut expected = vec![vec![Vec::new(); SENDERS as usize]; MEMBERS];
     let mut total = 0;
     for round in 0..ROUNDS {
-        // A sender of its own thread each; numbers tell who it was.
+        // Each sender has a thread. An event's number contains its sender.
         let senders = (0..SENDERS).map(|sender| {
             let (hub, members) = (hub.clone(), members.clone());
             tokio::task::spawn_blocking(move || {
@@ -191,7 +191,7 @@ async fn permanent_members_receive_every_event_once_in_sender_order_without_leak
                 }
             }
         }
-        // Nothing more is sent: who was not told now never will be.
+        // No event follows, so a member without a notification now would never get one.
         let all = async {
             while progress.received.load(Ordering::SeqCst) < total {
                 progress.more.notified().await;

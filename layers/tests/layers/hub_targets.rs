@@ -1,4 +1,4 @@
-//! Whom the hub leaves out, and what it does to clients on their behalf.
+//! Exceptions of targets, and actions on other clients.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -11,7 +11,7 @@ use zocket_layers::{
 
 use crate::support::{Said, pull};
 
-/// Clients of a hub, each in the rooms named with it.
+/// Clients of a hub, each with the rooms to join.
 struct World<const N: usize> {
     hub: LocalHub,
     ids: [ClientId; N],
@@ -47,7 +47,7 @@ impl<const N: usize> World<N> {
             .map(drop)
     }
 
-    /// What each has got since it was last asked.
+    /// Takes the events that each client has received since the last call.
     fn got(&self) -> [Vec<u64>; N] {
         std::array::from_fn(|client| pull(&self.mailboxes[client]))
     }

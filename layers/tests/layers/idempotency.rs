@@ -1,4 +1,4 @@
-//! What is handled once, and what its sender is told.
+//! The idempotency layer: each key runs once, and its repeats receive the same answer.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -18,7 +18,7 @@ use zocket_layers::{
     Reply, ValidateLayer, handler_fn, idempotency::payload_member,
 };
 
-/// What handlers share: how often one has run, and what lets it go on.
+/// State that handlers share: the number of runs, and a gate that each run passes.
 struct Shop {
     runs: AtomicU64,
     gate: Semaphore,
@@ -42,7 +42,7 @@ async fn order(cx: Context<Arc<Shop>>) -> Result<u64, Error> {
 }
 
 impl World {
-    /// A shop whose gate lets everyone pass.
+    /// A shop with an open gate.
     fn open(layer: IdempotencyLayer) -> Self {
         let world = Self::closed(layer);
         world.shop.gate.add_permits(1000);
@@ -90,7 +90,7 @@ impl World {
         self.shop.runs.load(Ordering::Relaxed)
     }
 
-    /// Waits until a handler has begun.
+    /// Waits until a handler has started.
     async fn begun(&self, runs: u64) {
         while self.runs() < runs {
             tokio::task::yield_now().await;
@@ -112,7 +112,7 @@ async fn a_repeated_key_replays_the_answer_without_running_the_handler() {
     assert_eq!(world.call(r#"{"key":"k"}"#).await.unwrap(), b"1");
     assert_eq!(world.call(r#"{"key":"k"}"#).await.unwrap(), b"1");
     assert_eq!(world.runs(), 1);
-    // Its effects were performed once, too.
+    // The effects were performed once, too.
     let hub = world.connection.hub();
     assert_eq!(hub.rooms(&world.connection.client_id()), ["order-1".into()]);
 }

@@ -1,5 +1,6 @@
-//! The layers and the hub, from outside. What they log is tested in files of their own: tracing keeps for all threads
-//! whether anyone listens at a place in the code, and a test that does not listen may be the first to pass it.
+//! The layers and the hub, from outside. Tests that read the log are programs of their own: tracing caches per
+//! callsite, for all threads, if a subscriber is interested. A test without a subscriber may reach a callsite first and
+//! disable it for the others.
 
 mod support;
 

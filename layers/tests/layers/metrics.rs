@@ -1,4 +1,4 @@
-//! What is measured, and by which labels.
+//! The metrics of messages and rooms: names, labels, units.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -11,8 +11,8 @@ use zocket_layers::{
     Reply, RescueLayer, hub::ConnectOptions,
 };
 
-/// Runs something under a recorder of its own, and returns what was recorded: `name{label=value}` and the values.
-/// Histograms are shown with all that they were given.
+/// Runs `run` under its own recorder. Returns each metric as `name{label=value}` with its values; a histogram with
+/// every value recorded.
 fn recorded<F: Future<Output = ()>>(run: impl FnOnce() -> F) -> BTreeMap<String, Vec<f64>> {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();
@@ -129,7 +129,7 @@ fn panicked_and_dropped_messages_are_counted() {
 fn a_recorder_installed_later_is_used() {
     let service = answering();
     let late = recorded(async || {
-        // Nobody listens yet.
+        // No recorder is installed yet.
         metrics::with_local_recorder(&metrics::NoopRecorder, || {
             let call = service.clone().oneshot(message("a"));
             futures_util::FutureExt::now_or_never(call)

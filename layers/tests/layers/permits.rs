@@ -1,4 +1,4 @@
-//! Layers that answer by themselves keep nothing of what is inside: no permit that others wait for.
+//! Layers that answer without the inner service release its readiness, so that no permit stays reserved.
 #![allow(
     clippy::unwrap_used,
     reason = "what is unwrapped by a test's helper is part of the test"
@@ -30,7 +30,8 @@ async fn answer<R>(_: R) -> Result<Reply, BoxError> {
     Ok(Reply::empty())
 }
 
-/// Calls a layer's service as tower allows it: each call after readiness, with clones made at the worst of times.
+/// Calls a layer's service within tower's contract: readiness before each call, with clones at the least favourable
+/// times.
 async fn check<R, L, S>(layer: L, inner: S, request: impl Fn() -> R)
 where
     L: Layer<permits::Probe<S>>,
@@ -40,7 +41,7 @@ where
     let mut service = layer.layer(probe.layer(inner));
     for _ in 0..2 {
         service.ready().await.unwrap();
-        // A clone neither takes the readiness away nor has it.
+        // Cloning neither moves nor copies the readiness.
         let clone = service.clone();
         let answer = service.call(request());
         let other = clone.oneshot(request());
@@ -63,7 +64,7 @@ async fn message_layers_call_only_the_service_that_was_ready() {
     check(HttpLayer::new(timeout), raw(), message).await;
 }
 
-/// What a layer that refuses by itself leaves behind, while its service waits for the next message.
+/// Returns the number of permits that a layer keeps after it has refused a message by itself.
 async fn left_by<R, L, S>(layer: L, inner: S, request: R) -> usize
 where
     L: Layer<permits::Probe<S>>,

@@ -1,7 +1,8 @@
-//! Every layer keeps tower's contract: what it calls is ready, and what was ready is called.
+//! Tower's contract, for every layer: call only a service that is ready, and call or release a service that became
+//! ready.
 //!
-//! One table: each layer, with a message of the kind that it takes, around a strict probe; then around tower's
-//! `Buffer` and `ConcurrencyLimit`, whose readiness is a place in a queue and a permit.
+//! Each layer gets a message of its kind, around a strict probe, and then around tower's `Buffer` and
+//! `ConcurrencyLimit`, whose readiness is a queue slot and a permit.
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
@@ -77,7 +78,7 @@ async fn around(message: Message, next: Next) -> Result<Reply, BoxError> {
     next.run(message).await
 }
 
-/// Readiness is awaited before each call, by whoever calls.
+/// Awaits readiness before each call, with one caller after the other.
 async fn check<M, S>(mut service: S, message: fn() -> M)
 where
     S: Service<M> + Clone,
@@ -87,21 +88,21 @@ where
     for _ in 0..3 {
         service.ready().await.unwrap().call(message()).await.unwrap();
     }
-    // Found ready twice, called once.
+    // The service is polled to readiness twice and called once.
     service.ready().await.unwrap();
     service.ready().await.unwrap().call(message()).await.unwrap();
-    // A clone takes no readiness away, and brings none along.
+    // Cloning neither moves nor copies the readiness.
     service.ready().await.unwrap();
     let mut clone = service.clone();
     service.call(message()).await.unwrap();
     clone.ready().await.unwrap().call(message()).await.unwrap();
-    // What is given up takes nothing along.
+    // Dropping a call before its end loses no readiness.
     service.ready().await.unwrap();
     drop(service.call(message()));
     service.ready().await.unwrap().call(message()).await.unwrap();
 }
 
-/// Several at once: nobody waits for readiness that somebody holds and does not use.
+/// Calls concurrently: no caller waits for readiness that another one holds without use.
 async fn crowd<M, S>(service: S, message: fn() -> M)
 where
     S: Service<M> + Clone,
@@ -120,7 +121,7 @@ macro_rules! layers {
     ($($name:ident: $layer:expr, $message:expr, $probe:expr;)*) => {$(
         #[tokio::test(start_paused = true)]
         async fn $name() {
-            // A `ServiceBuilder` is a layer as well, and has a method of that name.
+            // A qualified path, since a `ServiceBuilder` has a method `layer` too.
             check(Layer::layer(&$layer, $probe), $message).await;
             check(Layer::layer(&$layer, Buffer::new($probe, 1)), $message).await;
             check(Layer::layer(&$layer, ConcurrencyLimit::new($probe, 1)), $message).await;
@@ -170,7 +171,7 @@ layers! {
     nothing: Identity::new(), raw, reply();
 }
 
-/// Over a limit of one: who has been answered without the rest of the stack holds no permit of it.
+/// Asserts that a refusal holds no permit, with a concurrency limit of one inside the layer.
 async fn assert_permit_is_released<M, S>(mut service: S, message: fn() -> M)
 where
     S: Service<M> + Clone,
@@ -207,7 +208,7 @@ async fn a_layer_that_short_circuits_releases_the_inner_readiness() {
     .await;
 }
 
-/// Calls a fresh clone of what was ready: the mistake that the probe is for.
+/// Calls a fresh clone of the ready service: the mistake that the probe detects.
 #[derive(Clone)]
 struct Careless<S>(S);
 

@@ -1,4 +1,4 @@
-//! Calls: their answers, their refusals, and when they are sent.
+//! Calls: their answers, refusals, and the time at which they are sent.
 
 use std::{
     collections::HashMap,
@@ -146,7 +146,7 @@ async fn a_call_beyond_the_limit_waits() {
     assert!(begins(&mut second).await);
     world.wait_for_handler().await;
     assert!(begins(&mut second).await);
-    // The server handles one after the other: only another connection frees it.
+    // The server handles messages in order, so only a new connection is free of the stuck handler.
     client.reconnect();
     let error = soon(first).await.unwrap_err();
     assert!(

@@ -1,4 +1,4 @@
-//! The end of a client that is closed, or dropped.
+//! Closing and dropping a client.
 
 use std::sync::{Arc, Mutex};
 
@@ -29,7 +29,7 @@ async fn close_is_final_and_sends_a_close_frame() {
     let error = client.call::<()>("nothing", &()).await.unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");
     assert_eq!(world.names().len(), 1);
-    // A connection without a handler that hangs: the server sees it go.
+    // This connection has no stuck handler, so the server notices its end.
     let client = connect(&server).await;
     soon(client.close()).await;
     world.wait_for_disconnect().await;

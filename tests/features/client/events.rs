@@ -1,4 +1,4 @@
-//! Events, and the failures of messages without an answer, as streams.
+//! Streams of events, and of failures of messages without an answer.
 
 use futures_util::SinkExt;
 use serde_json::json;
@@ -55,7 +55,7 @@ async fn a_lagging_stream_drops_the_oldest_events_and_reports_the_count() {
     let client = builder.connect().await.unwrap();
     let mut said = client.on::<Said>();
     for n in 0..5 {
-        // The event comes before the answer.
+        // The event arrives before the answer.
         let _: Posted = client.call("post", &text(n.to_string())).await.unwrap();
     }
     let lagged = soon(said.next()).await.unwrap().unwrap_err();

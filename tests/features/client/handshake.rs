@@ -1,4 +1,4 @@
-//! What client and server tell each other as a connection opens.
+//! The handshake: headers, subprotocol, welcome.
 
 use std::sync::{
     Arc,
@@ -78,7 +78,7 @@ async fn invalid_configuration_fails_at_once() {
         builder.headers(&json!({ "n": 1 })),
         Err(BuildError::Headers(_))
     ));
-    // Headers of the wrong shape stay so: another attempt would not help.
+    // Headers of the wrong shape are final: another attempt would fail as well.
     let client = Client::builder("ws://127.0.0.1")
         .headers_with(async || Ok(1))
         .start()

@@ -1,4 +1,4 @@
-//! The client against servers of this crate, and against some that misbehave.
+//! The client against servers of this crate and against faulty servers.
 
 #![allow(
     clippy::unwrap_used,
@@ -26,22 +26,22 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{task::JoinHandle, time::timeout};
 use zocket::client::{CallError, Client, Status};
 
-/// Polls once. Whether it is pending.
+/// Polls once. Returns true if it is pending.
 async fn begins(work: &mut (impl Future + Unpin)) -> bool {
     std::future::poll_fn(|cx| Poll::Ready(Pin::new(&mut *work).poll(cx).is_pending())).await
 }
 
-/// Nothing takes longer than the tests' patience.
+/// Waits for the future, at most as long as [`PATIENCE`].
 async fn soon<T>(work: impl Future<Output = T>) -> T {
     timeout(PATIENCE, work).await.expect("it takes too long")
 }
 
-/// A builder that does not wait for long.
+/// Returns a builder with short backoff.
 fn hasty(url: String) -> zocket::client::Builder {
     Client::builder(url).backoff(Duration::from_millis(1), Duration::from_millis(5))
 }
 
-/// Calls in a task of its own.
+/// Calls in a new task.
 fn calling<T>(
     client: &Client,
     route: &'static str,
@@ -54,13 +54,13 @@ where
     tokio::spawn(async move { client.call(route, &payload).await })
 }
 
-/// Waits until its status is such a one.
+/// Waits until the status matches.
 async fn status(client: &Client, is: impl FnMut(&Status) -> bool) -> Status {
     let mut statuses = client.statuses();
     soon(statuses.wait_for(is)).await.unwrap()
 }
 
-/// Waits until it waits before its next attempt.
+/// Waits until the client is waiting for its next attempt.
 async fn waiting(client: &Client) -> Status {
     status(client, |status| matches!(status, Status::Waiting { .. })).await
 }

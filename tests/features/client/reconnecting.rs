@@ -1,4 +1,4 @@
-//! Coming back after a connection ends: whether, when, and what became of its calls.
+//! Reconnecting: the decision, the backoff, and the outcome of pending calls.
 
 use std::{
     sync::{Arc, Mutex},
@@ -48,7 +48,7 @@ async fn a_client_reconnects_and_settles_the_calls_in_flight() {
 async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
     let dead = Arc::new(Semaphore::new(0));
     let server = fake_with(&dead, async |socket, n, die: Arc<Semaphore>| {
-        // The first connection is not read, and ends when the test says so.
+        // The server does not read the first connection, which ends on the test's request.
         if n == 1 {
             die.acquire().await.unwrap().forget();
         } else {
@@ -57,20 +57,20 @@ async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
         drop(socket);
     })
     .await;
-    // A busy machine takes its time over that much.
+    // A busy machine needs time for this amount of data.
     let client = hasty(server.url(""))
         .call_timeout(10 * PATIENCE)
         .connect()
         .await
         .unwrap();
-    // 64 MB are more than the sockets' buffers hold.
+    // 64 MB exceed the sockets' buffers.
     let large = text("x".repeat(1_000_000));
     let mut calls: Vec<_> = (0..64)
         .map(|_| Box::pin(client.call::<()>("post", &large)))
         .collect();
     for call in &mut calls {
         assert!(begins(call).await);
-        // The driver's turn: it writes what it can.
+        // Yields to the driver, which writes as much as the socket accepts.
         tokio::task::yield_now().await;
     }
     dead.add_permits(1);
@@ -89,7 +89,7 @@ async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
     );
 }
 
-/// The outage after a close with this code, and whether it is final.
+/// Returns the outage after a close with this code, and true if it is final.
 async fn closed_with(code: u16) -> (bool, Outage) {
     let server = fake(move |mut socket, _| async move {
         let close = CloseFrame {
@@ -154,7 +154,7 @@ async fn backoff_grows_until_it_is_reset() {
         .windows(2)
         .map(|pair| pair[1] - pair[0])
         .collect();
-    // A timer rounds up to the next millisecond.
+    // Timers round up to the next millisecond.
     let tick = Duration::from_millis(1);
     for (n, gap) in (1..).zip(&gaps) {
         let ceiling = cap.min(floor * 2_u32.pow(n.min(10)));
@@ -163,7 +163,7 @@ async fn backoff_grows_until_it_is_reset() {
     assert_eq!(gaps.len(), 39);
     assert!(gaps.iter().any(|gap| *gap > Duration::from_secs(5)), "{gaps:?}");
     assert_ne!(gaps[10], gaps[11]);
-    // Asked to, it does not wait for the end of the wait, and begins at the floor.
+    // `reconnect()` ends the wait at once, and resets the backoff to its floor.
     let asked = Instant::now();
     client.reconnect();
     statuses.wait_for(after(1)).await.unwrap();

@@ -1,4 +1,4 @@
-//! Servers that let nobody in: which of them are given up, and which are tried again.
+//! Refused handshakes: final outcomes and retries.
 
 use std::{sync::atomic::Ordering, time::Duration};
 

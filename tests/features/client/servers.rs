@@ -1,4 +1,4 @@
-//! Servers that die, that misbehave, that refuse.
+//! Servers that crash, misbehave or refuse.
 
 use std::{
     net::SocketAddr,
@@ -31,14 +31,14 @@ use super::{
     world::World,
 };
 
-/// A server with a runtime of its own, which dies with it: sockets and all.
+/// A server with its own runtime. Dropping it closes all of its sockets.
 pub struct Mortal {
     pub addr: SocketAddr,
     runtime: Runtime,
 }
 
 impl Mortal {
-    /// On a free port.
+    /// Starts the server on a free port.
     pub async fn serve(world: &World) -> Self {
         Self::serve_at(world, "127.0.0.1:0".parse().unwrap()).await
     }
@@ -75,7 +75,7 @@ impl Mortal {
 
 pub type ServerSide = WebSocketStream<TcpStream>;
 
-/// A server of the test's own: what it does with each connection, once it has welcomed it.
+/// Starts a scripted server: `behave` gets each connection after its welcome.
 pub async fn fake<Fut>(behave: impl Fn(ServerSide, u32) -> Fut + Send + Sync + 'static) -> Server
 where
     Fut: Future<Output = ()> + Send,
@@ -83,7 +83,7 @@ where
     fake_with(&(), move |socket, n, ()| behave(socket, n)).await
 }
 
-/// [`fake`], where the connections share something with the test.
+/// Like [`fake`], with state that connections share with the test.
 pub async fn fake_with<T, Fut>(
     shared: &T,
     behave: impl Fn(ServerSide, u32, T) -> Fut + Send + Sync + 'static,
@@ -113,7 +113,7 @@ where
     .await
 }
 
-/// A server that answers each handshake with this, and counts them.
+/// Starts a server that answers each handshake with this response, and counts the handshakes.
 pub async fn refusing(answer: &'static str) -> (Server, Arc<AtomicU32>) {
     let count = Arc::new(AtomicU32::new(0));
     let counting = count.clone();
@@ -131,7 +131,7 @@ pub async fn refusing(answer: &'static str) -> (Server, Arc<AtomicU32>) {
     (server.await, count)
 }
 
-/// Reads until there is nothing more.
+/// Reads until end of file.
 pub async fn drain(mut socket: ServerSide) {
     while let Some(Ok(_)) = socket.next().await {}
 }

@@ -1,4 +1,4 @@
-//! Servers that fall silent, and such as answer pings.
+//! Silent servers, and servers that answer pings.
 
 use std::{
     sync::{
@@ -26,7 +26,7 @@ async fn a_silent_server_is_pinged_and_then_disconnected() {
         if n > 1 {
             return std::future::pending().await;
         }
-        // Below the library, which would answer.
+        // On the level of bytes, since a WebSocket library would answer the ping.
         let mut raw = socket.into_inner();
         let first = raw.read_u8().await.unwrap();
         seen.fetch_add(u32::from(first == 0x89), Ordering::SeqCst);

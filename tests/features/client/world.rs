@@ -1,4 +1,4 @@
-//! An app of this crate, and a client of it.
+//! An app of this crate, with a client.
 
 use std::{
     sync::{
@@ -46,22 +46,22 @@ pub struct Posted {
     pub length: usize,
 }
 
-/// What the servers of a test have in common.
+/// State that the servers of one test share.
 #[derive(Clone, Default)]
 pub struct World {
     names: Arc<Mutex<Vec<String>>>,
     waiting: Arc<AtomicU32>,
-    /// Connections that the server has seen go.
+    /// Number of connections whose end the server has noticed.
     gone: Arc<AtomicU32>,
 }
 
 impl World {
-    /// Who has asked to be let in.
+    /// Names of the clients that asked to connect.
     pub fn names(&self) -> Vec<String> {
         self.names.lock().unwrap().clone()
     }
 
-    /// The app, and its contract's hash.
+    /// Returns the app, and its contract's hash.
     pub fn app(&self) -> (UpgradeService, String) {
         async fn connect(world: World, headers: Headers, _: ClientId) -> Result<String, Error> {
             world.names.lock().unwrap().push(headers.name.clone());
@@ -113,12 +113,12 @@ impl World {
         serve(self.app().0).await
     }
 
-    /// Waits until a handler waits.
+    /// Waits until one handler is waiting.
     pub async fn wait_for_handler(&self) {
         until(|| self.waiting.load(Ordering::SeqCst) == 1).await;
     }
 
-    /// Waits until the server has seen a connection go.
+    /// Waits until the server has noticed the end of one connection.
     pub async fn wait_for_disconnect(&self) {
         until(|| self.gone.load(Ordering::SeqCst) == 1).await;
     }
@@ -130,7 +130,7 @@ pub async fn site() -> (World, Server) {
     (world, server)
 }
 
-/// A client of a [`site`] that lets nobody else in.
+/// Returns a client of a [`site`] that admits no other client.
 pub async fn visit() -> (World, Client) {
     let (world, server) = site().await;
     let client = connect(&server).await;

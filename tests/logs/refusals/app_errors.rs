@@ -1,4 +1,4 @@
-//! What the app itself refuses: its handlers and its middleware, by the protocol's codes and by its own.
+//! Refusals by the app's handlers and middleware, with the protocol's codes and its own.
 
 use std::{io, time::Duration};
 
@@ -108,7 +108,7 @@ async fn an_apps_own_code_is_sent_if_declared_and_internal_otherwise() {
         let refusal = refusal_of(&mut client, route).await;
         assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
         assert!(!refusal.message().contains("8 players"), "{refusal:?}");
-        // The log says what to do.
+        // The log says how to declare the code.
         assert!(log.line(&refusal).contains(".code("));
     }
 }
@@ -153,6 +153,6 @@ async fn a_rate_limit_sends_retry_after_ms() {
     let mut client = connect(zo.serve(zo.router().incoming("limited", limited))).await;
     let refusal = refusal_of(&mut client, "limited").await;
     assert_eq!(refusal.code(), "TOO_MANY_REQUESTS");
-    // Rounded up: who comes back then is not too early.
+    // The wait is rounded up, so that a client that waits so long is not early.
     assert_eq!(refusal.0["retryAfterMs"], 1501);
 }

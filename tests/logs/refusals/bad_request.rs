@@ -1,4 +1,4 @@
-//! BAD_REQUEST: payloads of the wrong shape, and such as break their constraints.
+//! BAD_REQUEST: payloads of the wrong shape, and payloads that break their constraints.
 
 use std::sync::atomic::Ordering;
 
@@ -21,7 +21,7 @@ pub struct Profile {
     tags: Vec<String>,
 }
 
-/// A client that can `save` a profile.
+/// Returns a client of an app with the route `save`.
 async fn profiles() -> Client {
     let zo = app(&State::default());
     let save = zo
@@ -34,7 +34,7 @@ async fn profiles() -> Client {
     connect(zo.serve(zo.router().incoming("save", save))).await
 }
 
-/// Why a payload is refused, sorted.
+/// Returns the issues of a refused payload, sorted.
 async fn issues_of(client: &mut Client, payload: Value) -> Vec<String> {
     let refusal = client.call("save", payload).await.unwrap_err();
     assert_eq!(refusal.code(), "BAD_REQUEST");

@@ -1,4 +1,4 @@
-//! INTERNAL_SERVER_ERROR: panics, and failures that are not the client's business. Their detail is in the log alone.
+//! INTERNAL_SERVER_ERROR: panics and foreign errors, whose detail is only in the log.
 
 use std::{
     io,
@@ -36,7 +36,7 @@ impl<S: Service<Message>> Service<Message> for Bug<S> {
     }
 }
 
-/// Internal, without detail; the log has the detail, under the id that both have.
+/// Asserts that the refusal has no detail, and that the log has it under the same id.
 async fn assert_concealed(client: &mut Client, route: &str, log: &Log) {
     let refusal = refusal_of(client, route).await;
     assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR", "{route}");
@@ -137,7 +137,7 @@ async fn an_error_of_another_type_is_internal() {
     for route in ["wrapped", "worded", "foreign.echo"] {
         assert_concealed(&mut client, route, &log).await;
     }
-    // An event that no router declares.
+    // No router declares this event.
     let refusal = refusal_of(&mut client, "undeclared").await;
     assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
     assert!(log.line(&refusal).contains("tick"));

@@ -1,4 +1,4 @@
-//! What is logged on this thread, as the tests look into it.
+//! Captures the log of the test's thread.
 
 use std::{cell::RefCell, io, rc::Rc, sync::Once};
 
@@ -8,13 +8,14 @@ thread_local! {
     static CURRENT: RefCell<Log> = RefCell::default();
 }
 
-/// What has been logged on this thread since it was captured.
+/// Lines logged on this thread since the capture began.
 #[derive(Clone, Default)]
 pub struct Log(Rc<RefCell<Vec<u8>>>);
 
 impl Log {
-    /// Must come before any app. One subscriber serves all the tests, as tracing keeps for all threads whether anyone
-    /// listens at a place in the code: where another thread came first, a subscriber of this thread's own may miss it.
+    /// Begins the capture. Call it before building an app: one subscriber serves all tests, as tracing caches per
+    /// callsite, for all threads, if a subscriber is interested. A per-thread subscriber could miss callsites that
+    /// another thread reached first.
     pub fn keep() {
         static KEPT: Once = Once::new();
         KEPT.call_once(|| {
@@ -36,7 +37,7 @@ impl Log {
         String::from_utf8(self.0.borrow().clone()).unwrap()
     }
 
-    /// The log's line under the id that a refusal names.
+    /// Returns the log line with the id of a refusal.
     pub fn line(&self, refusal: &Refusal) -> String {
         let id = refusal.message().strip_prefix("internal error ").unwrap();
         assert_eq!(id.len(), 36, "{id}");
@@ -49,7 +50,7 @@ impl Log {
     }
 }
 
-/// Writes into the log of the thread that it is on.
+/// Writes to the log of the current thread.
 struct Writer;
 
 impl io::Write for Writer {

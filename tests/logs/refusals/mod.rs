@@ -1,4 +1,4 @@
-//! What goes wrong, and what the client is told: PROTOCOL.md, section 2, from outside.
+//! Failures and the refusals that clients receive: PROTOCOL.md, section 2, from outside.
 #![allow(
     clippy::unwrap_used,
     unreachable_pub,
@@ -37,7 +37,7 @@ use tokio::sync::{Notify, Semaphore};
 use tower::layer::util::Identity;
 use zocket::{Builder, ClientId, Context, Error, NoHeaders, Outgoing, Router, UpgradeService, Zocket};
 
-/// What is behind most of these tests: a route that answers, one that fails, and one that waits.
+/// State of most of these tests: a route that answers, one that fails, and one that waits.
 #[derive(Clone)]
 struct State {
     runs: Arc<AtomicUsize>,
@@ -56,12 +56,12 @@ impl Default for State {
 }
 
 impl State {
-    /// How many handlers have run.
+    /// Returns the number of handlers that have run.
     fn runs(&self) -> usize {
         self.runs.load(Ordering::SeqCst)
     }
 
-    /// Waits until one more handler waits.
+    /// Waits until one more handler is waiting.
     async fn begun(&self) {
         self.begun.acquire().await.unwrap().forget();
     }
@@ -80,13 +80,13 @@ fn builder(state: &State) -> Builder<State, Identity> {
     })
 }
 
-/// Counts how often it runs.
+/// Counts its runs.
 async fn echo(cx: Context<State>) -> Result<&'static str, Error> {
     cx.runs.fetch_add(1, Ordering::SeqCst);
     Ok("here")
 }
 
-/// Says that it has begun, and waits to be let go.
+/// Signals that it has started, and waits for its release.
 async fn wait(cx: Context<State>) -> Result<&'static str, Error> {
     cx.runs.fetch_add(1, Ordering::SeqCst);
     cx.begun.add_permits(1);
@@ -102,12 +102,12 @@ async fn bug(_: Context<State>) -> Result<(), Error> {
     panic!("secret: the handler's")
 }
 
-/// A router with `echo` alone.
+/// Returns a router with `echo` only.
 fn echoing(zo: &Zocket<State>) -> Router<State> {
     zo.router().incoming("echo", zo.message().handle(echo))
 }
 
-/// A router with all of them.
+/// Returns a router with all routes.
 fn router(zo: &Zocket<State>) -> Router<State> {
     echoing(zo)
         .incoming("wait", zo.message().handle(wait))
@@ -122,14 +122,14 @@ async fn site() -> (State, Server) {
     (state, server)
 }
 
-/// A client of the [`site`].
+/// Returns a client of the [`site`].
 async fn visit() -> (State, Client) {
     let (state, server) = site().await;
     let client = server.connect("").await;
     (state, client)
 }
 
-/// The one client of an app.
+/// Connects the only client of an app.
 async fn connect(app: UpgradeService) -> Client {
     serve(app).await.connect("").await
 }
@@ -141,12 +141,12 @@ impl Outgoing for Tick {
     const TYPE: &'static str = "tick";
 }
 
-/// What a call without payload is told, which must be a refusal.
+/// Returns the refusal of a call without payload, which must fail.
 async fn refusal_of(client: &mut Client, route: &str) -> Refusal {
     client.call(route, Value::Null).await.unwrap_err()
 }
 
-/// The code of that refusal.
+/// Returns the code of that refusal.
 async fn code(client: &mut Client, route: &str) -> String {
     refusal_of(client, route).await.code().to_owned()
 }

@@ -1,4 +1,4 @@
-//! NOT_FOUND: messages of no route, and types that are the protocol's own.
+//! NOT_FOUND: unknown routes and reserved types.
 
 use super::{code, log::Log, refusal_of, visit};
 

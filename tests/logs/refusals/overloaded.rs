@@ -1,4 +1,4 @@
-//! OVERLOADED: load that is shed, a buffer that is closed, a room that is full.
+//! OVERLOADED: shed load, a closed buffer, a full room.
 
 use std::sync::{Arc, Mutex};
 
@@ -15,7 +15,7 @@ use super::{
     connect, echo, echoing, wait,
 };
 
-/// Has two clients wait, where only one may: the second is refused. Returns it.
+/// Makes two clients wait where one may: the second is refused. Returns the second.
 async fn second_is_shed(server: &Server, state: &State) -> Client {
     let (mut first, mut second) = (server.connect("").await, server.connect("").await);
     let id = first.begin("wait", Value::Null).await;
@@ -37,7 +37,7 @@ async fn shed_load_is_overloaded() {
     let wait = zo.message().layer(one).handle(wait);
     let server = serve(zo.serve(zo.router().incoming("wait", wait))).await;
     let mut second = second_is_shed(&server, &state).await;
-    // What it shed was this one's load, not this one.
+    // The layer shed one message, and the connection continues.
     let id = second.begin("wait", Value::Null).await;
     state.begun().await;
     state.gate.notify_one();
@@ -55,7 +55,7 @@ async fn load_shed_by_the_app_is_overloaded() {
     second_is_shed(&server, &state).await;
 }
 
-/// A buffer, and what closes it.
+/// A buffer that the test can close.
 #[derive(Clone, Default)]
 struct Buffered(Arc<Mutex<Option<tokio::task::AbortHandle>>>);
 
@@ -146,7 +146,7 @@ async fn a_full_room_is_overloaded() {
     let mut client = connect(zo.serve(router)).await;
     for route in ["flood", "atomic"] {
         assert_eq!(code(&mut client, route).await, "OVERLOADED", "{route}");
-        // What the room did take was delivered, before the refusal.
+        // Events that the room accepted were delivered before the refusal.
         let mut ticks = 0;
         while client.call("no.such.route", Value::Null).await.is_err() && ticks < 5 {
             client.event("tick").await;
@@ -154,7 +154,7 @@ async fn a_full_room_is_overloaded() {
         }
         client.expect_nothing().await;
     }
-    // Told by the flush, it is no longer the message's failure.
+    // `flush` has reported the error, so the message succeeds.
     assert_eq!(
         client.call("flushed", Value::Null).await,
         Ok(Some(json!("OVERLOADED")))

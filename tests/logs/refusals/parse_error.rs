@@ -1,10 +1,10 @@
-//! PARSE_ERROR: what is no message.
+//! PARSE_ERROR: frames that are not messages.
 
 use serde_json::{Value, json};
 
 use super::{common::Client, visit};
 
-/// The next frame, which must be a refusal: its `rpcId`, and its code.
+/// Reads the next frame, which must be a refusal. Returns its `rpcId` and its code.
 async fn refused(client: &mut Client) -> (Value, String) {
     let frame = client.next().await;
     assert_eq!(frame["type"], "__rpc_err", "{frame}");
@@ -81,7 +81,7 @@ async fn an_invalid_message_without_an_id_is_a_parse_error_without_an_answer() {
             .send_text(format!(r#"{{"type":"echo","rpcId":{id}}}"#))
             .await;
     }
-    // None was run, none was answered, and none has cost the connection.
+    // No handler ran, no answer was sent, and the connection is still open.
     client.expect_nothing().await;
     assert_eq!(state.runs(), 0);
     assert_eq!(client.call("echo", Value::Null).await, Ok(Some(json!("here"))));

@@ -1,4 +1,4 @@
-//! What breaks RFC 6455 itself closes the connection; what is merely no message does not.
+//! Violations of RFC 6455 close the connection. Malformed messages do not.
 
 use futures_util::SinkExt;
 use tokio_tungstenite::tungstenite::Message;
@@ -47,7 +47,7 @@ async fn a_violation_of_rfc_6455_closes_with_its_code() {
         (
             "a length with its highest bit",
             head(FIN | BINARY, 1 << 63),
-            // Too large as well; both tell the truth.
+            // The frame is also too large. Either code is correct.
             1009,
         ),
         ("text that is no UTF-8", frame(FIN | TEXT, b"\"\xff\""), 1007),

@@ -1,4 +1,4 @@
-//! A message's `rpcId`: how it comes back, what happens without one, and with one that is in use.
+//! A message's `rpcId`: its echo in the answer, its absence, and its reuse while in flight.
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::{
     connect, router, site, visit,
 };
 
-/// Waits until the server has read everything that was sent so far: it answers a ping in its order.
+/// Waits until the server has read everything sent so far: it answers a ping in order.
 async fn read_so_far(client: &mut Client) {
     client.socket.send(Message::Ping("so far".into())).await.unwrap();
     match client.socket.next().await {
@@ -126,7 +126,7 @@ async fn a_message_whose_id_is_in_flight_does_not_run_and_gets_one_answer() {
     );
     client.expect_nothing().await;
     assert_eq!(state.runs(), 1);
-    // Answered, the id is free again.
+    // After the answer, the id can be used again.
     client.send(call("echo")).await;
     assert_eq!(client.answer(&json!("twice")).await, Ok(Some(json!("here"))));
 }

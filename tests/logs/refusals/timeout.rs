@@ -1,4 +1,4 @@
-//! TIMEOUT: what takes longer than a layer lets it.
+//! TIMEOUT: messages that exceed a layer's timeout.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! PAYLOAD_TOO_LARGE, and the Close that a message larger than any gets.
+//! PAYLOAD_TOO_LARGE, and the Close for a message over `Limits::message`.
 
 use serde_json::json;
 use zocket::{Context, Error, Limits};
@@ -20,7 +20,7 @@ async fn a_payload_over_the_routes_limit_is_refused_unparsed() {
         .incoming("small", zo.message().max_payload(10).handle(echo))
         .incoming("echo", zo.message().handle(echo));
     let mut client = connect(zo.serve(router)).await;
-    // With its quotes: ten bytes, eleven bytes.
+    // Ten bytes and eleven bytes, counting the quotes.
     assert!(client.call("small", json!("x".repeat(8))).await.is_ok());
     let refusal = client.call("small", json!("x".repeat(9))).await.unwrap_err();
     assert_eq!(refusal.code(), "PAYLOAD_TOO_LARGE");
@@ -69,7 +69,7 @@ async fn a_message_larger_than_the_limit_closes_with_1009() {
     assert_eq!(state.runs(), 1);
     drop(client);
 
-    // In fragments, each of which would fit.
+    // The message is fragmented, and each fragment is within the limit.
     let mut raw = server.raw().await;
     let part = "x".repeat(600);
     raw.write(&frame(TEXT, part.as_bytes())).await;
@@ -77,7 +77,7 @@ async fn a_message_larger_than_the_limit_closes_with_1009() {
     assert_eq!(raw.closed().await, (1009, "message-too-large".to_owned()));
     drop(raw);
 
-    // By its announced length alone.
+    // The announced length alone exceeds the limit.
     for length in [1_001, u64::from(u32::MAX), i64::MAX as u64] {
         let mut raw = server.raw().await;
         raw.write(&head(FIN | BINARY, length)).await;

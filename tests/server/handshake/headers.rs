@@ -1,4 +1,4 @@
-//! Connect headers: from fields and query parameters to what `on_connect` gets, or to a refusal with all issues.
+//! Connect headers: parsing of fields and query parameters, and refusals with every issue.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use super::{
     raw, refused, site,
 };
 
-/// `[name, x-room, x-user-id]` as `on_connect` got them.
+/// Returns `[name, x-room, x-user-id]` as `on_connect` received them.
 async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Value {
     let client = server.try_connect(query, fields).await;
     let mut client = client.unwrap_or_else(|(status, body)| panic!("{query}: {status} {body}"));
@@ -21,7 +21,7 @@ async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Valu
         .expect("a payload")
 }
 
-/// The paths of a refusal's issues, sorted.
+/// Returns the paths of a refusal's issues, sorted.
 fn paths(body: &Value) -> Vec<String> {
     assert_eq!(body["error"], "Invalid headers", "{body}");
     let details = body["details"].as_array().expect("details");
@@ -71,7 +71,7 @@ async fn query_parameters_are_percent_decoded() {
         ("%C3%A9", "é"),
         ("%e2%82%ac", "€"),
         ("100%25", "100%"),
-        // Broken escapes stand for themselves, broken UTF-8 for U+FFFD.
+        // Invalid escapes stay as they are, and invalid UTF-8 becomes U+FFFD.
         ("50%", "50%"),
         ("%zz%4", "%zz%4"),
         ("%FFa", "\u{FFFD}a"),
@@ -79,7 +79,7 @@ async fn query_parameters_are_percent_decoded() {
         let headers = received(&server, &format!("name={written}"), &[]).await;
         assert_eq!(headers[0], meant, "{written}");
     }
-    // The name as well.
+    // Names are percent-decoded, too.
     assert_eq!(received(&server, "n%61me=Ann", &[]).await[0], "Ann");
 }
 
@@ -113,7 +113,7 @@ async fn a_query_parameter_never_replaces_a_field_of_the_request() {
             assert_eq!(headers[2], "trusted", "?{query} beside {field}");
         }
     }
-    // The client library writes names in lower case; a proxy need not. An empty field is a field, too.
+    // The client library sends names in lower case, but a proxy may not. An empty field counts as present.
     for field in ["X-User-ID", "x-USER-id"] {
         let answer = raw()
             .start("GET /?name=Ann&x-room=spoofed-and-too-long HTTP/1.1")
@@ -132,7 +132,7 @@ async fn undeclared_names_are_ignored() {
     let query = "name=Ann&x-zocket-version=1&utm_source=mail&constructor=&__proto__=1&=&&";
     let headers = received(&server, query, &[("x-other", "1"), ("cookie", "a=b")]).await;
     assert_eq!(headers, json!(["Ann", "lobby", null]));
-    // Not quite a declared name is not one.
+    // Names that differ slightly from a declared one are ignored.
     let headers = received(&server, "name=Ann&X-User-Id=7&x-user-id%20=7&x_user_id=7", &[]).await;
     assert_eq!(headers[2], Value::Null);
     assert_eq!(runs.load(Ordering::SeqCst), 2);
@@ -143,7 +143,7 @@ async fn invalid_headers_are_refused_with_all_issues_and_on_connect_does_not_run
     let runs = Runs::default();
     let server = serve(app(&runs)).await;
     let both = vec![r#"["name"]"#.to_owned(), r#"["x-room"]"#.to_owned()];
-    // One missing and one too long; both too long.
+    // The first request lacks one header and has one too long. The second has two too long.
     for query in [
         "x-room=01234567890".to_owned(),
         format!("x-room=01234567890&name={}", "x".repeat(41)),
@@ -167,7 +167,7 @@ async fn a_field_that_is_not_utf_8_is_an_issue_beside_the_others() {
         (answer.status, paths(&answer.body)),
         (400, vec![r#"["x-room"]"#.to_owned()])
     );
-    // A query parameter does not stand in for it.
+    // A query parameter does not replace the field.
     let answer = raw()
         .start("GET /?name=Ann&x-room=attic HTTP/1.1")
         .with("x-room", b"caf\xe9")
@@ -177,7 +177,7 @@ async fn a_field_that_is_not_utf_8_is_an_issue_beside_the_others() {
         (answer.status, paths(&answer.body)),
         (400, vec![r#"["x-room"]"#.to_owned()])
     );
-    // All the issues at once, and none twice.
+    // All issues arrive together, each once.
     let answer = raw()
         .start("GET /?x-room=01234567890 HTTP/1.1")
         .with("x-user-id", b"\xff")
@@ -192,9 +192,9 @@ async fn a_field_that_is_not_utf_8_is_an_issue_beside_the_others() {
         .await;
     assert_eq!(paths(&answer.body), [r#"["name"]"#], "{}", answer.body);
     assert_eq!(runs.load(Ordering::SeqCst), 0);
-    // Of a field that is not declared, nobody asks.
+    // Undeclared fields are ignored.
     assert_eq!(raw().with("x-other", b"\xff").send(&server).await.status, 101);
-    // UTF-8 is fine.
+    // Valid UTF-8 is accepted.
     let answer = raw().with("x-room", "café".as_bytes()).send(&server).await;
     assert_eq!(answer.status, 101, "{}", answer.body);
 }

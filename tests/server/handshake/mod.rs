@@ -1,4 +1,4 @@
-//! The handshake: connect headers, what `on_connect` refuses, requests that open no WebSocket.
+//! The handshake: connect headers, refusals by `on_connect`, requests that open no WebSocket.
 #![allow(
     clippy::unwrap_used,
     reason = "what is unwrapped by a test's helper is part of the test"
@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::{io::AsyncReadExt, time::timeout};
 use zocket::{ClientId, Context, UpgradeService, Zocket};
 
-/// What the test app takes of a request. It knows no other names.
+/// Connect headers of the test app, which denies other names.
 #[derive(Clone, Deserialize, JsonSchema, Validate)]
 #[serde(deny_unknown_fields)]
 struct Headers {
@@ -44,10 +44,10 @@ fn lobby() -> String {
     "lobby".to_owned()
 }
 
-/// How often `on_connect` ran.
+/// Number of `on_connect` runs.
 type Runs = Arc<AtomicUsize>;
 
-/// An app whose clients can ask for the headers that it got.
+/// Returns an app with a route that answers the connect headers.
 fn app(runs: &Runs) -> UpgradeService {
     let zo = Zocket::builder()
         .on_connect_with(runs.clone(), async |runs: Runs, headers: Headers, _: ClientId| {
@@ -61,23 +61,23 @@ fn app(runs: &Runs) -> UpgradeService {
     zo.serve(zo.router().incoming("headers", headers))
 }
 
-/// A server of that app.
+/// Serves that app.
 async fn site() -> Server {
     serve(app(&Runs::default())).await
 }
 
-/// The status and the body that a client with these query parameters is refused with.
+/// Returns the status and the body of the refusal that these query parameters cause.
 async fn refused(server: &Server, query: &str) -> (u16, Value) {
     server.try_connect(query, &[]).await.err().unwrap()
 }
 
-/// An upgrade request to be spoilt, byte by byte.
+/// An upgrade request that tests modify.
 struct Raw {
     start: &'static str,
     fields: Vec<(&'static str, Vec<u8>)>,
 }
 
-/// What came back.
+/// An HTTP response.
 struct Answer {
     status: u16,
     fields: HashMap<String, String>,

@@ -1,4 +1,4 @@
-//! `on_connect`: what it sees of the request, and what becomes of its refusals.
+//! `on_connect`: its view of the request, and its refusals as HTTP responses.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use zocket::{ClientId, Code, Context, Error, NoHeaders, UpgradeService, Zocket};
 
 use super::{common::serve, raw, refused};
 
-/// Refuses as the client asks.
+/// Refuses with the code that the client requests.
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Refuse {
     #[garde(skip)]
@@ -58,7 +58,7 @@ async fn an_on_connect_error_becomes_an_http_status() {
         assert_eq!(answer.status, status, "{how}");
         assert_eq!(answer.body, json!({ "error": message, "code": code }));
         assert_eq!(answer.fields["content-type"], "application/json");
-        // Whole seconds, rounded up.
+        // `Retry-After` is in whole seconds, rounded up.
         let retry_after = (how == "429").then_some("2");
         assert_eq!(answer.fields.get("retry-after").map(String::as_str), retry_after);
     }
@@ -77,7 +77,7 @@ async fn a_failure_or_panic_in_on_connect_is_a_500_without_detail() {
         assert!(!answer.body.to_string().contains("hunter2"), "{}", answer.body);
         assert!(!answer.body["error"].as_str().unwrap().is_empty());
     }
-    // Nothing is the worse for it.
+    // The server accepts the next client.
     assert_eq!(raw().with("how", "not at all").send(&server).await.status, 101);
 }
 
@@ -100,7 +100,7 @@ async fn on_connect_sees_a_token_that_is_offered_beside_the_subprotocol() {
     assert_eq!(refused.status, 401);
 }
 
-/// What a layer around the service found out.
+/// A value that a layer around the service inserts into the request.
 #[derive(Clone)]
 struct Peer(&'static str);
 

@@ -1,4 +1,4 @@
-//! Requests that open no WebSocket, and such as do so in unusual words.
+//! Requests that open no WebSocket, and valid requests with unusual spelling.
 
 use std::sync::atomic::Ordering;
 
@@ -73,7 +73,7 @@ async fn handshake_fields_are_case_insensitive_lists() {
         .send(&server)
         .await;
     assert_eq!(answer.status, 101);
-    // RFC 6455, section 1.3: the example.
+    // Key and accept value are the example of RFC 6455, section 1.3.
     assert_eq!(
         answer.fields["sec-websocket-accept"],
         "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

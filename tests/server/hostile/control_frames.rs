@@ -1,4 +1,4 @@
-//! Control frames and fragments: against the rules, in odd places, in floods.
+//! Control frames and fragments: invalid ones, valid ones in unusual places, and floods.
 
 use std::time::Duration;
 
@@ -48,19 +48,19 @@ async fn valid_control_frames_are_accepted_between_fragments() {
             assert_eq!(raw.read_frame().await.unwrap(), (FIN | PONG, payload.to_vec()));
         }
     }
-    // Between the fragments of a message, one of which is empty.
+    // The control frames stand between a message's fragments, one of which is empty.
     raw.write(&frame(TEXT, br#"{"type":"here","#)).await;
     raw.write(&frame(FIN | PING, b"between")).await;
     raw.write(&frame(CONTINUATION, b"")).await;
     assert_eq!(raw.read_frame().await.unwrap(), (FIN | PONG, b"between".to_vec()));
     raw.write(&frame(FIN | CONTINUATION, br#""rpcId":1}"#)).await;
     assert_eq!(answer(&mut raw).await["payload"], "here");
-    // Empty messages are malformed, not forbidden.
+    // Empty messages are malformed, but legal in RFC 6455.
     for first in [FIN | TEXT, FIN | BINARY, TEXT, FIN | CONTINUATION] {
         raw.write(&frame(first, b"")).await;
     }
     assert_connection_works(&mut raw).await;
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -70,7 +70,7 @@ async fn ten_thousand_empty_fragments_are_one_message() {
     raw.write(&frame(CONTINUATION, b"").repeat(10_000)).await;
     raw.write(&frame(FIN | CONTINUATION, br#""rpcId":1}"#)).await;
     assert_eq!(answer(&mut raw).await["payload"], "here");
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -87,7 +87,7 @@ async fn a_flood_of_pings_does_not_delay_other_clients() {
         let last = frame(FIN | TEXT, br#"{"type":"here","rpcId":"last"}"#);
         writing.write_all(&last).await.unwrap();
     };
-    // Whoever reads its pongs may go on.
+    // A peer that reads its pongs stays connected.
     let pongs = async {
         use tokio::io::AsyncReadExt;
         let mut seen = Vec::new();
@@ -106,7 +106,7 @@ async fn a_flood_of_pings_does_not_delay_other_clients() {
     timeout(PATIENCE, async { tokio::join!(flood, pongs, others) })
         .await
         .expect("the flood never ends");
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn unread_pongs_do_not_accumulate() {
     let site = Site::with(limits).await;
     let mut raw = site.server.raw().await;
     let pings = frame(FIN | PING, &[0; 125]).repeat(1_000);
-    // 64 MiB: more than the sockets of both sides hold. Either the server takes no more, or it hangs up.
+    // 64 MiB exceed both sides' socket buffers. The server either stops reading or closes the connection.
     let flood = async {
         for _ in 0..500 {
             if raw.try_write(&pings).await.is_err() {

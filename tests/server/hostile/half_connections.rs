@@ -1,4 +1,4 @@
-//! Half a connection: peers that stop in the middle of the handshake, or of anything after it.
+//! Peers that stop in the middle of the handshake or of a later frame.
 
 use std::time::Duration;
 
@@ -56,25 +56,25 @@ async fn a_handshake_that_never_sends_its_announced_body_times_out() {
 async fn a_thousand_connections_opened_and_dropped_at_once_leave_nothing() {
     let site = Site::new().await;
     let server = &site.server;
-    // In waves, so that few descriptors are needed.
+    // Waves keep the number of open descriptors low.
     for _ in 0..4 {
         let wave = join_all((0..250).map(|n| async move {
             match n % 5 {
-                // After the 101, without a Close.
+                // The peer vanishes after the 101, without a Close.
                 0 | 1 => server.raw().await,
-                // In the middle of the handshake.
+                // The peer vanishes in the middle of the handshake.
                 2 => {
                     let mut raw = server.dial().await;
                     raw.write(&handshake("").as_bytes()[..40]).await;
                     raw
                 }
-                // Before the 101 was read.
+                // The peer vanishes before it reads the 101.
                 3 => {
                     let mut raw = server.dial().await;
                     raw.write(handshake("").as_bytes()).await;
                     raw
                 }
-                // In the middle of a message, and with a handler that waits.
+                // The peer vanishes in the middle of a message, and while its handler waits.
                 _ => {
                     let mut raw = server.raw().await;
                     send(&mut raw, r#"{"type":"join","payload":{"room":"room"}}"#).await;
@@ -87,7 +87,7 @@ async fn a_thousand_connections_opened_and_dropped_at_once_leave_nothing() {
         .await;
         drop(wave);
     }
-    // The last of them may not have been accepted yet.
+    // The server may not have accepted the last connections yet.
     until(|| site.counts.connected() > 600).await;
     site.wait_until_only_bystander_is_left().await;
     site.assert_unaffected().await;

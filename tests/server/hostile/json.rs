@@ -1,4 +1,4 @@
-//! JSON at its edges.
+//! Edge cases of JSON.
 
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ async fn a_duplicate_reserved_member_is_refused() {
     assert_eq!(told["error"]["code"], "BAD_REQUEST");
     assert_eq!(told["error"]["issues"][0]["code"], "duplicate_key", "{told}");
     assert_eq!(told["error"]["issues"][0]["path"], json!(["n"]), "{told}");
-    // In an envelope nobody can say which one counts.
+    // A duplicate member of the envelope is ambiguous.
     for text in [
         r#"{"type":"here","type":"panic","rpcId":1}"#,
         r#"{"type":"here","rpcId":1,"payload":1,"payload":2}"#,
@@ -25,12 +25,12 @@ async fn a_duplicate_reserved_member_is_refused() {
         let told = ask(&mut raw, text).await;
         assert_eq!(told["error"]["code"], "PARSE_ERROR", "{told}");
     }
-    // Of two ids, nobody can say which one to answer to.
+    // With two ids, there is no id to answer under.
     send(&mut raw, r#"{"type":"here","rpcId":1,"rpcId":2}"#).await;
     assert_connection_works(&mut raw).await;
     let told = ask(&mut raw, r#"{"type":"here","more":1,"more":2,"rpcId":1}"#).await;
     assert_eq!(told["payload"], "here");
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -53,16 +53,16 @@ async fn unusual_text_is_either_data_or_a_refusal() {
     for value in [r#""\ud800""#, r#""\udc00\ud800""#, r#"{"\ud800":1}"#] {
         let told = ask(&mut raw, &any(value)).await;
         assert_eq!(told["error"]["code"], "BAD_REQUEST", "{value}: {told}");
-        // Where nobody looks, nobody minds.
+        // A route without input ignores its payload.
         let told = call(&mut raw, "here", value).await;
         assert_eq!(told["payload"], "here");
     }
-    // As bare bytes, the control character makes it no JSON at all.
+    // As a raw byte, the control character makes the frame invalid JSON.
     send(&mut raw, "{\"type\":\"here\",\"rpcId\":\"\0\"}").await;
     assert_connection_works(&mut raw).await;
     let told = call(&mut raw, "join", r#"{"room":"a\u0000b"}"#).await;
     assert_eq!(told, json!({ "type": "__rpc_res", "rpcId": 1 }));
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -110,7 +110,7 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
         let told = call(&mut raw, route, number).await;
         assert_eq!(told["payload"], back, "{route} {number}: {told}");
     }
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -125,7 +125,7 @@ async fn invalid_utf_8_in_binary_messages_is_refused_without_a_close() {
         raw.write(&frame(FIN | BINARY, bytes)).await;
     }
     assert_connection_works(&mut raw).await;
-    // Where the id can be read, the refusal has it.
+    // The refusal has the id, if that is readable.
     for bytes in [
         &b"{\"type\":\"here\xff\",\"rpcId\":1}"[..],
         b"{\"type\":\"any\",\"payload\":{\"any\":\"\xed\xa0\x80\"},\"rpcId\":1}",
@@ -138,10 +138,10 @@ async fn invalid_utf_8_in_binary_messages_is_refused_without_a_close() {
         );
     }
     assert_connection_works(&mut raw).await;
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
-/// serde_json has a key of its own under which a text is read as JSON, with a depth of its own.
+/// serde_json parses a string as JSON under a private key (`RawValue`), with a new recursion limit.
 #[tokio::test]
 async fn serde_jsons_raw_value_key_does_not_bypass_the_depth_limit() {
     let (site, mut raw) = Site::with_attacker().await;
@@ -159,7 +159,7 @@ async fn serde_jsons_raw_value_key_does_not_bypass_the_depth_limit() {
         let told = ask(&mut raw, &text).await;
         assert_eq!(told["error"]["code"], "BAD_REQUEST", "{told:.200}");
     }
-    // Nor does it make the server read a text as anything but a text.
+    // The key does not make the server parse a string, either.
     let told = call(
         &mut raw,
         "any",
@@ -167,5 +167,5 @@ async fn serde_jsons_raw_value_key_does_not_bypass_the_depth_limit() {
     )
     .await;
     assert_ne!(told["payload"]["any"], json!([1]), "{told}");
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }

@@ -1,4 +1,4 @@
-//! Limits: as large as can be, and as small as to be reached.
+//! The largest and smallest values of `Limits`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a server must survive: after each attack it is up, a bystander has noticed nothing, and nothing is left.
+//! Attacks on a server: after each one, the server accepts clients, a bystander was not affected, and nothing leaks.
 #![allow(
     clippy::unwrap_used,
     unreachable_pub,
@@ -20,23 +20,23 @@ mod slow_peers;
 use common::raw::{FIN, Raw, TEXT, frame};
 use serde_json::{Value, json};
 
-/// Sends a text message, whatever it is.
+/// Sends any text as a message.
 async fn send(raw: &mut Raw, text: &str) {
     raw.write(&frame(FIN | TEXT, text.as_bytes())).await;
 }
 
-/// The next frame, as JSON.
+/// Reads the next frame as JSON.
 async fn answer(raw: &mut Raw) -> Value {
     serde_json::from_str(&raw.read_text().await).unwrap()
 }
 
-/// What a message is answered with: its payload, or the refusal.
+/// Sends a message. Returns its answer or refusal.
 async fn ask(raw: &mut Raw, text: &str) -> Value {
     send(raw, text).await;
     answer(raw).await
 }
 
-/// Calls a route with a payload, whatever it is. What that is answered with.
+/// Calls a route with any text as payload. Returns its answer or refusal.
 async fn call(raw: &mut Raw, route: &str, payload: &str) -> Value {
     ask(
         raw,
@@ -45,7 +45,7 @@ async fn call(raw: &mut Raw, route: &str, payload: &str) -> Value {
     .await
 }
 
-/// The connection has come through: a call is answered, and nothing before it.
+/// Asserts that the connection works: the next frame is the answer to a call.
 async fn assert_connection_works(raw: &mut Raw) {
     let answer = ask(raw, r#"{"type":"here","rpcId":"well?"}"#).await;
     assert_eq!(

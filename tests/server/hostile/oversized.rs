@@ -1,4 +1,4 @@
-//! Too much at once: bytes, depth, mistakes in one message.
+//! Oversized input: bytes, nesting, and errors in one message.
 
 use serde_json::json;
 
@@ -43,7 +43,7 @@ async fn ten_megabytes_are_refused_in_one_frame_and_in_fragments() {
     for (way, frames) in ways {
         let mut raw = site.server.raw().await;
         for frame in frames {
-            // The server need not take it all.
+            // The server may stop reading before the end.
             if raw.try_write(&frame).await.is_err() {
                 break;
             }
@@ -74,7 +74,7 @@ async fn json_nested_a_hundred_thousand_deep_is_refused_or_ignored() {
             assert_eq!(told["error"]["code"], "BAD_REQUEST", "{route}: {told}");
             assert_eq!(told["error"]["issues"][0]["code"], code, "{route}: {told}");
         }
-        // A payload that nobody looks into, and a member that nobody knows.
+        // A payload of a route without input, and an unknown member.
         let told = call(&mut raw, "here", deep).await;
         assert_eq!(told["payload"], "here");
         let told = ask(&mut raw, &format!(r#"{{"type":"here","rpcId":1,"more":{deep}}}"#)).await;
@@ -86,7 +86,7 @@ async fn json_nested_a_hundred_thousand_deep_is_refused_or_ignored() {
         send(&mut raw, &deep[..DEEP]).await;
         assert_connection_works(&mut raw).await;
     }
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -124,5 +124,5 @@ async fn a_refusal_does_not_echo_the_payload() {
         assert!(told["error"]["code"].is_string(), "{:.200}", told.to_string());
         assert!(told.to_string().len() < 2_000, "{:.200}", told.to_string());
     }
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }

@@ -1,4 +1,4 @@
-//! Panics, wherever the app's code runs.
+//! Panics in each of the app's functions.
 
 use serde_json::Value;
 

@@ -22,7 +22,7 @@ struct Headers {
     panic: String,
 }
 
-/// What this client's stay does wrong.
+/// A client's context: the place of its panic, and the shared counters.
 pub struct Visitor {
     panic: String,
     counts: Counts,
@@ -42,17 +42,17 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// How often `on_connect` has let someone in.
+    /// Returns the number of clients that `on_connect` has accepted.
     pub fn connected(&self) -> usize {
         self.connected.load(Ordering::SeqCst)
     }
 
-    /// How often `on_disconnect` has begun.
+    /// Returns the number of started `on_disconnect` runs.
     pub fn disconnected(&self) -> usize {
         self.disconnected.load(Ordering::SeqCst)
     }
 
-    /// Waits until a handler has begun that panics late.
+    /// Waits until a handler that panics late has started.
     pub async fn begun(&self) {
         self.begun.acquire().await.unwrap().forget();
     }
@@ -100,12 +100,12 @@ struct Texts {
     texts: Vec<String>,
 }
 
-/// Answers with what came.
+/// Echoes its input.
 async fn same<T>(_: Context<Visitor>, input: T) -> Result<T, Error> {
     Ok(input)
 }
 
-/// A server, a hub that is looked into, and a client that has nothing to do with the attack.
+/// A server with an accessible hub, and a client that takes no part in the attack.
 pub struct Site {
     pub zo: Zocket<Visitor>,
     pub hub: Arc<LocalHub>,
@@ -119,7 +119,7 @@ impl Site {
         Self::with(Limits::default()).await
     }
 
-    /// With a connection to attack by.
+    /// Starts a site, and a raw connection for the attack.
     pub async fn with_attacker() -> (Self, Raw) {
         let site = Self::new().await;
         let raw = site.server.raw().await;
@@ -148,7 +148,7 @@ impl Site {
                 },
             )
             .on_open(async |cx: Context<Visitor>| {
-                // A room that all are in, and one of its own: either would be seen if it were left.
+                // Each client joins a room that all share and one of its own. A leak would show in either.
                 cx.rooms().join("lobby")?;
                 cx.rooms().join(cx.client_id().to_string())?;
                 cx.panic_in("on_open");
@@ -204,7 +204,7 @@ impl Site {
                     .handle(async |_: Context<()>| Ok(())),
             )
             .incoming(
-                // Until its client has gone, and then a panic.
+                // Waits until its client has disconnected, and panics.
                 "panic.late",
                 zo.message()
                     .handle(async |cx: Context<Visitor>| -> Result<(), Error> {
@@ -226,14 +226,14 @@ impl Site {
         site
     }
 
-    /// The server is up, the bystander has noticed nothing and can still call, and nothing is left of anyone else;
-    /// nor of the bystander, once it has gone.
+    /// Asserts that the server accepts clients, that the bystander was not affected and can still call, and that all
+    /// other connections, clients and rooms are gone, as are the bystander's after its own disconnect.
     pub async fn assert_unaffected(mut self) {
         self.bystander.expect_nothing().await;
         let mut newcomer = self.server.connect("").await;
         assert_eq!(newcomer.call("here", Value::Null).await, Ok(Some(json!("here"))));
         newcomer.close().await;
-        // Its two rooms are the lobby and its own.
+        // The bystander is in two rooms: the lobby and its own.
         until(|| left(&self.zo, &self.hub) == (1, 1, 2)).await;
         assert_eq!(
             self.bystander.call("here", Value::Null).await,
@@ -248,25 +248,25 @@ impl Site {
         );
     }
 
-    /// The same, once the attacker has gone.
-    pub fn survived_without(self, attacker: Raw) -> impl Future<Output = ()> {
+    /// Closes the attacker's connection, and calls [`Self::assert_unaffected`].
+    pub fn assert_unaffected_without(self, attacker: Raw) -> impl Future<Output = ()> {
         drop(attacker);
         self.assert_unaffected()
     }
 
-    /// Waits until nobody but the bystander is connected.
+    /// Waits until only the bystander is connected.
     pub async fn wait_until_only_bystander_is_left(&self) {
         until(|| self.zo.connections() == 1).await;
     }
 
-    /// Nothing is left, not even of the bystander: where clients are pinged, it goes as well, as it answers no ping.
+    /// Asserts that all clients are gone. The bystander is, too, where clients are pinged, since it answers no ping.
     pub async fn assert_no_client_is_left(self) {
         until(|| self.zo.connections() == 0).await;
         assert_eq!(left(&self.zo, &self.hub), (0, 0, 0));
     }
 }
 
-/// Connections, and the clients and the rooms that the hub knows.
+/// Returns the number of connections, and of the hub's clients and rooms.
 fn left(zo: &Zocket<Visitor>, hub: &LocalHub) -> (usize, usize, usize) {
     (zo.connections(), hub.client_count(), hub.room_count())
 }

@@ -1,4 +1,4 @@
-//! Peers that send slowly or without end, and such as call faster than they read.
+//! Peers that send slowly or endlessly, and peers that call faster than they read.
 
 use std::time::Duration;
 
@@ -32,7 +32,7 @@ async fn a_peer_that_sends_single_bytes_is_served_without_delaying_others() {
         assert!(site.bystander.call("here", Value::Null).await.is_ok());
     }
     assert_eq!(answer(&mut raw).await["rpcId"], "slow");
-    site.survived_without(raw).await;
+    site.assert_unaffected_without(raw).await;
 }
 
 #[tokio::test]
@@ -42,7 +42,7 @@ async fn a_message_that_never_ends_times_out_like_silence() {
         .pong_within(Duration::from_millis(50));
     let site = Site::with(limits).await;
     let mut raw = site.server.raw().await;
-    // It sends and sends, and never a whole frame.
+    // The peer keeps sending, but never completes a frame.
     let drip = async {
         raw.write(&head(FIN | TEXT, 1_000_000)).await;
         while raw.try_write(b"x").await.is_ok() {
@@ -65,7 +65,7 @@ async fn a_peer_that_reads_may_call_as_fast_as_it_can_write() {
         }
         writing.flush().await.unwrap();
     };
-    // 30 MB of answers, far more than `Limits::outbound`, and each is read as soon as it comes.
+    // 30 MB of answers far exceed `Limits::outbound`, but the peer reads each at once.
     let answers = async {
         for id in 0..300 {
             match reading.next().await {
@@ -79,7 +79,7 @@ async fn a_peer_that_reads_may_call_as_fast_as_it_can_write() {
     timeout(PATIENCE, async { tokio::join!(calls, answers) })
         .await
         .expect("not all is answered");
-    // It was not taken for a slow reader.
+    // The server does not treat it as a slow reader.
     let last = json!({ "type": "here", "rpcId": "last" }).to_string();
     writing.send(tungstenite::Message::text(last)).await.unwrap();
     let answer = timeout(PATIENCE, reading.next()).await.expect("no answer");

@@ -1,4 +1,4 @@
-//! No message is lost: not the first, which comes with the request, and not the last, which come before the Close.
+//! No message is lost: neither the first, in the packet of the request, nor the last ones before the Close.
 
 use std::sync::{
     Arc,
@@ -91,7 +91,7 @@ async fn a_message_waiting_for_readiness_is_handled_after_its_client_left() {
     assert_eq!(world.log(), ["on_connect", "quick", "on_disconnect in []"]);
 }
 
-/// Ready when it is open; looks again by and by.
+/// A layer that becomes ready when its gate opens, which it polls repeatedly.
 #[derive(Clone)]
 struct Gated<S> {
     inner: S,

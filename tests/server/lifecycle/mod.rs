@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 use tower::layer::util::Identity;
 use zocket::{Builder, ClientId, Context, Error, Outgoing, Router, Zocket};
 
-/// What happened, in order, and gates that it waits for.
+/// A log of the app's functions, in order, and the gates that they wait for.
 #[derive(Clone)]
 struct World {
     log: Arc<Mutex<Vec<String>>>,
@@ -32,7 +32,7 @@ struct World {
 }
 
 impl World {
-    /// One whose gates are open, but for the handlers'.
+    /// Returns a world whose gates are open, except the handlers' gate.
     fn new() -> Self {
         Self {
             log: Arc::default(),
@@ -63,7 +63,7 @@ impl World {
     }
 }
 
-/// A gate that lets nobody pass for now.
+/// Returns a closed gate.
 fn shut() -> Arc<Semaphore> {
     Arc::new(Semaphore::new(0))
 }
@@ -77,13 +77,13 @@ impl Outgoing for Hello {
 
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
-    /// `refuse` is refused, `wait` waits for the gate.
+    /// `refuse` is refused, `wait` waits for the gate of `on_connect`.
     #[serde(default)]
     #[garde(skip)]
     how: String,
 }
 
-/// Notes that it was dropped.
+/// Logs its drop.
 struct Dropped(World);
 
 impl Drop for Dropped {
@@ -106,7 +106,7 @@ async fn connect(world: World, headers: Headers, _: ClientId) -> Result<World, E
     }
 }
 
-/// Notes the rooms that the client is in.
+/// Logs the client's rooms.
 async fn leave(cx: Context<World>) {
     let mut rooms = cx.rooms().current();
     rooms.sort();
@@ -114,14 +114,14 @@ async fn leave(cx: Context<World>) {
     cx.note(format!("on_disconnect in [{}]", rooms.join(" ")));
 }
 
-/// An app that notes what happens to it.
+/// Returns an app whose functions write to the log.
 fn app(world: &World) -> Builder<World, Identity> {
     Zocket::builder()
         .on_connect_with(world.clone(), connect)
         .on_disconnect(leave)
 }
 
-/// `work` waits for its gate, `quick` does not; both are noted.
+/// Returns a router with `work`, which waits for its gate, and `quick`, which does not. Both write to the log.
 fn router(zo: &Zocket<World>) -> Router<World> {
     async fn work(cx: Context<World>) -> Result<(), Error> {
         cx.note("work begins");
@@ -145,14 +145,14 @@ async fn start(app: Builder<World, Identity>) -> (Zocket<World>, Server) {
     (zo, server)
 }
 
-/// An app, and its one client.
+/// Serves an app, and connects its only client.
 async fn visit(app: Builder<World, Identity>) -> (Zocket<World>, Client) {
     let (zo, server) = start(app).await;
     let client = server.connect("").await;
     (zo, client)
 }
 
-/// Waits until no one is left, and looks whether each went once.
+/// Waits until all connections have ended, and checks the number of `on_disconnect` runs.
 async fn all_gone(zo: &Zocket<World>, world: &World, departures: usize) {
     until(|| zo.connections() == 0).await;
     assert_eq!(
@@ -163,7 +163,7 @@ async fn all_gone(zo: &Zocket<World>, world: &World, departures: usize) {
     );
 }
 
-/// An upgrade request of a client that does not wait for its answer, with these bytes after it.
+/// Sends an upgrade request together with these bytes, without waiting for the 101.
 async fn request_upgrade(server: &Server, then: &[u8]) -> Raw {
     let mut raw = server.dial().await;
     raw.write(&[handshake("how: wait\r\n").as_bytes(), then].concat())

@@ -1,4 +1,4 @@
-//! `on_disconnect`: it comes after what the client has begun, and before it is out of its rooms.
+//! `on_disconnect` runs after the client's handlers, and before the client leaves its rooms.
 
 use serde_json::Value;
 use zocket::{ClientId, Context, Error, Zocket};
@@ -17,7 +17,7 @@ async fn a_running_handler_finishes_before_on_disconnect() {
     client.begin("work", Value::Null).await;
     world.noted("work begins").await;
     drop(client);
-    // Nobody waits for the handler but on_disconnect.
+    // Only `on_disconnect` waits for the handler.
     server.connect("").await.close().await;
     world.noted("on_disconnect in []").await;
     assert_eq!(zo.connections(), 1);
@@ -33,7 +33,7 @@ async fn closed_resolves_at_once_when_the_client_disconnects() {
     async fn watch(cx: Context<World>) -> Result<(), Error> {
         cx.note("watching");
         cx.closed().await;
-        // Once more: it stays so.
+        // `closed` stays resolved.
         cx.closed().await;
         cx.note("the client has gone");
         World::pass(&cx.handler).await;
@@ -83,7 +83,7 @@ async fn rooms_still_hold_the_client_during_on_disconnect() {
             rooms.size("b").await
         ));
         assert_eq!(rooms.members("b").await, [cx.client_id()]);
-        // It may leave and send, and nobody minds that it can't be told any more.
+        // It may leave and send, although its own client can't receive anything any more.
         rooms.leave("a");
         assert!(!rooms.has("a"));
         cx.send(Hello("gone".into())).to_room("b");

@@ -1,4 +1,4 @@
-//! Whoever has got in goes once, however the connection ends; whoever has not owes no departure.
+//! `on_disconnect` runs once for each accepted client, for every kind of end, and never for a refused one.
 
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
@@ -29,7 +29,7 @@ async fn a_broken_connection_runs_on_disconnect_once() {
     until(|| zo.connections() == 1).await;
     drop(client);
     all_gone(&zo, &world, 1).await;
-    // In the middle of a frame: masked, 100 bytes announced, none sent.
+    // The connection breaks inside a masked frame: 100 bytes announced, none sent.
     let mut client = server.connect("").await;
     client
         .socket
@@ -45,7 +45,7 @@ async fn a_broken_connection_runs_on_disconnect_once() {
 async fn a_protocol_error_runs_on_disconnect_once() {
     let world = World::new();
     let (zo, mut client) = visit(app(&world)).await;
-    // RFC 6455, section 5.1: a client masks its frames.
+    // A client's frames must be masked (RFC 6455, section 5.1).
     client.socket.get_mut().write_all(b"\x81\x02hi").await.unwrap();
     assert_eq!(client.closed().await.0, 1002);
     drop(client);
@@ -75,7 +75,7 @@ async fn a_client_that_on_connect_refuses_never_runs_on_disconnect() {
     let (zo, server) = start(app(&world)).await;
     let (status, _) = server.try_connect("how=refuse", &[]).await.err().unwrap();
     assert_eq!(status, 403);
-    // One who gets in and goes after it would come out after it.
+    // If the refused client ran `on_disconnect`, its log entry would precede this client's.
     server.connect("").await.close().await;
     all_gone(&zo, &world, 1).await;
     assert_eq!(world.log(), ["on_connect", "on_connect", "on_disconnect in []"]);
@@ -92,14 +92,14 @@ async fn a_client_that_leaves_during_on_connect_runs_on_disconnect_only_after_it
         let stream = request_upgrade(&server, b"").await;
         until(|| world.count("on_connect") == round).await;
         match round % 3 {
-            // It is cancelled.
+            // `on_connect` is cancelled.
             0 => drop(stream),
-            // It succeeds, and the client goes at the same time.
+            // `on_connect` succeeds while the client leaves.
             1 => {
                 world.connect.add_permits(1);
                 drop(stream);
             }
-            // The other way round.
+            // The client leaves first.
             _ => {
                 drop(stream);
                 tokio::task::yield_now().await;
@@ -116,7 +116,7 @@ async fn a_client_that_leaves_during_on_connect_runs_on_disconnect_only_after_it
         if round % 3 == 0 {
             assert_eq!(world.log().last().unwrap(), "on_connect ended");
         }
-        // Left over where it was cancelled.
+        // A cancelled `on_connect` leaves its permit.
         world.connect.forget_permits(1);
     }
     assert!(world.count("on_disconnect in []") > 0, "{:?}", world.log());
@@ -127,7 +127,7 @@ async fn a_client_that_leaves_before_the_101_runs_on_disconnect_once() {
     let world = World::new();
     let zo = app(&world).build();
     let service = zo.serve(router(&zo));
-    // The answer is made, and never goes out.
+    // The response is created and never sent.
     let never_answers = service_fn(move |request: Request<Incoming>| {
         let service = service.clone();
         async move {

@@ -1,4 +1,4 @@
-//! `on_open`: what it may do, when it ends, and what comes before and after it.
+//! `on_open`: its abilities, its end, and the order of events before and after it.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ async fn on_open_runs_and_sends_before_the_first_message() {
     let world = World::new();
     let (_, mut client) = visit(app(&world).on_open(open)).await;
     client.send(json!({ "type": "quick", "rpcId": 1 })).await;
-    // The client is connected, and what was sent is there, while on_open still runs.
+    // The client is connected and receives an event while `on_open` is still running.
     assert_eq!(client.event("hello").await, "first");
     assert_eq!(world.log(), ["on_connect", "on_open begins"]);
     world.handler.add_permits(1);
@@ -52,7 +52,7 @@ async fn an_error_of_on_open_closes_with_1008_after_its_events() {
     assert_eq!(client.closed().await, (1008, "FORBIDDEN".to_owned()));
     drop(client);
     until(|| zo.connections() == 0).await;
-    // Nothing was read.
+    // No message was read.
     assert_eq!(world.log(), ["on_connect", "on_disconnect in [lobby]"]);
 }
 
@@ -117,7 +117,7 @@ async fn on_open_observes_a_disconnect_and_no_message_runs_meanwhile() {
         let world = World::new();
         let (zo, mut client) = visit(app(&world).on_open(open)).await;
         client.send(json!({ "type": "quick" })).await;
-        // Whatever comes after the message is read, and answered; the message waits.
+        // The server reads and answers the frames after the message, while the message waits.
         client.socket.send(Message::Ping("there?".into())).await.unwrap();
         let pong = timeout(common::PATIENCE, client.socket.next())
             .await

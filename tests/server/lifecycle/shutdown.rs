@@ -1,4 +1,4 @@
-//! Shutdown, and how connections are counted.
+//! Shutdown, and the number of connections.
 
 use std::time::{Duration, Instant};
 
@@ -30,14 +30,14 @@ async fn shutdown_closes_everyone_with_1001_and_waits_for_on_disconnect() {
         assert_eq!(client.closed().await, (1001, "going-away".to_owned()));
     }
     drop(clients);
-    // Nobody else gets in.
+    // New clients are refused.
     let (status, body) = server.try_connect("", &[]).await.err().unwrap();
     assert_eq!(status, 503);
     assert!(
         body["error"].as_str().unwrap().contains("shutting down"),
         "{body}"
     );
-    // on_disconnect still waits, and shutdown for it.
+    // `on_disconnect` is still waiting, and shutdown waits for it.
     assert_eq!((zo.connections(), shutdown.is_finished()), (3, false));
     world.disconnect.add_permits(3);
     assert_eq!(shutdown.await.unwrap(), 0);
@@ -57,7 +57,7 @@ async fn shutdown_returns_the_number_of_connections_left_after_the_timeout() {
     assert_eq!(busy.closed().await.0, 1001);
     drop((idle, busy));
     until(|| zo.connections() == 1).await;
-    // It may be asked again. The handler hangs.
+    // Shutdown may be called again. The handler never ends.
     let (begun, grace) = (Instant::now(), Duration::from_millis(50));
     assert_eq!(zo.shutdown(grace).await, 1);
     assert!(begun.elapsed() >= grace);
@@ -86,7 +86,7 @@ async fn a_client_in_on_connect_during_shutdown_is_disconnected() {
     zo.shutdown(Duration::ZERO).await;
     world.connect.add_permits(1);
     world.noted("on_connect ended").await;
-    // Let in, and closed at once.
+    // The client is accepted and closed at once.
     stream.read_http().await;
     assert_eq!(stream.closed().await, (1001, "going-away".to_owned()));
     drop(stream);

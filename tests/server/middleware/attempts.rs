@@ -1,4 +1,4 @@
-//! What asks again: retry, hedge.
+//! Middleware that repeats a message: retry and hedge.
 
 use std::{future::Ready, time::Duration};
 
@@ -22,7 +22,7 @@ cells! {
     a_hedge_returns_the_first_answer_and_performs_only_its_effects,
 }
 
-/// Asks once more, whatever went wrong.
+/// Retries once after any error.
 #[derive(Clone)]
 struct OnceMore(bool);
 
@@ -66,7 +66,7 @@ async fn a_retry_returns_the_error_of_the_last_attempt<P: Position>() {
     client.expect_nothing().await;
 }
 
-/// Asks a second time whoever takes longer than others have.
+/// Sends a second attempt when the first one is slower than earlier messages.
 #[derive(Clone)]
 struct Always;
 
@@ -80,7 +80,7 @@ impl<R: Clone> hedge::Policy<R> for Always {
     }
 }
 
-/// `Hedge` is not `Clone`: a buffer stands around it, and what it has measured holds for everyone.
+/// `Hedge` is not `Clone`, so a buffer wraps it, and all connections share its latency histogram.
 async fn a_hedge_returns_the_first_answer_and_performs_only_its_effects<P: Position>() {
     let script = Script::new([Step::Wait]);
     let hedge = layer_fn(|inner: P::Inner| {
@@ -95,7 +95,7 @@ async fn a_hedge_returns_the_first_answer_and_performs_only_its_effects<P: Posit
     assert!((95..110).contains(&passed(start, 0)), "{:?}", start.elapsed());
     assert_eq!(script.begun(), 2);
     assert_eq!(client.event("begun").await, 2);
-    // The attempt that lost was dropped.
+    // The losing attempt was dropped.
     assert_eq!(script.waiting(), 0);
     client.expect_nothing().await;
 }

@@ -1,4 +1,4 @@
-//! What chooses among several services: steer, balance.
+//! Middleware that picks one of several services: steer and balance.
 
 use tower::{
     ServiceBuilder, ServiceExt,
@@ -20,7 +20,7 @@ cells! {
     balance_picks_the_less_loaded_service,
 }
 
-/// A service that answers with its number.
+/// Returns a service that answers with its number.
 macro_rules! numbered {
     ($inner:expr) => {
         [1, 2].map(|number| {
@@ -44,7 +44,7 @@ async fn steer_chooses_by_the_message<P: Position>() {
     assert_eq!(ask(&mut client, "odd").await, Ok("by 2".to_owned()));
 }
 
-/// `Balance` is not `Clone`: a buffer stands around it.
+/// `Balance` is not `Clone`, so a buffer wraps it.
 async fn balance_picks_the_less_loaded_service<P: Position>() {
     let script = Script::new([Step::Wait]);
     let balance = layer_fn(|inner: P::Inner| {

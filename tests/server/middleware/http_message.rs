@@ -55,7 +55,7 @@ cells! { raw
 trait Raw: Position<Payload = RawPayload, Context = ()> {}
 impl<P: Position<Payload = RawPayload, Context = ()>> Raw for P {}
 
-/// Puts what `tell` finds in a message into its payload, and so into its answer.
+/// Replaces the payload by the result of `tell`, so that the answer contains it.
 fn write_to_payload<F>(tell: F) -> MapRequestLayer<impl FnMut(Message) -> Message + Clone>
 where
     F: Fn(&Message) -> Option<String> + Clone,
@@ -66,7 +66,7 @@ where
     })
 }
 
-/// Puts a header field into a message, for HTTP's layers to see: an app takes it from its context.
+/// Adds a header field for HTTP layers to a message. An app would compute it from the context.
 fn with_field(
     name: HeaderName,
     value: impl Fn(&Message) -> String + Clone,
@@ -139,7 +139,7 @@ async fn a_request_id_reaches_the_inner_service<P: Raw>() {
     assert_eq!(ask(&mut client, "word").await, Ok("2".to_owned()));
 }
 
-/// No browser asks by it, and its header fields have nowhere to go.
+/// Messages have no CORS requests, and their response header fields are dropped.
 async fn cors_changes_nothing<P: Raw>() {
     let layer = ServiceBuilder::new()
         .layer(with_field(ORIGIN, |_| "https://elsewhere.example".to_owned()))
@@ -148,7 +148,7 @@ async fn cors_changes_nothing<P: Raw>() {
     assert_eq!(ask(&mut connect(&app).await, "word").await, Ok("word".to_owned()));
 }
 
-/// The answer is not in the body.
+/// The answer is not part of the response body, so there is nothing to compress.
 async fn compression_changes_nothing<P: Raw>() {
     let layer = ServiceBuilder::new()
         .layer(with_field(ACCEPT_ENCODING, |_| "gzip".to_owned()))

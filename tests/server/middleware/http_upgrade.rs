@@ -36,15 +36,14 @@ use super::{
     site::{Client, connect},
 };
 
-/// An app whose `on_connect` does with the upgrade request what the test wants, and whose route `told` answers with
-/// what that has made.
+/// Returns an app with this `on_connect`, and with a route `result` that answers its result.
 macro_rules! app {
     ($on_connect:expr) => {{
         let zo = Zocket::builder().on_connect($on_connect).build();
-        let told = zo
+        let result = zo
             .message()
             .handle(async |cx: Context<String>| Ok(String::clone(&cx)));
-        zo.serve(zo.router().incoming("told", told))
+        zo.serve(zo.router().incoming("result", result))
     }};
 }
 
@@ -52,16 +51,16 @@ fn open() -> UpgradeService {
     app!(async |_: NoHeaders, _: ClientId| Ok("here".to_owned()))
 }
 
-async fn told(client: &mut Client) -> String {
+async fn connect_result(client: &mut Client) -> String {
     let answer = client
-        .call("told", serde_json::Value::Null)
+        .call("result", serde_json::Value::Null)
         .await
         .unwrap()
         .unwrap();
     answer.as_str().unwrap().to_owned()
 }
 
-/// The answer's head and body to a handshake with more header fields, by whatever stands around the app.
+/// Sends a handshake with additional header fields to the service. Returns the response's head and body.
 async fn answer<S, B>(service: &S, fields: &str) -> String
 where
     S: Service<Request<Incoming>, Response = Response<B>> + Clone + Send + 'static,
@@ -91,7 +90,7 @@ async fn http_trace_logs_the_upgrade_and_no_message() {
             statuses.lock().unwrap().push(response.status());
         });
     let mut client = connect(&trace.layer(open())).await;
-    assert_eq!(told(&mut client).await, "here");
+    assert_eq!(connect_result(&mut client).await, "here");
     assert_eq!(*log.lock().unwrap(), [StatusCode::SWITCHING_PROTOCOLS]);
 }
 
@@ -109,7 +108,7 @@ async fn an_http_timeout_ends_a_slow_on_connect_but_no_open_connection() {
     );
     let mut client = connect(&timeout.layer(open())).await;
     tokio::time::sleep(Duration::from_secs(10)).await;
-    assert_eq!(told(&mut client).await, "here");
+    assert_eq!(connect_result(&mut client).await, "here");
 }
 
 #[derive(Clone)]
@@ -130,15 +129,15 @@ async fn a_request_id_is_in_the_101_and_in_the_connections_messages() {
             message
         }))
         .build();
-    let told_by = zo.message().handle(async |_: Context<()>| Ok("here"));
-    let app = zo.serve(zo.router().incoming("told", told_by));
+    let here = zo.message().handle(async |_: Context<()>| Ok("here"));
+    let app = zo.serve(zo.router().incoming("result", here));
     let app =
         SetRequestIdLayer::x_request_id(Seven).layer(PropagateRequestIdLayer::x_request_id().layer(app));
     assert!(answer(&app, "").await.contains("x-request-id: seven"));
-    assert_eq!(told(&mut connect(&app).await).await, "here");
+    assert_eq!(connect_result(&mut connect(&app).await).await, "here");
 }
 
-/// Browsers do not ask for a WebSocket by CORS: it keeps no page out, and an allowed one needs it not.
+/// Browsers do not apply CORS to WebSockets: the layer neither blocks a page nor is needed by one.
 #[tokio::test(start_paused = true)]
 async fn cors_allows_every_origin() {
     let cors = CorsLayer::new().allow_origin(HeaderValue::from_static("https://ours.example"));
@@ -176,10 +175,10 @@ async fn sensitive_headers_are_marked_for_on_connect() {
     });
     let app = SetSensitiveRequestHeadersLayer::new([AUTHORIZATION]).layer(app);
     let app = SetRequestHeaderLayer::overriding(AUTHORIZATION, HeaderValue::from_static("secret")).layer(app);
-    assert_eq!(told(&mut connect(&app).await).await, "Sensitive");
+    assert_eq!(connect_result(&mut connect(&app).await).await, "Sensitive");
 }
 
-/// A panicking `on_connect` is answered by the app itself.
+/// The app itself answers a panic in `on_connect`.
 #[tokio::test(start_paused = true)]
 async fn catch_panic_handles_panics_of_other_layers() {
     let app = MapRequestLayer::new(|_: Request<Incoming>| -> Request<Incoming> { panic!("a layer's") })
@@ -190,7 +189,7 @@ async fn catch_panic_handles_panics_of_other_layers() {
     assert!(answer(&app, "").await.starts_with("http/1.1 500 "));
 }
 
-/// An upgrade request has no body, and the limit is not one of messages.
+/// An upgrade request has no body, and the limit does not apply to messages.
 #[tokio::test(start_paused = true)]
 async fn a_body_limit_refuses_an_upgrade_with_a_body_but_no_message() {
     let app = RequestBodyLimitLayer::new(10).layer(open());
@@ -201,7 +200,7 @@ async fn a_body_limit_refuses_an_upgrade_with_a_body_but_no_message() {
     );
     let mut client = connect(&app).await;
     client
-        .send_text(r#"{"type":"told","payload":"longer than ten bytes","rpcId":1}"#)
+        .send_text(r#"{"type":"result","payload":"longer than ten bytes","rpcId":1}"#)
         .await;
     assert!(client.answer(&1.into()).await.is_ok());
 }
@@ -229,7 +228,7 @@ async fn on_connect_reads_request_extensions() {
             .to_owned())
     });
     let app = AddExtensionLayer::new("added").layer(app);
-    assert_eq!(told(&mut connect(&app).await).await, "added");
+    assert_eq!(connect_result(&mut connect(&app).await).await, "added");
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,5 +240,5 @@ async fn set_header_layers_change_the_request_and_the_101() {
     let app = SetRequestHeaderLayer::overriding(name.clone(), value.clone()).layer(app);
     let app = SetResponseHeaderLayer::overriding(name, value).layer(app);
     assert!(answer(&app, "").await.contains("x-set: set"));
-    assert_eq!(told(&mut connect(&app).await).await, "set");
+    assert_eq!(connect_result(&mut connect(&app).await).await, "set");
 }

@@ -1,4 +1,4 @@
-//! What limits how much goes on at once: concurrency limits, load shed, buffer.
+//! Middleware that limits concurrency: concurrency limits, load shed, buffer.
 
 use std::task::{Context as Task, Poll};
 
@@ -22,7 +22,7 @@ cells! {
     a_buffer_whose_service_has_failed_refuses,
 }
 
-/// Only messages of several connections meet: those of one wait for each other anyway.
+/// The limit only affects messages of several connections, since those of one connection run in order.
 async fn a_concurrency_limit_applies_to_the_app_or_to_each_route<P: Position>() {
     let script = Script::new([Step::Wait]);
     let app = serve::<P, _, _>(&script, ConcurrencyLimitLayer::new(1));
@@ -92,7 +92,7 @@ async fn a_full_buffer_delays_messages_without_refusing_any<P: Position>() {
     }
 }
 
-/// Its `poll_ready` fails, which tower means for good.
+/// `poll_ready` fails, which is permanent in tower's contract.
 struct Broken;
 
 impl<R> Service<R> for Broken {
@@ -109,7 +109,7 @@ impl<R> Service<R> for Broken {
     }
 }
 
-/// Around the whole app it ends the connection, too.
+/// Around the whole app, the failure ends the connection, too.
 async fn a_buffer_whose_service_has_failed_refuses<P: Position>() {
     let script = Script::new([]);
     let layer = ServiceBuilder::new()
@@ -138,7 +138,7 @@ async fn an_invalid_message_holds_no_permit_of_a_shared_limit() {
     assert_eq!(ask(&mut bob, "hello").await, Ok("hello".to_owned()));
 }
 
-/// The other way round, tower's filter keeps the permit that it was ready with until its connection's next message.
+/// In the opposite order, tower's filter would keep its permit until the connection's next message.
 #[tokio::test(start_paused = true)]
 async fn a_shared_limit_around_a_filter_is_released_after_a_refusal() {
     let script = Script::new([]);

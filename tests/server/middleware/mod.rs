@@ -1,8 +1,8 @@
-//! Stock middleware at each place for a layer, as the client sees it. The guide's table, `zocket::guide::middleware`,
-//! has a line for each of these tests.
+//! Stock middleware at each position, as the client sees it. The table of the guide, `zocket::guide::middleware`, has a
+//! line for each of these tests.
 //!
-//! The server and the client are real; what is between them is a pipe in memory, so that time can stand still: it goes
-//! on by itself when there is nothing else to do.
+//! Server and client are real. The connection is an in-memory pipe, so that the clock can be paused: it advances only
+//! while every task is idle.
 #![allow(
     clippy::unwrap_used,
     unreachable_pub,
@@ -14,7 +14,7 @@ use crate::common;
 mod position;
 mod site;
 
-/// Tests each of these functions, which are generic over the position, at all of them.
+/// Runs each of these functions at every position.
 macro_rules! cells {
     ($($name:ident,)*) => {
         $(
@@ -25,7 +25,7 @@ macro_rules! cells {
             }
         )*
     };
-    // Where messages are raw.
+    // Only the positions with raw messages.
     (raw $($name:ident,)*) => {
         $(
             mod $name {

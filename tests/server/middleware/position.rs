@@ -1,4 +1,4 @@
-//! The places for a layer.
+//! The positions of a layer.
 
 use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncServiceLayer};
 use zocket::{
@@ -9,14 +9,14 @@ use zocket::{
 
 use super::site::{Ask, Begun, Handle, Script, handle};
 
-/// The message at a position.
+/// Message type at a position.
 pub type At<P> = Message<<P as Kind>::Payload, <P as Kind>::Context>;
-/// What goes wrong at a position.
+/// Error type at a position.
 pub type ErrorAt<P> = <<P as Kind>::Inner as Service<At<P>>>::Error;
-/// What a message runs as at a position.
+/// Future type at a position.
 pub type FutureAt<P> = <<P as Kind>::Inner as Service<At<P>>>::Future;
 
-/// What handles messages of one kind, as a route can keep it.
+/// A service for messages of one kind, with the bounds of a route.
 pub trait Handles<P, C>:
     Service<Message<P, C>, Response = Reply, Error: Into<BoxError>, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -31,11 +31,11 @@ impl<S, P, C> Handles<P, C> for S where
 {
 }
 
-/// What passes at a place for a layer.
+/// Types of the messages at a position.
 pub trait Kind: 'static {
     type Payload: Clone + Send + Sync + 'static;
     type Context: BindEffects + Clone + Send + Sync + 'static;
-    /// What the layer stands around.
+    /// The service inside the layer.
     type Inner: Service<At<Self>, Response = Reply, Error: Into<BoxError> + Send + Sync, Future: Send + 'static>
         + Clone
         + Send
@@ -46,22 +46,22 @@ pub trait Kind: 'static {
     fn payload(word: &str) -> Self::Payload;
 }
 
-/// A place for a layer. The app has two routes that have it, `part.it` and `part.also`, and one, `apart`, that has
-/// it only where everything has.
+/// A position of a layer. The app has three routes: `part.it` and `part.also` have the layer at every position, and
+/// `apart` has it only at the position of the whole app.
 pub trait Position: Kind {
-    /// Whether the layer is laid once for the app, and not once for each route.
+    /// True if the app has one instance of the layer, rather than one per route.
     const IS_WHOLE_APP: bool = false;
-    /// Whether effects are performed outside of the layer.
+    /// True if effects are performed outside the layer.
     const IS_INSIDE: bool = false;
 
-    /// An app with the layer in its place.
+    /// Returns an app with the layer at this position.
     fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService;
 }
 
-/// Any layer for a position.
+/// A boxed layer for a position.
 pub type LayerAt<P> = BoxCloneSyncServiceLayer<<P as Kind>::Inner, At<P>, Reply, BoxError>;
 
-/// An app with a layer at a position, whose effects pass as they are noted.
+/// Returns an app with a layer at a position, in passing mode.
 pub fn serve<P, L, S>(script: &Script, layer: L) -> UpgradeService
 where
     P: Position,
@@ -71,7 +71,7 @@ where
     P::build(script, false, boxed::<P, L, S>(layer))
 }
 
-/// [`serve`], where effects are held.
+/// Like [`serve`], in atomic mode.
 pub fn serve_atomic<P, L, S>(script: &Script, layer: L) -> UpgradeService
 where
     P: Position,

@@ -1,4 +1,4 @@
-//! Our own limit of rates, which refuses.
+//! Zocket's own rate limit, which refuses messages.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -43,7 +43,7 @@ async fn a_client_beyond_its_quota_gets_retry_after_ms_and_is_handled_then<P: Po
     assert_eq!(refusal.0["retryAfterMs"], 500);
     assert_eq!(passed(start, 0), 0);
     assert_eq!(script.begun(), 2);
-    // What one has used costs the other nothing.
+    // One client's usage does not affect the other's quota.
     assert!(ask(&mut bob, "word").await.is_ok());
 
     tokio::time::sleep(Duration::from_millis(499)).await;
@@ -123,7 +123,7 @@ async fn the_connections_of_an_address_share_its_quota() {
     assert!(ask(&mut ann, "word").await.is_ok());
     assert_eq!(ask(&mut bob, "word").await, refused());
     assert!(ask(&mut cat, "word").await.is_ok());
-    // Those whose address nobody knows are together, too.
+    // Clients without a known address share one quota, too.
     assert!(ask(&mut connect(&app).await, "word").await.is_ok());
     assert_eq!(ask(&mut connect(&app).await, "word").await, refused());
 }

@@ -1,4 +1,4 @@
-//! An app whose one handler does what a test tells it to.
+//! An app with one handler, which follows a script of the test.
 
 use std::{
     collections::VecDeque,
@@ -25,14 +25,14 @@ use super::common;
 
 pub type Client = common::Client<DuplexStream>;
 
-/// What a client asks with, and gets back.
+/// Input of the handler. Its answer is the same word.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema, Validate)]
 pub struct Ask {
     #[garde(skip)]
     pub word: String,
 }
 
-/// What everyone is told of each attempt at a message.
+/// Event that is broadcast at the start of each attempt.
 #[derive(Serialize, JsonSchema)]
 pub struct Begun(pub u64);
 
@@ -40,22 +40,22 @@ impl Outgoing for Begun {
     const TYPE: &'static str = "begun";
 }
 
-/// What the handler does with a message, if not answer it.
+/// A step of the handler, in place of its answer.
 pub enum Step {
     Fail(Code),
-    /// Until the test lets it go.
+    /// Waits until the test releases it.
     Wait,
     Panic,
 }
 
-/// What the handler is to do, and has done.
+/// The handler's next steps, and its counters.
 #[derive(Clone)]
 pub struct Script(Arc<Inner>);
 
 struct Inner {
     steps: Mutex<VecDeque<Step>>,
     begun: AtomicU64,
-    /// Held by each that waits.
+    /// Cloned by each waiting handler.
     waiting: Arc<()>,
     gate: Semaphore,
 }
@@ -70,17 +70,17 @@ impl Script {
         }))
     }
 
-    /// How often the handler has begun.
+    /// Returns the number of started handlers.
     pub fn begun(&self) -> u64 {
         self.0.begun.load(Ordering::SeqCst)
     }
 
-    /// How many handlers wait.
+    /// Returns the number of waiting handlers.
     pub fn waiting(&self) -> usize {
         Arc::strong_count(&self.0.waiting) - 1
     }
 
-    /// Lets one go that waits.
+    /// Releases one waiting handler.
     pub fn release_one(&self) {
         self.0.gate.add_permits(1);
     }
@@ -88,7 +88,7 @@ impl Script {
 
 pub type Handle = fn(Context<Script>, Ask) -> BoxFuture<'static, Result<String, Error>>;
 
-/// Tells everyone that it has begun, does what it is told, and answers with the word that it was asked with.
+/// Broadcasts its start, performs the next step of the script, and answers with the word of its input.
 pub fn handle(cx: Context<Script>, ask: Ask) -> BoxFuture<'static, Result<String, Error>> {
     Box::pin(async move {
         let begun = cx.0.begun.fetch_add(1, Ordering::SeqCst) + 1;
@@ -107,7 +107,7 @@ pub fn handle(cx: Context<Script>, ask: Ask) -> BoxFuture<'static, Result<String
     })
 }
 
-/// Connects to an app, or to what stands around it, over a pipe in memory.
+/// Connects to an app, or to a service around it, over an in-memory pipe.
 pub async fn connect<S, B>(service: &S) -> Client
 where
     S: Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
@@ -125,13 +125,13 @@ where
     Client::new(socket)
 }
 
-/// Asks a route that has the layer; its answer, or the code of its refusal.
+/// Calls a route that has the layer. Returns its answer, or the code of its refusal.
 pub async fn ask(client: &mut Client, word: &str) -> Result<String, String> {
     let id = begin(client, "part.it", word).await;
     answer(client, &id).await
 }
 
-/// Asks without waiting for the answer.
+/// Calls without waiting for the answer.
 pub async fn begin(client: &mut Client, route: &str, word: &str) -> Value {
     client.begin(route, json!({ "word": word })).await
 }
@@ -143,12 +143,12 @@ pub async fn answer(client: &mut Client, id: &Value) -> Result<String, String> {
     }
 }
 
-/// Waits until there is nothing left to do for anyone: as long as there is, paused time stands still.
+/// Waits until every task is idle: the paused clock advances only then.
 pub async fn settle() {
     tokio::time::sleep(Duration::from_millis(1)).await;
 }
 
-/// The whole milliseconds that have passed, but for those that [`settle`] took.
+/// Returns the elapsed milliseconds, without those of [`settle`].
 pub fn passed(since: Instant, settled: u64) -> u64 {
     u64::try_from(since.elapsed().as_millis()).unwrap() - settled
 }

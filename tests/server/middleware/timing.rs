@@ -1,4 +1,4 @@
-//! What limits time: timeout, rate limit, spawn-ready.
+//! Middleware that depends on time: timeout, rate limit, spawn-ready.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ async fn a_timeout_refuses_its_message_and_the_next_one_is_handled<P: Position>(
     assert!(passed(start, 0) < 1010);
 }
 
-/// `RateLimit` is not `Clone`: a buffer stands around it, whose clones share the one that there is.
+/// `RateLimit` is not `Clone`, so a buffer wraps it, whose clones share one instance.
 async fn a_rate_limit_delays_messages_without_refusing_any<P: Position>() {
     let script = Script::new([]);
     let layer = ServiceBuilder::new().buffer::<At<P>>(16).rate_limit(2, SECOND);
@@ -47,8 +47,8 @@ async fn a_rate_limit_delays_messages_without_refusing_any<P: Position>() {
     assert!((990..1010).contains(&passed(start, 0)));
 }
 
-/// `SpawnReady` is not `Clone` either, and what it does, to drive the readiness of what is inside, the buffer's task
-/// does already.
+/// `SpawnReady` is not `Clone` either. The buffer's task already drives the inner readiness, which is all that it would
+/// do.
 async fn spawn_ready_waits_for_a_permit_in_a_task<P: Position>() {
     let script = Script::new([Step::Wait]);
     let layer = ServiceBuilder::new()

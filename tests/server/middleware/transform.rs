@@ -1,4 +1,4 @@
-//! What looks at messages, answers and errors, and changes them: filters, maps, then, and_then.
+//! Middleware that changes messages, answers and errors: filters, maps, then, and_then.
 
 use std::time::Duration;
 
@@ -29,7 +29,7 @@ fn reply(word: &str) -> Reply {
     Reply::with_payload(RawPayload::of(word).unwrap())
 }
 
-/// Lets nothing but good words through.
+/// Accepts only the word `good`.
 fn check<P: Position>(message: At<P>) -> Result<At<P>, Error> {
     match &*P::word(message.payload()) {
         "good" => Ok(message),

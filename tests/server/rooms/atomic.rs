@@ -46,7 +46,7 @@ async fn an_atomic_procedures_effects_are_dropped_when_it_fails_or_takes_too_lon
         ("run.atomic", json!("panic"), "INTERNAL_SERVER_ERROR"),
         ("run.quickly", json!("wait"), "TIMEOUT"),
         ("module.quickly", json!("wait"), "TIMEOUT"),
-        // What can't be sent fails the message as well.
+        // An event that can't be sent fails the message as well.
         ("run.atomic", json!({ "large": MESSAGE }), "PAYLOAD_TOO_LARGE"),
     ] {
         let mut steps = effects.to_vec();
@@ -57,7 +57,7 @@ async fn an_atomic_procedures_effects_are_dropped_when_it_fails_or_takes_too_lon
         bob.expect_nothing().await;
         ann.expect_nothing().await;
     }
-    // Elsewhere, what was sent stays sent.
+    // In passing mode, sent events stay sent.
     let mut steps = effects.to_vec();
     steps.push(json!("fail"));
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Rooms with many members, and with much to tell them.
+//! Rooms with many members and many events.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use zocket::Limits;
 
 use super::{World, common::Client, does, hears, start, start_limited};
 
-/// So many clients in the rooms a and b.
+/// Connects `count` clients, each in the rooms a and b.
 async fn crowd(world: &World, count: usize) -> Vec<Client> {
     let members = (0..count).map(async |_| {
         let (mut client, _) = world.client().await;
@@ -22,7 +22,7 @@ async fn events_sent_before_leaving_a_large_room_arrive() {
     let mut others = crowd(&world, 40).await;
     let (mut ann, _) = world.client().await;
     does(&mut ann, json!([{ "join": "a" }])).await;
-    // Not on behalf of Ann: nothing but the room itself tells her.
+    // The emitter sends this event, so Ann's mailbox is not marked: only the flusher notifies her.
     does(&mut ann, json!([{ "emit": ["a", "before"] }, { "leave": "a" }])).await;
     assert_eq!(hears(&mut ann, 1).await, ["before"]);
     for client in &mut others {
@@ -36,7 +36,7 @@ async fn a_full_room_answers_overloaded_and_others_continue() {
     let world = start_limited(limits).await;
     let (mut ann, _) = world.client().await;
     does(&mut ann, json!([{ "join": "a" }])).await;
-    // Nobody reads while one message is handled without a pause.
+    // The handler never yields, so no member reads meanwhile.
     let burst = vec![json!({ "room": ["a", "x".repeat(1_000)] }); 20];
     let refusal = ann.call("run.now", Value::Array(burst)).await.unwrap_err();
     assert_eq!(refusal.code(), "OVERLOADED");
@@ -47,7 +47,7 @@ async fn a_full_room_answers_overloaded_and_others_continue() {
         delivered += 1;
     }
     assert!((5..20).contains(&delivered), "{delivered}");
-    // Room again.
+    // The room accepts events again.
     does(&mut ann, json!([{ "room": ["a", "again"] }])).await;
     assert_eq!(hears(&mut ann, 1).await, ["again"]);
 }
@@ -69,7 +69,7 @@ async fn a_large_room_receives_every_event_in_order_and_once() {
         });
         steps.collect()
     };
-    // Two of the members send, one message at a time, all at once.
+    // Two members send all of their messages at once.
     for (sender, client) in ["ann", "robert"].into_iter().zip(&mut members) {
         for step in steps(sender) {
             client.send(json!({ "type": "run.now", "payload": [step] })).await;
@@ -94,7 +94,7 @@ async fn members_that_join_and_leave_during_a_flush_miss_nothing() {
     let mut expected = Vec::new();
     let mut stay = crowd(&world, 60).await;
     let (mut sender, _) = world.client().await;
-    // Others join and leave beside what is sent.
+    // Other clients join and leave during the sends.
     for round in 0..20 {
         let (mut passing, _) = world.client().await;
         does(&mut passing, json!([{ "join": "a" }])).await;

@@ -1,4 +1,4 @@
-//! Who is in which room, and in how many.
+//! Membership: the clients in a room, the rooms of a client, and their limits.
 
 use serde_json::json;
 use zocket::Limits;
@@ -13,7 +13,7 @@ async fn joins_and_leaves_are_visible_at_once() {
         does(&mut ann, json!([{ "join": "a" }, { "join": "b" }])).await,
         ["a", "b"]
     );
-    // Twice is once; leaving what one is not in is no error.
+    // A second join has no effect, and leaving another room is not an error.
     let steps = json!([{ "join": "a" }, { "leave": "b" }, { "leave": "b" }, { "leave": "nowhere" }]);
     assert_eq!(does(&mut ann, steps).await, ["a"]);
     assert_eq!(
@@ -58,14 +58,14 @@ async fn the_number_of_rooms_and_the_length_of_their_names_are_limited() {
         let refusal = ann.call(route, json!([{ "join": "d" }])).await.unwrap_err();
         assert_eq!(refusal.code(), "PRECONDITION_FAILED", "{route}");
         if route == "run.atomic" {
-            // Known before anything is performed.
+            // The error is known before any effect is performed.
             let steps = json!([{ "broadcast": "lost" }, { "leave": "nowhere" }, { "join": "d" }]);
             let refusal = ann.call(route, steps).await.unwrap_err();
             assert_eq!(refusal.code(), "PRECONDITION_FAILED");
             ann.expect_nothing().await;
         }
         assert!(refusal.message().contains('3'), "{refusal:?}");
-        // Bytes count: 3 characters of 3.
+        // The limit counts bytes: three characters of three bytes each.
         for long in ["123456789", "€€€"] {
             let refusal = ann.call(route, json!([{ "join": long }])).await.unwrap_err();
             assert_eq!(refusal.code(), "BAD_REQUEST", "{route}");
@@ -74,13 +74,13 @@ async fn the_number_of_rooms_and_the_length_of_their_names_are_limited() {
                 "{refusal:?}"
             );
         }
-        // One out, one in.
+        // After leaving one room, the client can join another.
         ann.call(route, json!([{ "leave": "b" }, { "join": "d" }]))
             .await
             .unwrap();
         let after = ann.call(route, json!([])).await.unwrap().unwrap();
         assert_eq!(after["rooms"], json!(["12345678", "a", "d"]), "{route}");
-        // Another client has its own.
+        // Another client has its own limit.
         let (mut bob, _) = world.client().await;
         bob.call(route, json!([{ "join": "a" }, { "join": "b" }, { "join": "c" }]))
             .await

@@ -1,4 +1,4 @@
-//! Rooms and sending, as several clients see them.
+//! Rooms and sending, as the clients see them.
 
 use crate::common;
 
@@ -26,24 +26,24 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-/// One step of what a client has the server do.
+/// One step of a handler.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 enum Step {
     Join(String),
     Leave(String),
-    /// To a client.
+    /// Sends to one client.
     Direct(ClientId, String),
-    /// To all of these clients.
+    /// Sends to several clients.
     Clients(Vec<ClientId>, String),
     Room(String, String),
     Rooms(Vec<String>, String),
     Broadcast(String),
-    /// So many bytes to everyone.
+    /// Broadcasts a text of this many bytes.
     Large(usize),
-    /// To a room, by the emitter: not on behalf of this client.
+    /// Sends to a room by the emitter, without a sender.
     Emit(String, String),
-    /// Waits until a permit is there.
+    /// Waits for a permit.
     Wait,
     Fail,
     Panic,
@@ -52,7 +52,7 @@ enum Step {
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Steps(#[garde(skip)] Vec<Step>);
 
-/// What a client has after its steps: rooms, and whether it is in each of them.
+/// The client's rooms after its steps, with `has` for each of them.
 #[derive(Serialize, JsonSchema)]
 struct After {
     rooms: Vec<String>,
@@ -147,7 +147,7 @@ async fn start() -> World {
 }
 
 impl World {
-    /// A client and its id.
+    /// Connects a client. Returns it with its id.
     async fn client(&self) -> (Client, ClientId) {
         let mut client = self.server.connect("").await;
         let id = client
@@ -158,7 +158,7 @@ impl World {
         (client, serde_json::from_value(id).expect("an id"))
     }
 
-    /// So many of them.
+    /// Connects several clients.
     async fn clients<const N: usize>(&self) -> [(Client, ClientId); N] {
         let mut clients = Vec::new();
         for _ in 0..N {
@@ -170,7 +170,7 @@ impl World {
     }
 }
 
-/// Has a client run steps. Returns the rooms that it is in then.
+/// Has a client run steps. Returns its rooms after them.
 async fn does(client: &mut Client, steps: Value) -> Vec<String> {
     let after = client
         .call("run.now", steps)
@@ -181,7 +181,7 @@ async fn does(client: &mut Client, steps: Value) -> Vec<String> {
     serde_json::from_value(after["rooms"].clone()).expect("rooms")
 }
 
-/// The next texts.
+/// Reads the next `count` texts.
 async fn hears(client: &mut Client, count: usize) -> Vec<String> {
     let mut texts = Vec::new();
     for _ in 0..count {

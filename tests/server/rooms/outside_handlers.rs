@@ -1,4 +1,4 @@
-//! Sending from elsewhere than a handler: an emitter, a task, `on_disconnect`; and events that nobody has declared.
+//! Sending outside a handler: by an emitter, in a task, in `on_disconnect`. Undeclared events.
 
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -1,4 +1,4 @@
-//! Whom a message reaches, how often, and in which order.
+//! Sending: the receivers of an event, the number of copies, and the order.
 
 use serde_json::{Value, json};
 use zocket::ClientId;
@@ -78,7 +78,7 @@ async fn a_member_of_several_rooms_and_an_id_named_twice_receive_one_copy() {
         client.expect_nothing().await;
     }
     cid.expect_nothing().await;
-    // The same text again is another event.
+    // An equal text is another event.
     does(
         &mut cid,
         json!([{ "rooms": [["a", "b"], "one"] }, { "rooms": [["a", "b"], "one"] }]),
@@ -103,7 +103,7 @@ async fn after_leaving_only_earlier_events_arrive() {
     )
     .await;
     assert_eq!(hears(&mut ann, 2).await, ["before", "all"]);
-    // Whoever comes back gets nothing of what was sent meanwhile.
+    // A client that rejoins misses the events sent meanwhile.
     does(&mut ann, json!([{ "join": "a" }, { "room": ["a", "back"] }])).await;
     assert_eq!(hears(&mut ann, 1).await, ["back"]);
     ann.expect_nothing().await;
@@ -128,13 +128,13 @@ async fn no_room_name_addresses_every_client() {
         &bob_id.to_string(),
     ];
     for name in names {
-        // Ann is in it, Bob is not.
+        // Ann is in the room, and Bob is not.
         does(&mut ann, json!([{ "join": name }])).await;
         assert_eq!(world.zo.emitter().size(name).await, 1, "{name:?}");
         does(&mut bob, json!([{ "room": [name, name] }])).await;
         assert_eq!(hears(&mut ann, 1).await, [name]);
         bob.expect_nothing().await;
-        // Out of it, and still one of everyone.
+        // After leaving, Ann still receives broadcasts.
         does(&mut ann, json!([{ "leave": name }])).await;
         does(
             &mut bob,

@@ -1,4 +1,4 @@
-//! In which order layers and middleware stand around what is handled.
+//! The order of layers and middleware around a handler.
 
 use std::sync::{Arc, Mutex};
 
@@ -10,7 +10,7 @@ use zocket::{
 
 use super::{Post, code, common, message, post};
 
-/// What passed, in order.
+/// Names of the layers that a message passed, in order.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<&'static str>>>);
 
@@ -19,13 +19,13 @@ impl Log {
         self.0.lock().expect("no panic holds it").push(what);
     }
 
-    /// Takes what was noted.
+    /// Takes the log.
     fn taken(&self) -> Vec<&'static str> {
         std::mem::take(&mut *self.0.lock().expect("no panic holds it"))
     }
 }
 
-/// A tower layer that notes its name.
+/// Returns a tower layer that logs its name.
 fn named<M>(log: &Log, name: &'static str) -> MapRequestLayer<impl Fn(M) -> M + Clone + use<M>> {
     let log = log.clone();
     MapRequestLayer::new(move |message| {
@@ -72,7 +72,7 @@ async fn a_routers_layers_wrap_only_its_routes_and_nests() {
         .unwrap();
     for (route, expected) in [
         ("top", vec!["handler"]),
-        // Wherever in the router a route is written.
+        // The order of `incoming` and `layer` has no effect.
         ("module.a", vec!["first", "second", "handler"]),
         ("module.b", vec!["first", "second", "handler"]),
         (
@@ -84,7 +84,7 @@ async fn a_routers_layers_wrap_only_its_routes_and_nests() {
         router.clone().oneshot(message(log.clone(), route)).await.unwrap();
         assert_eq!(log.taken(), expected, "{route}");
     }
-    // No route, no layers.
+    // Unknown routes pass no layers of the router.
     for route in [
         "a",
         "module",
@@ -129,10 +129,10 @@ async fn a_procedures_layers_and_middleware_run_in_the_order_written() {
     base.clone().oneshot(post("hi")).await.unwrap();
     let order = ["with 1", "layer 1", "with_input", "layer 2", "layer 3", "handler"];
     assert_eq!(log.taken(), order);
-    // A builder's clone goes its own way.
+    // Changing a builder's clone does not change the builder.
     more.oneshot(post("hi")).await.unwrap();
     assert_eq!(log.taken()[..5], order[..5]);
-    // Validation comes before all of it, though `with` was written before `input`.
+    // Validation comes first, although `with` was called before `input`.
     let error = base.oneshot(post("")).await.unwrap_err();
     assert_eq!(code(&error), Code::BAD_REQUEST);
     assert_eq!(log.taken(), [""; 0]);
@@ -152,12 +152,12 @@ async fn the_apps_layers_wrap_the_routers_layers_first_added_outermost() {
     let mut client = server.connect("").await;
     client.call("a", Value::Null).await.unwrap();
     assert_eq!(log.taken(), ["app 1", "app 2", "router", "procedure", "handler"]);
-    // The app's see what no route takes, too.
+    // The app's layers also see messages without a route.
     client.expect_nothing().await;
     assert_eq!(log.taken(), ["app 1", "app 2"]);
 }
 
-/// Around a raw message.
+/// Middleware for a raw message.
 async fn around_raw(mut message: Message, next: Next) -> Result<Reply, BoxError> {
     let log = message.parts().connection().context::<Log>().expect("a log");
     log.note("raw before");
@@ -167,7 +167,7 @@ async fn around_raw(mut message: Message, next: Next) -> Result<Reply, BoxError>
     reply
 }
 
-/// Around a message with its input, which it changes.
+/// Middleware for a message with its input, which it changes.
 async fn around_typed(
     message: Message<Post, Context<Log>>,
     next: Next<Post, Context<Log>>,

@@ -1,4 +1,4 @@
-//! The router and procedures: what they refuse to serve, in which order layers stand, and what they do by themselves.
+//! The router and procedures: invalid routers, the order of layers, and use without a server.
 #![allow(
     clippy::unwrap_used,
     reason = "what is unwrapped by a test's helper is part of the test"
@@ -6,7 +6,7 @@
 
 use crate::common;
 
-/// An outgoing message of a name.
+/// Declares outgoing messages with these names.
 macro_rules! outgoing {
     ($($name:ident: $event_type:literal),*) => {$(
         #[derive(Serialize, JsonSchema)]
@@ -43,18 +43,18 @@ struct Post {
     text: String,
 }
 
-/// A message without a payload.
+/// Returns a message without a payload.
 fn message<C: Any + Send + Sync>(context: C, route: &'static str) -> Message {
     Message::new(Connection::detached(context), route, RawPayload::absent())
 }
 
-/// A message of a [`Post`], to whatever takes it.
+/// Returns a message with a [`Post`].
 fn post(connection: Connection, text: &str) -> Message {
     let payload = RawPayload::json(json!({ "text": text }).to_string());
     Message::new(connection, "post", payload)
 }
 
-/// The code that a message is refused with.
+/// Returns the code of a refusal.
 fn code(error: &BoxError) -> Code {
     error.downcast_ref::<Error>().unwrap().code()
 }

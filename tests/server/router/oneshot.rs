@@ -1,4 +1,4 @@
-//! Procedures and routers by themselves, without a server: what they would have done, and how they refuse.
+//! Procedures and routers without a server: their recorded effects, and their refusals.
 
 use serde_json::json;
 use tower::{BoxError, Service, ServiceExt};
@@ -9,7 +9,7 @@ use zocket::{
 
 use super::{Post, Said, code, message, post};
 
-/// The context of those who may.
+/// The context of an admin.
 struct Admin {
     name: &'static str,
 }
@@ -27,7 +27,7 @@ async fn require_admin(cx: Context<User>) -> Result<Admin, Error> {
     }
 }
 
-/// An app whose clients are of no account.
+/// Returns an app whose clients are not admins.
 fn app() -> Zocket<User> {
     Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| {
@@ -83,7 +83,7 @@ async fn a_procedure_called_directly_records_its_effects() {
             Effect::Close(Close::new(4000, "bye")),
         ]
     );
-    // And has done nothing.
+    // The effects were not performed.
     assert!(hub.rooms(&ann).is_empty());
 }
 
@@ -109,7 +109,7 @@ async fn a_procedure_called_directly_refuses_as_in_an_app() {
     let refusal = call("much too long").await;
     assert_eq!(refusal.code(), Code::BAD_REQUEST);
     assert_eq!(json!(refusal.issues())[0]["path"], json!(["text"]));
-    // The context of another app is a mistake, and no panic.
+    // A context of another app is an error, not a panic.
     let refusal = clear(&zo).oneshot(message((), "clear")).await.unwrap_err();
     assert_eq!(code(&refusal), Code::BAD_REQUEST);
     let foreign = post(Connection::detached(7_u8), "bye");

@@ -1,4 +1,4 @@
-//! Routers that contradict themselves are refused, with the places of what is wrong.
+//! Invalid routers are refused with the source locations of their problems.
 
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -6,7 +6,7 @@ use zocket::{Context, Outgoing, Router, Zocket};
 
 use super::Said;
 
-/// A procedure of whatever kind.
+/// Returns a procedure that does nothing, for any context.
 macro_rules! nop {
     ($zo:expr) => {
         $zo.message().handle(async |_: Context<_>| Ok(()))
@@ -22,12 +22,12 @@ outgoing! {
     Reserved: "__welcome"
 }
 
-/// A place in this file, as problems name it.
+/// Returns a location in this file, in the format of problems.
 fn place(line: u32) -> String {
     format!("{}:{line}:", file!())
 }
 
-/// The problems of a router that can't be served.
+/// Returns the problems of an invalid router.
 fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
     let error = zo.try_serve(router).expect_err("it contradicts itself");
     for problem in error.problems() {
@@ -36,7 +36,7 @@ fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
     error.problems().to_vec()
 }
 
-/// There is one problem, and it says all of this.
+/// Asserts that there is exactly one problem, whose text contains each of `says`.
 #[track_caller]
 fn assert_problem(zo: &Zocket, router: Router<()>, says: &[&str]) {
     let problems = problems(zo, router);
@@ -74,7 +74,7 @@ fn a_route_declared_again_through_a_nest_is_refused_with_both_places() {
         router,
         &["`app.chat.post`", "twice", &place(first), &place(second)],
     );
-    // By two nests of one prefix, too; else they are fine together.
+    // Two nests with one prefix may define a route twice, too. Without that, they are valid.
     let (one, first) = (zo.router().incoming("post", nop!(zo)), line!());
     let (two, second) = (zo.router().incoming("post", nop!(zo)), line!());
     let three = zo.router().incoming("read", nop!(zo));
@@ -97,12 +97,12 @@ fn a_route_at_the_prefix_of_a_nest_is_refused_with_both_places() {
     let (router, route) = (zo.router().incoming("game", nop!(zo)), line!());
     let (router, nest) = (router.nest("game", module()), line!());
     assert_problem(&zo, router, &["`game`", "nest", &place(route), &place(nest)]);
-    // In whatever order, however deep.
+    // The order and the depth have no effect.
     let (inner, nest) = (zo.router().nest("game", module()), line!());
     let (inner, route) = (inner.incoming("game", nop!(zo)), line!());
     let router = zo.router().nest("app", inner);
     assert_problem(&zo, router, &["`app.game`", "nest", &place(route), &place(nest)]);
-    // What only begins alike is something else.
+    // A route that only shares the first letters is valid.
     let router = zo.router().nest("game", module()).incoming("games", nop!(zo));
     assert!(zo.try_serve(router).is_ok());
 }
@@ -124,7 +124,7 @@ fn an_empty_segment_is_refused_with_its_place() {
         router,
         &["outgoing", "`a..b`", "empty segment", &place(line)],
     );
-    // Within a module, too.
+    // A module's routes are checked, too.
     let (module, line) = (zo.router().incoming("b.", nop!(zo)), line!());
     assert_problem(
         &zo,
@@ -147,7 +147,7 @@ fn the_protocols_own_names_are_refused_with_their_place() {
         router,
         &["outgoing", "`__welcome`", "protocol", &place(line)],
     );
-    // One underscore is anyone's.
+    // A name with one leading underscore is not reserved.
     assert!(zo.try_serve(zo.router().incoming("_a", nop!(zo))).is_ok());
 }
 
@@ -157,7 +157,7 @@ fn an_outgoing_message_outside_of_its_nests_prefix_is_refused_with_its_place() {
     let (module, line) = (zo.router().outgoing::<Said>(), line!());
     let router = zo.router().nest("game", module);
     assert_problem(&zo, router, &["`chat.said`", "`game`", &place(line)]);
-    // The prefix is made of segments, and is not the name.
+    // The prefix consists of segments, and the name must be longer than it.
     let (module, line) = (zo.router().outgoing::<Elsewhere>(), line!());
     assert_problem(
         &zo,
@@ -166,7 +166,7 @@ fn an_outgoing_message_outside_of_its_nests_prefix_is_refused_with_its_place() {
     );
     let (module, line) = (zo.router().outgoing::<Prefix>(), line!());
     assert_problem(&zo, zo.router().nest("game", module), &["`game`", &place(line)]);
-    // In nested nests, all of them count.
+    // Prefixes of nested nests add up.
     let module = || zo.router().outgoing::<Moved>();
     let nested = zo.router().nest("game", zo.router().nest("board", module()));
     assert!(zo.try_serve(nested).is_ok());
@@ -233,7 +233,7 @@ fn all_problems_are_reported_together() {
         assert_eq!(count, 1, "{words}: {problems:#?}");
     }
     assert_eq!(problems.len(), 6, "{problems:#?}");
-    // Nothing of it was taken over: what a refused router declares can't be sent after all.
+    // Declarations of a refused router have no effect: its events can't be sent.
     let served = zo.router().incoming("ok", nop!(zo));
     assert!(zo.try_serve(served).is_ok());
     assert!(zo.emitter().send(OtherSaid { text: "" }).broadcast().is_err());
@@ -241,7 +241,7 @@ fn all_problems_are_reported_together() {
 
 #[test]
 fn a_router_of_another_app_is_refused_with_its_place() {
-    // Its effects would go to another hub, where nobody is.
+    // Effects of that router would go to another hub, which has no clients.
     let (zo, other) = (app(), app());
     let module = other.router().incoming("start", nop!(other));
     let (router, line) = (zo.router().nest("game", module), line!());

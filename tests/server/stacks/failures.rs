@@ -1,4 +1,4 @@
-//! Errors and panics of a stack outside of rescue.
+//! Errors and panics of a stack outside its rescue stage.
 
 use std::{
     sync::atomic::Ordering,
@@ -23,7 +23,7 @@ use crate::{
 #[tokio::test]
 async fn an_error_of_call_fails_only_its_message() {
     let (zo, ..) = app(Limits::default());
-    // Outside of decode, where no rescue can turn it into an answer.
+    // The failure is outside the decode stage, where no rescue stage can turn it into an answer.
     let slow = layer_fn(|inner| {
         ServiceBuilder::new()
             .timeout(Duration::from_millis(50))
@@ -97,7 +97,7 @@ async fn without_a_codec_an_error_is_logged_and_the_connection_goes_on() {
     assert_eq!(echo(&mut client, fine.clone()).await, fine);
 }
 
-/// A service that is ready once, and then has failed for good.
+/// A service that becomes ready once and fails for good afterwards.
 #[derive(Clone, Default)]
 struct ReadyOnce(bool);
 

@@ -1,4 +1,4 @@
-//! Stacks composed by hand, served on a socket.
+//! Custom stacks, served over sockets.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
@@ -35,7 +35,7 @@ struct User {
     name: &'static str,
 }
 
-/// An app whose context is a user, and the number of clients that have come and gone.
+/// Returns an app whose context is a user, and the number of clients that have connected and disconnected.
 fn app(limits: Limits) -> (Zocket<User>, Arc<AtomicUsize>, Arc<AtomicUsize>) {
     let (came, gone) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let count = gone.clone();
@@ -65,13 +65,13 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-/// Answers with the user's name, and says it to the client.
+/// Answers with the user's name, and sends it to the client as an event.
 async fn name(cx: Context<User>) -> Result<&'static str, Error> {
     cx.send(Said(cx.name.to_owned())).to([cx.client_id()]);
     Ok(cx.name)
 }
 
-/// A stack with every stage and no router.
+/// Returns a stack with every stage and without a router.
 fn stack()
 -> impl Service<Frame, Response = FrameResponse, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -184,7 +184,7 @@ async fn a_custom_stack_keeps_the_apps_limits_and_lifecycle() {
     let server = serve(zo.serve_stack(double)).await;
     let mut client = server.connect("").await;
     assert_eq!((came.load(Ordering::SeqCst), zo.connections()), (1, 1));
-    // A response over the limit is not sent, and the next one is.
+    // A response over the limit is not sent, but the next one is.
     client
         .socket
         .send(WebSocketMessage::binary(vec![1; 51]))
@@ -284,7 +284,7 @@ fn a_context_layer_of_another_type_is_refused_at_construction() {
 
     let error = zo.try_serve_with(zo.router(), |_| stack()).unwrap_err();
     assert!(matches!(error, ServeError::Stack(_)), "{error}");
-    // The router of a stack that is refused declares nothing.
+    // The router of a refused stack declares nothing.
     zo.emitter().send(Said(String::new())).broadcast().unwrap();
 
     let (zo, ..) = app(Limits::default());

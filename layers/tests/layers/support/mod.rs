@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use zocket_layers::{Event, Form, Mailbox, Outgoing};
 
-/// An event that is told from others by its number.
+/// An event with a number for its identity.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Said(pub(crate) u64);
 
@@ -28,20 +28,20 @@ fn number_of(message: &[u8]) -> u64 {
     message["payload"].as_u64().unwrap()
 }
 
-/// Pulls the events that can be read now, as they are written to a socket.
+/// Pulls the readable events. Returns their numbers.
 pub(crate) fn pull(mailbox: &Mailbox) -> Vec<u64> {
     let mut numbers = Vec::new();
     mailbox.pull_batches(&mut |batch| numbers.extend(messages(&batch.wire).map(number_of)));
     numbers
 }
 
-/// The number of WebSocket frames that stand one after the other.
+/// Counts the WebSocket frames in `bytes`.
 #[allow(dead_code, reason = "not every test file counts frames")]
 pub(crate) fn frames_in(wire: &[u8]) -> usize {
     messages(wire).count()
 }
 
-/// The payloads of the WebSocket frames that stand one after the other.
+/// Returns the payloads of the WebSocket frames in `bytes`.
 fn messages(mut wire: &[u8]) -> impl Iterator<Item = &[u8]> {
     std::iter::from_fn(move || {
         let (length, header) = match *wire {

@@ -1,4 +1,4 @@
-//! A service that is strict about readiness.
+//! A service that counts the clones that are ready and not called.
 
 use std::{
     sync::{
@@ -18,7 +18,8 @@ pub(crate) struct ProbeLayer {
 }
 
 impl ProbeLayer {
-    /// How many of the probe's clones are ready and have not been called: what they hold nobody else gets.
+    /// Returns the number of the probe's clones that are ready and not called. Their readiness is not available to
+    /// others.
     pub(crate) fn held(&self) -> usize {
         self.held.load(Ordering::SeqCst)
     }
@@ -41,8 +42,7 @@ impl<S> Layer<S> for ProbeLayer {
     }
 }
 
-/// Becomes ready when it is asked for the second time, once for each call; a call without that panics. A clone is not
-/// ready.
+/// Becomes ready at the second poll, for one call. Panics when called without readiness. A clone is not ready.
 pub(crate) struct Probe<S> {
     inner: S,
     layer: ProbeLayer,

@@ -9,8 +9,8 @@ use std::{
 
 use tower::Service;
 
-/// A service that insists on tower's contract: it panics where it is called and was not found ready since the last
-/// call, *this very clone*. It is never ready at once: who drops what was being made ready begins anew.
+/// A service that checks tower's contract: it panics when this clone is called without a `poll_ready` that returned
+/// ready since its last call. Its first poll is always pending, and dropping the waiter restarts it.
 #[derive(Debug)]
 pub(crate) struct Probe<A> {
     answer: fn() -> A,
@@ -33,7 +33,7 @@ impl<A> Probe<A> {
     }
 }
 
-/// Readiness is not cloned.
+/// A clone is not ready.
 impl<A> Clone for Probe<A> {
     fn clone(&self) -> Self {
         Self::new(self.answer)
@@ -60,7 +60,7 @@ impl<M, A: Send + 'static> Service<M> for Probe<A> {
         self.readiness = Readiness::Unasked;
         let answer = self.answer;
         Box::pin(async move {
-            // Others have a turn meanwhile.
+            // Other tasks run meanwhile.
             tokio::task::yield_now().await;
             Ok(answer())
         })
