@@ -1,5 +1,5 @@
-//! What a large contract costs, of 500 routes and 500 events, each with types of its own: `cargo bench --bench
-//! contract`. Leaves its files in `target/large`, on which `node tests/clients/figures.mjs` then tries the compilers.
+//! Generates clients for a large contract: 500 routes and 500 events with their own types. `cargo bench --bench
+//! contract` leaves the files in `target/large`, and `node tests/clients/figures.mjs` measures the compilers on them.
 
 use std::path::Path;
 
@@ -34,7 +34,7 @@ fn path(route: usize) -> String {
     format!("module{}.route{route}", route % 20)
 }
 
-/// The routes share their types: types by the hundred need a program that writes them.
+/// The routes share their types, since hundreds of Rust types would need generated code.
 fn router() -> Router<()> {
     let zo = Zocket::builder().build();
     (0..ROUTES).fold(zo.router(), |router, route| {
@@ -65,7 +65,7 @@ fn object(doc: &str) -> Value {
     })
 }
 
-/// 1,500 types.
+/// Returns a contract with 1,500 types.
 fn large() -> Contract {
     let mut incoming = serde_json::Map::new();
     let mut outgoing = serde_json::Map::new();

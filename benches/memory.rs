@@ -1,8 +1,8 @@
 //! Resident memory per idle connection: `cargo bench --bench memory`, with the number of connections as an argument
-//! (`-- 10000`); 5,000 by default. Linux alone.
+//! (`-- 10000`; 5,000 by default). Linux only.
 //!
-//! The server runs in a process of its own, this program once more, behind hyper-util, on loopback. Each connection
-//! makes one call, then is idle. Every connection takes a descriptor in either process: `ulimit -n` bounds them.
+//! The server is a second process of this program, behind hyper-util, on loopback. Each connection makes one call, and
+//! stays idle. A connection needs a descriptor in both processes, so `ulimit -n` bounds their number.
 
 use std::{
     env,
@@ -77,7 +77,7 @@ async fn measure() -> Result<()> {
     BufReader::new(server.stdout.take().ok_or("no output")?).read_line(&mut addr)?;
     let addr = addr.trim();
 
-    // The first connection pays for what all share.
+    // The first connection allocates shared state.
     let first = connect(addr).await?;
     let before = resident(server.id())?;
     let mut connections = vec![first];
@@ -112,7 +112,7 @@ async fn connect(addr: &str) -> Result<tokio_tungstenite::WebSocketStream<TcpStr
     Ok(socket)
 }
 
-/// Bytes of a process's memory that are resident.
+/// Returns a process's resident memory in bytes.
 fn resident(process: u32) -> Result<usize> {
     let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
     let line = status

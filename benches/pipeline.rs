@@ -1,8 +1,8 @@
-//! What one message costs, without a socket: `cargo bench --bench pipeline`.
+//! The time of one message, without a socket: `cargo bench --bench pipeline`.
 //!
-//! Each benchmark adds one stage around those before it, so that a stage's own cost is the difference between two
-//! neighbours. Allocations are counted by `cargo bench --bench instructions`: to count them here would cost a tenth of
-//! what is measured.
+//! Each benchmark adds one stage around the stages before it, so a stage's own cost is the difference between two
+//! neighbours. `cargo bench --bench instructions` counts allocations. Counting them here would add a tenth to the
+//! times.
 
 mod stages;
 
@@ -95,36 +95,36 @@ fn h_router(bencher: Bencher<'_, '_>) {
     routed(bencher, Identity::new());
 }
 
-/// What a layer of the whole app adds to that. This one does nothing: a service that hands on.
+/// An additional layer around the app, which only forwards.
 #[divan::bench]
 fn i_router_and_a_layer_that_does_nothing(bencher: Bencher<'_, '_>) {
     routed(bencher, layer_fn(Nothing));
 }
 
-/// Nobody listens to the spans.
+/// No subscriber for the spans.
 #[divan::bench]
 fn i_router_and_trace(bencher: Bencher<'_, '_>) {
     routed(bencher, TraceLayer::new());
 }
 
-/// A subscriber keeps the spans' fields, and writes them nowhere.
+/// A subscriber that keeps the spans' fields, and writes nothing.
 #[divan::bench]
-fn i_router_and_trace_that_is_heard(bencher: Bencher<'_, '_>) {
+fn i_router_and_trace_with_a_subscriber(bencher: Bencher<'_, '_>) {
     let subscriber = tracing_subscriber::fmt().with_writer(std::io::sink).finish();
     tracing::subscriber::with_default(subscriber, || {
         routed(bencher, TraceLayer::new());
     });
 }
 
-/// No recorder is installed.
+/// No recorder.
 #[divan::bench]
 fn i_router_and_metrics(bencher: Bencher<'_, '_>) {
     routed(bencher, MetricsLayer::new().routes(["chat.post"]));
 }
 
-/// A recorder counts.
+/// A recorder that counts.
 #[divan::bench]
-fn i_router_and_metrics_that_are_heard(bencher: Bencher<'_, '_>) {
+fn i_router_and_metrics_with_a_recorder(bencher: Bencher<'_, '_>) {
     let recorder = Counting(Registry::atomic());
     metrics::with_local_recorder(&recorder, || {
         routed(bencher, MetricsLayer::new().routes(["chat.post"]));
@@ -142,7 +142,7 @@ fn i_router_and_idempotency_without_a_key(bencher: Bencher<'_, '_>) {
     routed(bencher, IdempotencyLayer::new(payload_member("key")));
 }
 
-/// The answer is remembered; each message has a key of its own.
+/// Each message has a new key, and its answer is stored.
 #[divan::bench]
 fn i_router_and_idempotency_with_a_key(bencher: Bencher<'_, '_>) {
     let number = AtomicU64::new(0);
@@ -150,9 +150,9 @@ fn i_router_and_idempotency_with_a_key(bencher: Bencher<'_, '_>) {
     routed(bencher, IdempotencyLayer::new(key).max_count(1_000));
 }
 
-/// The handler is not run.
+/// The key is known, so the handler does not run.
 #[divan::bench]
-fn i_router_and_idempotency_that_answers_again(bencher: Bencher<'_, '_>) {
+fn i_router_and_idempotency_with_a_known_key(bencher: Bencher<'_, '_>) {
     let layer = IdempotencyLayer::new(|_| Some("key".to_owned())).scope(|_| String::new());
     routed(bencher, layer);
 }
@@ -167,7 +167,7 @@ fn i_router_and_audit(bencher: Bencher<'_, '_>) {
     );
 }
 
-/// A recorder of atomics, found by their keys. It keeps no samples of histograms: how to is the exporter's business.
+/// A recorder of atomics, by key. It keeps no histogram samples, since that depends on the exporter.
 struct Counting(Registry<Key, AtomicStorage>);
 
 impl Recorder for Counting {
@@ -201,7 +201,7 @@ impl metrics::HistogramFn for Sum {
     }
 }
 
-/// For comparison: serde's and garde's share of a message.
+/// The share of serde and garde, for comparison.
 #[divan::bench]
 fn z_serde_and_garde_alone(bencher: Bencher<'_, '_>) {
     bencher.function(|| {

@@ -1,5 +1,5 @@
-//! What rooms cost the one who sends, joins or leaves: `cargo bench --bench rooms`. Delivery is not in it: it is
-//! others' work, and that is the point.
+//! The cost of sending, joining and leaving, for the caller: `cargo bench --bench rooms`. Delivery is the receivers'
+//! work, so it is not included.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-/// A hub with one room of so many members, and so many other rooms with one member each.
+/// Returns a hub with one room of `members` members, and `others` rooms with one member each.
 fn hub(members: usize, others: usize) -> (LocalHub, Vec<Arc<Mailbox>>) {
     let limits = Limits::default().rooms(usize::MAX).room_backlog(usize::MAX >> 2);
     let hub = LocalHub::with_limits(&limits);

@@ -1,5 +1,5 @@
-//! Who may come in, and for how long: a token among the connect headers, or a cookie from our own pages; a refresh
-//! over the open connection; the end of it when the token has run out. `cargo run --example auth`.
+//! Authentication: a token among the connect headers, or a cookie from our own pages. A client refreshes its token over
+//! the open connection, which closes when the token has expired. `cargo run --example auth`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, error::Error, time::Duration};
@@ -11,17 +11,17 @@ use serde::Deserialize;
 use tokio::{net::TcpListener, sync::watch, time::sleep};
 use zocket::{ClientId, Context, Error as Refusal, Zocket};
 
-/// Pages of this origin may connect by their cookie.
+/// Origin of the pages that may authenticate by cookie.
 const ORIGIN: &str = "http://127.0.0.1:3000";
 
-/// Browsers can't set a header on a WebSocket: then it is a parameter of the URL, by the same name.
+/// Connect headers. Browsers can't set header fields on a WebSocket, so they use the query parameter of the same name.
 #[derive(Deserialize, JsonSchema, garde::Validate)]
 struct Headers {
     #[garde(length(max = 200))]
     token: Option<String>,
 }
 
-/// `name.expiry`, in seconds since 1970. A real one is signed, as a JWT is; that is not this example's matter.
+/// `name.expiry`, in seconds since 1970. A real token is signed, as a JWT is, which is beyond this example.
 #[derive(Clone)]
 struct Token {
     name: String,
@@ -61,7 +61,7 @@ async fn let_in(headers: Headers, _: ClientId, request: Parts) -> Result<User, R
     })
 }
 
-/// A browser sends its cookies along whoever's page opens the WebSocket: so the page's origin decides, too.
+/// Authenticates by cookie. Browsers send cookies from the pages of every origin, so the page's origin is checked, too.
 fn by_cookie(request: &Parts) -> Result<Token, Refusal> {
     let origin = request.headers.get(header::ORIGIN);
     if origin.is_none_or(|origin| origin != ORIGIN) {
@@ -74,7 +74,7 @@ fn by_cookie(request: &Parts) -> Result<Token, Refusal> {
     Token::read(token.value())
 }
 
-/// Closes the connection when its token has run out and no new one has come.
+/// Closes the connection when its token has expired without a refresh.
 async fn watch_over(cx: Context<User>) -> Result<(), Refusal> {
     tokio::spawn(async move {
         let mut tokens = cx.token.subscribe();
@@ -90,7 +90,7 @@ async fn watch_over(cx: Context<User>) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// The same person's newer token.
+/// Replaces the token by a newer one of the same user.
 async fn refresh(cx: Context<User>, newer: Headers) -> Result<(), Refusal> {
     let token = Token::read(newer.token.as_deref().unwrap_or_default())?;
     if token.name != cx.name {

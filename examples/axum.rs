@@ -1,7 +1,7 @@
-//! Inside of an axum app that has routes, state, cookies and tower-http layers of its own.
+//! An axum app with routes, state, cookies, tower-http layers, and a WebSocket.
 //!
-//! `cargo run --example axum`: `POST /login/Ann` gives a cookie, `/ws` knows its owner by it, and `POST /orders/7` tells
-//! all sockets.
+//! `cargo run --example axum`: `POST /login/Ann` sets a cookie, `/ws` identifies the user by it, and `POST /orders/7`
+//! sends an event to all sockets.
 
 use std::{collections::HashMap, env, error::Error, sync::Arc, time::Duration};
 
@@ -19,7 +19,7 @@ use tower::ServiceBuilder;
 use tower_http::{ServiceBuilderExt, request_id::MakeRequestUuid, timeout::TimeoutLayer, trace::TraceLayer};
 use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Outgoing, Zocket};
 
-/// Someone has ordered something.
+/// An order was placed.
 #[derive(Serialize, Deserialize, JsonSchema)]
 struct Ordered {
     number: u32,
@@ -29,7 +29,7 @@ impl Outgoing for Ordered {
     const TYPE: &'static str = "orders.new";
 }
 
-/// Who is behind a cookie.
+/// Users' names by session cookie.
 #[derive(Clone, Default)]
 struct Sessions(Arc<Mutex<HashMap<String, String>>>);
 
@@ -62,7 +62,7 @@ async fn log_in(
     (cookies.add(cookie), "welcome")
 }
 
-/// A handler of HTTP that reaches every socket.
+/// An HTTP handler that sends an event to all sockets.
 async fn order(State(app): State<App>, Path(number): Path<u32>) -> StatusCode {
     match app.emitter.send(Ordered { number }).broadcast() {
         Ok(()) => StatusCode::CREATED,
@@ -93,7 +93,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .set_x_request_id(MakeRequestUuid)
         .layer(TraceLayer::new_for_http())
         .propagate_x_request_id()
-        // Ends requests, the handshake among them; a connection that is open is none any more.
+        // The timeout applies to requests, including the handshake, and not to open connections.
         .layer(TimeoutLayer::with_status_code(
             StatusCode::REQUEST_TIMEOUT,
             Duration::from_secs(10),

@@ -1,5 +1,5 @@
-//! What is measured: a small app by the public API, with the default limits. `cargo build --release --example
-//! bench_server`; it listens on `ADDR`, and every client says who it is by the connect header `user`.
+//! The server of the benchmarks: a small app with the public API and the default limits. `cargo build --release
+//! --example bench_server`. It listens on `ADDR`, and each client names its user in the connect header `user`.
 
 use std::{env, error::Error, time::Duration};
 
@@ -60,7 +60,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "room.said";
 }
 
-/// A middleware, as apps have one.
+/// A middleware, as most apps have one.
 struct Known {
     name: String,
 }
@@ -127,7 +127,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .header_read_timeout(Duration::from_secs(30));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of descriptors, most likely.
+            // Most likely, the process is out of descriptors.
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };

@@ -1,6 +1,6 @@
-//! Without axum: hyper alone, with a time-out for slow handshakes and an orderly end.
+//! A server on hyper without axum, with a timeout for slow handshakes and a graceful shutdown.
 //!
-//! `cargo run --example hyper`, then any WebSocket client at `ws://127.0.0.1:3000`:
+//! `cargo run --example hyper`, then connect any WebSocket client to `ws://127.0.0.1:3000`:
 //! `{"type":"shout","payload":"hello","rpcId":1}`.
 
 use std::{env, error::Error, pin::pin, time::Duration};
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use tokio::{net::TcpListener, select, signal};
 use zocket::{ClientId, Context, NoHeaders, Zocket};
 
-/// Anything but nothing.
+/// A non-empty text.
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Text(#[garde(length(chars, min = 1))] String);
 
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind(&addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
 
-    // HTTP/1 alone: to find out the version, it would wait for the first bytes without a time-out.
+    // HTTP/1 only: detecting the version would wait for the first bytes without a timeout.
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1()
         .timer(TokioTimer::new())
@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of descriptors, most likely: they come back when connections end.
+                    // Most likely, the process is out of descriptors. They are freed when connections end.
                     tracing::warn!(%error, "can't accept");
                     tokio::time::sleep(Duration::from_millis(100)).await;
                     continue;
@@ -61,10 +61,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
             },
             _ = &mut stop => break,
         };
-        // Small messages are to leave at once.
+        // Small messages are sent without delay.
         stream.set_nodelay(true)?;
         let service = TowerToHyperService::new(service.clone());
-        // Upgrades are what makes it a server of WebSockets.
+        // WebSockets need upgrades.
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
         let connection = requests.watch(connection.into_owned());
         tokio::spawn(async move {
@@ -74,7 +74,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
     }
 
-    // Nobody new; then everyone is told to go, and each on_disconnect has run before the process ends.
+    // Stops accepting, closes every connection, and waits for each `on_disconnect`.
     drop(listener);
     requests.shutdown().await;
     let left = zo.shutdown(Duration::from_secs(5)).await;

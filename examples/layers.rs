@@ -1,6 +1,7 @@
-//! A stack composed by hand, with a layer of its own, served on a socket: `cargo run --example layers`, on `ADDR` (default
-//! 127.0.0.1:3000). Then send `{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}` to `ws://127.0.0.1:3000/?name=Ann`
-//! with any WebSocket client. The stack has no router: it greets whatever the type is.
+//! A custom stack with a custom layer, served on a socket: `cargo run --example layers`, on `ADDR` (default
+//! 127.0.0.1:3000). Then send `{"type":"greet","payload":{"greeting":"hello"},"rpcId":1}` to
+//! `ws://127.0.0.1:3000/?name=Ann` with any WebSocket client. The stack has no router, so it answers messages of every
+//! type.
 
 use std::{
     env,
@@ -22,7 +23,7 @@ use zocket::{
     layers::{ContextLayer, DecodeLayer, FanoutLayer, RescueLayer, ValidateLayer, handler_fn},
 };
 
-/// Numbers the messages. Stages further inside find the number in the extensions.
+/// Numbers the messages. Inner stages find the number in the extensions.
 #[derive(Clone, Default)]
 struct NumberLayer(Arc<AtomicU64>);
 
@@ -40,7 +41,7 @@ impl<S> Layer<S> for NumberLayer {
 #[derive(Clone)]
 struct NumberService<S>(S, Arc<AtomicU64>);
 
-/// For any payload and any context: the layer can stand anywhere in the stack.
+/// Generic over payload and context, so the layer fits every position of the stack.
 impl<S, P, C> Service<Message<P, C>> for NumberService<S>
 where
     S: Service<Message<P, C>>,

@@ -1,4 +1,4 @@
-//! An app and its tests: `cargo test --features testing --example testing`. (As a program it does nothing but say so.)
+//! An app and its tests: `cargo test --features testing --example testing`. As a program, it only prints that command.
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ struct Bid {
     amount: u32,
 }
 
-/// Someone has bid more than anyone before.
+/// A bid higher than all earlier ones.
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Leads {
     name: String,
@@ -65,7 +65,9 @@ fn router(zo: &Zocket<Bidder>) -> Router<Bidder> {
 fn main() {
     let zo = app();
     drop(zo.serve(router(&zo)));
-    eprintln!("the tests are what is to be seen here: cargo test --features testing --example testing");
+    eprintln!(
+        "this example consists of its tests. Run them with: cargo test --features testing --example testing"
+    );
 }
 
 #[cfg(test)]

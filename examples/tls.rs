@@ -1,7 +1,7 @@
 //! `wss://`, by rustls, over HTTP/1.1 and HTTP/2: `cargo run --example tls --features http2`.
 //!
-//! `CERT` and `KEY` name PEM files. Without them it makes a certificate for `localhost` that nobody trusts, and writes it
-//! to `target/localhost.pem` for clients to be told of.
+//! `CERT` and `KEY` name PEM files. Without them, the program creates a self-signed certificate for `localhost`, and
+//! writes it to `target/localhost.pem`, for clients to trust.
 
 use std::{env, error::Error, fs, sync::Arc, time::Duration};
 
@@ -46,7 +46,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = zo.serve(zo.router().incoming("ping", ping));
 
     let (chain, key) = identity()?;
-    // The provider is named: a program with two of them among its dependencies would have to choose one for all.
+    // The provider is explicit, since a program with two of them among its dependencies has no default.
     let mut tls = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_no_client_auth()
@@ -58,7 +58,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     http.http1()
         .timer(TokioTimer::new())
         .header_read_timeout(Duration::from_secs(10));
-    // RFC 8441: without this, no client opens a WebSocket over HTTP/2.
+    // RFC 8441: clients open a WebSocket over HTTP/2 only if the server enables this.
     http.http2()
         .timer(TokioTimer::new())
         .enable_connect_protocol()

@@ -1,4 +1,4 @@
-//! Tower's middleware, for the whole app and route by route: `cargo run --example tower_middleware`.
+//! Tower middleware for the whole app and for single routes: `cargo run --example tower_middleware`.
 
 use std::{
     env,
@@ -26,7 +26,7 @@ use zocket::{
     layers::{Quota, QuotaLayer},
 };
 
-/// Code around every call: no layer to write.
+/// Middleware as a function, around every call.
 async fn log(message: Message, next: Next) -> Result<Reply, BoxError> {
     let route = message.parts().route().clone();
     let reply = next.run(message).await;
@@ -50,35 +50,35 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
     let zo = Zocket::builder()
         .layer(from_fn(log))
-        // Of all connections together; sockets are read no further while it is reached.
+        // A limit for all connections together. Sockets are not read while it is reached.
         .layer(GlobalConcurrencyLimitLayer::new(1_000))
         .build();
     let message = zo.message().input::<Work>();
 
-    // Whatever takes longer is answered TIMEOUT, and its handler is dropped at its next await.
+    // Slower messages get TIMEOUT, and their handler is dropped at its next await.
     let quick = message
         .clone()
         .layer(TimeoutLayer::new(Duration::from_millis(100)))
         .handle(work);
 
-    // One at a time for all clients, and whoever comes meanwhile is answered OVERLOADED instead of waiting.
+    // One message at a time for all clients. Others get OVERLOADED without waiting.
     let alone = ServiceBuilder::new()
         .layer(LoadShedLayer::new())
         .layer(GlobalConcurrencyLimitLayer::new(1));
     let exclusive = message.clone().layer(alone).concurrent().handle(work);
 
-    // Four at a time, in whatever order they get done, the others wait. Each layer stands around what comes after it.
+    // Four messages at a time, in any order, while others wait. Each layer wraps the layers after it.
     let pooled = message
         .clone()
         .layer(ConcurrencyLimitLayer::new(4))
         .concurrent()
         .handle(work);
 
-    // Five a minute for each client; the sixth is answered TOO_MANY_REQUESTS, and when to come back.
+    // Five messages a minute per client. The sixth gets TOO_MANY_REQUESTS with the time to wait.
     let quota = QuotaLayer::per_client(Quota::new(5, Duration::from_secs(60)));
     let guess = message.clone().layer(quota).handle(work);
 
-    // A module's routes share a layer: here, with raw payloads, and outside of fan-out.
+    // A layer for all routes of a router. It sees raw payloads, outside the fan-out stage.
     let is_open = Arc::new(AtomicBool::new(false));
     let when_open = move |message: Message| match is_open.load(Ordering::Relaxed) {
         true => Ok(message),

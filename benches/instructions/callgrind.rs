@@ -9,12 +9,12 @@ use std::{
 
 use crate::profile::Profile;
 
-/// Counting begins and ends with a function of this name, and with what it calls.
+/// Function whose calls, with everything inside, are counted.
 pub(crate) const COUNTED: &str = "one_counted_message";
-/// What was counted before a function of this name is forgotten.
+/// Function whose entry resets the counters.
 pub(crate) const STEADY: &str = "steady_state";
 
-/// Runs a program with these arguments, and counts from when it is in its steady state.
+/// Runs a program with these arguments. Counts from its steady state.
 pub(crate) fn run(program: &Path, arguments: &[&str], out: &Path) -> Result<Profile, Box<dyn Error>> {
     let status = Command::new("valgrind")
         .args(["--tool=callgrind", "--quiet"])

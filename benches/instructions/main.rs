@@ -1,13 +1,14 @@
-//! What one message executes, without a socket: `cargo bench --bench instructions` counts it under valgrind's callgrind,
-//! layer by layer. Unlike time it is the same each time, on every machine with the same compiler.
+//! Instructions per message, without a socket: `cargo bench --bench instructions` counts them under valgrind's
+//! callgrind, layer by layer. Unlike times, the counts are the same in each run, on every machine with the same
+//! compiler.
 //!
-//! - `-- --check` compares with what is recorded, `benches/instructions.txt`, and fails if a layer executes more.
-//! - `-- --record` records.
+//! - `-- --check` compares with the record, `benches/instructions.txt`, and fails if a layer executes more.
+//! - `-- --record` writes the record.
 //! - `-- --functions` prints the functions and the files with the most instructions in one message through the whole
 //!   pipeline; `-- --functions "a message that is refused"` those of another row.
 //!
-//! Each row is a run of this program under callgrind. What is counted is the program's own code, which depends on the
-//! compiler alone, apart from libc's, which depends on its version and on the processor.
+//! Each row is a run of this program under callgrind. The program's own code, which depends only on the compiler, is
+//! counted apart from libc's, which depends on its version and on the processor.
 
 #[path = "../stages/mod.rs"]
 mod stages;
@@ -35,11 +36,11 @@ use self::{
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// What runs under callgrind.
+/// Argument of the program when it runs under callgrind.
 const MESSAGES: &str = "--messages";
 
 fn main() -> Result<ExitCode> {
-    // What cargo itself says.
+    // cargo passes `--bench`.
     let arguments: Vec<String> = env::args().skip(1).filter(|it| it != "--bench").collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let mut out = stdout().lock();
@@ -63,7 +64,7 @@ fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/instructions.txt")
 }
 
-/// Runs what has this name.
+/// Measures the row with this name.
 fn profile(name: &str) -> Result<Profile> {
     let out = env::temp_dir().join(format!("zocket-instructions-{}", std::process::id()));
     callgrind::run(&env::current_exe()?, &[MESSAGES, name], &out)
@@ -107,7 +108,7 @@ fn measure() -> Result<Record> {
     })
 }
 
-/// The compiler that cargo has used, as it was run in the same folder.
+/// Returns the compiler that cargo used: `rustc` in the same folder is the same one.
 fn maker() -> Result<Maker> {
     let version = version("rustc", "-vV")?;
     let field = |name: &str| version.lines().find_map(|line| line.strip_prefix(name));
@@ -126,7 +127,7 @@ fn version(program: &str, argument: &str) -> Result<String> {
     Ok(String::from_utf8(output.stdout)?)
 }
 
-/// Fails if a layer executes more than is recorded.
+/// Compares with the record. Fails if a layer executes more.
 fn check(out: &mut impl Write) -> Result<ExitCode> {
     let was = Record::parse(&fs::read_to_string(recorded())?)?;
     let now = measure()?;
@@ -157,7 +158,7 @@ fn top(out: &mut impl Write, counts: &BTreeMap<String, u64>) -> Result<()> {
     Ok(())
 }
 
-/// A file as its crate calls it.
+/// Returns a file's path relative to its crate.
 fn short(name: &str) -> &str {
     let name = name.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap_or(name);
     let folders = ["/library/", "/registry/src/"];

@@ -1,4 +1,4 @@
-//! What is counted: each is one program run.
+//! The measured messages: one run of the program for each.
 
 use std::{cell::RefCell, fmt::Debug, hint::black_box};
 
@@ -19,18 +19,18 @@ use crate::{
     stages::{self, Meter, Nothing, Post, ReadFrame, User, routed},
 };
 
-/// Before counting begins: caches are filled, collections have grown.
+/// Messages before the count, which fill caches and grow collections.
 const WARM_UP: usize = 100;
 
-/// So many messages are counted.
+/// Number of counted messages.
 pub(crate) const COUNT: usize = 1_000;
 
 pub(crate) struct Messages;
 
-/// What a row is called, and what runs it.
+/// The name of a row, and the function that runs it.
 type Row = (&'static str, fn(Messages));
 
-/// Each stage with those inside of it; what it adds to the one before it is its own.
+/// Each stage with the stages inside. Its own cost is the difference to the row before.
 pub(crate) const STAGES: [Row; 8] = [
     ("handler", stages::handler),
     ("middleware", stages::middleware),
@@ -44,10 +44,10 @@ pub(crate) const STAGES: [Row; 8] = [
 
 pub(crate) const ROUTER: &str = "router";
 
-/// Around the whole.
+/// An empty layer around all stages.
 pub(crate) const WITH_NOTHING: Row = (NOTHING, |meter| routed(meter, layer_fn(Nothing)));
 
-/// What takes its time without a pipeline, too.
+/// Work that an app without a pipeline does as well.
 pub(crate) const ALONE: [Row; 2] = [
     ("serde and garde alone", |meter| {
         meter.function(stages::parse_and_validate)
@@ -57,7 +57,7 @@ pub(crate) const ALONE: [Row; 2] = [
     }),
 ];
 
-/// Other messages, through the whole pipeline.
+/// Other messages through all stages.
 pub(crate) const CASES: [Row; 3] = [
     ("a message without an answer", |meter| {
         frames(
@@ -79,7 +79,7 @@ pub(crate) const CASES: [Row; 3] = [
     }),
 ];
 
-/// Runs what has this name.
+/// Runs the row with this name.
 pub(crate) fn run(name: &str) -> Result<(), String> {
     let (_, run) = STAGES
         .iter()
@@ -115,7 +115,7 @@ impl Meter for Messages {
     }
 }
 
-/// What was counted before is forgotten. Both functions are known to callgrind by their names.
+/// Runs the counted messages. callgrind resets its counters here, by this function's name.
 #[inline(never)]
 fn steady_state<S, R>(service: &mut S, request: impl Fn() -> R)
 where
@@ -127,7 +127,7 @@ where
     }
 }
 
-/// From the request to the answer, which is dropped.
+/// Runs one message from the request to the answer. callgrind counts here, by this function's name.
 #[inline(never)]
 fn one_counted_message<S, R>(service: &mut S, request: R)
 where
@@ -156,8 +156,7 @@ async fn say(cx: Context<User>, post: Post) -> Result<(), Error> {
     Ok(())
 }
 
-/// One frame after the other to an app with these handlers. The client is in the room, and reads what is sent there;
-/// that is not counted.
+/// Sends frames to an app with these handlers. The client is in the room and reads its events, outside the count.
 fn frames(meter: Messages, frame: &'static str) {
     let zo = stages::app();
     let router = zo

@@ -1,22 +1,23 @@
-//! What callgrind writes.
+//! Parses callgrind's output.
 
 use std::{collections::BTreeMap, error::Error};
 
-/// What callgrind has counted.
+/// The counters of one run.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Profile {
-    /// Instructions of the program itself, by function. Those of functions that were inlined are their callers'.
+    /// Instructions of the program itself, by function. Inlined ones belong to the caller.
     pub(crate) functions: BTreeMap<String, u64>,
-    /// The same by source file, where inlined ones are where they were written.
+    /// Instructions of the program itself, by source file. Inlined ones belong to the file of their source.
     pub(crate) files: BTreeMap<String, u64>,
-    /// Instructions of libraries that are linked when the program starts, by function: libc's.
+    /// Instructions of shared libraries (libc), by function.
     pub(crate) shared: BTreeMap<String, u64>,
-    /// Calls of the allocator, but for those that free.
+    /// Calls of the allocator, without those that free memory.
     pub(crate) allocations: u64,
 }
 
 impl Profile {
-    /// Reads callgrind's file, names and positions not compressed. `program` is what counts as the program itself.
+    /// Parses callgrind's file, with uncompressed names and positions. `program` is the object that counts as the
+    /// program.
     pub(crate) fn parse(text: &str, program: &str) -> Result<Self, Box<dyn Error>> {
         let mut profile = Self::default();
         let (mut object, mut file, mut function, mut callee) = ("", "", "", "");
@@ -38,7 +39,7 @@ impl Profile {
                     _ => {}
                 }
             } else if line.starts_with(|first: char| first.is_ascii_digit()) {
-                // After a `calls=`, what the callee has executed: it is counted there.
+                // The line after a `calls=` has the callee's cost, which the callee's own lines contain already.
                 if std::mem::take(&mut is_call) {
                     continue;
                 }
@@ -54,12 +55,12 @@ impl Profile {
         Ok(profile)
     }
 
-    /// All of the program's own.
+    /// Returns all instructions of the program itself.
     pub(crate) fn own(&self) -> u64 {
         self.functions.values().sum()
     }
 
-    /// All of the libraries'.
+    /// Returns all instructions of shared libraries.
     pub(crate) fn libc(&self) -> u64 {
         self.shared.values().sum()
     }

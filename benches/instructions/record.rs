@@ -1,27 +1,27 @@
-//! What the layers have cost when it was last recorded, and what has become of it.
+//! The recorded cost of the layers, and the comparison with the current cost.
 
 use std::{error::Error, fmt};
 
-/// The row of a message through all layers.
+/// Row of a message through all layers.
 pub(crate) const WHOLE: &str = "all of these: a message with an answer";
-/// The row of one more layer around them.
+/// Row of one more layer around them.
 pub(crate) const NOTHING: &str = "a layer that does nothing";
 
-/// What a rise may be without being one: this part of what it was, or of a whole message where that is more, and so many
-/// instructions. A layer's row is the difference of two programs, of which the compiler may inline one otherwise: the
-/// same sources in another folder have moved fifty instructions from one layer to the next.
+/// Tolerance of an increase: this share of the recorded value, or of a whole message if that is more, and at least so
+/// many instructions. A layer's row is the difference of two programs, and the compiler may inline each differently:
+/// the same sources in another folder have moved fifty instructions from one layer to the next.
 const PART: f64 = 0.03;
 const INSTRUCTIONS: f64 = 5.0;
-/// An average over all messages: one in a hundred is no rise.
+/// The value is an average over all messages, so one in a hundred is accepted.
 const ALLOCATIONS: f64 = 0.05;
 
-/// What one message costs in a layer, or more than one.
+/// The cost of one message in one or more layers.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Cost {
     /// Instructions of the program itself.
     pub(crate) own: f64,
     /// Instructions of libc: allocating and copying. They depend on its version and on the processor, so they are
-    /// recorded for people to see, and are not compared.
+    /// recorded for information, and not compared.
     pub(crate) libc: f64,
     pub(crate) allocations: f64,
 }
@@ -36,7 +36,7 @@ impl Cost {
     }
 }
 
-/// What has made the program. Instructions can only be compared if it is the same.
+/// Compiler and target of the program. Counts are only comparable between equal ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Maker {
     pub(crate) compiler: String,
@@ -49,16 +49,16 @@ impl fmt::Display for Maker {
     }
 }
 
-/// What everything costs.
+/// The cost of every row.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     pub(crate) maker: Maker,
-    /// With what it was counted: for people to see.
+    /// Tool that counted, for information.
     pub(crate) counted: String,
     pub(crate) rows: Vec<(String, Cost)>,
 }
 
-/// What the first line of a record says.
+/// First line of a record.
 const HEADER: &str = "# Instructions and allocations of one message. `cargo bench --bench instructions -- --record` \
                       writes this, `-- --check` compares.";
 
@@ -87,10 +87,10 @@ impl fmt::Display for Record {
 }
 
 impl Record {
-    /// Reads what `Display` has written.
+    /// Parses the output of `Display`.
     ///
     /// # Errors
-    /// What is not there, or the line that can't be read.
+    /// If a part is missing or a line is invalid.
     pub(crate) fn parse(text: &str) -> Result<Self, Box<dyn Error>> {
         let field = |name: &str| {
             text.lines()
@@ -115,7 +115,7 @@ impl Record {
         Some(*cost)
     }
 
-    /// What has become of this record.
+    /// Compares this record with the current cost.
     pub(crate) fn compare(&self, now: &Self) -> Changes {
         let mut changes = Changes::default();
         if self.maker != now.maker {
@@ -173,12 +173,12 @@ fn row(line: &str) -> Result<(String, Cost), Box<dyn Error>> {
     Ok((words.join(" "), cost))
 }
 
-/// What has become of a record, a line each.
+/// The result of a comparison, one line per changed row.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Changes {
-    /// Another maker, the recorded one first: nothing was compared.
+    /// The recorded and the current compiler, if they differ: nothing was compared then.
     pub(crate) other: Option<(Maker, Maker)>,
-    /// And what is in one of the two alone.
+    /// Increases, and rows that only one side has.
     pub(crate) rises: Vec<String>,
     pub(crate) falls: Vec<String>,
 }

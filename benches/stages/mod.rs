@@ -1,5 +1,5 @@
-//! The stages of one message's way, each around those before it: `pipeline` takes their time, `instructions` counts what
-//! they execute. A stage's own cost is the difference between two neighbours.
+//! The stages of a message, each around the stages before it: `pipeline` measures their time, `instructions` their
+//! instructions. A stage's own cost is the difference between two neighbours.
 
 use std::{
     fmt::Debug,
@@ -21,15 +21,15 @@ use zocket::{
     },
 };
 
-/// What measures a stage.
+/// A way to measure a stage.
 pub(crate) trait Meter {
-    /// One call after the other, each with what `request` makes; making it is not measured.
+    /// Measures calls in sequence, each with a result of `request`, which is not measured.
     fn service<S, R>(self, service: S, request: impl Fn() -> R)
     where
         S: Service<R>,
         S::Error: Debug;
 
-    /// One run after the other.
+    /// Measures runs in sequence.
     fn function<T>(self, function: impl Fn() -> T);
 }
 
@@ -83,7 +83,7 @@ async fn post_plain(cx: Context<User>, input: Post) -> Result<Posted, Error> {
     })
 }
 
-/// A client's connection, and what it would read.
+/// Returns a client's connection, and its mailbox.
 pub(crate) fn connected() -> (Connection, Arc<Mailbox>) {
     let hub = Arc::new(LocalHub::new());
     let limits = Arc::new(Limits::default());
@@ -109,7 +109,7 @@ fn post_input() -> Post {
     }
 }
 
-/// Requests as the context's layer makes them.
+/// Returns a function that makes requests as the context stage does.
 fn with_context(connection: &Connection) -> impl Fn() -> Message<Post, Context<User>> {
     let value = connection.context::<User>().expect("it is a User");
     move || {
@@ -164,7 +164,7 @@ pub(crate) fn rescue(meter: impl Meter) {
     meter.service(service, || raw(&connection));
 }
 
-/// Makes the frame of a text as a connection does, reads its head, and calls a stack with it.
+/// Makes a frame from a text as a connection does, reads its head, and calls a stack with it.
 #[derive(Clone)]
 pub(crate) struct ReadFrame<S> {
     pub(crate) stack: S,
@@ -195,14 +195,15 @@ pub(crate) fn decode(meter: impl Meter) {
     meter.service(ReadFrame { stack, connection }, || FRAME);
 }
 
-/// An app whose contexts are users.
+/// Returns an app whose contexts are users.
 pub(crate) fn app() -> Zocket<User> {
     Zocket::builder()
         .on_connect(async |_: NoHeaders, _: ClientId| Ok(User::ann()))
         .build()
 }
 
-/// The whole pipeline of an app, the stages above and the router with its one box, and a layer around all its routes.
+/// Measures the whole pipeline of an app, with a layer around all routes: the stages above, and the router with its one
+/// box.
 pub(crate) fn routed<L>(meter: impl Meter, layer: L)
 where
     L: Layer<RouterService>,
@@ -224,7 +225,7 @@ where
     meter.service(ReadFrame { stack, connection }, || FRAME);
 }
 
-/// Hands on.
+/// A layer that only forwards.
 #[derive(Clone)]
 pub(crate) struct Nothing<S>(pub(crate) S);
 
@@ -242,14 +243,14 @@ impl<S: Service<Message>> Service<Message> for Nothing<S> {
     }
 }
 
-/// For comparison: serde's and garde's work on the payload.
+/// Parses and validates the payload with serde and garde alone, for comparison.
 pub(crate) fn parse_and_validate() -> Post {
     let post: Post = serde_json::from_str(black_box(PAYLOAD)).expect("it is a Post");
     post.validate().expect("it is valid");
     post
 }
 
-/// For comparison: serde's work on the answer.
+/// Serialises the answer with serde alone, for comparison.
 pub(crate) fn serialize(id: u64) -> Vec<u8> {
     serde_json::to_vec(&Posted { id: black_box(id) }).expect("it is JSON")
 }

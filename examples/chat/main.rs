@@ -1,6 +1,6 @@
-//! A chat with rooms: `cargo run --example chat`, then open <http://127.0.0.1:3000> in two windows.
-//! `ADDR=0.0.0.0:8080` listens elsewhere. `-- --export DIR` writes what clients need into a folder, and exits;
-//! `-- --export-react DIR` what a React app needs.
+//! A chat with rooms: `cargo run --example chat`, then open <http://127.0.0.1:3000> in two windows. `ADDR=0.0.0.0:8080`
+//! sets the address. `-- --export DIR` writes the client's files into a folder and exits, and `-- --export-react DIR`
+//! writes those for React.
 
 mod rooms;
 mod server;
@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .route("/", get(async || Html(include_str!("page.html"))))
         .route_service("/zocket.js", router.contract().client_files())
         .route_service("/ws", zo.serve(router))
-        // The path alone: a query may hold secrets.
+        // Logs only the path, since a query may contain secrets.
         .layer(
             TraceLayer::new_for_http()
                 .make_span_with(|request: &axum::extract::Request| {

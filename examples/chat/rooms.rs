@@ -1,4 +1,4 @@
-//! What the chat receives, what it sends, and what happens in between.
+//! The chat's messages, events and handlers.
 
 use std::{
     collections::HashMap,
@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket, layers::TraceLayer};
 
-/// What a client says of itself when it connects.
+/// Connect headers.
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
     #[garde(length(chars, min = 1, max = 40))]
@@ -30,22 +30,22 @@ enum Role {
     Admin,
 }
 
-/// Who is connected: names, so that a room's members can be shown by them.
+/// Names of the connected clients, for the lists of a room's members.
 type Names = Arc<RwLock<HashMap<ClientId, String>>>;
 
-/// What every handler of a connection knows.
+/// The context of a connection.
 pub(crate) struct User {
     name: String,
     role: Role,
     names: Names,
 }
 
-/// Made by [`require_admin`] alone: a handler that takes it is for admins.
+/// The context of an admin. Only [`require_admin`] creates one.
 struct Admin {
     name: String,
 }
 
-/// The room that a message is about, with the sender in it: made by [`require_member`].
+/// The context of a member of the message's room. Only [`require_member`] creates one.
 struct Member {
     name: String,
 }
@@ -82,7 +82,7 @@ struct Announce {
     text: String,
 }
 
-/// Who is in a room.
+/// The members of a room.
 #[derive(Serialize, JsonSchema)]
 struct Present {
     members: usize,
@@ -109,7 +109,7 @@ struct WhoAmI {
     role: Role,
 }
 
-/// Someone entered a room.
+/// A client joined a room.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Joined {
@@ -122,7 +122,7 @@ impl Outgoing for Joined {
     const TYPE: &'static str = "chat.joined";
 }
 
-/// Someone left a room, or is gone.
+/// A client left a room or disconnected.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Left {
@@ -135,7 +135,7 @@ impl Outgoing for Left {
     const TYPE: &'static str = "chat.left";
 }
 
-/// A line of chat, as everyone in the room sees it.
+/// A chat message in a room.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct Said {
@@ -151,7 +151,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "chat.message";
 }
 
-/// Someone began or ceased to type.
+/// A client started or stopped typing.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 struct IsTyping {
@@ -164,7 +164,7 @@ impl Outgoing for IsTyping {
     const TYPE: &'static str = "chat.typing";
 }
 
-/// An admin's word to everyone.
+/// An admin's message to all clients.
 #[derive(Serialize, JsonSchema)]
 struct Announcement {
     text: String,
@@ -175,7 +175,7 @@ impl Outgoing for Announcement {
     const TYPE: &'static str = "system.announcement";
 }
 
-/// The app: its lifecycle, and a span for each message. Its type names no layers.
+/// Returns the app, with its lifecycle functions and a span for each message. Its type does not name the layers.
 pub(crate) fn app() -> Zocket<User> {
     Zocket::builder()
         .on_connect_with(
@@ -199,7 +199,7 @@ pub(crate) fn app() -> Zocket<User> {
         .build()
 }
 
-/// What the chat receives and sends.
+/// Returns the router: the routes and events of the chat.
 pub(crate) fn router(zo: &Zocket<User>) -> Router<User> {
     let message = zo.message();
     let admin = message.clone().with(require_admin);

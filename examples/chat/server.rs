@@ -1,4 +1,4 @@
-//! Serving over hyper-util, which has the time-outs that `axum::serve` has not.
+//! An HTTP server on hyper-util, with the timeouts that `axum::serve` lacks.
 
 use std::{future::Future, io, net::SocketAddr, pin::pin, time::Duration};
 
@@ -15,10 +15,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// A client that has not sent its request's head by then is let go.
+/// Time for a client to send the head of its request.
 const HEADER_READ_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Listens with a backlog that takes a thousand handshakes at once.
+/// Listens with a backlog of a thousand connections.
 pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
     let addr: SocketAddr = addr.parse().map_err(|_| {
         io::Error::new(
@@ -36,9 +36,9 @@ pub(crate) fn listen(addr: &str) -> io::Result<TcpListener> {
     socket.listen(1024)
 }
 
-/// Serves until `stop` resolves, then lets requests that are being answered come to their end.
+/// Serves until `stop` resolves, then completes the requests in progress.
 pub(crate) async fn serve(listener: TcpListener, pages: Router, stop: impl Future<Output = ()>) {
-    // hyper-util's `auto` waits without end for the first bytes, which tell it the version.
+    // hyper-util's `auto` waits for the first bytes without a timeout, to detect the HTTP version.
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -50,7 +50,8 @@ pub(crate) async fn serve(listener: TcpListener, pages: Router, stop: impl Futur
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => stream,
                 Err(error) => {
-                    // Out of descriptors, most likely: they come back when connections end, not at once.
+                    // Most likely, the process is out of descriptors. They are freed when connections end, so retry
+                    // later.
                     tracing::warn!(%error, "can't accept");
                     sleep(Duration::from_millis(100)).await;
                     continue;
@@ -58,7 +59,7 @@ pub(crate) async fn serve(listener: TcpListener, pages: Router, stop: impl Futur
             },
             () = &mut stop => break,
         };
-        // Small messages are to leave at once.
+        // Small messages are sent without delay.
         let _ = stream.set_nodelay(true);
         let connection = builder
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages.clone()))

@@ -1,4 +1,4 @@
-//! The plots, as SVG that reads on light and on dark.
+//! Plots as SVG, for light and dark backgrounds.
 
 use std::fmt::Write;
 
@@ -29,7 +29,7 @@ fn open(height: f64, title: &str) -> String {
     )
 }
 
-/// Bars of what matters most, a panel for each scenario: shorter is better.
+/// Draws bars of the main figures, one panel per scenario. Shorter is better.
 pub(crate) fn field(all: &[Summary]) -> String {
     let panels = [
         ("request-16", "A call: processor time, µs", 1e3),
@@ -84,7 +84,7 @@ pub(crate) fn field(all: &[Summary]) -> String {
     svg + "</svg>\n"
 }
 
-/// How the cost of one grows with how many there are: both axes by powers.
+/// Draws the cost per item over the number of items, on logarithmic axes.
 pub(crate) fn scaling(all: &[Summary]) -> String {
     let panels = [
         ("scale-members", "A delivery, by members of the room"),
@@ -138,7 +138,7 @@ fn lines(svg: &mut String, points: &[(Peer, f64, f64)], [left, top, width, heigh
     }
     let (low_x, high_x) = bounds(|point| point.1);
     let (low_y, high_y) = bounds(|point| point.2);
-    // Whole powers of ten on the upright axis.
+    // Labels of the vertical axis are powers of ten.
     let (low_y, high_y) = (low_y.floor(), high_y.ceil().max(low_y.floor() + 1.0));
     let across = |value: f64| left + (value.log10() - low_x) / (high_x - low_x).max(0.1) * width;
     let up = |value: f64| top + height - (value.log10() - low_y) / (high_y - low_y) * height;

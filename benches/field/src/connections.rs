@@ -1,4 +1,4 @@
-//! What connections cost while they do nothing, when they come, and when they go.
+//! The cost of idle connections, of accepting, and of mass disconnects.
 
 use std::{
     sync::{
@@ -19,9 +19,9 @@ use crate::{
     wire::{STAMP, Stamp, Template},
 };
 
-/// How many connect at a time.
+/// Number of concurrent connects.
 const TOGETHER: usize = 32;
-/// When what was freed should have gone back.
+/// Time for the server to return freed memory.
 const LATER: Duration = Duration::from_secs(3);
 
 pub(crate) fn call(client: &mut Client, template: &Template) -> Result<()> {
@@ -30,7 +30,8 @@ pub(crate) fn call(client: &mut Client, template: &Template) -> Result<()> {
     client.call(&frame)
 }
 
-/// Resident memory of connections that made one call and are idle; `cost` is bytes a connection, by the slope.
+/// Measures the resident memory of connections that are idle after one call. `cost` is bytes per connection, from the
+/// slope.
 pub(crate) fn memory(server: &Server, most: usize) -> Result<Measured> {
     let first = most / 5;
     let echo = Template::echo(server.peer.speech(), STAMP);
@@ -74,7 +75,7 @@ pub(crate) fn memory(server: &Server, most: usize) -> Result<Measured> {
     })
 }
 
-/// Connect, upgrade, close.
+/// Measures connect, upgrade and close.
 pub(crate) fn accept(server: &Server, window: Window) -> Result<Measured> {
     let done = AtomicU64::new(0);
     let ended = AtomicBool::new(false);
@@ -121,11 +122,11 @@ pub(crate) fn accept(server: &Server, window: Window) -> Result<Measured> {
     })
 }
 
-/// A room's members all go at once: until the server has let go of their sockets.
+/// Disconnects all members of a room at once. Measures until the server has closed their sockets.
 pub(crate) fn storm(server: &Server, members: usize) -> Result<Measured> {
     let speech = server.peer.speech();
     let probe = Probe::start(server.addr, speech)?;
-    // Connections that were refused or closed just before have gone by then.
+    // Gives the server time to drop earlier connections.
     thread::sleep(Duration::from_millis(200));
     let before = proc::sockets(server.pid());
     let join = Template::room(speech, "room.join", "room");

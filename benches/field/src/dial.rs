@@ -1,4 +1,4 @@
-//! Connections while they are set up: blocking, with a deadline on each wait.
+//! Setup of connections: blocking, with a deadline for each wait.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,17 +15,17 @@ use crate::{
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A connection that one call at a time is made on.
+/// A connection for one call at a time.
 #[derive(Debug)]
 pub(crate) struct Client {
     stream: TcpStream,
-    /// What was read and not taken yet.
+    /// Bytes that were read and not consumed.
     pub(crate) read: Vec<u8>,
     speech: Speech,
 }
 
 impl Client {
-    /// Connects as `user`, up to where the app's messages begin.
+    /// Connects as `user`, and completes the handshake of the app's protocol.
     pub(crate) fn connect(addr: SocketAddr, speech: Speech, user: &str) -> Result<Self> {
         let mut client = Self::upgrade(addr, speech, user)?;
         if speech == Speech::SocketIo {
@@ -36,7 +36,7 @@ impl Client {
         Ok(client)
     }
 
-    /// Connects, up to the upgrade's answer.
+    /// Connects, and completes the WebSocket handshake.
     pub(crate) fn upgrade(addr: SocketAddr, speech: Speech, user: &str) -> Result<Self> {
         let stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
         stream.set_nodelay(true)?;
@@ -85,7 +85,7 @@ impl Client {
         self.take(|payload| wire::is_answer(speech, payload))
     }
 
-    /// Reads until a message is what is waited for.
+    /// Reads until a message matches.
     fn take(&mut self, wanted: impl Fn(&[u8]) -> bool) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -125,7 +125,7 @@ impl Client {
         }
     }
 
-    /// Says goodbye as a browser does, and reads until the server has closed.
+    /// Closes as a browser does, and reads until the server has closed.
     pub(crate) fn close(mut self) -> Result<()> {
         self.send(&wire::masked(8, &1_000_u16.to_be_bytes()))?;
         self.stream.shutdown(std::net::Shutdown::Write)?;
@@ -134,7 +134,7 @@ impl Client {
         Ok(())
     }
 
-    /// For the engine: the socket, not blocking from now on, and what has been read of it.
+    /// Returns the socket in non-blocking mode, with the bytes that were already read, for the engine.
     pub(crate) fn into_parts(self) -> Result<(TcpStream, Vec<u8>)> {
         self.stream.set_nonblocking(true)?;
         Ok((self.stream, self.read))

@@ -1,4 +1,4 @@
-//! Many connections on one thread: one read, everything handled, one write.
+//! Many connections on one thread: each turn reads once, handles all frames, and writes once.
 
 use std::{
     io::{ErrorKind, Read, Write},
@@ -15,23 +15,23 @@ use crate::{
     wire::{self, Speech},
 };
 
-/// What is done with what comes in.
+/// A load: it reacts to frames, and counts.
 pub(crate) trait Load {
     /// Sends the first messages.
     fn begin(&mut self, clock: Clock, out: &mut Out);
-    /// A text frame of a connection.
+    /// Handles a text frame of a connection.
     fn frame(&mut self, now: u64, connection: usize, payload: &[u8], out: &mut Out) -> Result<()>;
-    /// Forgets what it has counted: the measured window begins.
+    /// Resets the counters at the start of the measured window.
     fn reset(&mut self);
-    /// Sends nothing more.
+    /// Stops sending.
     fn stop(&mut self);
-    /// What has been counted since `reset`: requests, deliveries.
+    /// Returns the number of requests or deliveries since `reset`.
     fn count(&self) -> u64;
-    /// What has been sent and has not come back.
+    /// Returns the number of messages sent without their answers or deliveries.
     fn missing(&self) -> u64;
 }
 
-/// Nanoseconds from the engine's start.
+/// Nanoseconds since the engine's start.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock(Instant);
 
@@ -45,11 +45,11 @@ impl Clock {
     }
 }
 
-/// What waits to be written, by connection.
+/// Bytes to write, per connection.
 #[derive(Debug, Default)]
 pub(crate) struct Out {
     buffers: Vec<Vec<u8>>,
-    /// Those that have got something.
+    /// Connections with bytes to write.
     dirty: Vec<usize>,
 }
 
@@ -66,7 +66,7 @@ impl Out {
 #[derive(Debug)]
 struct Connection {
     stream: TcpStream,
-    /// The beginning of a frame whose rest has not come.
+    /// The beginning of an incomplete frame.
     partial: Vec<u8>,
 }
 
@@ -95,7 +95,7 @@ impl Engine {
         })
     }
 
-    /// Connects this many, and does something with each before it is handed over.
+    /// Opens `count` connections, and calls `prepare` with each before the engine takes it.
     pub(crate) fn connect(
         &mut self,
         addr: SocketAddr,
@@ -123,7 +123,7 @@ impl Engine {
         self.flush()
     }
 
-    /// Handles what has come, or waits for it a little.
+    /// Handles the sockets' events, or waits for them for a short time.
     pub(crate) fn turn(&mut self, wait: Duration, load: &mut impl Load) -> Result<()> {
         match self.poll.poll(&mut self.events, Some(wait)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error.into()),
@@ -168,7 +168,7 @@ impl Engine {
             let partial = &mut self.connections[index].partial;
             partial.clear();
             partial.extend_from_slice(&self.buffer[used..end]);
-            // Less than there was room for: nothing is left, and what comes is an event of its own.
+            // A short read has emptied the socket: later bytes raise a new event.
             if read < room {
                 return Ok(());
             }
@@ -212,7 +212,7 @@ impl Engine {
         while written < waiting.len() {
             match self.connections[index].stream.write(&waiting[written..]) {
                 Ok(more) => written += more,
-                // The rest goes when there is room again.
+                // The rest is written when the socket is writable.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 Err(error) => return Err(error.into()),

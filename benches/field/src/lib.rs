@@ -1,5 +1,5 @@
-//! What the Rust peers share: the messages of the small app that every server here serves, as typed structs, and the
-//! listener. The app is that of Zocket's own `examples/bench_server.rs`, over the base protocol of `PROTOCOL.md`.
+//! Shared code of the Rust peers: typed messages of the small app that every server here serves, and the listener. The
+//! app equals Zocket's own `examples/bench_server.rs`, over the base protocol of `PROTOCOL.md`.
 
 use std::{borrow::Cow, env, io};
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::net::{TcpListener, TcpSocket};
 
-/// The most characters that a text may have.
+/// Maximum length of a text, in characters.
 pub const TEXT: usize = 65_536;
-/// The most characters that a room's name may have.
+/// Maximum length of a room's name, in characters.
 pub const NAME: usize = 64;
 
 #[derive(Deserialize)]
@@ -54,7 +54,7 @@ struct Reason {
     message: String,
 }
 
-/// `echo`: it comes back as it is.
+/// Input of `echo`, which answers with it.
 #[derive(Debug, Deserialize, Serialize)]
 pub struct Echo<'a> {
     /// Up to [`TEXT`] characters.
@@ -91,22 +91,22 @@ pub struct Say<'a> {
 pub struct Said<'a> {
     /// The room.
     pub room_id: &'a str,
-    /// As it was said.
+    /// The text of `room.say`.
     pub text: &'a str,
-    /// The connect header `user` of who said it.
+    /// The sender's connect header `user`.
     pub from: &'a str,
 }
 
-/// What a frame asks a server to do, checked; answers and events are encoded already.
+/// A validated frame as an action of the server. Answers and events are already encoded.
 #[derive(Debug)]
 pub enum Action {
-    /// Nothing but to answer, if anyone asked.
+    /// Send the answer, if the client wants one.
     Answer(Option<String>),
-    /// To enter a room, then to answer.
+    /// Join a room, then answer.
     Join(String, Option<String>),
-    /// To leave a room, then to answer.
+    /// Leave a room, then answer.
     Leave(String, Option<String>),
-    /// To send an event to a room's members, then to answer.
+    /// Send an event to a room's members, then answer.
     Say {
         /// The room.
         room: String,
@@ -117,7 +117,7 @@ pub enum Action {
     },
 }
 
-/// Reads a frame of the base protocol.
+/// Parses a frame of the base protocol.
 #[must_use]
 pub fn read(frame: &str, user: &str) -> Action {
     let Ok(envelope) = serde_json::from_str::<Envelope<'_>>(frame) else {
@@ -213,7 +213,7 @@ fn bad(message: String) -> Reason {
     }
 }
 
-/// The query parameter `user`, by which a client says who it is.
+/// Returns the query parameter `user`, the client's name.
 #[must_use]
 pub fn user(query: Option<&str>) -> String {
     query
@@ -228,7 +228,7 @@ pub fn user(query: Option<&str>) -> String {
 ///
 /// # Errors
 ///
-/// If `ADDR` is no address, or is taken.
+/// If `ADDR` is not an address, or the port is in use.
 pub fn listen() -> io::Result<TcpListener> {
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let socket = TcpSocket::new_v4()?;

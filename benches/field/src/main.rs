@@ -1,4 +1,4 @@
-//! Measures Zocket and what its users would pick instead, side by side: see `README.md` here.
+//! Measures Zocket beside its alternatives. See `README.md` in this folder.
 
 mod args;
 mod chart;
@@ -30,9 +30,9 @@ pub(crate) type Result<T> = std::result::Result<T, Error>;
 
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The command line.
+    /// Invalid command line.
     Usage(String),
-    /// A server is not here: it is left out.
+    /// A server that is not installed. The comparison leaves it out.
     Missing(String),
     Failed(String),
     Interrupted,
@@ -59,13 +59,13 @@ impl From<lexopt::Error> for Error {
     }
 }
 
-/// What a scenario has shown of a server, round by round.
+/// The results of a scenario with one server, round by round.
 #[derive(Debug)]
 pub(crate) struct Series {
     pub(crate) scenario: Scenario,
     pub(crate) peer: Peer,
     pub(crate) rounds: Vec<Measured>,
-    /// Runs that others disturbed, and that were repeated.
+    /// Number of disturbed runs that were repeated.
     pub(crate) left_out: usize,
     pub(crate) failure: Option<String>,
 }
@@ -85,7 +85,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// One line to whoever waits.
+/// Prints a line of progress.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
@@ -152,7 +152,7 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     })
 }
 
-/// All servers in every round, each round beginning with another.
+/// Runs all servers in every round. Each round starts with another server.
 fn compare(scenario: &Scenario, peers: &[Peer], args: &Args) -> Result<Vec<Series>> {
     let mut all: Vec<Series> = peers
         .iter()
@@ -191,12 +191,12 @@ fn compare(scenario: &Scenario, peers: &[Peer], args: &Args) -> Result<Vec<Serie
     Ok(all)
 }
 
-/// How much of a processor others may take.
+/// Share of a processor that other processes may use.
 pub(crate) const OTHERS: f64 = 0.04;
-/// How often a run that was disturbed is repeated.
+/// Maximum number of repetitions of a disturbed run.
 const REPEATS: usize = 3;
 
-/// A run, repeated if others disturbed it; if all were disturbed, the one that was least.
+/// Runs a scenario, and repeats it while other processes disturb it. Returns the least disturbed run.
 fn undisturbed(series: &mut Series, args: &Args) -> Result<Measured> {
     let mut best = run::run(&series.scenario, series.peer, args)?;
     for _ in 0..REPEATS {

@@ -1,4 +1,4 @@
-//! One run: warm-up, the measured window, and what has not come back after it.
+//! One run: warm-up, the measured window, and the wait for late messages.
 
 use std::{
     process,
@@ -13,39 +13,39 @@ use crate::{
     server::Server,
 };
 
-/// The longest that is waited for what is late.
+/// Maximum wait for late messages.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long is measured.
+/// Durations of a run.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Window {
     pub(crate) warm: Duration,
     pub(crate) window: Duration,
-    /// How long nothing may arrive, before what is missing counts as lost.
+    /// Silence after which missing messages count as lost.
     pub(crate) grace: Duration,
 }
 
-/// What one run has shown.
+/// The results of one run.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Measured {
-    /// Requests, deliveries, connections.
+    /// Number of requests, deliveries or connections.
     pub(crate) count: u64,
-    /// The server's processor time for one of them, in nanoseconds.
+    /// The server's processor time per request, delivery or connection, in nanoseconds.
     pub(crate) cost: f64,
-    /// In microseconds.
+    /// Microseconds.
     pub(crate) p50: f64,
     pub(crate) p99: f64,
     pub(crate) undelivered: u64,
     pub(crate) disorder: u64,
-    /// How much of its processor the load generator took.
+    /// Share of its processor that the load generator used.
     pub(crate) load: f64,
-    /// How much of a processor others took meanwhile.
+    /// Share of a processor that other processes used.
     pub(crate) others: f64,
-    /// What else a scenario shows, by name.
+    /// Further figures of a scenario, by name.
     pub(crate) more: Vec<(&'static str, f64)>,
 }
 
-/// Processor time of all, between two moments.
+/// Processor time of server, load and others since a moment.
 #[derive(Debug)]
 pub(crate) struct Stopwatch {
     pid: u32,
@@ -55,7 +55,7 @@ pub(crate) struct Stopwatch {
     start: Instant,
 }
 
-/// What a stopwatch has shown.
+/// The reading of a stopwatch.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Times {
     pub(crate) server: Duration,
@@ -88,7 +88,7 @@ impl Stopwatch {
     }
 }
 
-/// Runs a load. Latencies are the load's own business: it has them when this returns.
+/// Runs a load. Its latencies are in the load afterwards.
 pub(crate) fn run(
     engine: &mut Engine,
     server: &Server,
@@ -114,7 +114,7 @@ pub(crate) fn run(
     let count = load.count();
     load.stop();
     counting(false);
-    // What is late is no loss: as long as something arrives there is something to wait for.
+    // Late messages are not lost: the wait continues as long as some arrive.
     let end = Instant::now() + PATIENCE;
     let mut quiet = (load.missing(), Instant::now() + window.grace);
     while load.missing() > 0 && Instant::now() < end.min(quiet.1) {

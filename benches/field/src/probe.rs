@@ -1,5 +1,5 @@
-//! Someone elsewhere: a connection in no room, asked once every two milliseconds by a thread of its own, which goes
-//! before the load on the processor that they share.
+//! A client in no room, on a thread of its own, that calls every two milliseconds. The thread has priority over the
+//! load on their shared processor.
 
 use std::{
     net::SocketAddr,
@@ -25,9 +25,9 @@ const EVERY: Duration = Duration::from_millis(2);
 
 #[derive(Debug, Default)]
 struct Flags {
-    /// What is under way from now on counts.
+    /// Calls in flight from now on are counted.
     counting: AtomicBool,
-    /// What is sent from now on counts no more.
+    /// Calls sent from now on are not counted.
     counted: AtomicBool,
     ended: AtomicBool,
 }
@@ -39,7 +39,7 @@ pub(crate) struct Probe {
 }
 
 impl Probe {
-    /// It asks from now on, and counts nothing yet.
+    /// Starts to call, without counting.
     pub(crate) fn start(addr: SocketAddr, speech: Speech) -> Result<Self> {
         let flags = Arc::<Flags>::default();
         let client = Client::connect(addr, speech, "probe")?;
@@ -51,7 +51,7 @@ impl Probe {
         })
     }
 
-    /// Begins to count, or ends that; each once.
+    /// Starts counting, or stops it. Each happens once.
     pub(crate) fn count(&self, counting: bool) {
         let flag = if counting {
             &self.flags.counting
@@ -61,7 +61,7 @@ impl Probe {
         flag.store(true, Ordering::Relaxed);
     }
 
-    /// What has been seen while it counted.
+    /// Returns the latencies of the counted calls.
     pub(crate) fn end(mut self) -> Result<Histogram> {
         self.flags.ended.store(true, Ordering::Relaxed);
         let thread = self.thread.take();
@@ -94,7 +94,7 @@ fn ask(mut client: Client, speech: Speech, flags: &Flags) -> Result<Histogram> {
         let start = Instant::now();
         client.call(&frame)?;
         let took = start.elapsed();
-        // One that was under way at any time while it counted: a long one may begin before and end after.
+        // A call counts if it was in flight at any time of the window: a long one may start before it and end after it.
         if !counted && flags.counting.load(Ordering::Relaxed) {
             seen.record(took.as_nanos() as u64);
         }
@@ -103,7 +103,7 @@ fn ask(mut client: Client, speech: Speech, flags: &Flags) -> Result<Histogram> {
     Ok(seen)
 }
 
-/// In real time if that is allowed, else as nice as it may be.
+/// Gives this thread real-time priority if permitted, or else the best nice value.
 fn goes_first() {
     let _ = setpriority_process(None, -15);
     let _ = Command::new("chrt")

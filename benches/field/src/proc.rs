@@ -1,4 +1,4 @@
-//! What the operating system says: processor time, memory, descriptors; and where threads may run.
+//! Figures of the operating system: processor time, memory, descriptors. Processor affinity.
 
 use std::{
     fs, io,
@@ -12,7 +12,7 @@ use rustix::{
     thread::{CpuSet, sched_getaffinity, sched_setaffinity},
 };
 
-/// The clock of `/proc/stat`.
+/// Tick of `/proc/stat`.
 const TICK: Duration = Duration::from_millis(10);
 
 fn sum_of_threads(pid: u32) -> Duration {
@@ -27,7 +27,7 @@ fn sum_of_threads(pid: u32) -> Duration {
 
 fn by_ticks(pid: u32) -> Duration {
     let fields = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // What is before the last parenthesis is the program's name, which may have anything in it.
+    // The program's name stands in parentheses, and may contain any character.
     let fields = fields.rsplit(')').next().unwrap_or_default();
     let ticks: u32 = fields
         .split_whitespace()
@@ -38,7 +38,7 @@ fn by_ticks(pid: u32) -> Duration {
     ticks * TICK
 }
 
-/// Processor time of a process at a moment, of which only differences mean something.
+/// A process's processor time at a moment. Only differences are meaningful.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cpu {
     threads: Duration,
@@ -53,8 +53,8 @@ impl Cpu {
         }
     }
 
-    /// By the threads' own clocks, in nanoseconds; but for what threads used that have ended since, which those no
-    /// longer show and the process's ticks do.
+    /// Returns the processor time since `before`, from the threads' clocks in nanoseconds. If threads have ended
+    /// meanwhile, their time is only in the process's ticks, which are used then.
     pub(crate) fn since(self, before: Self) -> Duration {
         let fine = self.threads.saturating_sub(before.threads);
         let coarse = self.ticks.saturating_sub(before.ticks);
@@ -66,7 +66,7 @@ impl Cpu {
     }
 }
 
-/// How long all processors have been busy, whoever it was for.
+/// Returns the busy time of all processors, for all processes.
 pub(crate) fn busy() -> Duration {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let line = stat.lines().next().unwrap_or_default();
@@ -75,12 +75,12 @@ pub(crate) fn busy() -> Duration {
         .skip(1)
         .filter_map(|field| field.parse().ok())
         .collect();
-    // user, nice, system, then (without idle and iowait) irq, softirq, steal.
+    // The fields are user, nice, system, idle, iowait, irq, softirq, steal. Idle and iowait are left out.
     let ticks: u32 = fields.iter().take(3).chain(fields.iter().skip(5).take(3)).sum();
     ticks * TICK
 }
 
-/// Resident memory in bytes.
+/// Returns the resident memory in bytes.
 pub(crate) fn resident(pid: u32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -89,7 +89,7 @@ pub(crate) fn resident(pid: u32) -> u64 {
         * 1_024
 }
 
-/// How many sockets a process has open.
+/// Returns the number of a process's open sockets.
 pub(crate) fn sockets(pid: u32) -> usize {
     let Ok(entries) = fs::read_dir(format!("/proc/{pid}/fd")) else {
         return 0;
@@ -100,14 +100,14 @@ pub(crate) fn sockets(pid: u32) -> usize {
         .count()
 }
 
-/// Lets this thread run on these processors alone, and what it starts from now on.
+/// Pins this thread and its future children to these processors.
 pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
 }
 
-/// The first two processors that this process may run on; the same one twice if there is but one.
+/// Returns the first two processors that this process may use, or the same one twice if there is only one.
 pub(crate) fn two_cores() -> [usize; 2] {
     let allowed = sched_getaffinity(None).unwrap_or_default();
     let mut cores = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core));
@@ -115,7 +115,7 @@ pub(crate) fn two_cores() -> [usize; 2] {
     [first, cores.next().unwrap_or(first)]
 }
 
-/// As many descriptors as this process may have; what it starts inherits that.
+/// Raises the limit of descriptors to the maximum. Children inherit it.
 pub(crate) fn raise_descriptors() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let most = limit.maximum.unwrap_or(u64::MAX);
@@ -131,7 +131,7 @@ pub(crate) fn raise_descriptors() -> u64 {
 
 static INTERRUPTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// From now on Ctrl-C is something to be asked about.
+/// Replaces the default action of Ctrl-C by a flag.
 pub(crate) fn watch_signals() -> io::Result<()> {
     let flag = INTERRUPTED.get_or_init(Arc::default);
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {

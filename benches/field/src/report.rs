@@ -1,4 +1,4 @@
-//! `RESULTS.md`.
+//! Writes `RESULTS.md`.
 
 use std::{fmt::Write, fs, process::Command};
 
@@ -11,7 +11,7 @@ use crate::{
     targets::targets,
 };
 
-/// The whole report.
+/// Returns the report.
 pub(crate) fn report(all: &[Summary], missing: &[String], args: &Args) -> String {
     let mut page = String::from(
         "# Results\n\nWritten by `benches/field/run`; [README.md](README.md) says what is measured, and how to read it.\n\n",
@@ -90,7 +90,7 @@ fn against(all: &[Summary]) -> String {
     page
 }
 
-/// The scenarios, each once.
+/// Returns the scenarios, each once.
 fn columns(all: &[Summary], wanted: impl Fn(&Scenario) -> bool) -> Vec<Scenario> {
     let mut columns: Vec<Scenario> = Vec::new();
     for summary in all.iter().filter(|summary| wanted(&summary.scenario)) {
@@ -131,7 +131,7 @@ fn table(title: &str, all: &[Summary], wanted: fn(&Shape) -> bool) -> String {
     page
 }
 
-/// A figure, struck out if it is none.
+/// Formats a figure, struck out if messages were lost.
 fn cell(summary: &Summary) -> String {
     if let Some(failure) = &summary.failure {
         return format!("failed: {}", failure.replace('|', "\\|").replace('\n', " "));
@@ -156,7 +156,7 @@ fn cell(summary: &Summary) -> String {
     cell
 }
 
-/// Microseconds, by the unit that reads best.
+/// Formats microseconds in a readable unit.
 fn time(micros: f64) -> String {
     if micros.abs() >= 1e3 {
         format!("{:.1} ms", micros / 1e3)
@@ -167,7 +167,7 @@ fn time(micros: f64) -> String {
     }
 }
 
-/// What scenarios show beside their one figure.
+/// Lists the scenarios' further figures.
 fn besides(all: &[Summary]) -> String {
     let mut page = String::new();
     for summary in all.iter().filter(|summary| !summary.more.is_empty()) {

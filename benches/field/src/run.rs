@@ -1,4 +1,4 @@
-//! A scenario with one server: a fresh process, the connections, the load.
+//! Runs a scenario with one server: a new process, the connections, the load.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use crate::{
     wire::{STAMP, Template},
 };
 
-/// How long someone in no room waits while a large room is told something, in milliseconds.
+/// Names of the probe's figures: latency of a client in no room while a large room gets messages, in milliseconds.
 pub(crate) const ELSEWHERE: [&str; 3] = ["elsewhere p50", "elsewhere p99", "elsewhere max"];
 
-/// One run, whose process is gone when this returns.
+/// Runs a scenario. The server's process has ended when this returns.
 pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measured> {
     let workers = match scenario.shape {
         Shape::Requests { workers, .. } => workers,
@@ -54,7 +54,7 @@ pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measur
     }
 }
 
-/// The server has the first core, the load the second; the second of two workers shares that.
+/// Pins the server to the first core and the load to the second, which a second worker shares.
 fn place(args: &Args, workers: usize) -> Place {
     let [first, second] = args.cores;
     Place {

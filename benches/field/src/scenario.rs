@@ -1,25 +1,25 @@
-//! What is measured, by name.
+//! The scenarios, by name.
 
 use crate::server::Peer;
 
-/// A scenario, with its figures.
+/// The kind of a scenario, with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// `echo`, some of each connection in flight.
+    /// `echo`, with several calls in flight per connection.
     Requests {
         connections: usize,
         in_flight: usize,
         text: usize,
         workers: usize,
     },
-    /// A room, and messages in flight over the whole of it.
+    /// Messages to one room, with several in flight for the whole room.
     Fanout {
         members: usize,
         in_flight: usize,
         text: usize,
-        /// How many other rooms there are.
+        /// Number of other rooms.
         among: usize,
-        /// If a connection in no room is asked meanwhile.
+        /// True if a connection in no room is probed meanwhile.
         probe: bool,
     },
     JoinLeave,
@@ -31,7 +31,7 @@ pub(crate) enum Shape {
 /// A column of the table, or a point of a plot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scenario {
-    /// What `--scenario` calls it; several columns may go by one name.
+    /// The name for `--scenario`. Several columns may share one.
     pub(crate) group: &'static str,
     pub(crate) name: String,
     pub(crate) shape: Shape,
@@ -69,7 +69,7 @@ fn fanout(members: usize, in_flight: usize, text: usize) -> Shape {
     }
 }
 
-/// Everything that can be measured, in the order of the report.
+/// Returns all scenarios, in the order of the report.
 pub(crate) fn all() -> Vec<Scenario> {
     let mut all = Vec::new();
     let mut add = |group: &'static str, name: &str, shape: Shape, peers: &'static [Peer]| {

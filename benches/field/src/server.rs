@@ -1,4 +1,4 @@
-//! The servers that are compared, and a process of one of them.
+//! The compared servers and their processes.
 
 use std::{
     env, fs, io,
@@ -10,7 +10,7 @@ use std::{
 
 use crate::{Error, Result, proc, wire::Speech};
 
-/// One of those that are compared.
+/// One of the compared servers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     Zocket,
@@ -56,7 +56,7 @@ impl Peer {
         }
     }
 
-    /// What starts it, or what is missing.
+    /// Returns the command that starts it. The error names the missing program.
     fn command(self) -> Result<Command> {
         let here = env::current_exe()?;
         let built = |name: &str| -> Result<Command> {
@@ -88,7 +88,7 @@ impl Peer {
         }
     }
 
-    /// If it can be started here; why not, otherwise.
+    /// Checks if it can be started here. The error gives the reason.
     pub(crate) fn available(self) -> Result<()> {
         self.command().map(drop)
     }
@@ -106,16 +106,16 @@ fn installed(path: &str) -> Result<PathBuf> {
     }
 }
 
-/// Where and with how many workers a server runs.
+/// Processors and number of workers of a server.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) cores: Vec<usize>,
     pub(crate) workers: usize,
-    /// Where the load runs.
+    /// Processors of the load.
     pub(crate) load: Vec<usize>,
 }
 
-/// A server's process, killed when this is dropped.
+/// A server's process. Dropping it kills the process.
 #[derive(Debug)]
 pub(crate) struct Server {
     child: Child,
@@ -124,7 +124,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one, and waits until it listens.
+    /// Starts a server, and waits until it listens.
     pub(crate) fn start(peer: Peer, place: &Place) -> Result<Self> {
         let addr = free_address()?;
         let mut command = peer.command()?;
@@ -135,7 +135,7 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
-        // A child runs where its parent's thread did.
+        // A child inherits its parent thread's affinity.
         proc::pin(&place.cores)?;
         let child = command.spawn();
         proc::pin(&place.load)?;

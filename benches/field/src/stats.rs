@@ -5,7 +5,7 @@ use std::time::Duration;
 const FINE: u32 = 6;
 const SUB: usize = 1 << FINE;
 
-/// Durations in nanoseconds, counted in buckets that are at most 1/64 wide.
+/// A histogram of nanoseconds, with buckets of a relative width of at most 1/64.
 #[derive(Clone, Debug)]
 pub(crate) struct Histogram {
     buckets: Vec<u64>,
@@ -38,7 +38,7 @@ impl Histogram {
         Duration::from_nanos(self.max)
     }
 
-    /// The value that a share of all (0.5, 0.99) does not exceed, to within 1/64.
+    /// Returns the quantile of a share (0.5, 0.99), accurate to 1/64.
     pub(crate) fn quantile(&self, share: f64) -> Duration {
         let rank = ((self.count as f64 * share).ceil() as u64).clamp(1, self.count.max(1));
         let mut seen = 0;
@@ -61,7 +61,7 @@ fn bucket(nanos: u64) -> usize {
     SUB * (shift as usize + 1) + ((nanos >> shift) as usize - SUB)
 }
 
-/// The largest value that a bucket holds.
+/// Returns the largest value of a bucket.
 fn value(bucket: usize) -> u64 {
     if bucket < SUB {
         return bucket as u64;
@@ -71,7 +71,7 @@ fn value(bucket: usize) -> u64 {
     (low << shift) + ((1_u64 << shift) - 1)
 }
 
-/// Zero of nothing; of an even number the mean of the two in the middle.
+/// Returns the median: zero for no values, the mean of the middle two for an even number.
 pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);

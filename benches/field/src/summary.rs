@@ -1,4 +1,4 @@
-//! What all rounds of a server in a scenario come to.
+//! The summary of all rounds of a server in a scenario.
 
 use crate::{
     Series,
@@ -7,7 +7,7 @@ use crate::{
     stats::median,
 };
 
-/// Medians; counts of what went wrong are sums.
+/// Medians of the figures, and sums of the errors.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Summary {
     pub(crate) scenario: Scenario,
@@ -17,9 +17,9 @@ pub(crate) struct Summary {
     pub(crate) p99: f64,
     pub(crate) undelivered: u64,
     pub(crate) disorder: u64,
-    /// The most that the load generator used of its processor.
+    /// Maximum share of its processor that the load generator used.
     pub(crate) load: f64,
-    /// The most that others used of one, in a run that counts.
+    /// Maximum share of a processor that other processes used in a counted run.
     pub(crate) others: f64,
     pub(crate) left_out: usize,
     pub(crate) more: Vec<(&'static str, f64)>,
@@ -56,7 +56,7 @@ impl Summary {
             .map(|(_, value)| *value)
     }
 
-    /// If it is a figure at all: everything arrived, and it ran to its end.
+    /// Returns true for a valid figure: the run completed, and everything arrived.
     pub(crate) fn counts(&self) -> bool {
         self.failure.is_none() && self.undelivered == 0
     }
@@ -66,7 +66,7 @@ impl Summary {
     }
 }
 
-/// The summary of a scenario and a server, if it was measured and counts.
+/// Returns the summary of a scenario and a server, if it is valid.
 pub(crate) fn find<'a>(all: &'a [Summary], scenario: &str, peer: Peer) -> Option<&'a Summary> {
     all.iter()
         .find(|summary| summary.scenario.name == scenario && summary.peer == peer && summary.counts())

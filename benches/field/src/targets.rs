@@ -1,4 +1,4 @@
-//! How Zocket should stand beside the others, and how it does.
+//! Targets for Zocket relative to the other servers, with the measured values.
 
 use crate::{
     server::Peer::{Bun, Tungstenite, Upgrade, Zocket},
@@ -15,7 +15,7 @@ pub(crate) struct Target {
 
 type Of = fn(&Summary) -> f64;
 
-/// Those whose figures are there.
+/// Returns the targets whose figures were measured.
 pub(crate) fn targets(all: &[Summary]) -> Vec<Target> {
     let cost: Of = |summary| summary.cost;
     let mut targets = Vec::new();

@@ -1,25 +1,25 @@
-//! Frames, as cheaply as they can be read and written: templates that are masked beforehand and patched at places that
-//! are known, and a parser that looks at headers alone.
+//! Minimal cost of reading and writing frames: templates that are masked in advance and patched at known places, and a
+//! parser that reads headers only.
 
 use memchr::memmem;
 
-/// What a server speaks.
+/// The protocol of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Speech {
     /// The base protocol of `PROTOCOL.md`.
     Zocket,
-    /// Engine.IO 4 and Socket.IO 5, over a WebSocket from the beginning.
+    /// Engine.IO 4 and Socket.IO 5, over a WebSocket from the start.
     SocketIo,
 }
 
-/// Not zero: servers have to unmask.
+/// A non-zero mask, so that servers have to unmask.
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-/// How many characters a stamp has.
+/// Length of a stamp, in characters.
 pub(crate) const STAMP: usize = 32;
-/// Ids of calls have ten digits, always.
+/// Ids of calls always have ten digits.
 const FIRST_ID: u64 = 1_000_000_000;
 
-/// What a text begins with: who sent it, which of its messages it is, and when (in nanoseconds from the start).
+/// Prefix of a text: its sender, its number, and its time of sending (nanoseconds since the start).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) sender: u32,
@@ -27,7 +27,7 @@ pub(crate) struct Stamp {
     pub(crate) sent: u64,
 }
 
-/// A client's frame that is masked already.
+/// A masked frame of a client, with places to patch.
 #[derive(Debug)]
 pub(crate) struct Template {
     frame: Vec<u8>,
@@ -37,7 +37,7 @@ pub(crate) struct Template {
 }
 
 impl Template {
-    /// `echo`, its text of `length` characters.
+    /// Returns a call of `echo` with a text of `length` characters.
     pub(crate) fn echo(speech: Speech, length: usize) -> Self {
         let text = text(length);
         Self::new(&match speech {
@@ -48,7 +48,7 @@ impl Template {
         })
     }
 
-    /// `room.join` or `room.leave`, a call.
+    /// Returns a call of `room.join` or `room.leave`.
     pub(crate) fn room(speech: Speech, kind: &str, room: &str) -> Self {
         Self::new(&match speech {
             Speech::Zocket => {
@@ -58,7 +58,7 @@ impl Template {
         })
     }
 
-    /// `room.say`, which nobody answers, its text of `length` characters.
+    /// Returns a `room.say` without an answer, with a text of `length` characters.
     pub(crate) fn say(speech: Speech, room: &str, length: usize) -> Self {
         let text = text(length);
         Self::new(&match speech {
@@ -81,7 +81,7 @@ impl Template {
         }
     }
 
-    /// Appends it with this id and stamp.
+    /// Appends the frame with this id and stamp.
     pub(crate) fn write(&self, out: &mut Vec<u8>, id: u64, stamp: Stamp) {
         let base = out.len();
         out.extend_from_slice(&self.frame);
@@ -99,7 +99,7 @@ impl Template {
 
 const TEXT: &[u8] = br#""text":""#;
 
-/// A stamp, then what fills it up.
+/// Returns a stamp with padding.
 fn text(length: usize) -> String {
     let mut text = format!("{:05}.{:010}.{:015}", 0, 0, 0);
     assert!(length >= STAMP, "a text has a stamp of {STAMP} characters");
@@ -114,7 +114,7 @@ fn digits(frame: &mut [u8], header: usize, at: usize, width: usize, mut value: u
     }
 }
 
-/// A client's frame.
+/// Returns a masked frame of a client.
 pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![0x80 | opcode];
     match payload.len() {
@@ -138,7 +138,7 @@ pub(crate) fn masked(opcode: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// A server's frame: its opcode, where its payload is, and thereby where the next one begins.
+/// A server's frame: its opcode, and the range of its payload, at whose end the next frame begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Header {
     pub(crate) opcode: u8,
@@ -146,11 +146,11 @@ pub(crate) struct Header {
     pub(crate) end: usize,
 }
 
-/// Reads a header; `None` if the frame is not there as a whole.
+/// Parses a header. Returns `None` if the frame is incomplete.
 ///
 /// # Errors
 ///
-/// For what no server here sends: masked or fragmented frames.
+/// For masked or fragmented frames, which no server here sends.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     let [first, second, rest @ ..] = bytes else {
         return Ok(None);
@@ -178,7 +178,7 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<Header>, &'static str> {
     }))
 }
 
-/// The stamp of a text; `hint` is where the last one was, which is mostly where the next one is.
+/// Finds the stamp of a text. `hint` is the last one's place, which is mostly the next one's, too.
 pub(crate) fn stamp(payload: &[u8], hint: &mut usize) -> Option<Stamp> {
     let known = *hint >= TEXT.len() && payload.get(*hint - TEXT.len()..*hint) == Some(TEXT);
     if !known {
@@ -200,7 +200,7 @@ fn number(digits: &[u8]) -> Option<u64> {
     })
 }
 
-/// If a frame answers a call and refuses nothing.
+/// Returns true for an answer that is not a refusal.
 pub(crate) fn is_answer(speech: Speech, payload: &[u8]) -> bool {
     match speech {
         Speech::Zocket => memmem::find(&payload[..payload.len().min(64)], b"__rpc_res").is_some(),
@@ -212,7 +212,7 @@ pub(crate) fn is_answer(speech: Speech, payload: &[u8]) -> bool {
 mod tests {
     use super::{Speech, Stamp, Template, is_answer, masked, parse, stamp};
 
-    /// A client's frame as a server would read it.
+    /// Returns a client's frame as a server reads it.
     fn unmasked(frame: &[u8]) -> Vec<u8> {
         let header = match frame[1] & 0x7f {
             126 => 4,

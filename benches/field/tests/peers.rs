@@ -1,8 +1,8 @@
-//! That each server still does what is measured: everything is answered, everything is delivered, in order.
+//! Each compared server answers and delivers everything, in order.
 
 use std::process::Command;
 
-/// A short measurement of one server; what it has shown, if anything went wrong.
+/// Measures one server for a short time. Fails with the program's output.
 fn check(peer: &str, scenarios: &str) {
     let output = Command::new(env!("CARGO_BIN_EXE_field"))
         .args([
@@ -24,7 +24,7 @@ fn check(peer: &str, scenarios: &str) {
     }
 }
 
-/// If a server that this package does not build is here.
+/// Returns true if a server that this package does not build is installed.
 fn is_here(peer: &str) -> bool {
     let output = Command::new(env!("CARGO_BIN_EXE_field"))
         .args(["--only", peer, "--available"])
@@ -45,7 +45,7 @@ fn axum_answers_and_delivers_in_order() {
     check("axum", BOTH);
 }
 
-// It runs handlers side by side, so what one socket says is delivered in any order.
+// socketioxide runs handlers concurrently, so messages of one socket arrive in any order.
 #[test]
 fn socketioxide_answers_and_delivers_one_at_a_time() {
     check("socketioxide", "request-16,fanout-100x1");

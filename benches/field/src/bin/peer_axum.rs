@@ -1,5 +1,5 @@
-//! axum's `ws` as its own chat example is written: a broadcast channel per room, a split socket, a task per direction.
-//! What is beside the example: rooms, and answers; a task for each room that a connection is in hands on to the writer.
+//! axum's `ws` in the form of its own chat example: a broadcast channel per room, a split socket, a task per direction.
+//! Added to the example: rooms, and answers. A task per joined room forwards events to the writer.
 
 use std::{
     collections::HashMap,
@@ -37,7 +37,7 @@ fn channel(rooms: &Rooms, room: &str) -> broadcast::Sender<Utf8Bytes> {
 fn left(rooms: &Rooms, room: &str, task: &AbortHandle) {
     task.abort();
     let mut rooms = rooms.lock().expect("nobody panics with the lock");
-    // The one that has just been aborted may still be there: it is gone when the next one leaves.
+    // The aborted task may still hold its receiver. The room is then removed at the next leave.
     if rooms
         .get(room)
         .is_some_and(|channel| channel.receiver_count() == 0)
@@ -93,7 +93,7 @@ async fn serve(socket: WebSocket, user: String, rooms: Rooms) {
                 answer
             }
             Action::Say { room, event, answer } => {
-                // Nobody is there: nobody is told.
+                // The send fails if the room has no receiver, which is not an error.
                 let _ = channel(&rooms, &room).send(event.into());
                 answer
             }

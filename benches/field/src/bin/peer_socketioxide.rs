@@ -1,4 +1,4 @@
-//! socketioxide with its defaults, behind hyper: the same events, echo by acknowledgement.
+//! socketioxide with its defaults, behind hyper: the same events, with acknowledgements as answers of `echo`.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The yardstick: the same app by hand on tokio-tungstenite, as good as it can be made. A task per connection reads
-//! what is there, feeds the answers and what its rooms sent, and flushes once.
+//! The baseline: the same app directly on tokio-tungstenite, optimised by hand. A task per connection reads all
+//! available frames, writes the answers and the rooms' events, and flushes once.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -25,10 +25,10 @@ use tokio_tungstenite::{
 };
 use zocket_field::{Action, listen, read, user};
 
-/// What may wait for a member, in messages and bytes; one that is further behind is closed.
+/// Limit of a member's queue, in messages and bytes. A member beyond it is closed.
 const BACKLOG: (usize, usize) = (65_536, 8 << 20);
 
-/// What rooms sent to one connection and it has not taken yet.
+/// Events of rooms that a connection has not taken yet.
 #[derive(Default)]
 struct Mailbox {
     queue: Mutex<Queue>,
@@ -53,13 +53,13 @@ impl Mailbox {
             queue.messages.push(message);
         }
         drop(queue);
-        // Who has not taken the first one yet has been woken.
+        // A connection with a non-empty queue was already woken.
         if first {
             self.waker.wake();
         }
     }
 
-    /// Moves what waits; false if more came than may wait.
+    /// Moves the queue into `into`. Returns false if it has exceeded its limit.
     fn drain(&self, into: &mut VecDeque<Message>) -> bool {
         let mut queue = self.queue.lock();
         queue.bytes = 0;
@@ -126,7 +126,7 @@ impl Connection {
         self.mailbox.waker.register(cx.waker());
         loop {
             self.write(cx)?;
-            // Who does not read what it is told is not listened to.
+            // A client with unwritten output is not read, which bounds its queue.
             let Poll::Ready(message) = (if self.out.is_empty() {
                 Pin::new(&mut self.socket).poll_next(cx)
             } else {
@@ -137,7 +137,7 @@ impl Connection {
                 }
                 self.write(cx)?;
                 if self.unflushed && self.out.is_empty() {
-                    // Pending here is fine: the next poll flushes what is left.
+                    // A pending flush is continued by the next poll.
                     if Pin::new(&mut self.socket).poll_flush(cx)?.is_ready() {
                         self.unflushed = false;
                     }
@@ -187,7 +187,7 @@ impl Connection {
             }
             Action::Say { room, event, answer } => {
                 self.rooms.say(&room, event);
-                // What a message sends precedes its answer.
+                // A message's events precede its answer.
                 if answer.is_some() {
                     self.mailbox.drain(&mut self.out);
                 }
@@ -206,7 +206,7 @@ impl Drop for Connection {
     }
 }
 
-/// Small buffers: the one for reading is allocated at once, the one for writing grows as it is needed.
+/// Small buffers: the read buffer is allocated at once, and the write buffer grows on demand.
 fn config() -> WebSocketConfig {
     WebSocketConfig::default()
         .read_buffer_size(1_024)

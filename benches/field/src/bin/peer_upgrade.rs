@@ -1,4 +1,4 @@
-//! The yardstick of accepting: a bare hyper server that answers the upgrade, then reads until the end.
+//! The baseline for accepting: a bare hyper server that answers the upgrade, then reads until the end.
 
 use std::{convert::Infallible, time::Duration};
 

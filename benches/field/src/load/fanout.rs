@@ -1,4 +1,4 @@
-//! Messages to a room: some are in flight over the whole room, and each is done when every member has got it.
+//! Messages to a room: several are in flight for the whole room, and each ends when every member has received it.
 
 use crate::{
     Error, Result,
@@ -7,10 +7,10 @@ use crate::{
     wire::{self, Speech, Stamp, Template},
 };
 
-/// How many of the members take turns in sending.
+/// Number of members that send, in turns.
 const SENDERS: usize = 100;
 
-/// A message that is under way.
+/// A message in flight.
 #[derive(Clone, Copy, Debug, Default)]
 struct Flight {
     number: u64,
@@ -28,15 +28,15 @@ pub(crate) struct Fanout {
     deliveries: u64,
     stopped: bool,
     hint: usize,
-    /// The last number that a member got from a sender, one more than it, by member and sender.
+    /// The next expected number, by member and sender.
     seen: Vec<u64>,
-    /// What came earlier than what its sender had sent before, or twice.
+    /// Number of messages that arrived twice or before an earlier one of their sender.
     pub(crate) disorder: u64,
     pub(crate) latency: Histogram,
 }
 
 impl Fanout {
-    /// The first connections of the engine are the room's members.
+    /// Creates the load. The engine's first connections are the room's members.
     pub(crate) fn new(speech: Speech, room: &str, members: usize, in_flight: usize, length: usize) -> Self {
         let senders = members.min(SENDERS);
         Self {
@@ -55,7 +55,7 @@ impl Fanout {
         }
     }
 
-    /// A message that takes a slot; two in a row are of one sender, so that there is an order to keep.
+    /// Sends a message in this slot. Two consecutive messages have one sender, so that their order can be checked.
     fn send(&mut self, slot: usize, out: &mut Out) {
         let number = self.next * self.flights.len() as u64 + slot as u64;
         self.next += 1;
@@ -69,7 +69,7 @@ impl Fanout {
             number,
             sent: self.clock.now(),
         };
-        // Members who send are spread over the room.
+        // The senders are spread over the room.
         let connection = sender * (self.members / self.senders);
         self.template.write(out.to(connection), 0, stamp);
     }

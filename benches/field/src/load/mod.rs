@@ -1,4 +1,4 @@
-//! What the connections do.
+//! Loads: the traffic of the connections.
 
 mod fanout;
 mod requests;

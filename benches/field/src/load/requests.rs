@@ -1,4 +1,4 @@
-//! Calls, some of each connection in flight.
+//! Calls, with several in flight per connection.
 
 use crate::{
     Error, Result,
@@ -7,12 +7,12 @@ use crate::{
     wire::{self, Speech, Stamp, Template},
 };
 
-/// Which calls.
+/// The kind of call.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Kind {
-    /// `echo`, with texts of so many characters.
+    /// `echo` with texts of this many characters.
     Echo(usize),
-    /// `room.join` and `room.leave` by turns, each connection in a room of its own.
+    /// `room.join` and `room.leave` in turns, with one room per connection.
     JoinLeave,
 }
 
@@ -29,7 +29,7 @@ pub(crate) struct Requests {
     count: u64,
     stopped: bool,
     hint: usize,
-    /// If one of a pair has been answered, by connection.
+    /// True if one call of the pair was answered, by connection.
     half: Vec<bool>,
     pub(crate) latency: Histogram,
 }
@@ -73,7 +73,7 @@ impl Requests {
         let out = out.to(connection);
         match self.kind {
             Kind::Echo(_) => self.templates[0].write(out, self.sent, stamp),
-            // The two of a pair go together, and come back as two answers.
+            // Both calls of a pair are sent together, and get two answers.
             Kind::JoinLeave => {
                 let pair = 2 * connection;
                 self.templates[pair].write(out, self.sent, stamp);
