@@ -89,7 +89,7 @@ impl<L> Builder<(), L> {
     fn connecting<C>(self, connect: Connect<C>, headers: SchemaOf) -> Builder<C, L> {
         assert!(
             self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),
-            "on_connect comes before on_open and on_disconnect: they take the context that it makes"
+            "expected on_connect before on_open and on_disconnect, which take its context: call it first"
         );
         let lifecycle = Lifecycle {
             headers,

@@ -15,7 +15,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service of the app, for `axum::Router::route_service`, hyper, or a stack of tower-http layers.
     ///
     /// # Panics
-    /// If the router contradicts itself. [`try_serve`](Self::try_serve) returns the problems instead.
+    /// If the router is invalid. [`try_serve`](Self::try_serve) returns the problems instead.
     #[must_use]
     #[track_caller]
     pub fn serve(&self, router: Router<C>) -> UpgradeService {
@@ -25,7 +25,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service like [`serve`](Self::serve), for callers that handle the error.
     ///
     /// # Errors
-    /// All problems of a router that contradicts itself: a route declared twice, a route that is the prefix of another
+    /// All problems of a router that is invalid: a route declared twice, a route that is the prefix of another
     /// route or of a nest, a route that would hide a member of the generated clients, an empty segment, a name that
     /// begins with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of
     /// another, or a router of another app.
@@ -55,7 +55,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// ```
     ///
     /// # Panics
-    /// If the router contradicts itself, or the stack does not fit the app. [`try_serve_with`](Self::try_serve_with)
+    /// If the router is invalid, or the stack does not fit the app. [`try_serve_with`](Self::try_serve_with)
     /// returns the problems instead.
     #[must_use]
     #[track_caller]

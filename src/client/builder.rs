@@ -19,7 +19,7 @@ const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Configures a client. Created by [`Client::builder`], finished by [`connect`](Self::connect) or
 /// [`start`](Self::start).
-#[must_use = "a builder connects nothing"]
+#[must_use = "a builder does not connect until it is started"]
 pub struct Builder {
     url: String,
     pub(super) call: CallOptions,

@@ -107,7 +107,9 @@ where
         };
         return match wire::read(&frame) {
             Ok(Some(Incoming::Welcome(welcome))) => Ok(welcome),
-            _ => Err(Outage::Incompatible("its first message is no welcome".to_owned())),
+            _ => Err(Outage::Incompatible(
+                "expected a welcome as its first message, got something else".to_owned(),
+            )),
         };
     }
 }

@@ -65,7 +65,7 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         let outage = self.reconnect_until_closed().await;
-        tracing::debug!(%outage, "the client is closed");
+        tracing::debug!(%outage, "client closed");
         self.queue.close();
         while let Some(request) = self.queue.recv().await {
             answer(request.reply, Err(CallError::Closed));
@@ -129,7 +129,7 @@ impl Driver {
         self.attempts = self.attempts.saturating_add(1);
         // The jitter is added to the server's `Retry-After`, so that not all clients reconnect in the same instant.
         let delay = self.config.backoff.wait(self.attempts) + outage.retry_after().unwrap_or_default();
-        tracing::debug!(%outage, ?delay, "no connection");
+        tracing::debug!(%outage, ?delay, "disconnected, next attempt scheduled");
         self.set_status(Status::Waiting {
             attempts: self.attempts,
             delay,

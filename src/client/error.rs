@@ -59,17 +59,20 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Timeout => f.write_str("no answer in time"),
-            Self::Disconnected { sent: Sent::No } => f.write_str("disconnected before it was sent"),
+            Self::Timeout => f.write_str("expected an answer within the call's timeout, got none"),
+            Self::Disconnected { sent: Sent::No } => f.write_str("disconnected before the message was sent"),
             Self::Disconnected { sent: Sent::Unknown } => {
-                f.write_str("disconnected before the answer came; the server may have it")
+                f.write_str("disconnected before the answer arrived; the server may have handled the message")
             }
             Self::Closed => f.write_str("the client is closed"),
             Self::TooLarge { bytes, limit } => {
-                write!(f, "the message has {bytes} bytes, and the server takes {limit}")
+                write!(
+                    f,
+                    "message: expected at most {limit} bytes, the server's limit, got {bytes}"
+                )
             }
-            Self::Encode(error) => write!(f, "the input can't be written as JSON: {error}"),
-            Self::Decode(error) => write!(f, "the answer is not what was expected: {error}"),
+            Self::Encode(error) => write!(f, "the input can't be encoded as JSON: {error}"),
+            Self::Decode(error) => write!(f, "the answer does not fit its type: {error}"),
         }
     }
 }
@@ -102,9 +105,9 @@ pub enum BuildError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Url(what) => write!(f, "unusable URL: {what}"),
-            Self::Headers(what) => write!(f, "unusable headers: {what}"),
-            Self::Tls(what) => write!(f, "no way to trust a server: {what}"),
+            Self::Url(what) => write!(f, "invalid URL: {what}"),
+            Self::Headers(what) => write!(f, "invalid connect headers: {what}"),
+            Self::Tls(what) => write!(f, "no certificate to trust a server by: {what}"),
         }
     }
 }

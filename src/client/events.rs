@@ -91,9 +91,9 @@ impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lagged(events) => {
-                write!(f, "{events} events were lost, as they were not taken fast enough")
+                write!(f, "the stream fell behind and lost {events} events")
             }
-            Self::Decode(error) => write!(f, "an event is not what was expected: {error}"),
+            Self::Decode(error) => write!(f, "the event does not fit its type: {error}"),
         }
     }
 }

@@ -156,13 +156,13 @@ impl Client {
     }
 
     /// Subscribes to the events of one type, from now on and across reconnections.
-    #[must_use = "dropping it unsubscribes"]
+    #[must_use = "dropping the stream unsubscribes"]
     pub fn on<T: Outgoing + DeserializeOwned>(&self) -> Events<T> {
         Events::new(T::TYPE, self.0.event_buffer, &self.0.listeners)
     }
 
     /// Subscribes to the failures of messages that request no answer: see [`send`](Self::send).
-    #[must_use = "dropping it unsubscribes"]
+    #[must_use = "dropping the stream unsubscribes"]
     pub fn errors(&self) -> Events<SendFailure> {
         Events::new(words::ERROR, self.0.event_buffer, &self.0.listeners)
     }

@@ -86,7 +86,9 @@ impl Headers {
     fn add(&mut self, name: String, value: String) -> Result<(), BuildError> {
         let lower = name.to_ascii_lowercase();
         if RESERVED.contains(&lower.as_str()) || lower.starts_with("sec-websocket-") {
-            return Err(BuildError::Headers(format!("`{name}` is the handshake's own")));
+            return Err(BuildError::Headers(format!(
+                "`{name}`: expected a name that the handshake does not use"
+            )));
         }
         // HTTP strips the whitespace around a field's value, and allows no control characters in it.
         let field = (value.trim() == value).then(|| {

@@ -79,15 +79,17 @@ impl Outage {
 impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Refused { status, refusal } => write!(f, "the server refuses ({status}): {refusal}"),
+            Self::Refused { status, refusal } => {
+                write!(f, "the server refused the handshake ({status}): {refusal}")
+            }
             Self::Closed { code, reason } => write!(f, "the server closed the connection: {code} {reason}"),
-            Self::Broken(error) => write!(f, "the connection broke: {error}"),
-            Self::Headers(error) => write!(f, "no headers: {error}"),
-            Self::Timeout => f.write_str("connecting took too long"),
-            Self::Silent => f.write_str("the server has gone silent"),
-            Self::Incompatible(what) => write!(f, "the server does not speak zocket.v1.json: {what}"),
+            Self::Broken(error) => write!(f, "the connection was lost: {error}"),
+            Self::Headers(error) => write!(f, "the connect headers could not be computed: {error}"),
+            Self::Timeout => f.write_str("expected a connection within the connect timeout, got none"),
+            Self::Silent => f.write_str("expected an answer to a ping, got none"),
+            Self::Incompatible(what) => write!(f, "expected a server that speaks zocket.v1.json: {what}"),
             Self::Build(error) => error.fmt(f),
-            Self::ClosedLocally => f.write_str("closed by this side"),
+            Self::ClosedLocally => f.write_str("the client was closed"),
         }
     }
 }

@@ -116,7 +116,7 @@ impl Session {
             }
             Ok(Some(Incoming::Event(event_type, payload))) => listeners.dispatch(&event_type, &payload),
             Ok(Some(Incoming::Welcome(_)) | None) => {}
-            Err(error) => tracing::warn!(%error, "the server sent something unreadable"),
+            Err(error) => tracing::warn!(%error, "a frame was ignored: it is not of the protocol"),
         }
     }
 

@@ -76,7 +76,10 @@ fn refusal(error: Option<&RawValue>) -> ServerRefusal {
     let read = error.map(|error| serde_json::from_str(error.get()));
     match read {
         Some(Ok(refusal)) => refusal,
-        _ => ServerRefusal::new("PARSE_ERROR", "the server's refusal can't be read"),
+        _ => ServerRefusal::new(
+            "PARSE_ERROR",
+            "expected a refusal with a code and a message, got something else",
+        ),
     }
 }
 

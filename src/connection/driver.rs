@@ -376,7 +376,7 @@ where
                     let stalled = stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
                     ready!(stalled.as_mut().poll(cx));
                     let count = session.drop_queue();
-                    tracing::warn!(client = %session.client_id(), count, "messages given up: no readiness");
+                    tracing::warn!(client = %session.client_id(), count, "queued messages dropped: the app was not ready within Limits::stall");
                 }
                 _ => {
                     session.report();

@@ -93,7 +93,7 @@ where
         }
     }
 
-    /// Polls the pipeline's readiness. An error or a panic means that the pipeline has failed for good.
+    /// Polls the pipeline's readiness. An error or a panic means that the pipeline failed for good.
     pub(super) fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
         caught(|| self.pipeline.poll_ready(cx).map_err(Into::into))
             .unwrap_or_else(|panic| Poll::Ready(Err(panic)))

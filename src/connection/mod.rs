@@ -57,7 +57,7 @@ where
         let _registered = self.guard.registered();
         match upgrade.await {
             Ok(upgraded) => {
-                tracing::debug!(%client, "connection open");
+                tracing::debug!(%client, "connection opened");
                 // The handlers catch panics of the app. A panic of the driver itself is logged. It drops the guard,
                 // which then runs on_disconnect in a task of its own.
                 if AssertUnwindSafe(self.drive(upgraded))
@@ -70,9 +70,9 @@ where
             }
             Err(error) => {
                 if error.is_user() {
-                    tracing::error!(%client, %error, "the HTTP server does not upgrade: hyper needs `with_upgrades`");
+                    tracing::error!(%client, %error, "upgrade failed: the HTTP server must serve connections `with_upgrades`");
                 } else {
-                    tracing::debug!(%client, %error, "the client was gone before the handshake was answered");
+                    tracing::debug!(%client, %error, "the client disconnected before the handshake was answered");
                 }
                 Box::pin(self.guard.run()).await;
             }

@@ -48,13 +48,11 @@ pub fn assert_contract_file(root: &str, path: &str, contract: &Contract) {
         return;
     }
     let advice = match diff.compatibility() {
-        Compatibility::Breaking => "clients that are in use would break. If that is meant",
-        Compatibility::Additive | Compatibility::Compatible => {
-            "clients that are in use go on working. To accept it"
-        }
+        Compatibility::Breaking => "deployed clients would break. To accept it",
+        Compatibility::Additive | Compatibility::Compatible => "deployed clients keep working. To accept it",
     };
     panic!(
-        "the contract is not that of {}:\n{diff}\n{advice}, run again with {update}",
+        "expected the contract of {}, got another one:\n{diff}\n{advice}, run again with {update}",
         file.display()
     );
 }

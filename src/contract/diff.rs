@@ -90,23 +90,23 @@ pub(super) fn diff(old: &Contract, new: &Contract) -> Diff {
         let what = format!("incoming `{path}`");
         match both {
             (Some(old), Some(new)) => differ.incoming(&what, old, new),
-            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} is gone")),
-            (None, _) => differ.push(Compatibility::Additive, format!("{what} is new")),
+            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} was removed")),
+            (None, _) => differ.push(Compatibility::Additive, format!("{what} was added")),
         }
     }
     for (name, both) in pair(&old.outgoing, &new.outgoing) {
         let what = format!("outgoing `{name}`");
         match both {
             (Some(old), Some(new)) => differ.schemas(&what, Direction::Output, &old.payload, &new.payload),
-            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} is gone")),
-            (None, _) => differ.push(Compatibility::Additive, format!("{what} is new")),
+            (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} was removed")),
+            (None, _) => differ.push(Compatibility::Additive, format!("{what} was added")),
         }
     }
     if differ.changes.is_empty() && old != new {
         let what = if old.hash() == new.hash() {
             "documentation or type names"
         } else {
-            "something that clients can't tell"
+            "details without effect on clients"
         };
         differ.push(Compatibility::Compatible, format!("{what} changed"));
     }
@@ -147,15 +147,15 @@ impl Differ<'_> {
                 } else {
                     Compatibility::Breaking
                 };
-                self.push(compatibility, format!("{input}: is new"));
+                self.push(compatibility, format!("{input}: was added"));
             }
             (Some(_), None) => self.push(Compatibility::Compatible, format!("{input}: is ignored now")),
             (None, None) => {}
         }
         match (&old.output, &new.output) {
             (Some(old), Some(new)) => self.schemas(&format!("{what} output"), Direction::Output, old, new),
-            (Some(_), None) => self.push(Compatibility::Breaking, format!("{what} output: is gone")),
-            (None, Some(_)) => self.push(Compatibility::Additive, format!("{what} output: is new")),
+            (Some(_), None) => self.push(Compatibility::Breaking, format!("{what} output: was removed")),
+            (None, Some(_)) => self.push(Compatibility::Additive, format!("{what} output: was added")),
             (None, None) => {}
         }
         for code in new.errors.iter().filter(|code| !old.errors.contains(code)) {
@@ -182,8 +182,8 @@ impl Differ<'_> {
         };
         // A gap describes the contract that rejects the values.
         let (now, before) = match direction {
-            Direction::Input => ("", "before: "),
-            Direction::Output => ("before: ", ""),
+            Direction::Input => ("", "in the old contract, "),
+            Direction::Output => ("in the old contract, ", ""),
         };
         for (gaps, compatibility, whose) in [
             (breaking, Compatibility::Breaking, now),

@@ -71,10 +71,10 @@ impl<'a> GapFinder<'a> {
         };
         match (from, to) {
             (Value::Bool(false), _) | (_, Value::Bool(true)) => Vec::new(),
-            (_, Value::Bool(false)) => gap("takes nothing"),
+            (_, Value::Bool(false)) => gap("accepts no value"),
             (Value::Object(from), Value::Object(to)) => self.objects(at, from, to),
             (_, Value::Object(to)) if to.keys().all(|keyword| is_annotation(keyword)) => Vec::new(),
-            _ => gap("takes fewer values"),
+            _ => gap("accepts fewer values"),
         }
     }
 
@@ -140,7 +140,7 @@ impl<'a> GapFinder<'a> {
         }
         let open = from.get("additionalProperties") != Some(&Value::Bool(false));
         if closed && open && types(from).contains(&"object") && !to.contains_key("patternProperties") {
-            gap(at.to_owned(), "takes no further members".to_owned());
+            gap(at.to_owned(), "accepts no additional members".to_owned());
         }
         for (name, schema) in entries(from, "properties") {
             if let Some(other) = find(to, "properties", name).or(further.filter(|_| !closed)) {
@@ -193,9 +193,9 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
             Some(given) => given
                 .iter()
                 .filter(|value| !accepted.contains(value))
-                .for_each(|value| gap(format!("does not take {value}"))),
+                .for_each(|value| gap(format!("does not accept {value}"))),
             None => gap(format!(
-                "takes nothing but {}",
+                "accepts only {}",
                 accepted
                     .iter()
                     .map(ToString::to_string)
@@ -209,12 +209,12 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
     if !accepted.is_empty() {
         let given = types(from);
         if given.is_empty() {
-            gap(format!("takes nothing but {}", accepted.join(", ")));
+            gap(format!("accepts only {}", accepted.join(", ")));
         }
         for kind in given {
             let fits = accepted.contains(&kind) || kind == "integer" && accepted.contains(&"number");
             if !fits {
-                gap(format!("does not take {kind}"));
+                gap(format!("does not accept {kind}"));
             }
         }
     }

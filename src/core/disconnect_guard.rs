@@ -70,7 +70,7 @@ impl<C: Send + Sync + 'static> Drop for DisconnectGuard<C> {
         };
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(armed.disconnect())),
-            Err(_) => tracing::error!("no runtime is left to run on_disconnect"),
+            Err(_) => tracing::error!("on_disconnect was not run: the tokio runtime has ended"),
         }
     }
 }

@@ -76,7 +76,7 @@ impl<C> Router<C> {
             let first = path.split('.').next().unwrap_or(path);
             if CLIENT_MEMBERS.contains(&first) {
                 problems.push(format!(
-                    "route `{path}` ({location}) would hide the member `{first}` that clients have"
+                    "route `{path}` ({location}) would shadow the client's member `{first}`"
                 ));
             }
             for (end, _) in path.match_indices('.') {
@@ -174,7 +174,7 @@ impl RouterError {
 
 impl fmt::Display for RouterError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the router contradicts itself")?;
+        f.write_str("the router is invalid")?;
         self.problems
             .iter()
             .try_for_each(|problem| write!(f, "\n- {problem}"))

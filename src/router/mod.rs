@@ -127,7 +127,7 @@ impl<C> Router<C> {
         self.check_path("nest", prefix, location);
         if !router.uses_hub(&self.hub) {
             self.problems.push(format!(
-                "nest `{prefix}` ({location}) takes a router of another app, whose clients its effects would go to"
+                "nest `{prefix}` ({location}) has a router of another app: create it with the `router()` of this app"
             ));
         }
         let router = router.apply_layers();
@@ -200,7 +200,7 @@ impl<C> Router<C> {
         }
         if path.starts_with(words::PREFIX) {
             self.problems.push(format!(
-                "{what} `{path}` ({location}) begins with `__`, which is the protocol's own"
+                "{what} `{path}` ({location}) begins with `__`, which is reserved for the protocol"
             ));
         }
     }

@@ -82,7 +82,7 @@ impl fmt::Debug for TestApp {
 }
 
 /// A handshake that is being prepared. Created by [`TestApp::handshake`].
-#[must_use = "nobody is connected until `.connect(..)`"]
+#[must_use = "no client is connected until `.connect(..)`"]
 #[derive(Debug, Clone)]
 pub struct Handshake {
     app: TestApp,
@@ -105,7 +105,7 @@ impl Handshake {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => self.fields.push((name, value)),
-            _ => panic!("no field of a request: {name:?}: {value:?}"),
+            _ => panic!("expected a valid header field, got {name:?}: {value:?}"),
         }
         self
     }

@@ -224,7 +224,7 @@ impl TestClient {
             match serde_json::from_slice(&payload) {
                 Ok(event) => event,
                 Err(error) => panic!(
-                    "{place}: no `{}`: {error}: {}",
+                    "{place}: expected the payload of `{}`, got another one: {error}: {}",
                     T::TYPE,
                     String::from_utf8_lossy(&payload)
                 ),
@@ -244,7 +244,7 @@ impl TestClient {
             let payload = self.event_of(words::ERROR, place).await;
             match serde_json::from_slice(&payload) {
                 Ok(error) => error,
-                Err(error) => panic!("{place}: no `{}`: {error}", words::ERROR),
+                Err(error) => panic!("{place}: expected the payload of `{}`, got another one: {error}", words::ERROR),
             }
         }
     }
@@ -362,7 +362,7 @@ impl TestClient {
     /// Receives and stores the next frame. `what` names the expected frame in the panic's message.
     async fn receive(&mut self, what: &str, place: &Location<'_>) {
         let Ok(incoming) = timeout(WAIT_LIMIT, self.incoming.recv()).await else {
-            panic!("{place}: expected {what}, and nothing came in {WAIT_LIMIT:?}");
+            panic!("{place}: expected {what} within {WAIT_LIMIT:?}, got nothing");
         };
         match incoming {
             Some(FromApp::Frame(Incoming::Answer(id, answer))) => drop(self.answers.insert(id, answer)),
@@ -371,7 +371,7 @@ impl TestClient {
             }
             Some(FromApp::Frame(Incoming::Welcome(_))) => {}
             Some(FromApp::Pong) => self.pongs += 1,
-            Some(FromApp::Unreadable(what)) => panic!("{place}: the app sent something unreadable: {what}"),
+            Some(FromApp::Unreadable(what)) => panic!("{place}: expected a frame of the protocol, got another one: {what}"),
             Some(FromApp::End(outage)) => self.end = Some(outage),
             None => self.end = Some(self.end.take().unwrap_or(Outage::ClosedLocally)),
         }

@@ -42,7 +42,7 @@ pub(super) fn check(request: &Parts) -> Result<Accept, HandshakeError> {
 /// Checks an extended CONNECT, whose protocol must be `websocket` (RFC 8441, section 5).
 fn check_connect(request: &Parts) -> Result<Accept, HandshakeError> {
     const EXPECTED: &str =
-        "over HTTP/2 a WebSocket is opened by CONNECT with `:protocol` websocket (RFC 8441)";
+        "expected CONNECT with `:protocol` websocket, which opens a WebSocket over HTTP/2 (RFC 8441)";
     if request.method != Method::CONNECT {
         return Err(HandshakeError::Malformed(EXPECTED));
     }

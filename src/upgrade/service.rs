@@ -92,12 +92,10 @@ where
             return Err(answer::refused(&Error::new(Code::OVERLOADED, "the server is shutting down")).into());
         }
         let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else {
-            tracing::error!(
-                "the HTTP server does not let connections be upgraded: hyper needs `with_upgrades`"
-            );
+            tracing::error!("upgrade refused: the HTTP server must serve connections `with_upgrades`");
             return Err(answer::refused(&Error::new(
                 Code::INTERNAL_SERVER_ERROR,
-                "this server can't upgrade",
+                "this server does not support upgrades",
             ))
             .into());
         };
@@ -159,7 +157,9 @@ fn log_version(request: &Parts) {
             .find_map(|(name, value)| (name == "x-zocket-version").then(|| value.into_owned().into()))
     });
     if let Some(version) = version.filter(|version| version != KNOWN) {
-        UNKNOWN.call_once(|| tracing::warn!(%version, known = KNOWN, "a client of another version"));
+        UNKNOWN.call_once(
+            || tracing::warn!(%version, known = KNOWN, "a client with an unknown version connected"),
+        );
     }
 }
 

@@ -209,11 +209,11 @@ fn narrower_inputs_and_outputs_are_breaking() {
         |edit: fn(&mut serde_json::Value), message| assert_change(edit, Compatibility::Breaking, message);
     breaking(
         |c| c["incoming"].as_object_mut().unwrap().clear(),
-        "incoming `chat.clear` is gone",
+        "incoming `chat.clear` was removed",
     );
     breaking(
         |c| c["outgoing"].as_object_mut().unwrap().clear(),
-        "outgoing `chat.message` is gone",
+        "outgoing `chat.message` was removed",
     );
     breaking(
         |c| c["types"]["input"]["Line"]["required"] = json!(["text", "replyTo"]),
@@ -225,27 +225,27 @@ fn narrower_inputs_and_outputs_are_breaking() {
     );
     breaking(
         |c| c["types"]["input"]["Line"]["additionalProperties"] = json!(false),
-        "incoming `chat.post` input: the payload takes no further members",
+        "incoming `chat.post` input: the payload accepts no additional members",
     );
     breaking(
         |c| c["types"]["input"]["Headers"]["properties"]["name"]["type"] = json!("number"),
-        "headers: name does not take string",
+        "headers: name does not accept string",
     );
     breaking(
         |c| c["types"]["output"]["Line"]["required"] = json!(["text"]),
-        "incoming `chat.post` output: before: replyTo is required",
+        "incoming `chat.post` output: in the old contract, replyTo is required",
     );
     breaking(
         |c| c["types"]["output"]["Line"]["properties"]["text"]["type"] = json!(["string", "null"]),
-        "incoming `chat.post` output: before: text does not take null",
+        "incoming `chat.post` output: in the old contract, text does not accept null",
     );
     breaking(
         |c| c["incoming"]["chat.post"]["output"] = json!(null),
-        "incoming `chat.post` output: is gone",
+        "incoming `chat.post` output: was removed",
     );
     breaking(
         |c| c["incoming"]["chat.clear"]["input"] = json!({ "type": "string" }),
-        "incoming `chat.clear` input: is new",
+        "incoming `chat.clear` input: was added",
     );
 }
 
@@ -255,11 +255,11 @@ fn new_and_looser_declarations_are_additive() {
         |edit: fn(&mut serde_json::Value), message| assert_change(edit, Compatibility::Additive, message);
     additive(
         |c| c["incoming"]["chat.new"] = json!({}),
-        "incoming `chat.new` is new",
+        "incoming `chat.new` was added",
     );
     additive(
         |c| c["types"]["input"]["Line"]["properties"]["text"]["maxLength"] = json!(600),
-        "incoming `chat.post` input: before: text has maxLength 500",
+        "incoming `chat.post` input: in the old contract, text has maxLength 500",
     );
     additive(
         |c| {
@@ -306,13 +306,13 @@ fn variants_are_compared_by_their_tags() {
     let message = |diff: zocket::contract::Diff| diff.to_string();
     assert_eq!(
         message(wider.diff(&old)),
-        "breaking: outgoing `e`: before: the payload has no variant kind \"c\""
+        "breaking: outgoing `e`: in the old contract, the payload has no variant kind \"c\""
     );
     assert_eq!(
         message(old.diff(&wider)),
         "additive: outgoing `e`: the payload has no variant kind \"c\""
     );
-    assert!(message(other.diff(&old)).starts_with("breaking: outgoing `e`: before: r does not take boolean"));
+    assert!(message(other.diff(&old)).starts_with("breaking: outgoing `e`: in the old contract, r does not accept boolean"));
 }
 
 #[test]
@@ -342,7 +342,7 @@ fn a_committed_contract_that_changed_fails_a_test_with_the_reasons() {
     changed.outgoing.clear();
     let message = check(changed).unwrap_err();
     assert!(
-        message.contains("breaking: outgoing `chat.message` is gone\nclients that are in use would break"),
+        message.contains("breaking: outgoing `chat.message` was removed\ndeployed clients would break"),
         "{message}"
     );
     std::fs::remove_file(&file).unwrap();
@@ -369,7 +369,7 @@ fn no_route_shadows_a_client_member() {
         let procedure = zo.message().handle(async |_: Context<()>| Ok(()));
         let refused = zo.try_serve(zo.router().incoming(member, procedure)).unwrap_err();
         assert!(
-            refused.to_string().contains("would hide the member"),
+            refused.to_string().contains("would shadow the client's member"),
             "{member}: {refused}"
         );
     }
@@ -382,7 +382,7 @@ fn reserved_client_names_are_refused_when_the_router_is_built() {
     let refused = |router| zo.try_serve(router).unwrap_err().to_string();
     let hidden = refused(zo.router().nest("on", zo.router().incoming("fire", procedure())));
     assert!(
-        hidden.contains("route `on.fire`") && hidden.contains("would hide the member `on`"),
+        hidden.contains("route `on.fire`") && hidden.contains("would shadow the client's member `on`"),
         "{hidden}"
     );
     let prefix = refused(

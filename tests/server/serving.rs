@@ -368,6 +368,6 @@ async fn a_trace_without_query_strings_logs_no_token() {
     assert!(text.contains("request{method=GET path=\"/\"}"), "{text}");
     assert!(text.contains("status=101"), "{text}");
     assert!(text.contains("status=401"), "{text}");
-    assert!(text.contains("connection open"), "{text}");
+    assert!(text.contains("connection opened"), "{text}");
     assert!(!text.contains("hunter2"), "{text}");
 }

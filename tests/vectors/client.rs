@@ -44,7 +44,7 @@ pub async fn run(vector: &Vector) -> Result<(), String> {
         let place = |why: &str| step.fails(index, why);
         match timeout(PATIENCE, run.step(step)).await {
             Ok(result) => result.map_err(|why| place(&why))?,
-            Err(_) => return Err(place("expected something, and nothing came")),
+            Err(_) => return Err(place("expected something within the time limit, got nothing")),
         }
     }
     match run.client {

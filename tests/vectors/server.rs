@@ -25,7 +25,7 @@ pub async fn run(vector: &Vector) -> Result<(), String> {
         match timeout(PATIENCE, run.step(step)).await {
             Ok(Ok(was_taken)) => taken += usize::from(was_taken),
             Ok(Err(why)) => return Err(place(&why)),
-            Err(_) => return Err(place("expected something, and nothing came")),
+            Err(_) => return Err(place("expected something within the time limit, got nothing")),
         }
     }
     if taken == 0 {

@@ -17,18 +17,18 @@ import type { Call, CallArguments, CallResult, Client, EventSource, Listener, Op
 
 const ClientContext = createContext<Client | undefined>(undefined);
 
-/** Either a client, which stays yours to close, or what to make one of. */
+/** Either a client, which the app closes itself, or the arguments for a new one. */
 export type ZocketProviderProps = { readonly children?: ReactNode } & (
   | { readonly client: Client; readonly url?: never; readonly options?: never }
   | { readonly client?: never; readonly url: string; readonly options: Options }
 );
 
 /**
- * Gives its children a client.
+ * Provides a client to its children.
  *
- * `<ZocketProvider url="/ws" options={{ headers }}>` makes one, which connects when the provider is mounted and is closed
- * when it is unmounted. Another `url` mounts the children anew, with a client of their own. Of new `options` the headers
- * count from the next attempt to connect on; the others are those of the first.
+ * `<ZocketProvider url="/ws" options={{ headers }}>` creates one, which connects on mount and is closed on unmount.
+ * Another `url` remounts the children with a new client. Changed headers apply from the next attempt to connect on.
+ * Changes of other options have no effect.
  */
 export function ZocketProvider(props: ZocketProviderProps): ReactElement {
   return props.client
@@ -36,7 +36,7 @@ export function ZocketProvider(props: ZocketProviderProps): ReactElement {
     : createElement(OwnClient, { key: props.url, url: props.url, options: props.options, children: props.children });
 }
 
-// A server renders no effects, and React 18 warns of this one there.
+// React 18 warns of layout effects on a server, which runs no effects at all.
 const useClientLayoutEffect = typeof document === "undefined" ? useEffect : useLayoutEffect;
 
 function OwnClient(props: { readonly url: string; readonly options: Options; readonly children?: ReactNode }): ReactElement {
@@ -48,35 +48,35 @@ function OwnClient(props: { readonly url: string; readonly options: Options; rea
         const { headers } = options.current;
         return typeof headers === "function" ? headers() : headers;
       },
-      // A render may be thrown away, and must leave nothing behind.
+      // React may discard a render, so it must not open a connection.
       autoConnect: false,
     } as Options),
   );
   const isMounted = useRef(false);
   const isBegun = useRef(false);
-  // A layout effect, so that the client is there when the children's effects call it.
+  // A layout effect, so that the client is connecting before the children's effects use it.
   useClientLayoutEffect(() => {
     isMounted.current = true;
-    // React may unmount and mount again with the state kept: StrictMode at once, <Activity> later.
+    // React may unmount and mount again with the same state: StrictMode at once, <Activity> later.
     if (!isBegun.current || client.status === "closed") client.reconnect();
     isBegun.current = true;
     return () => {
       isMounted.current = false;
-      // StrictMode mounts again before this runs: what the children called meanwhile is not cut off.
+      // StrictMode mounts again before this runs, so calls of the children are not cut off.
       queueMicrotask(() => isMounted.current || client.close());
     };
   }, [client]);
   return createElement(ClientContext.Provider, { value: client }, props.children);
 }
 
-/** The client of the provider around. */
+/** Returns the client of the nearest provider. */
 export function useClient(): Client {
   const client = useContext(ClientContext);
-  if (!client) throw new Error("useClient needs a <ZocketProvider> around it");
+  if (!client) throw new Error("expected a <ZocketProvider> around this component, found none");
   return client;
 }
 
-/** Calls the handler with each event while mounted: always that of the last render, without subscribing anew. */
+/** Calls the handler of the last render with each event while mounted. A new handler needs no new subscription. */
 export function useEvent<Payload>(source: EventSource<Payload>, handler: Listener<Payload>): void {
   const latest = useLatest(handler);
   useEffect(() => source((payload) => latest.current(payload)), [source, latest]);
@@ -86,11 +86,11 @@ export interface Connection {
   readonly status: Status;
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
-  /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+  /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */
   readonly retryAt: number | undefined;
 }
 
-/** How the connection is, kept up to date. */
+/** Returns the state of the connection, and renders again when it changes. */
 export function useConnection(): Connection {
   const client = useClient();
   const subscribe = useCallback(
@@ -100,7 +100,7 @@ export function useConnection(): Connection {
     },
     [client],
   );
-  // One by one: each is the same until it changes, which an object of them all would not be.
+  // One store per value: each is identical until it changes, while a new object would not be.
   return {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),
@@ -111,23 +111,23 @@ export function useConnection(): Connection {
 
 export interface CallState<Input, Output, Declared extends string> {
   /**
-   * Makes the call, as {@link Call.safe} does: a failure is a value, so that an event handler need not catch it. Keeps its
-   * identity.
+   * Calls the route like {@link Call.safe}: a failure is a value, so event handlers need no `catch`. Its identity is
+   * stable.
    */
   readonly call: (...args: CallArguments<Input>) => Promise<CallResult<Output, Declared>>;
-  /** Whether the last call is still to be answered. */
+  /** True until the last call is answered. */
   readonly pending: boolean;
-  /** Why the last call failed. */
+  /** Error of the last call. */
   readonly error: ZocketError<Declared> | undefined;
-  /** What the last call that succeeded was answered; kept while the next is pending. */
+  /** Answer of the last successful call. It is kept while the next one is pending. */
   readonly data: Output | undefined;
-  /** Forgets error and data, and what is pending. Keeps its identity. */
+  /** Clears error, data and the pending call. Its identity is stable. */
   readonly reset: () => void;
 }
 
 /**
- * A call's state for a component: of several calls the last one counts. What is still to be answered when the component
- * is unmounted is not called off; hand over a `signal` for that.
+ * Returns a call with its state. The last of several calls determines the state. Unmounting does not abort a pending
+ * call. Pass a `signal` for that.
  */
 export function useCall<Input, Output, Declared extends string>(
   procedure: Call<Input, Output, Declared>,
@@ -151,7 +151,7 @@ export function useCall<Input, Output, Declared extends string>(
       const result = procedure.safe(...args);
       result.then(
         ({ ok, data, error }) => settle((old) => ({ pending: false, error, data: ok ? data : old.data })),
-        // Called off by its signal.
+        // Its signal aborted the call.
         () => settle((old) => ({ ...old, pending: false })),
       );
       return result;
@@ -163,10 +163,10 @@ export function useCall<Input, Output, Declared extends string>(
 
 const IDLE = { pending: false, error: undefined, data: undefined };
 
-/** A reference to what the last committed render had. */
+/** Returns a reference to the value of the last committed render. */
 function useLatest<Value>(value: Value): { readonly current: Value } {
   const latest = useRef(value);
-  // Before any other effect, and not while rendering: a render may be thrown away.
+  // Set before all other effects, and not during a render, which React may discard.
   useInsertionEffect(() => {
     latest.current = value;
   });

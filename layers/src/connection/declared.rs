@@ -59,7 +59,7 @@ impl Declared {
         let size = event.frame(Form::BASE).len();
         if size > limit {
             let message = format!(
-                "event `{}` has {size} bytes, more than the {limit} of Limits::message",
+                "event `{}`: expected at most {limit} bytes (Limits::message), got {size}",
                 O::TYPE
             );
             tracing::error!("{message}");

@@ -77,7 +77,7 @@ impl fmt::Debug for Emitter {
 }
 
 /// An encoded event whose receivers are not selected yet.
-#[must_use = "nobody gets it until you say who: `.to(ids)`, `.to_room(room)`, `.to_rooms(rooms)`, `.broadcast()`"]
+#[must_use = "the event is not sent until it has a target: `.to(ids)`, `.to_room(room)`, `.to_rooms(rooms)`, `.broadcast()`"]
 #[derive(Debug)]
 pub struct Sending<B> {
     by: B,
@@ -139,7 +139,7 @@ impl<B: SendBy> Sending<B> {
 /// by [`Context::clients`](crate::Context::clients) and [`Emitter::clients`].
 ///
 /// Unlike sending, an action costs the caller time for each client.
-#[must_use = "nothing is done to them until you say what: `.join(room)`, `.leave(room)`, `.disconnect(code, reason)`"]
+#[must_use = "nothing happens until an action is chosen: `.join(room)`, `.leave(room)`, `.disconnect(code, reason)`"]
 #[derive(Debug)]
 pub struct Clients<B> {
     by: B,

@@ -63,7 +63,7 @@ where
         let Some(value) = parts.connection().context::<C>() else {
             // An app has one context type; only a stack built by hand can get here.
             return RefusableFuture::refused(Error::internal(format!(
-                "the connection's context is no `{}`: ContextLayer and Connection must agree",
+                "expected the connection's context to be a `{}`, got another type: ContextLayer and on_connect must agree",
                 std::any::type_name::<C>()
             )));
         };

@@ -47,8 +47,8 @@ fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, codec: Codec, limit: usiz
             if bytes <= limit {
                 return frame;
             }
-            tracing::error!(bytes, limit, "answer larger than Limits::message");
-            let message = format!("the answer has {bytes} bytes, more than {limit}");
+            tracing::error!(bytes, limit, "answer not sent: it exceeded Limits::message");
+            let message = format!("answer: expected at most {limit} bytes, got {bytes}");
             codec.refusal(&Error::new(Code::PAYLOAD_TOO_LARGE, message), rpc_id)
         }
         Outcome::Refused(error) => codec.refusal(&error, rpc_id),

@@ -59,7 +59,9 @@ const OVERHEAD: usize = 64;
 /// Refuses names that the protocol reserves. A client would mistake such an event for a frame of the protocol.
 fn check_name(name: &str) -> Result<(), Error> {
     if name.starts_with(words::PREFIX) {
-        let message = format!("event `{name}`: names that begin with `__` are the protocol's own");
+        let message = format!(
+            "event `{name}`: expected a name that does not begin with `__`, which is reserved for the protocol"
+        );
         return Err(Error::new(Code::BAD_REQUEST, message));
     }
     Ok(())

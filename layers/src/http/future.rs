@@ -67,7 +67,7 @@ fn into_result<B>(mut response: Response<B>) -> Result<Reply, BoxError> {
     match response.extensions_mut().remove::<CarriedResult>() {
         Some(carried) if carried.status == status || !carried.status.is_success() || status.is_success() => {
             carried.take().unwrap_or_else(|| {
-                Err(Error::internal("an HTTP layer has answered two messages with one response").into())
+                Err(Error::internal("an HTTP layer returned one response for two messages").into())
             })
         }
         _ => Err(status::refusal(status, response.headers()).into()),

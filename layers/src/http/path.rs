@@ -21,7 +21,7 @@ pub(super) fn from_route(route: &str) -> Result<Uri, Error> {
     // The only failure is a route that is too long, and no router has such a route.
     Uri::try_from(path).map_err(|error| {
         let message = format!(
-            "no route of {} bytes: expected less than 65,535 as a path",
+            "no route of {} bytes: expected a path of less than 65,535",
             route.len()
         );
         Error::new(Code::NOT_FOUND, message).with_source(error)

@@ -63,7 +63,7 @@ pub(super) fn refusal(status: StatusCode, headers: &HeaderMap) -> Error {
     // A success or a redirection is not an answer to a message.
     if code == Code::INTERNAL_SERVER_ERROR || status.as_u16() < 400 {
         return Error::internal(format!(
-            "an HTTP layer has answered a message by itself, with {status}"
+            "expected an error status from an HTTP layer that answers by itself, got {status}"
         ));
     }
     match wait_of(headers) {

@@ -53,10 +53,12 @@ impl Full {
 impl fmt::Display for Full {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Rooms { limit } => write!(f, "a client may be in at most {limit} rooms"),
-            Self::RoomName { limit, got } => write!(f, "room name: at most {limit} bytes, got {got}"),
-            Self::Backlog { limit } => write!(f, "the room has more than {limit} bytes to deliver"),
-            Self::Engine { reason } => write!(f, "the engine between nodes: {reason}"),
+            Self::Rooms { limit } => write!(f, "expected at most {limit} rooms for a client, got one more"),
+            Self::RoomName { limit, got } => {
+                write!(f, "room name: expected at most {limit} bytes, got {got}")
+            }
+            Self::Backlog { limit } => write!(f, "the room's backlog exceeds {limit} bytes; try again later"),
+            Self::Engine { reason } => write!(f, "the engine between nodes failed: {reason}"),
             Self::Unsupported => f.write_str("the hub does not support this effect"),
         }
     }

@@ -23,7 +23,7 @@ pub enum Performed {
 pub(crate) type SharedTicket = Shared<Ticket>;
 
 /// Future that resolves when a pending effect is applied or has failed. Dropping it does not cancel the effect.
-#[must_use = "the answer to the message has to wait for it"]
+#[must_use = "the answer to the message must wait for the ticket"]
 pub struct Ticket(BoxFuture<'static, Result<(), Full>>);
 
 impl Ticket {

@@ -71,7 +71,7 @@ where
             }
             StateProjection::Waiting(result) => ready!(Pin::new(result).poll(cx)).unwrap_or_else(|_| {
                 Err(Error::conflict(
-                    "idempotency key: the first message with it was given up before its end; try again",
+                    "idempotency key: the first message with this key was dropped; try again",
                 ))
             }),
             StateProjection::SharedResult(result) => match result.take() {

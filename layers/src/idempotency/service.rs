@@ -39,7 +39,7 @@ impl<S> IdempotencyService<S> {
         };
         if key.len() > Key::MAX_BYTES {
             let (limit, got) = (Key::MAX_BYTES, key.len());
-            return refuse(format!("idempotency key: at most {limit} bytes, got {got}"));
+            return refuse(format!("idempotency key: expected at most {limit} bytes, got {got}"));
         }
         let parts = message.parts();
         let scope = match &self.rules.scope {
@@ -79,7 +79,7 @@ where
             Ok(Some(Claim::InProgress(result))) => IdempotencyFuture::wait(result),
             Ok(Some(Claim::Answered(answer))) => IdempotencyFuture::result(Ok(answer)),
             Ok(Some(Claim::OtherPayload)) => IdempotencyFuture::result(Err(Error::conflict(
-                "idempotency key: it was used with another payload",
+                "idempotency key: expected the payload of its first message, got another one",
             ))),
             Err(error) => IdempotencyFuture::result(Err(error)),
         };

@@ -141,7 +141,7 @@ impl MessageState {
             }
             Mode::Dropping => {
                 let client = self.0.connection.client_id();
-                tracing::warn!(%client, ?effect, "dropped: the message that noted it has failed");
+                tracing::warn!(%client, ?effect, "effect dropped: its message has failed");
             }
         }
         Ok(())
@@ -345,7 +345,7 @@ impl Drop for Shared {
         if let Some(effects) = self.effects.get_mut()
             && let Some(error) = &effects.failure
         {
-            tracing::warn!(%error, "not sent, and nobody was told");
+            tracing::warn!(%error, "an effect failed, and no message reported it");
         }
     }
 }

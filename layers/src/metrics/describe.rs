@@ -11,7 +11,7 @@ pub fn describe() {
     describe_histogram!(
         "zocket_message_duration_seconds",
         Unit::Seconds,
-        "How long messages take, by route"
+        "Time to handle a message, by route"
     );
     describe_histogram!(
         "zocket_message_payload_bytes",
@@ -21,37 +21,33 @@ pub fn describe() {
     describe_histogram!(
         "zocket_message_answer_bytes",
         Unit::Bytes,
-        "Payloads of answers, by route"
+        "Size of an answer's payload, by route"
     );
     describe_counter!(
         "zocket_messages_refused_total",
         Unit::Count,
-        "Messages refused, by the code that the client was told"
+        "Messages refused, by code"
     );
     describe_gauge!("zocket_rooms", Unit::Count, "Rooms that have members");
     describe_gauge!(
         "zocket_connections",
         Unit::Count,
-        "Connections, from on_connect until on_disconnect has ended"
+        "Connections, from on_connect to the end of on_disconnect"
     );
     describe_counter!(
         "zocket_connections_total",
         Unit::Count,
-        "Connections that on_connect let in"
+        "Connections that on_connect accepted"
     );
     describe_gauge!(
         "zocket_queued_messages",
         Unit::Count,
-        "Messages that were read and wait to be handled"
+        "Messages read and not started"
     );
-    describe_gauge!(
-        "zocket_in_flight_messages",
-        Unit::Count,
-        "Messages that are being handled"
-    );
+    describe_gauge!("zocket_in_flight_messages", Unit::Count, "Messages in flight");
     describe_gauge!(
         "zocket_outbound_bytes",
         Unit::Bytes,
-        "Bytes that wait to be written to clients"
+        "Bytes waiting to be written to clients"
     );
 }

@@ -67,7 +67,7 @@ fn read_by_keys(frame: &str) -> Result<Head, Malformed> {
     let Some(name) = route.and_then(read_string) else {
         let what = match route.and_then(|route| route.bytes().next()) {
             None => "nothing",
-            Some(b'"') => "a string that is no Unicode",
+            Some(b'"') => "a string that is not valid Unicode",
             Some(b'{') => "an object",
             Some(b'[') => "an array",
             Some(b't' | b'f') => "a boolean",

@@ -82,7 +82,7 @@ impl Quota {
     pub const fn new(messages: u32, per: Duration) -> Self {
         assert!(
             messages > 0 && !per.is_zero(),
-            "a quota of nothing lets no message through"
+            "expected a quota of at least one message"
         );
         // At least 1 ns, the resolution of the clock, and at most 68 years for each message, so that sums do not
         // overflow.
@@ -104,7 +104,7 @@ impl Quota {
     #[must_use]
     #[track_caller]
     pub const fn burst(mut self, messages: u32) -> Self {
-        assert!(messages > 0, "a burst of nothing lets no message through");
+        assert!(messages > 0, "expected a burst of at least one message");
         self.burst = messages;
         self
     }

@@ -48,10 +48,10 @@ pub(crate) fn refusal_for_waiter(error: &(dyn StdError + 'static)) -> Error {
 fn visible_refusal(error: &(dyn StdError + 'static)) -> Option<Error> {
     match Cause::of(error) {
         Cause::Refusal(refusal) => Some(refusal.without_source()),
-        Cause::Elapsed => Some(Error::new(Code::TIMEOUT, "the message took too long")),
+        Cause::Elapsed => Some(Error::new(Code::TIMEOUT, "the message timed out")),
         Cause::Overloaded => Some(Error::new(
             Code::OVERLOADED,
-            "too much is going on; try again later",
+            "the server is overloaded; try again later",
         )),
         Cause::Stopped => Some(Error::new(
             Code::OVERLOADED,

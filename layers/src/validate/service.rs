@@ -34,7 +34,7 @@ impl<S, T: Input> ValidateService<S, T> {
         } = &self.rules;
         let (got, limit) = (payload.as_json().len(), *limit);
         if got > limit {
-            let message = format!("the payload has {got} bytes, more than the {limit} that this route takes");
+            let message = format!("payload: expected at most {limit} bytes for this route, got {got}");
             return Err(Error::new(Code::PAYLOAD_TOO_LARGE, message));
         }
         let json = if *ignore { b"null" } else { payload.as_json() };

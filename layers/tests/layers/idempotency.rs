@@ -154,7 +154,7 @@ async fn the_same_key_with_another_payload_is_a_conflict_and_changes_nothing() {
     let refusal = world.call(r#"{"key":"k","item":"coffee"}"#).await.unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "CONFLICT: idempotency key: it was used with another payload"
+        "CONFLICT: idempotency key: expected the payload of its first message, got another one"
     );
     assert_eq!(world.call(r#"{"key":"k","item":"tea"}"#).await.unwrap(), b"1");
     assert_eq!(world.runs(), 1);
@@ -236,7 +236,7 @@ async fn a_key_that_is_too_long_or_missing_where_one_is_required_is_a_bad_reques
     let refusal = world.call("{}").await.unwrap_err();
     assert_eq!(
         refusal.to_string(),
-        "BAD_REQUEST: idempotency key: at most 255 bytes, got 256"
+        "BAD_REQUEST: idempotency key: expected at most 255 bytes, got 256"
     );
     let world = World::open(by_key().required());
     assert_eq!(code(world.call("{}").await), Code::BAD_REQUEST);

@@ -37,7 +37,7 @@ pub(super) struct Session {
     mailbox: Arc<Mailbox>,
     options: SessionOptions,
     inbound: Inbound,
-    /// True if the pipeline has failed for good. Then no message begins any more.
+    /// True if the pipeline failed for good. Then no message begins any more.
     pipeline_has_failed: bool,
     /// Number of pings of the extended protocol that are not answered yet.
     pings: usize,
@@ -136,9 +136,9 @@ impl Session {
         }
         if let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.inbound.has_id(rpc_id)) {
             let client = self.client_id();
-            tracing::warn!(%client, %rpc_id, "message not run: its id is queued or in flight already");
+            tracing::warn!(%client, %rpc_id, "message not run: its id was already queued or in flight");
             let error = Error::conflict(format!(
-                "not run: a message with the rpcId {rpc_id} is still being handled"
+                "expected an unused rpcId, got {rpc_id}, which is still in flight: the message was not run"
             ));
             count_refusal(&error);
             if is_extended {
@@ -228,7 +228,7 @@ impl Session {
         // The layer of a codec checks the limit itself, and refuses the message.
         let (bytes, limit) = (frame.bytes().len(), self.limits().message);
         if self.options.codec.is_none() && bytes > limit {
-            tracing::error!(client = %self.client_id(), bytes, limit, "response not sent: larger than Limits::message");
+            tracing::error!(client = %self.client_id(), bytes, limit, "response not sent: it exceeded Limits::message");
             return;
         }
         self.outbound.push(frame);
@@ -250,11 +250,11 @@ impl Session {
         }
     }
 
-    /// Records that the pipeline has failed for good, as an error of tower's `poll_ready` means. Refuses the queued
+    /// Records that the pipeline failed for good, as an error of tower's `poll_ready` means. Refuses the queued
     /// messages that have an id, and drops the others. No other message begins.
     pub(super) fn fail(&mut self, error: BoxError) {
         let error = explain(error);
-        tracing::error!(client = %self.client_id(), %error, "the pipeline has failed for good");
+        tracing::error!(client = %self.client_id(), %error, "the pipeline failed for good");
         self.pipeline_has_failed = true;
         let queue = self.inbound.take_queue();
         let Some(codec) = self.options.codec else {

@@ -1,5 +1,5 @@
 // ---------------------------------------------------------------------------------------------------------------------
-// The client. All above describes one app; all below is the same for every app.
+// The client. The part above is generated for one app, and the part below is the same for every app.
 // ---------------------------------------------------------------------------------------------------------------------
 // ---------------------------------------------------------------------------------------------------------------------
 // Errors
@@ -7,7 +7,7 @@
 export const ZocketError = class extends Error {
     constructor(code, message, details) {
         super(message);
-        // Not as fields: whether `cause` overrides one of Error's depends on the `lib` that this is compiled with.
+        // Assigned, since as a field `cause` may override one of Error's, depending on the `lib` of the compilation.
         Object.assign(this, {
             name: "ZocketError",
             code,
@@ -26,9 +26,9 @@ export function isZocketError(...args) {
         return false;
     return args.length === 1 || error.route === args[0].route;
 }
-/** For what no caller could be told. */
+/** Reports an exception that has no caller to go to. */
 function report(error) {
-    // Only where it means `window.onerror`: elsewhere it may end the process.
+    // Only in pages, where it fires `window.onerror`. In other runtimes it may end the process.
     if (typeof document !== "undefined" && typeof reportError === "function")
         reportError(error);
     else
@@ -40,7 +40,7 @@ const noop = () => { };
 // ---------------------------------------------------------------------------------------------------------------------
 class Listeners {
     constructor() {
-        // Boxed, so that a function that is subscribed twice is called twice, and each `off` ends its own subscription.
+        // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
         this.entries = new Set();
         this.add = (listener) => {
             const entry = { listener };
@@ -48,9 +48,9 @@ class Listeners {
             return () => void this.entries.delete(entry);
         };
     }
-    /** Whether anyone was there to hear it. */
+    /** Returns true if there was a listener. */
     emit(value) {
-        // Of a copy: who subscribes meanwhile waits for the next value. Who unsubscribes meanwhile does not get this one.
+        // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
         const entries = [...this.entries];
         for (const entry of entries) {
             if (!this.entries.has(entry))
@@ -86,7 +86,7 @@ function iterate(route, events, ends, isClosed) {
         else if (arrived.length < MAX_BUFFERED_EVENTS)
             arrived.push(value);
         else {
-            overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for this loop`, { route });
+            overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for the loop`, { route });
             finish();
         }
     });
@@ -111,22 +111,22 @@ function iterate(route, events, ends, isClosed) {
         },
     };
 }
-/** The calls that are not answered yet, and what may end them. Knows nothing of sockets. */
+/** The pending calls, with their timers and signals. Independent of sockets. */
 class Calls {
     constructor(clock, options, 
-    /** Gives a frame to the connection, or says that there is none. */
+    /** Sends a frame. Returns false without a connection. */
     send) {
-        // Never used twice by one client, so that the answer to a call that was given up is not taken for another's.
+        // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
         this.lastId = 0;
         this.queued = new Map();
         this.sent = new Map();
-        /** The largest frame that the server takes, in bytes. */
+        /** Maximum size of a frame that the server accepts, in bytes. */
         this.maxFrame = Infinity;
         this.clock = clock;
         this.options = options;
         this.send = send;
     }
-    /** `refused` is why it can't even begin. */
+    /** Starts a call. With `refused`, it fails at once with that error. */
     start(route, payload, { timeout, signal }, refused) {
         const id = ++this.lastId;
         const { timeout: usualTimeout = 10000, maxQueued = 1000 } = this.options;
@@ -142,13 +142,13 @@ class Calls {
         };
         const reject = (error) => {
             end();
-            // A forgotten call that ends with its connection, by its time or by its own signal is no unhandled rejection: it
-            // would end a Node process over a typing notice. The server's refusal of it is one, or nobody would ever see it.
+            // A call without a handler that fails by its connection, timeout or signal is not an unhandled rejection, which
+            // would end a Node process over a typing notice. A refusal by the server is one, since nobody would see it.
             if (!(error instanceof ZocketError) || error.sent)
                 promise.catch(noop);
             settle.reject(error);
         };
-        const onAbort = () => reject(signal?.reason ?? new Error("the call was aborted"));
+        const onAbort = () => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
         if (signal?.aborted || refused) {
             if (signal?.aborted)
                 onAbort();
@@ -161,7 +161,7 @@ class Calls {
             text = JSON.stringify({ type: route, payload, rpcId: id });
         }
         catch (cause) {
-            reject(new ZocketError("BAD_REQUEST", `the input of ${route} is no JSON: ${String(cause)}`, { route, cause }));
+            reject(new ZocketError("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { route, cause }));
             return promise;
         }
         const call = {
@@ -174,10 +174,10 @@ class Calls {
             reject,
         };
         if (ms < 2 ** 31) {
-            // Longer ones overflow in timers, and would elapse at once.
+            // Longer timeouts overflow the timer, which would elapse at once.
             timer = this.clock.setTimeout(() => {
                 const sent = this.sent.has(id) ? "unknown" : "no";
-                reject(new ZocketError("TIMEOUT", `${route} was not answered within ${ms} ms`, { route, sent }));
+                reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
             }, ms);
         }
         signal?.addEventListener("abort", onAbort);
@@ -185,14 +185,14 @@ class Calls {
             if (this.queued.size < maxQueued)
                 this.queued.set(id, call);
             else
-                reject(new ZocketError("OVERLOADED", `${maxQueued} calls wait for a connection`, { route, sent: "no" }));
+                reject(new ZocketError("OVERLOADED", `${maxQueued} calls already wait for a connection`, { route, sent: "no" }));
         }
         return promise;
     }
     trySend(id, call) {
         if (exceeds(call.text, this.maxFrame)) {
-            // The server could not even read its id, and would close the connection.
-            const message = `the input of ${call.route} is larger than the ${this.maxFrame} bytes that the server takes`;
+            // The server could not read the id of such a frame, and would close the connection.
+            const message = `the input of ${call.route} exceeds the server's limit of ${this.maxFrame} bytes per message`;
             call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
             return true;
         }
@@ -202,7 +202,7 @@ class Calls {
         this.sent.set(id, call);
         return true;
     }
-    /** Sends what waits, in the order in which it was called. */
+    /** Sends the waiting calls in order. */
     flush() {
         for (const [id, call] of this.queued)
             if (!this.trySend(id, call))
@@ -211,7 +211,7 @@ class Calls {
     take(id) {
         return this.sent.get(id);
     }
-    /** The connection ended. What was not sent waits for the next, if there will be one. */
+    /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
     disconnected(isFinal, why) {
         const fail = (calls, sent) => {
             for (const call of [...calls.values()]) {
@@ -223,7 +223,7 @@ class Calls {
             fail(this.queued, "no");
     }
 }
-/** Whether a text has more bytes in UTF-8, counted only where its length leaves that open. */
+/** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
 function exceeds(text, bytes) {
     return text.length > bytes || (text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes);
 }
@@ -232,7 +232,7 @@ function exceeds(text, bytes) {
 // ---------------------------------------------------------------------------------------------------------------------
 const SUBPROTOCOL = "zocket.v1.json";
 const READY_STATE_OPEN = 1;
-/** A connection that lives this long has proved itself, as has one that answered a call. */
+/** Age at which a connection counts as stable. So does a connection that has answered a call. */
 const PROVEN_AFTER = 5000;
 const realClock = {
     setTimeout: (run, ms) => setTimeout(run, ms),
@@ -240,10 +240,10 @@ const realClock = {
     random: () => Math.random(),
 };
 /**
- * Whether a close means "do not come back": 3500 to 3999, the app's own 4000 to 4999, and 1008, by which `on_open`
- * refuses, unless for a reason that passes. Any other is a break. So is a 1000 that was not asked for, which mobile
- * browsers give to a page that goes into the background, and so are 1002, 1007 and 1009: they end this connection, and
- * the next may do.
+ * Returns true for a close after which the client must not reconnect: 3500 to 3999, the app's codes 4000 to 4999, and
+ * 1008 from `on_open`, unless its reason is temporary. All others lead to a new attempt. These include 1000 without
+ * `close()`, which mobile browsers report for a page in the background, and 1002, 1007 and 1009, which end this
+ * connection only.
  */
 function isFinalClose(code, reason) {
     if (code === 1008)
@@ -254,11 +254,11 @@ function isDevelopment() {
     if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname))
         return true;
     try {
-        // Written out in full, for bundlers replace just this expression.
+        // Bundlers replace exactly this expression.
         return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
     }
     catch {
-        return false; // Deno, without the permission to read the environment.
+        return false; // Deno without permission to read the environment.
     }
 }
 const asObject = (value) => (typeof value === "object" && value !== null ? value : {});
@@ -270,7 +270,7 @@ function refusal(value, route) {
         retryAfterMs: error["retryAfterMs"],
     });
 }
-/** Gives a tree of the dotted names its leaves. Without prototypes: a segment may be called `constructor`. */
+/** Adds a leaf for each dotted name to a tree. Nodes have no prototype, since a segment may be called `constructor`. */
 function grow(tree, routes, leaf) {
     for (const route of routes) {
         const segments = route.split(".");
@@ -282,9 +282,9 @@ function grow(tree, routes, leaf) {
     }
 }
 /**
- * A client of the app, which connects at once and comes back by itself until it is closed.
+ * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
  *
- * The URL is one of WebSocket or HTTP; pages may leave out the origin: `createClient("/ws", { headers: { … } })`.
+ * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`.
  */
 export function createClient(url, ...[given]) {
     const contract = CONTRACT;
@@ -297,7 +297,7 @@ export function createClient(url, ...[given]) {
     const errors = new Listeners();
     const statuses = new Listeners();
     const retries = new Listeners();
-    /** The client is closed: ends the loops over its events. */
+    /** Ends the loops over events when the client is closed. */
     const ends = new Listeners();
     const events = new Map(contract.outgoing.map((route) => [route, new Listeners()]));
     let status = "connecting";
@@ -306,16 +306,16 @@ export function createClient(url, ...[given]) {
     let retryAt;
     let toldRetryAt;
     let hasWarned = false;
-    /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
+    /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
     let current;
-    /** Of the present phase, there being one at a time: the wait, then the time limit to connect, then the proof. */
+    /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
     let timer;
-    /** How often connecting failed since a connection proved itself. */
+    /** Number of failed attempts since the last stable connection. */
     let failures = 0;
     let isWatching = false;
     const calls = new Calls(clock, options, (text) => {
         const socket = current?.socket;
-        // A socket that is closing would swallow the frame.
+        // A closing socket drops frames silently.
         if (status !== "open" || socket?.readyState !== READY_STATE_OPEN)
             return false;
         socket.send(text);
@@ -329,12 +329,12 @@ export function createClient(url, ...[given]) {
         if (next === "closed")
             ends.emit();
     }
-    /** Last of all, for a listener may do with the client what it likes. */
+    /** Calls the listeners of `onRetry`. Must come last, since a listener may change the client's state. */
     function tellRetry() {
         if (retryAt !== toldRetryAt)
             retries.emit((toldRetryAt = retryAt));
     }
-    /** Of what no call hears. */
+    /** Reports an error that belongs to no call. */
     function tell(error) {
         if (!errors.emit(error))
             console.warn("zocket:", error);
@@ -343,7 +343,7 @@ export function createClient(url, ...[given]) {
         clock.clearTimeout(timer);
         timer = clock.setTimeout(run, ms);
     }
-    /** Lets go of the present connection or attempt. */
+    /** Drops the current connection or attempt. */
     function drop(code) {
         clock.clearTimeout(timer);
         retryAt = undefined;
@@ -356,7 +356,7 @@ export function createClient(url, ...[given]) {
         const page = typeof location === "undefined" ? undefined : location.href;
         const target = new URL(typeof url === "string" ? url : url.href, page);
         target.protocol = target.protocol.replace("http", "ws");
-        target.hash = ""; // WebSocket takes none.
+        target.hash = ""; // `WebSocket` refuses URLs with a fragment.
         for (const [name, value] of Object.entries(headers)) {
             if (value != null)
                 target.searchParams.set(name, String(value));
@@ -364,12 +364,12 @@ export function createClient(url, ...[given]) {
         target.searchParams.set("x-zocket-version", contract.version);
         return target.href;
     }
-    /** Begins, or begins again after the client was closed. */
+    /** Starts connecting, also after the client was closed. */
     function begin() {
-        // What can never work is the caller's to hear, at once.
+        // Invalid arguments throw at once.
         address({});
         if (!options.WebSocket && typeof WebSocket === "undefined") {
-            throw new Error("there is no WebSocket here: pass one as options.WebSocket, for example the package `ws`");
+            throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
         }
         watch(true);
         connect();
@@ -378,7 +378,7 @@ export function createClient(url, ...[given]) {
         drop();
         const attempt = (current = {});
         const isPresent = () => attempt === current;
-        schedule(() => lost("TIMEOUT", `no connection within ${connectTimeout} ms`), connectTimeout);
+        schedule(() => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`), connectTimeout);
         let failure = "";
         const dial = async () => {
             const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
@@ -388,7 +388,7 @@ export function createClient(url, ...[given]) {
             const socket = new Socket(address(headers ?? {}), [SUBPROTOCOL]); // Resuming offers its token here.
             attempt.socket = socket;
             socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
-            // Where this tells anything, which browsers never do; the close that follows counts.
+            // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
             socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
             socket.addEventListener("close", ({ code = 1006, reason = "" }) => {
                 if (!isPresent())
@@ -397,14 +397,14 @@ export function createClient(url, ...[given]) {
             });
         };
         dial().catch((cause) => isPresent() && lost("DISCONNECTED", `can't connect: ${String(cause)}`, { cause }));
-        // Last, for a listener may close the client.
+        // Must come last, since a listener may close the client.
         if (status === "open")
             setStatus("reconnecting");
         else if (status === "closed")
             setStatus("connecting");
         tellRetry();
     }
-    /** The connection ended, or the attempt failed, and it was not asked for. */
+    /** Handles the unexpected end of a connection, or a failed attempt. */
     function lost(code, message, by = {}) {
         const close = { code: by.code ?? 1006, reason: by.reason ?? "" };
         const wasOpen = status === "open";
@@ -414,7 +414,7 @@ export function createClient(url, ...[given]) {
         if (isFinal)
             watch(false);
         else {
-            // A server that goes away or restarts loses all its clients at once: spread their return over more time.
+            // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
             if (close.code === 1001 || close.code === 1012)
                 failures = Math.max(failures, 2);
             const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
@@ -423,7 +423,7 @@ export function createClient(url, ...[given]) {
             schedule(connect, wait);
         }
         calls.disconnected(isFinal, message);
-        // Here everything is in order: listeners may do with the client what they like.
+        // The state is consistent from here on, so listeners may change it.
         if (isFinal)
             setStatus("closed");
         else if (wasOpen)
@@ -434,13 +434,13 @@ export function createClient(url, ...[given]) {
             errors.emit(error);
         tellRetry();
     }
-    /** The page is back, or the network is: no reason to wait on. */
+    /** Ends the wait when the page becomes visible or the network is back. */
     function wake(event) {
         if (event.type === "visibilitychange" && document?.visibilityState !== "visible")
             return;
         if (!current && status !== "closed")
             connect();
-        // An open connection is worth a heartbeat here.
+        // A heartbeat for an open connection belongs here.
     }
     function watch(on) {
         if (on === isWatching || typeof document === "undefined")
@@ -456,13 +456,13 @@ export function createClient(url, ...[given]) {
     }
     // -------------------------------------------------------------------------------------------------------- receiving
     function receive(data) {
-        // Heartbeats note here that something came.
+        // Heartbeats will record the time of receipt here.
         let frame;
         try {
             frame = asObject(JSON.parse(data));
         }
         catch (cause) {
-            return tell(new ZocketError("PARSE_ERROR", "the server sent something that is no JSON", { cause }));
+            return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
         }
         const { type, payload, rpcId } = frame;
         if (type === "__welcome")
@@ -470,7 +470,7 @@ export function createClient(url, ...[given]) {
         if (type === "__rpc_res" || type === "__rpc_err") {
             failures = 0;
             const call = calls.take(rpcId);
-            // Given up meanwhile.
+            // The call was abandoned meanwhile.
             if (!call)
                 return;
             if (type === "__rpc_err")
@@ -482,7 +482,7 @@ export function createClient(url, ...[given]) {
             const { type: route } = asObject(payload);
             return tell(refusal(payload, typeof route === "string" ? route : undefined));
         }
-        // Frames of heartbeats and resuming go here. What this client does not know, it ignores.
+        // Frames of heartbeats and resumption belong here. Unknown types are ignored.
         const listeners = events.get(type);
         if (!listeners)
             return;
@@ -496,12 +496,12 @@ export function createClient(url, ...[given]) {
         const max = asObject(payload["limits"])["message"];
         calls.maxFrame = typeof max === "number" ? max : Infinity;
         lastError = undefined;
-        schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats begin here, too.
-        const hash = payload["contract"] ?? contract.hash; // A stack composed by hand has none.
+        schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats will start here, too.
+        const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
         if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
             hasWarned = true;
-            console.warn(`zocket: the server's contract is ${String(hash)}, this client was generated from ` +
-                `${contract.hash}: generate it again, or reload the page`);
+            console.warn(`zocket: expected a server with the contract ${contract.hash}, got ${String(hash)}: ` +
+                "generate this client again, or reload the page");
         }
         setStatus("open");
         if (status !== "open")
@@ -519,7 +519,7 @@ export function createClient(url, ...[given]) {
         }
         if (!issues?.length)
             return undefined;
-        const message = `the ${direction} of ${route} is not what the contract says`;
+        const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
         return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
     }
     function checkReceived(route, direction, payload) {
@@ -528,7 +528,7 @@ export function createClient(url, ...[given]) {
             tell(error);
     }
     // ------------------------------------------------------------------------------------------------------- the surface
-    /** Ends on purpose what is there, and says how. */
+    /** Ends the current connection on request of the app, and reports its close. */
     function leave(next, reason, final) {
         const wasOpen = status === "open";
         next();
@@ -588,7 +588,7 @@ export function createClient(url, ...[given]) {
                     return { ok: false, data: undefined, error };
                 throw error;
             });
-            result.catch(noop); // Aborted: see `Calls.start`.
+            result.catch(noop); // An aborted signal is not an unhandled rejection: see `Calls.start`.
             return result;
         };
         return Object.assign(start, { safe, route });

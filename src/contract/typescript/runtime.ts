@@ -1,9 +1,9 @@
 // ---------------------------------------------------------------------------------------------------------------------
-// The client. All above describes one app; all below is the same for every app.
+// The client. The part above is generated for one app, and the part below is the same for every app.
 // ---------------------------------------------------------------------------------------------------------------------
 
-// What the client uses of its surroundings, declared here so that this file compiles with or without the DOM's types
-// and Node's. None of it is taken for granted at run time but timers, URL and console.
+// Globals of the runtime, declared here so that this file compiles with or without the types of the DOM and Node. Only
+// timers, URL and console are required at run time.
 declare const WebSocket: WebSocketConstructor | undefined;
 declare const console: { warn(...what: unknown[]): void; error(...what: unknown[]): void };
 declare const document: (EventTargetLike & { readonly visibilityState: string }) | undefined;
@@ -29,16 +29,16 @@ interface EventTargetLike {
 // Types
 // ---------------------------------------------------------------------------------------------------------------------
 
-/** Whether the client has a connection: `reconnecting` once there was one, `closed` when it will not try again. */
+/** State of the connection: `reconnecting` after a first connection was lost, `closed` when no attempt will follow. */
 export type Status = "connecting" | "open" | "reconnecting" | "closed";
 
-/** Called with each value. What it throws is reported and disturbs no other listener. */
+/** Called with each value. An exception is reported, and does not affect other listeners. */
 export type Listener<Value> = (value: Value) => void;
 
-/** Ends a subscription. Calling it again does nothing. */
+/** Ends a subscription. Further calls have no effect. */
 export type Unsubscribe = () => void;
 
-/** Codes of refusals that any procedure may answer with. */
+/** Codes with which any procedure may refuse a call. */
 export type ProtocolCode =
   | "PARSE_ERROR"
   | "NOT_FOUND"
@@ -54,18 +54,18 @@ export type ProtocolCode =
   | "INTERNAL_SERVER_ERROR";
 
 /**
- * Codes that the client itself gives beside `TIMEOUT`, `OVERLOADED`, `BAD_REQUEST` and `PAYLOAD_TOO_LARGE`.
+ * Codes of the client's own errors, beside `TIMEOUT`, `OVERLOADED`, `BAD_REQUEST` and `PAYLOAD_TOO_LARGE`.
  *
- * - `DISCONNECTED`: the connection ended, or could not be made; `sent` says whether the server may have got the call.
- * - `CLOSED`: the call was made when the client was closed.
- * - `INVALID_PAYLOAD`: `Options.validate` objects to what the server sent. Told to `onError` alone.
+ * - `DISCONNECTED`: the connection ended or could not be opened. `sent` says if the server may have received the call.
+ * - `CLOSED`: the call was made on a closed client.
+ * - `INVALID_PAYLOAD`: `Options.validate` found issues in a payload from the server. Only `onError` receives it.
  */
 export type ClientCode = "DISCONNECTED" | "CLOSED" | "INVALID_PAYLOAD";
 
-/** Every code that a procedure with these codes of its own can fail with. */
+/** All codes with which a call can fail: those of the protocol, of the client, and those that the procedure declares. */
 export type ErrorCode<Declared extends string = never> = ProtocolCode | ClientCode | Declared;
 
-/** One thing that is wrong with a payload: `path` leads to it from the payload's root. */
+/** One error in a payload. `path` leads from the payload's root to the value. */
 export interface PayloadIssue {
   readonly path: readonly (string | number)[];
   readonly code: string;
@@ -73,45 +73,45 @@ export interface PayloadIssue {
   readonly params?: Readonly<Record<string, unknown>>;
 }
 
-/** What a {@link ZocketError} may tell beside its code and its message. */
+/** Details of a {@link ZocketError}, beside its code and message. */
 export interface ErrorDetails {
-  /** What the server, or `Options.validate`, found wrong with the payload. */
+  /** Issues that the server or `Options.validate` found in the payload. */
   readonly issues: readonly PayloadIssue[];
   /** The route that was called. */
   readonly route: string | undefined;
-  /** When to try again, with `TOO_MANY_REQUESTS`. */
+  /** Time to wait before the next call, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
   readonly retryAfterMs: number | undefined;
   /**
-   * For calls that the connection's end, the time limit or a full queue ended: `"no"` if the server can't have got them
-   * (repeating is safe), `"unknown"` if it may have run them.
+   * Set for calls that were ended by a lost connection, a timeout or a full queue: `"no"` if the server can't have
+   * received the call (repeating it is safe), `"unknown"` if it may have run.
    */
   readonly sent: "no" | "unknown" | undefined;
-  /** The error behind this one. */
+  /** The error that caused this one. */
   readonly cause: unknown;
 }
 
-/** Why a call failed: `code` for programs, `message` for people, `issues` for the fields of a form. */
+/** Error of a call: `code` for programs, `message` for people, `issues` for the fields of a form. */
 export interface ZocketError<Declared extends string = string> extends Error, ErrorDetails {
   readonly name: "ZocketError";
   readonly code: ErrorCode<Declared>;
   readonly cause: unknown;
 }
 
-/** Makes errors, as tests may want to; and `error instanceof ZocketError`. */
+/** The error's class, for `error instanceof ZocketError`, and for tests that create errors. */
 export interface ZocketErrorConstructor {
   new (code: string, message: string, details?: Partial<ErrorDetails>): ZocketError;
   readonly prototype: ZocketError;
 }
 
-/** Of one call. */
+/** Options of one call. */
 export interface CallOptions {
-  /** Milliseconds, counted from the call on; `Infinity` for none. The default is `Options.timeout`. */
+  /** Milliseconds from the call, or `Infinity` for none. The default is `Options.timeout`. */
   readonly timeout?: number | undefined;
-  /** Rejects the call with the signal's reason. A call that is not sent yet is not sent then. */
+  /** Rejects the call with the signal's reason. A call that still waits for a connection is never sent. */
   readonly signal?: AbortSignalLike | undefined;
 }
 
-/** What the client uses of an `AbortSignal`. */
+/** The members of `AbortSignal` that the client uses. */
 export interface AbortSignalLike {
   readonly aborted: boolean;
   readonly reason?: unknown;
@@ -119,25 +119,26 @@ export interface AbortSignalLike {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 
-/** A call's outcome as a value: see {@link Call.safe}. */
+/** Outcome of a call as a value: see {@link Call.safe}. */
 export type CallResult<Output, Declared extends string = never> =
   | { readonly ok: true; readonly data: Output; readonly error: undefined }
   | { readonly ok: false; readonly data: undefined; readonly error: ZocketError<Declared> };
 
-/** Arguments of a call: those of a route without input are the options alone. */
+/** Arguments of a call. A route without input only takes the options. */
 export type CallArguments<Input> = [Input] extends [void]
   ? [options?: CallOptions]
   : [input: Input, options?: CallOptions];
 
-// `Call` and `EventSource` have no comments on their call signatures: editors would show those in place of the route's.
+// `Call` and `EventSource` have no comments on their call signatures, since editors would show those in place of the
+// route's comment.
 
 /**
- * Calls a route. The promise is fulfilled with its answer (or when the server has taken the message, where there is
- * none), and rejected with a {@link ZocketError}, or with the reason of an aborted signal.
+ * Calls a route. The promise resolves with its answer (with `undefined`, if the route answers nothing), and rejects with
+ * a {@link ZocketError}, or with the reason of an aborted signal.
  */
 export interface Call<Input, Output, Declared extends string = never> {
   (...args: CallArguments<Input>): Promise<Output>;
-  /** The same, but a failure is a value whose `error.code` is typed. Rejected only by an aborted signal. */
+  /** Calls the route, and returns a failure as a value whose `error.code` is typed. Only an aborted signal rejects it. */
   safe(...args: CallArguments<Input>): Promise<CallResult<Output, Declared>>;
   /** The route's dotted name. */
   readonly route: string;
@@ -147,8 +148,8 @@ export interface Call<Input, Output, Declared extends string = never> {
  * Subscribes to an event of the server: `const off = client.on.chat.message((message) => …)`, or
  * `for await (const message of client.on.chat.message)`.
  *
- * Such a loop hears what arrives from its start on, and ends when the client is closed. Up to 1,024 events wait for it;
- * with the next it is cut off: it still gets those, and is then thrown `OVERLOADED`.
+ * Such a loop receives the events from its start on, and ends when the client is closed. Up to 1,024 events wait for
+ * it. One more ends it: the loop still receives the waiting events, and then throws `OVERLOADED`.
  */
 export interface EventSource<Payload> {
   (listener: Listener<Payload>): Unsubscribe;
@@ -157,86 +158,89 @@ export interface EventSource<Payload> {
   readonly route: string;
 }
 
-/** What a route takes: `InputOf<typeof client.chat.post>`. */
+/** Input type of a route: `InputOf<typeof client.chat.post>`. */
 export type InputOf<Procedure> = Procedure extends Call<infer Input, infer _Output, infer _Code> ? Input : never;
-/** What a route answers. */
+/** Answer type of a route. */
 export type OutputOf<Procedure> = Procedure extends (...args: never[]) => Promise<infer Output> ? Output : never;
-/** What an event carries. */
+/** Payload type of an event. */
 export type PayloadOf<Source> = Source extends EventSource<infer Payload> ? Payload : never;
 
-/** How a connection ended. `final` says that the client does not come back by itself. */
+/** Close of a connection. If it is `final`, the client does not reconnect by itself. */
 export interface Closed {
   readonly code: number;
   readonly reason: string;
   readonly final: boolean;
 }
 
-/** What every app's client has. */
+/** Members of every app's client. */
 export interface ClientBase {
   readonly status: Status;
-  /** Why there is no connection; `undefined` while there is one. */
+  /** Error of the last connection or attempt, and `undefined` while the client is connected. */
   readonly lastError: ZocketError | undefined;
-  /** The id that the server gave the present connection, or the last one. */
+  /** Id of the current connection, or of the last one. */
   readonly clientId: string | undefined;
-  /** While the client waits before its next attempt to connect: when that is due, by `Date.now()`. */
+  /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */
   readonly retryAt: number | undefined;
   /**
-   * Called at each connection, before the calls that waited for it are sent: what such a listener calls, say to enter
-   * its rooms again, comes before them.
+   * Called at each connection, before the waiting calls are sent. Calls of the listener, for example to join rooms again,
+   * precede them.
    */
   onOpen(listener: Listener<{ readonly clientId: string }>): Unsubscribe;
   /**
-   * Called when a connection ended. A listener may `close()` the client, or `reconnect()` one that is final: so one says
-   * after which of the app's own codes, 4000 to 4999, to come back.
+   * Called when a connection has ended. A listener may `close()` the client, or `reconnect()` after a final close, for
+   * example after some of the app's own codes (4000 to 4999).
    */
   onClose(listener: Listener<Closed>): Unsubscribe;
-  /** Called when a connection can't be made, and when something fails that no call hears of. */
+  /** Called when an attempt to connect fails, and for errors that belong to no call. */
   onError(listener: Listener<ZocketError>): Unsubscribe;
   onStatus(listener: Listener<Status>): Unsubscribe;
-  /** Called with `retryAt` whenever it changes. */
+  /** Called with `retryAt` when it changes. */
   onRetry(listener: Listener<number | undefined>): Unsubscribe;
-  /** Ends the connection and does not come back. What is pending is rejected with `DISCONNECTED`. */
+  /** Closes the connection for good. Pending calls are rejected with `DISCONNECTED`. */
   close(): void;
-  /** Connects at once: instead of waiting, in place of the present connection, or though the client was closed. */
+  /** Connects at once. Ends a wait, replaces an open connection, and reopens a closed client. */
   reconnect(): void;
 }
 
-/** What the app declares to be told when a client connects, or a function for it, asked at each attempt. */
+/** The app's connect headers, or a function that returns them, which is called at each attempt. */
 export type HeadersSource = Headers | (() => Headers | PromiseLike<Headers>);
 
-/** Where the headers can be left out, so can the options. */
+/** `headers` is optional if every header is. */
 type HeadersOption = {} extends Headers
   ? { readonly headers?: HeadersSource | undefined }
   : { readonly headers: HeadersSource };
 
-/** Times are in milliseconds. */
+/** Options of a client. Times are in milliseconds. */
 export type Options = OptionsBase & HeadersOption;
 
-/** The options, but the headers. */
+/** The options without the headers. */
 export interface OptionsBase {
-  /** How long a call may take, unless it says otherwise: 10,000. */
+  /** Time limit of a call, unless the call sets its own. The default is 10,000. */
   readonly timeout?: number | undefined;
-  /** How long it may take to connect, the headers and the server's welcome included: 10,000. */
+  /** Time limit of an attempt to connect, including the headers and the server's welcome. The default is 10,000. */
   readonly connectTimeout?: number | undefined;
   /**
-   * Before attempt n, counted from 0 since a connection last proved itself, the client waits a random time between
-   * `floor` (500) and `floor * 2 ** (n + 1)`, at most `cap` (30,000).
+   * Bounds of the wait before attempt n, a random time between `floor` (500) and `floor * 2 ** (n + 1)`, at most `cap`
+   * (30,000). n counts from 0, and restarts after a stable connection.
    */
   readonly backoff?: { readonly floor?: number | undefined; readonly cap?: number | undefined } | undefined;
-  /** How many calls may wait for a connection: 1,000. Those beyond are rejected with `OVERLOADED`. */
+  /** Maximum number of calls that wait for a connection. The default is 1,000. Further calls fail with `OVERLOADED`. */
   readonly maxQueued?: number | undefined;
-  /** `false` begins with no connection, and without touching the surroundings, until `reconnect()`. Calls wait. */
+  /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */
   readonly autoConnect?: boolean | undefined;
-  /** Development: warn of a server with another contract, and `validate`. Told by `NODE_ENV` or a local host name. */
+  /**
+   * Development mode: calls `validate`, and warns if the server has another contract. The default depends on `NODE_ENV`
+   * and on a local host name.
+   */
   readonly dev?: boolean | undefined;
   /**
-   * In development, looks at payloads. An input with issues is not sent (`BAD_REQUEST`); outputs and events are
-   * delivered all the same, and told to `onError` (`INVALID_PAYLOAD`).
+   * Checks payloads in development mode. An input with issues is not sent (`BAD_REQUEST`). Outputs and events with issues
+   * are delivered, and reported to `onError` (`INVALID_PAYLOAD`).
    */
   readonly validate?: Validate | undefined;
-  /** For surroundings that have no `WebSocket` of their own: Node 20 with the package `ws`. */
+  /** Implementation for runtimes without a global `WebSocket`, such as Node 20: the package `ws`. */
   readonly WebSocket?: WebSocketConstructor | undefined;
-  /** For tests. */
+  /** Replaces timers and randomness in tests. */
   readonly clock?: Clock | undefined;
 }
 
@@ -249,7 +253,7 @@ export type Validate = (
 export interface Clock {
   setTimeout(run: () => void, ms: number): unknown;
   clearTimeout(timer: unknown): void;
-  /** From 0 up to but not including 1. */
+  /** Returns a number of at least 0 and less than 1. */
   random(): number;
 }
 
@@ -261,7 +265,7 @@ export interface SocketEvent {
   readonly message?: string;
 }
 
-/** What the client uses of a `WebSocket`. */
+/** The members of `WebSocket` that the client uses. */
 export interface WebSocketLike {
   readonly readyState: number;
   addEventListener(type: "message" | "close" | "error", listener: (event: SocketEvent) => void): void;
@@ -271,12 +275,12 @@ export interface WebSocketLike {
 
 export type WebSocketConstructor = new (url: string, protocols: string[]) => WebSocketLike;
 
-/** What `CONTRACT` tells the client about the app. */
+/** Type of `CONTRACT`, which describes the app. */
 interface Contract {
-  /** The version of the library that the client comes from. */
+  /** Version of the library that generated the client. */
   readonly version: string;
   readonly hash: string;
-  /** Each route, and whether it takes an input: `client.whoami({ timeout })` can't be told from a payload otherwise. */
+  /** Each route, with `true` if it has an input. Without that, `client.whoami({ timeout })` would be ambiguous. */
   readonly incoming: Readonly<Record<string, boolean>>;
   readonly outgoing: readonly string[];
 }
@@ -288,7 +292,7 @@ interface Contract {
 export const ZocketError: ZocketErrorConstructor = class extends Error {
   constructor(code: string, message: string, details?: Partial<ErrorDetails>) {
     super(message);
-    // Not as fields: whether `cause` overrides one of Error's depends on the `lib` that this is compiled with.
+    // Assigned, since as a field `cause` may override one of Error's, depending on the `lib` of the compilation.
     Object.assign(this, {
       name: "ZocketError",
       code,
@@ -303,8 +307,8 @@ export const ZocketError: ZocketErrorConstructor = class extends Error {
 } as unknown as ZocketErrorConstructor;
 
 /**
- * Whether a call failed for a reason that Zocket knows: `isZocketError(error)`, or, with the codes that this procedure
- * declares, `isZocketError(client.chat.post, error)`, which is false for errors of other calls.
+ * Returns true for errors of the client and the server: `isZocketError(error)`. With a call,
+ * `isZocketError(client.chat.post, error)` has the codes that the procedure declares, and is false for other calls.
  */
 export function isZocketError(error: unknown): error is ZocketError;
 export function isZocketError<Declared extends string>(
@@ -317,9 +321,9 @@ export function isZocketError(...args: [unknown] | [call: { readonly route: stri
   return args.length === 1 || error.route === args[0].route;
 }
 
-/** For what no caller could be told. */
+/** Reports an exception that has no caller to go to. */
 function report(error: unknown): void {
-  // Only where it means `window.onerror`: elsewhere it may end the process.
+  // Only in pages, where it fires `window.onerror`. In other runtimes it may end the process.
   if (typeof document !== "undefined" && typeof reportError === "function") reportError(error);
   else console.error(error);
 }
@@ -331,7 +335,7 @@ const noop = (): void => {};
 // ---------------------------------------------------------------------------------------------------------------------
 
 class Listeners<Value> {
-  // Boxed, so that a function that is subscribed twice is called twice, and each `off` ends its own subscription.
+  // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
   private readonly entries = new Set<{ readonly listener: Listener<Value> }>();
 
   readonly add = (listener: Listener<Value>): Unsubscribe => {
@@ -340,9 +344,9 @@ class Listeners<Value> {
     return () => void this.entries.delete(entry);
   };
 
-  /** Whether anyone was there to hear it. */
+  /** Returns true if there was a listener. */
   emit(value: Value): boolean {
-    // Of a copy: who subscribes meanwhile waits for the next value. Who unsubscribes meanwhile does not get this one.
+    // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
     const entries = [...this.entries];
     for (const entry of entries) {
       if (!this.entries.has(entry)) continue;
@@ -382,7 +386,7 @@ function iterate<Payload>(
     if (resolve) resolve({ done: false, value });
     else if (arrived.length < MAX_BUFFERED_EVENTS) arrived.push(value);
     else {
-      overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for this loop`, { route });
+      overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for the loop`, { route });
       finish();
     }
   });
@@ -412,15 +416,15 @@ function iterate<Payload>(
 
 interface PendingCall {
   readonly route: string;
-  /** The frame, encoded when the call was made: what changes in the input afterwards is not sent. */
+  /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
   readonly text: string;
   resolve(output: unknown): void;
   reject(error: unknown): void;
 }
 
-/** The calls that are not answered yet, and what may end them. Knows nothing of sockets. */
+/** The pending calls, with their timers and signals. Independent of sockets. */
 class Calls {
-  // Never used twice by one client, so that the answer to a call that was given up is not taken for another's.
+  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
   private lastId = 0;
   private readonly queued = new Map<number, PendingCall>();
   private readonly sent = new Map<number, PendingCall>();
@@ -428,7 +432,7 @@ class Calls {
   constructor(
     clock: Clock,
     options: OptionsBase,
-    /** Gives a frame to the connection, or says that there is none. */
+    /** Sends a frame. Returns false without a connection. */
     send: (text: string) => boolean,
   ) {
     this.clock = clock;
@@ -439,10 +443,10 @@ class Calls {
   private readonly options: OptionsBase;
   private readonly send: (text: string) => boolean;
 
-  /** The largest frame that the server takes, in bytes. */
+  /** Maximum size of a frame that the server accepts, in bytes. */
   maxFrame = Infinity;
 
-  /** `refused` is why it can't even begin. */
+  /** Starts a call. With `refused`, it fails at once with that error. */
   start(route: string, payload: unknown, { timeout, signal }: CallOptions, refused?: ZocketError): Promise<unknown> {
     const id = ++this.lastId;
     const { timeout: usualTimeout = 10_000, maxQueued = 1000 } = this.options;
@@ -459,12 +463,12 @@ class Calls {
     };
     const reject = (error: unknown): void => {
       end();
-      // A forgotten call that ends with its connection, by its time or by its own signal is no unhandled rejection: it
-      // would end a Node process over a typing notice. The server's refusal of it is one, or nobody would ever see it.
+      // A call without a handler that fails by its connection, timeout or signal is not an unhandled rejection, which
+      // would end a Node process over a typing notice. A refusal by the server is one, since nobody would see it.
       if (!(error instanceof ZocketError) || error.sent) promise.catch(noop);
       settle.reject(error);
     };
-    const onAbort = (): void => reject(signal?.reason ?? new Error("the call was aborted"));
+    const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
 
     if (signal?.aborted || refused) {
       if (signal?.aborted) onAbort();
@@ -475,7 +479,7 @@ class Calls {
     try {
       text = JSON.stringify({ type: route, payload, rpcId: id });
     } catch (cause) {
-      reject(new ZocketError("BAD_REQUEST", `the input of ${route} is no JSON: ${String(cause)}`, { route, cause }));
+      reject(new ZocketError("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { route, cause }));
       return promise;
     }
     const call: PendingCall = {
@@ -488,24 +492,24 @@ class Calls {
       reject,
     };
     if (ms < 2 ** 31) {
-      // Longer ones overflow in timers, and would elapse at once.
+      // Longer timeouts overflow the timer, which would elapse at once.
       timer = this.clock.setTimeout(() => {
         const sent = this.sent.has(id) ? "unknown" : "no";
-        reject(new ZocketError("TIMEOUT", `${route} was not answered within ${ms} ms`, { route, sent }));
+        reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
       }, ms);
     }
     signal?.addEventListener("abort", onAbort);
     if (!this.trySend(id, call)) {
       if (this.queued.size < maxQueued) this.queued.set(id, call);
-      else reject(new ZocketError("OVERLOADED", `${maxQueued} calls wait for a connection`, { route, sent: "no" }));
+      else reject(new ZocketError("OVERLOADED", `${maxQueued} calls already wait for a connection`, { route, sent: "no" }));
     }
     return promise;
   }
 
   private trySend(id: number, call: PendingCall): boolean {
     if (exceeds(call.text, this.maxFrame)) {
-      // The server could not even read its id, and would close the connection.
-      const message = `the input of ${call.route} is larger than the ${this.maxFrame} bytes that the server takes`;
+      // The server could not read the id of such a frame, and would close the connection.
+      const message = `the input of ${call.route} exceeds the server's limit of ${this.maxFrame} bytes per message`;
       call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
       return true;
     }
@@ -515,7 +519,7 @@ class Calls {
     return true;
   }
 
-  /** Sends what waits, in the order in which it was called. */
+  /** Sends the waiting calls in order. */
   flush(): void {
     for (const [id, call] of this.queued) if (!this.trySend(id, call)) return;
   }
@@ -524,7 +528,7 @@ class Calls {
     return this.sent.get(id as number);
   }
 
-  /** The connection ended. What was not sent waits for the next, if there will be one. */
+  /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
   disconnected(isFinal: boolean, why: string): void {
     const fail = (calls: Map<number, PendingCall>, sent: "no" | "unknown"): void => {
       for (const call of [...calls.values()]) {
@@ -536,7 +540,7 @@ class Calls {
   }
 }
 
-/** Whether a text has more bytes in UTF-8, counted only where its length leaves that open. */
+/** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
 function exceeds(text: string, bytes: number): boolean {
   return text.length > bytes || (text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes);
 }
@@ -547,7 +551,7 @@ function exceeds(text: string, bytes: number): boolean {
 
 const SUBPROTOCOL = "zocket.v1.json";
 const READY_STATE_OPEN = 1;
-/** A connection that lives this long has proved itself, as has one that answered a call. */
+/** Age at which a connection counts as stable. So does a connection that has answered a call. */
 const PROVEN_AFTER = 5000;
 
 const realClock: Clock = {
@@ -557,10 +561,10 @@ const realClock: Clock = {
 };
 
 /**
- * Whether a close means "do not come back": 3500 to 3999, the app's own 4000 to 4999, and 1008, by which `on_open`
- * refuses, unless for a reason that passes. Any other is a break. So is a 1000 that was not asked for, which mobile
- * browsers give to a page that goes into the background, and so are 1002, 1007 and 1009: they end this connection, and
- * the next may do.
+ * Returns true for a close after which the client must not reconnect: 3500 to 3999, the app's codes 4000 to 4999, and
+ * 1008 from `on_open`, unless its reason is temporary. All others lead to a new attempt. These include 1000 without
+ * `close()`, which mobile browsers report for a page in the background, and 1002, 1007 and 1009, which end this
+ * connection only.
  */
 function isFinalClose(code: number, reason: string): boolean {
   if (code === 1008) return !/^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/.test(reason);
@@ -570,14 +574,14 @@ function isFinalClose(code: number, reason: string): boolean {
 function isDevelopment(): boolean {
   if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname)) return true;
   try {
-    // Written out in full, for bundlers replace just this expression.
+    // Bundlers replace exactly this expression.
     return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
   } catch {
-    return false; // Deno, without the permission to read the environment.
+    return false; // Deno without permission to read the environment.
   }
 }
 
-/** A value of which nothing is known yet; a member of anything that is no object is `undefined`. */
+/** An unchecked JSON value. Members of a value that is not an object are `undefined`. */
 type Json = { readonly [member: string]: unknown };
 const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
 
@@ -590,7 +594,7 @@ function refusal(value: unknown, route: string | undefined): ZocketError {
   });
 }
 
-/** Gives a tree of the dotted names its leaves. Without prototypes: a segment may be called `constructor`. */
+/** Adds a leaf for each dotted name to a tree. Nodes have no prototype, since a segment may be called `constructor`. */
 function grow(tree: Record<string, unknown>, routes: readonly string[], leaf: (route: string) => unknown): void {
   for (const route of routes) {
     const segments = route.split(".");
@@ -602,9 +606,9 @@ function grow(tree: Record<string, unknown>, routes: readonly string[], leaf: (r
 }
 
 /**
- * A client of the app, which connects at once and comes back by itself until it is closed.
+ * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
  *
- * The URL is one of WebSocket or HTTP; pages may leave out the origin: `createClient("/ws", { headers: { … } })`.
+ * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`.
  */
 export function createClient(
   url: string | { readonly href: string },
@@ -621,7 +625,7 @@ export function createClient(
   const errors = new Listeners<ZocketError>();
   const statuses = new Listeners<Status>();
   const retries = new Listeners<number | undefined>();
-  /** The client is closed: ends the loops over its events. */
+  /** Ends the loops over events when the client is closed. */
   const ends = new Listeners<void>();
   const events = new Map(contract.outgoing.map((route) => [route, new Listeners<unknown>()]));
 
@@ -631,17 +635,17 @@ export function createClient(
   let retryAt: number | undefined;
   let toldRetryAt: number | undefined;
   let hasWarned = false;
-  /** The present connection or the attempt at one, from its headers on. What any other still says is dropped. */
+  /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
   let current: { socket?: WebSocketLike } | undefined;
-  /** Of the present phase, there being one at a time: the wait, then the time limit to connect, then the proof. */
+  /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
   let timer: unknown;
-  /** How often connecting failed since a connection proved itself. */
+  /** Number of failed attempts since the last stable connection. */
   let failures = 0;
   let isWatching = false;
 
   const calls = new Calls(clock, options, (text) => {
     const socket = current?.socket;
-    // A socket that is closing would swallow the frame.
+    // A closing socket drops frames silently.
     if (status !== "open" || socket?.readyState !== READY_STATE_OPEN) return false;
     socket.send(text);
     return true;
@@ -654,12 +658,12 @@ export function createClient(
     if (next === "closed") ends.emit();
   }
 
-  /** Last of all, for a listener may do with the client what it likes. */
+  /** Calls the listeners of `onRetry`. Must come last, since a listener may change the client's state. */
   function tellRetry(): void {
     if (retryAt !== toldRetryAt) retries.emit((toldRetryAt = retryAt));
   }
 
-  /** Of what no call hears. */
+  /** Reports an error that belongs to no call. */
   function tell(error: ZocketError): void {
     if (!errors.emit(error)) console.warn("zocket:", error);
   }
@@ -669,7 +673,7 @@ export function createClient(
     timer = clock.setTimeout(run, ms);
   }
 
-  /** Lets go of the present connection or attempt. */
+  /** Drops the current connection or attempt. */
   function drop(code?: number): void {
     clock.clearTimeout(timer);
     retryAt = undefined;
@@ -684,7 +688,7 @@ export function createClient(
     const page = typeof location === "undefined" ? undefined : location.href;
     const target = new URL(typeof url === "string" ? url : url.href, page);
     target.protocol = target.protocol.replace("http", "ws");
-    target.hash = ""; // WebSocket takes none.
+    target.hash = ""; // `WebSocket` refuses URLs with a fragment.
     for (const [name, value] of Object.entries(headers)) {
       if (value != null) target.searchParams.set(name, String(value));
     }
@@ -692,12 +696,12 @@ export function createClient(
     return target.href;
   }
 
-  /** Begins, or begins again after the client was closed. */
+  /** Starts connecting, also after the client was closed. */
   function begin(): void {
-    // What can never work is the caller's to hear, at once.
+    // Invalid arguments throw at once.
     address({});
     if (!options.WebSocket && typeof WebSocket === "undefined") {
-      throw new Error("there is no WebSocket here: pass one as options.WebSocket, for example the package `ws`");
+      throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
     }
     watch(true);
     connect();
@@ -707,7 +711,7 @@ export function createClient(
     drop();
     const attempt: { socket?: WebSocketLike } = (current = {});
     const isPresent = (): boolean => attempt === current;
-    schedule(() => lost("TIMEOUT", `no connection within ${connectTimeout} ms`), connectTimeout);
+    schedule(() => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`), connectTimeout);
     let failure = "";
 
     const dial = async (): Promise<void> => {
@@ -717,7 +721,7 @@ export function createClient(
       const socket = new Socket(address(headers ?? {}), [SUBPROTOCOL]); // Resuming offers its token here.
       attempt.socket = socket;
       socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
-      // Where this tells anything, which browsers never do; the close that follows counts.
+      // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
       socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
       socket.addEventListener("close", ({ code = 1006, reason = "" }) => {
         if (!isPresent()) return;
@@ -725,13 +729,13 @@ export function createClient(
       });
     };
     dial().catch((cause: unknown) => isPresent() && lost("DISCONNECTED", `can't connect: ${String(cause)}`, { cause }));
-    // Last, for a listener may close the client.
+    // Must come last, since a listener may close the client.
     if (status === "open") setStatus("reconnecting");
     else if (status === "closed") setStatus("connecting");
     tellRetry();
   }
 
-  /** The connection ended, or the attempt failed, and it was not asked for. */
+  /** Handles the unexpected end of a connection, or a failed attempt. */
   function lost(code: string, message: string, by: { code?: number; reason?: string; cause?: unknown } = {}): void {
     const close = { code: by.code ?? 1006, reason: by.reason ?? "" };
     const wasOpen = status === "open";
@@ -740,7 +744,7 @@ export function createClient(
     drop();
     if (isFinal) watch(false);
     else {
-      // A server that goes away or restarts loses all its clients at once: spread their return over more time.
+      // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
       if (close.code === 1001 || close.code === 1012) failures = Math.max(failures, 2);
       const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
       const wait = floor + clock.random() * (ceiling - floor);
@@ -748,7 +752,7 @@ export function createClient(
       schedule(connect, wait);
     }
     calls.disconnected(isFinal, message);
-    // Here everything is in order: listeners may do with the client what they like.
+    // The state is consistent from here on, so listeners may change it.
     if (isFinal) setStatus("closed");
     else if (wasOpen) setStatus("reconnecting");
     if (wasOpen) closes.emit({ ...close, final: isFinal });
@@ -756,11 +760,11 @@ export function createClient(
     tellRetry();
   }
 
-  /** The page is back, or the network is: no reason to wait on. */
+  /** Ends the wait when the page becomes visible or the network is back. */
   function wake(event: { readonly type: string }): void {
     if (event.type === "visibilitychange" && document?.visibilityState !== "visible") return;
     if (!current && status !== "closed") connect();
-    // An open connection is worth a heartbeat here.
+    // A heartbeat for an open connection belongs here.
   }
 
   function watch(on: boolean): void {
@@ -776,19 +780,19 @@ export function createClient(
   // -------------------------------------------------------------------------------------------------------- receiving
 
   function receive(data: unknown): void {
-    // Heartbeats note here that something came.
+    // Heartbeats will record the time of receipt here.
     let frame: Json;
     try {
       frame = asObject(JSON.parse(data as string));
     } catch (cause) {
-      return tell(new ZocketError("PARSE_ERROR", "the server sent something that is no JSON", { cause }));
+      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
     }
     const { type, payload, rpcId } = frame as { type?: unknown; payload?: unknown; rpcId?: unknown };
     if (type === "__welcome") return welcome(asObject(payload));
     if (type === "__rpc_res" || type === "__rpc_err") {
       failures = 0;
       const call = calls.take(rpcId);
-      // Given up meanwhile.
+      // The call was abandoned meanwhile.
       if (!call) return;
       if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
       checkReceived(call.route, "output", payload);
@@ -798,7 +802,7 @@ export function createClient(
       const { type: route } = asObject(payload);
       return tell(refusal(payload, typeof route === "string" ? route : undefined));
     }
-    // Frames of heartbeats and resuming go here. What this client does not know, it ignores.
+    // Frames of heartbeats and resumption belong here. Unknown types are ignored.
     const listeners = events.get(type as string);
     if (!listeners) return;
     checkReceived(type as string, "event", payload);
@@ -811,13 +815,13 @@ export function createClient(
     const max = asObject(payload["limits"])["message"];
     calls.maxFrame = typeof max === "number" ? max : Infinity;
     lastError = undefined;
-    schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats begin here, too.
-    const hash = payload["contract"] ?? contract.hash; // A stack composed by hand has none.
+    schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats will start here, too.
+    const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
     if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
       hasWarned = true;
       console.warn(
-        `zocket: the server's contract is ${String(hash)}, this client was generated from ` +
-          `${contract.hash}: generate it again, or reload the page`,
+        `zocket: expected a server with the contract ${contract.hash}, got ${String(hash)}: ` +
+          "generate this client again, or reload the page",
       );
     }
     setStatus("open");
@@ -834,7 +838,7 @@ export function createClient(
       report(error);
     }
     if (!issues?.length) return undefined;
-    const message = `the ${direction} of ${route} is not what the contract says`;
+    const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
     return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
   }
 
@@ -845,7 +849,7 @@ export function createClient(
 
   // ------------------------------------------------------------------------------------------------------- the surface
 
-  /** Ends on purpose what is there, and says how. */
+  /** Ends the current connection on request of the app, and reports its close. */
   function leave(next: () => void, reason: string, final: boolean): void {
     const wasOpen = status === "open";
     next();
@@ -906,7 +910,7 @@ export function createClient(
           throw error;
         },
       );
-      result.catch(noop); // Aborted: see `Calls.start`.
+      result.catch(noop); // An aborted signal is not an unhandled rejection: see `Calls.start`.
       return result;
     };
     return Object.assign(start, { safe, route });

@@ -40,11 +40,10 @@ impl<'a> Surface<'a> {
     /// Returns the declaration of `interface Client`.
     pub(super) fn interface(&self, contract: &Contract, writer: &Writer<'_>) -> String {
         let mut text =
-            "/** The server, as a client sees it. */\nexport interface Client extends ClientBase {\n"
-                .to_owned();
+            "/** The app's routes and events. */\nexport interface Client extends ClientBase {\n".to_owned();
         self.write_calls(contract, writer, "  ", &mut text);
         text.push_str(
-            "  /** What the server sends: call with a listener, or iterate. */\n  readonly on: {\n",
+            "  /** Events of the server: call one with a listener, or iterate over it. */\n  readonly on: {\n",
         );
         self.write_events(contract, writer, "    ", &mut text);
         text.push_str("  };\n}\n\n");

@@ -27,7 +27,7 @@ export interface Said {
   from: string;
 }
 
-/** What a client says of itself when it connects. */
+/** Connect headers of the app. */
 export interface Headers {
   name: string;
   role?: "user" | "admin";

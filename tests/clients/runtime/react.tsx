@@ -155,7 +155,7 @@ describe(`with ${REACT}`, () => {
         await act(async () => WebSocket.last.receive({ type: "__rpc_err", rpcId: 2, error: { code: "ROOM_FULL", message: "" } }));
         assert.equal(view.text, "false m1 ROOM_FULL");
 
-        // Of two, the later one counts, whichever is answered first.
+        // The later of two calls counts, in any order of their answers.
         await act(async () => (void call({ text: "c" }), void call({ text: "d" })));
         await act(async () => WebSocket.last.answer({ id: "m4" }, 4));
         await act(async () => WebSocket.last.answer({ id: "m3" }, 3));
@@ -188,6 +188,6 @@ describe(`with ${REACT}`, () => {
 
   test("useClient without a provider says what is missing", () => {
     const Child = () => (useClient(), null);
-    assert.throws(() => renderToString(<Child />), /needs a <ZocketProvider>/);
+    assert.throws(() => renderToString(<Child />), /expected a <ZocketProvider>/);
   });
 });

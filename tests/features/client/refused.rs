@@ -56,7 +56,7 @@ async fn a_server_error_is_retried() {
     let outage = soon(hasty(server.url("")).connect()).await.unwrap_err();
     assert_eq!(
         outage.to_string(),
-        "the server refuses (502): INTERNAL_SERVER_ERROR: oops!"
+        "the server refused the handshake (502): INTERNAL_SERVER_ERROR: oops!"
     );
     let client = hasty(server.url("")).start().unwrap();
     until(|| count.load(Ordering::SeqCst) >= 4).await;

@@ -29,7 +29,7 @@ fn place(line: u32) -> String {
 
 /// Returns the problems of an invalid router.
 fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
-    let error = zo.try_serve(router).expect_err("it contradicts itself");
+    let error = zo.try_serve(router).expect_err("it is invalid");
     for problem in error.problems() {
         assert!(error.to_string().contains(problem.as_str()), "{error}");
     }
