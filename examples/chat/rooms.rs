@@ -237,7 +237,7 @@ async fn require_admin(cx: Context<User>) -> Result<Admin, Error> {
         Role::Admin => Ok(Admin {
             name: cx.name.clone(),
         }),
-        Role::User => Err(Error::forbidden("only admins may announce")),
+        Role::User => Err(Error::forbidden("only admins can send announcements")),
     }
 }
 
@@ -250,7 +250,7 @@ async fn require_member(cx: Context<User>, input: Post) -> Result<(Member, Post)
             input,
         ))
     } else {
-        Err(Error::forbidden("only members may post: join the room first"))
+        Err(Error::forbidden("join the room before you post"))
     }
 }
 

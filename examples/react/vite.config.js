@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// The Rust example: pages ask Vite, which hands their WebSockets on.
+// Vite serves the pages, and forwards their WebSockets to the Rust example.
 const target = process.env.CHAT ?? "http://127.0.0.1:3000";
 const proxy = { "/ws": { target, ws: true } };
 

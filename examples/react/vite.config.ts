@@ -1,7 +1,7 @@
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vite";
 
-// The pages come from Vite, the WebSocket from the Rust server.
+// Vite serves the pages, and forwards their WebSockets to the Rust example.
 const proxy = { "/ws": { target: "ws://127.0.0.1:3000", ws: true } };
 
 export default defineConfig({

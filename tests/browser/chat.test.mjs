@@ -1,4 +1,4 @@
-// The chat example as people use it: its binary, its page, two windows of a headless Chromium.
+// Uses the chat example like two people: its binary, its page, two windows of a headless Chromium.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { at, launch, open as openAt, say, says, serve, state, stop } from "./support.mjs";
@@ -38,7 +38,7 @@ test("they chat", async () => {
   await at(ann, "typing").filter({ hasText: "Bob" }).waitFor();
   await say(bob, "Hello Ann");
   await says(ann, "Hello Ann");
-  // One's own message comes twice, as an event and as an answer, and is shown once.
+  // The own message arrives as an event and as an answer, and is shown once.
   assert.equal(await at(ann, "message").count(), 2);
 });
 
@@ -87,7 +87,7 @@ test("a client of the base protocol takes part in the chat", async () => {
     return { text: payload.text, types };
   });
   assert.equal(heard.text, "by hand");
-  // Not one frame of what newer clients negotiate.
+  // No frame of the extended protocol.
   assert.deepEqual(heard.types.filter((type) => type.startsWith("__")), ["__rpc_res"]);
   await says(bob, "by hand");
 });

@@ -1,4 +1,4 @@
-// The chat's front end in React: built, served by Vite before the chat example, in windows of a headless Chromium.
+// Uses the chat's React front end, which Vite builds and serves in front of the chat example, in a headless Chromium.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { after, before, test } from "node:test";
@@ -15,14 +15,14 @@ const complaints = [];
 const address = () => site.resolvedUrls.local[0];
 const open = (query) => openAt(browser, address() + query, complaints);
 
-/** The config file's, but with the WebSocket of this test's server, and silent about its end. */
+/** Returns the configuration of the file, with this test's server as WebSocket target, and without log output. */
 const config = () => {
   const there = { host: "127.0.0.1", proxy: { "/ws": { target: `ws://127.0.0.1:${server.port}`, ws: true } } };
   return { root, logLevel: "silent", clearScreen: false, server: there, preview: there };
 };
 
 before(async () => {
-  // Types, then the bundle.
+  // Checks the types, then builds the bundle.
   await run("npm", ["run", "build"], { cwd: root });
   server = await serve();
   site = await preview(config());
@@ -66,7 +66,7 @@ test("they chat", async () => {
   await say(bob, "Hello Ann");
   await says(ann, "Hello Ann");
   await at(ann, "typing").waitFor({ state: "detached" });
-  // One's own message comes twice, as an event and as an answer, and is shown once.
+  // The own message arrives as an event and as an answer, and is shown once.
   assert.equal(await at(ann, "message").count(), 2);
 });
 
@@ -89,7 +89,7 @@ test("an error of the server is shown beside the field until its value changes",
     await at(ann, submit).click();
     const error = at(ann, "error");
     await error.filter({ hasText: said }).waitFor();
-    // It is the field's own description, and the text is still there to be changed.
+    // The error is linked to its field, and the text can still be edited.
     assert.equal(await at(ann, field).getAttribute("aria-describedby"), await error.getAttribute("id"));
     assert.equal(await at(ann, field).inputValue(), value);
     await at(ann, field).fill("");
@@ -115,7 +115,7 @@ test("the page shows a restart of the server with the time of the next attempt a
   await stop(server, "SIGKILL");
   await Promise.all([state(ann, "reconnecting"), state(bob, "reconnecting")]);
   await at(bob, "status").filter({ hasText: /Reconnecting in \d+ s/i }).waitFor();
-  // Said without a connection: sent when the room is entered again.
+  // Posted without a connection, the message is sent after the room is joined again.
   await say(bob, "Here again");
   await at(bob, "message").filter({ hasText: "sending" }).waitFor();
   server = await serve(server.port);
@@ -136,7 +136,7 @@ test("a background tab receives messages, and a frozen one reconnects when it be
   await at(ann, "who-item").filter({ hasText: "Carl" }).waitFor();
   await context.newPage();
   await say(ann, "Are you there?");
-  // Hidden pages are not painted, which is when Playwright looks, unless it is told otherwise.
+  // Playwright polls with each frame, and hidden pages are not painted, so poll by time.
   await carl.waitForFunction(() => document.hidden && document.title.startsWith("(1)"), undefined, { polling: 100 });
 
   const cdp = await context.newCDPSession(carl);
@@ -150,7 +150,7 @@ test("a background tab receives messages, and a frozen one reconnects when it be
 
   await carl.getByText("You are back").waitFor();
   await state(carl, "online");
-  assert.ok(!(await carl.title()).startsWith("("), "what is looked at is read");
+  assert.ok(!(await carl.title()).startsWith("("), "messages on a visible page count as read");
   await say(carl, "Good morning");
   await says(ann, "Good morning");
 });
@@ -177,7 +177,7 @@ test("a narrow window opens rooms and people as overlays and does not scroll sid
   await at(bob, "room-input").waitFor({ state: "hidden" });
   await at(bob, "room-leave").click();
   await bob.getByRole("heading", { name: "lobby" }).waitFor();
-  await bob.getByRole("button", { name: /^Who is here/ }).click();
+  await bob.getByRole("button", { name: /^People in this room/ }).click();
   await at(bob, "who-item").filter({ hasText: "Ann" }).waitFor();
   await bob.keyboard.press("Escape");
   await at(bob, "who-item").first().waitFor({ state: "hidden" });

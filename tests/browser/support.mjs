@@ -1,4 +1,4 @@
-// What the browser tests share: the chat example's binary as a server, a headless Chromium, and the hooks of its pages.
+// Shared code of the browser tests: the chat example's binary as a server, a headless Chromium, and page helpers.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -20,8 +20,8 @@ const executablePath = "/usr/bin/chromium";
 export const launch = () => chromium.launch({ executablePath, args: flags });
 
 /**
- * A browser whose pages are hidden and frozen like anyone's: of those that Playwright launches, it keeps every page
- * visible. To be used through its own context alone.
+ * Starts a browser whose background pages are hidden and can be frozen. Playwright keeps every page of its own browsers
+ * visible. Use only the default context.
  */
 export async function launchUnforced(t) {
   const folder = await mkdtemp(join(tmpdir(), "zocket-chromium-"));
@@ -40,10 +40,10 @@ export async function launchUnforced(t) {
     t.after(() => browser.close());
     return browser;
   }
-  throw new Error("the browser said nothing");
+  throw new Error("expected the browser's DevTools address on stderr, got none");
 }
 
-/** Starts a server, by default the chat, on a free port or the one given. */
+/** Starts a server, by default the chat, on a free port or on the given one. */
 export async function serve(port = 0, program = binary) {
   const child = spawn(program, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: child.stderr })) {
@@ -53,7 +53,7 @@ export async function serve(port = 0, program = binary) {
       return { child, url, port: Number(new URL(url).port) };
     }
   }
-  throw new Error("the server said nothing");
+  throw new Error("expected the server's address on stderr, got none");
 }
 
 export async function stop({ child }, signal) {
@@ -61,10 +61,10 @@ export async function stop({ child }, signal) {
   return await once(child, "exit");
 }
 
-/** A window of its own person: nothing is shared with the others. What its page throws goes to `complaints`. */
+/** Opens a window that shares nothing with the others. Exceptions of its page go to `complaints`. */
 export const open = async (browser, url, complaints) => openIn(await browser.newContext(), url, complaints);
 
-/** The same, as a tab of a window. */
+/** Opens a tab of a window in the same way. */
 export async function openIn(context, url, complaints) {
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);

@@ -4,7 +4,7 @@ import { StartForm } from "./components/StartForm";
 import { readSession, writeSession } from "./session";
 import { ZocketProvider } from "./zocket-react";
 
-/** The form, then the chat: the client lives as long as one is in. */
+/** Shows the form, then the chat. The client exists as long as the chat is shown. */
 export function App() {
   const [session, setSession] = useState(readSession);
 

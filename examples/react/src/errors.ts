@@ -1,20 +1,20 @@
-// What went wrong, for people.
+// Error messages for the user.
 import type { ZocketError } from "./zocket";
 
-/** What the server objects to in one field of what was sent; `Input` is the call's. */
+/** Returns the issues of one field. `Input` is the input type of the call. */
 export function fieldProblem<Input>(error: ZocketError | undefined, field: keyof Input & string): string | undefined {
   const issues = error?.issues.filter(({ path }) => path[0] === field) ?? [];
   return issues.length > 0 ? sentence(issues.map(({ message }) => message).join("; ")) : undefined;
 }
 
-/** The rest: what is no issue of that field. */
+/** Returns the message of an error without regard to fields. */
 export function problem(error: ZocketError | undefined): string | undefined {
   if (!error) return undefined;
   if (error.issues.length > 0) {
     return sentence(error.issues.map(({ path, message }) => [path.join("."), message].filter(Boolean).join(": ")).join("; "));
   }
-  if (error.sent === "unknown") return "No answer came: it may have arrived, or not";
-  if (error.sent === "no") return "There is no connection: it was not sent";
+  if (error.sent === "unknown") return "The server did not answer, so this may or may not have worked";
+  if (error.sent === "no") return "Not connected, so nothing was sent";
   if (error.retryAfterMs) return `${sentence(error.message)}; try again in ${Math.ceil(error.retryAfterMs / 1000)} s`;
   return sentence(error.message);
 }

@@ -1,11 +1,11 @@
-// Who one is and where one was: kept for a reload, each tab its own. A link may say it, too: `?name=Ann&room=lobby`.
+// The user and the rooms, stored per tab for a reload. A link can set them, too: `?name=Ann&room=lobby`.
 import type { Headers } from "./zocket";
 
 export interface Session {
   readonly headers: Headers;
   readonly rooms: readonly string[];
   readonly active: string | undefined;
-  /** Whether to go straight in. */
+  /** True if the chat is shown without the form. */
   readonly isEntered: boolean;
 }
 
@@ -30,11 +30,11 @@ export function writeSession(session: Session): void {
   try {
     sessionStorage.setItem(KEY, JSON.stringify(session));
   } catch {
-    // Then a reload begins anew.
+    // A reload then starts with the form.
   }
 }
 
-/** What this file wrote, or nothing. */
+/** Returns the stored session, if there is one. */
 function stored(): Partial<Session> {
   try {
     return JSON.parse(sessionStorage.getItem(KEY) ?? "{}") as Partial<Session>;

@@ -4,7 +4,7 @@ import type { Action, ChatState, Room } from "./state";
 
 const SHOWN_ANNOUNCEMENTS = 3;
 
-/** The chat, after what happened. */
+/** Returns the chat's state after an action. */
 export function chatAfter(state: ChatState, action: Action): ChatState {
   switch (action.type) {
     case "welcomed":

@@ -3,12 +3,12 @@ import type { Coming, Line, Room, RoomAction } from "./state";
 
 const KEPT_LINES = 500;
 
-/** One room, after what happened in it. */
+/** Returns a room's state after an action. */
 export function roomAfter(room: Room, action: RoomAction): Room {
   switch (action.type) {
     case "joined": {
       const { problem: _, ...rest } = room;
-      const text = room.wasJoined ? "You are back. What was said in between is not shown." : "You joined";
+      const text = room.wasJoined ? "You are back. Messages sent while you were away are not shown." : "You joined the room";
       const people = room.meanwhile.reduce(peopleAfter, action.present.who);
       const joined: Room = { ...rest, phase: "joined", wasJoined: true, people, meanwhile: [] };
       return withLine(joined, { kind: "note", key: action.key, text });
@@ -38,7 +38,7 @@ export function roomAfter(room: Room, action: RoomAction): Room {
       return { ...rest, draft: "", unsent: [...room.unsent, { key, text, isSeen: false }] };
     }
     case "posted":
-      // Of two namesakes with the same words, the answer tells which line is one's own.
+      // If a namesake sent the same text, the answer's id tells the own line.
       return {
         ...withoutUnsent(room, action.key),
         lines: room.lines.map((line) => (line.key === action.id ? { ...line, isOwn: true } : line)),
@@ -46,7 +46,7 @@ export function roomAfter(room: Room, action: RoomAction): Room {
     case "notPosted": {
       const unsent = room.unsent.find(({ key }) => key === action.key);
       if (!unsent || unsent.isSeen) return withoutUnsent(room, action.key);
-      // The words themselves were refused: back to where they can be changed, unless there are new ones.
+      // The text was refused: put it back into the field for editing, unless the user has typed a new one.
       if (action.error.issues.length > 0 && room.draft === "") {
         return { ...withoutUnsent(room, action.key), draft: unsent.text, draftError: action.error };
       }

@@ -1,36 +1,36 @@
-// What the chat knows. The messages' types are the server's: see ../zocket.ts.
+// The chat's state. The types of messages come from the server: see ../zocket.ts.
 import type { Announcement, ClientId, Person, Present, Said, WhoAmI, ZocketError } from "../zocket";
 
-/** What is shown in a room's log. */
+/** A line of a room's log. */
 export type Line =
   | { readonly kind: "said"; readonly key: string; readonly said: Said; readonly isOwn: boolean }
   | { readonly kind: "note"; readonly key: string; readonly text: string };
 
-/** What one said and the server has not confirmed. */
+/** A message that the server has not confirmed. */
 export interface Unsent {
   readonly key: string;
   readonly text: string;
-  /** It came back as an event: only its answer is missing. */
+  /** True if its event has arrived, and only the answer is missing. */
   readonly isSeen: boolean;
   readonly error?: ZocketError;
 }
 
 export interface Room {
   readonly id: string;
-  /** `asked` has not let one in, and is not shown; `away` is without a connection, or about to be entered again. */
+  /** `asked`: first join pending, not shown. `away`: no connection, or join pending again. */
   readonly phase: "asked" | "away" | "joined" | "refused";
   readonly wasJoined: boolean;
-  /** Why one could not enter again. */
+  /** Error of the last attempt to join again. */
   readonly problem?: ZocketError;
   readonly people: readonly Person[];
-  /** Who came and went between asking to join and the answer. */
+  /** Joins and leaves of others while the own join is pending. */
   readonly meanwhile: readonly Coming[];
   readonly lines: readonly Line[];
   readonly unsent: readonly Unsent[];
   readonly typing: readonly ClientId[];
   readonly unread: number;
   readonly draft: string;
-  /** What the server objects to in the draft. */
+  /** Error of the server about the draft. */
   readonly draftError?: ZocketError;
 }
 
@@ -46,7 +46,7 @@ export interface ChatState {
   readonly announcements: readonly (Announcement & { readonly key: string })[];
 }
 
-/** What happens in one room. */
+/** An action in one room. */
 export type RoomAction =
   | { readonly type: "joined"; readonly present: Present; readonly key: string }
   | { readonly type: "refused"; readonly error: ZocketError }
@@ -69,7 +69,7 @@ export type Action =
   | { readonly type: "dismissed"; readonly key: string };
 
 let lastKey = 0;
-/** For what the server gives no id. */
+/** Returns a key for a line without an id from the server. */
 export const newKey = (): string => `k${++lastKey}`;
 
 export const newRoom = (id: string): Room => ({

@@ -6,12 +6,12 @@ import { newKey, newRoom } from "./state";
 import type { ChatState } from "./state";
 import { useTimers } from "./useTimers";
 
-/** Milliseconds. */
+/** Lifetime of a typing notice, in milliseconds. */
 const BELIEVED_FOR = 6000;
 
 const begun = ({ rooms, active }: Session): ChatState => ({ me: undefined, rooms: rooms.map(newRoom), active, announcements: [] });
 
-/** The chat's state, kept up by what the server sends, and what one can do. */
+/** Returns the chat's state, which follows the server's events, and the user's actions. */
 export function useChat(session: Session) {
   const client = useClient();
   const [state, dispatch] = useReducer(chatAfter, session, begun);
@@ -20,11 +20,11 @@ export function useChat(session: Session) {
   const enter = async (roomId: string) => {
     const { data: present, error } = await client.chat.join.safe({ roomId });
     if (present) dispatch({ type: "joined", roomId, present, key: newKey() });
-    // Without a connection, the next one enters again.
+    // The next connection joins again.
     else if (error.code !== "DISCONNECTED" && error.code !== "CLOSED") dispatch({ type: "refused", roomId, error });
   };
 
-  // At each connection, before the calls that waited for it: they may be about these rooms.
+  // Joins before the waiting calls are sent, since those may concern these rooms.
   const enterAll = useEffectEvent(async () => {
     for (const { id, phase } of state.rooms) if (phase !== "asked") void enter(id);
     const { data: me } = await client.whoami.safe();
@@ -46,7 +46,7 @@ export function useChat(session: Session) {
     const isRead = said.roomId === active && document.visibilityState === "visible";
     dispatch({ type: "said", roomId: said.roomId, said, me: me?.name, isRead });
   });
-  // Who falls asleep while typing never says that it ceased.
+  // A client that disappears while typing never sends the end of it.
   const expiries = useTimers();
   useEvent(client.on.chat.typing, ({ roomId, clientId, isTyping }) => {
     if (clientId === client.clientId) return;

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-/** Timers by name, of which a later one of the same name takes the place; all end with the component. */
+/** Returns named timers. A new one replaces the one of the same name, and all stop on unmount. */
 export function useTimers() {
   const [timers] = useState(() => {
     const running = new Map<string, ReturnType<typeof setTimeout>>();

@@ -2,18 +2,18 @@ import { useEffect, useEffectEvent, useRef } from "react";
 import { useClient } from "../zocket-react";
 import { useTimers } from "./useTimers";
 
-// Milliseconds: the silence after which one no longer types, and how often it is said that one still does.
+// Milliseconds of silence after which the user counts as not typing, and between repeated notices.
 const IDLE = 2000;
 const REPEAT = 3000;
 
-/** Tells the room that one types, and that one ceased: by oneself, after a while, or when this is unmounted. */
+/** Sends typing notices to the room: at the start, and at the end by `stop`, silence or unmount. */
 export function useTyping(roomId: string) {
   const client = useClient();
   const timers = useTimers();
   const toldAt = useRef<number>(undefined);
 
   const tell = (isTyping: boolean) => {
-    // Such a notice is not worth waiting for a connection.
+    // A notice is obsolete by the time of the next connection, so it does not wait for one.
     if (client.status === "open") void client.chat.typing.safe({ roomId, isTyping });
     toldAt.current = isTyping ? Date.now() : undefined;
   };

@@ -6,7 +6,7 @@ import { Field } from "./Field";
 import { Icon } from "./Icon";
 import { submitOnEnter } from "./submitOnEnter";
 
-/** For admins. What is wrong with the text, the server says. */
+/** Form for announcements, for admins. The server validates the text. */
 export function AnnounceForm() {
   const { announce } = useClient().admin;
   const { call, pending, error, reset } = useCall(announce);
@@ -26,7 +26,7 @@ export function AnnounceForm() {
       >
         {(props) => (
           <textarea
-            {...props} data-testid="announce-input" rows={2} value={text} placeholder="What should all know?"
+            {...props} data-testid="announce-input" rows={2} value={text} placeholder="Write an announcement"
             enterKeyHint="send" onKeyDown={submitOnEnter}
             onChange={(event) => { setText(event.target.value); reset(); }}
           />

@@ -1,6 +1,6 @@
 import type { CSSProperties } from "react";
 
-/** Of a name, always the same. */
+/** Returns the colour of a name. */
 export function hueOf(name: string): CSSProperties {
   let hash = 7;
   for (const sign of name) hash = (hash * 31 + (sign.codePointAt(0) ?? 0)) % 3600;

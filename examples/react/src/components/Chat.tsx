@@ -39,7 +39,7 @@ export function Chat({ session, onLeave }: ChatProps) {
       {me === undefined ? (
         <main className="nowhere">
           <strong>Connecting…</strong>
-          {lastError && <Problem>{`${problem(lastError)}. Is the server running? If it is, it may have refused this name.`}</Problem>}
+          {lastError && <Problem>{`${problem(lastError)}. Check that the server is running. It may also have refused this name.`}</Problem>}
           <button className="primary" type="button" onClick={onLeave}>Back</button>
         </main>
       ) : (
@@ -48,7 +48,7 @@ export function Chat({ session, onLeave }: ChatProps) {
           {room ? <RoomView key={room.id} chat={chat} room={room} me={me.name} /> : (
             <main className="main">
               <Announcements announcements={announcements} onDismiss={(key) => chat.dispatch({ type: "dismissed", key })} />
-              <div className="nowhere"><strong>You are in no room</strong>Join one by its name to talk to the people in it.</div>
+              <div className="nowhere"><strong>You are not in a room</strong>Join a room by its name to start chatting.</div>
             </main>
           )}
           <People room={room} me={me.clientId} panel={panels.people} />

@@ -13,7 +13,7 @@ interface ComposerProps {
   readonly room: Room;
 }
 
-/** Where one writes. What is too long the server says, and the text comes back. */
+/** Input for messages. The server validates the text, and a refused text returns to the field. */
 export function Composer({ chat, room }: ComposerProps) {
   const field = useRef<HTMLTextAreaElement>(null);
   const typing = useTyping(room.id);

@@ -10,13 +10,13 @@ interface ControlProps {
 
 interface FieldProps {
   readonly label: ReactNode;
-  /** Why its value is not taken: shown below it, and read out with it. */
+  /** Error message, shown below the control and linked to it for screen readers. */
   readonly problem?: string | undefined;
   readonly isLabelHidden?: boolean;
   readonly children: (props: ControlProps) => ReactNode;
 }
 
-/** A control with its label, and what is wrong with it. */
+/** A control with its label and its error message. */
 export function Field({ label, problem, isLabelHidden = false, children }: FieldProps) {
   const id = useId();
   const problemId = `${id}-problem`;

@@ -5,11 +5,11 @@ interface MessageProps {
   readonly from: string;
   readonly text: string;
   readonly isOwn: boolean;
-  /** Whether it goes on from the one before, and needs no name. */
+  /** True if it continues the previous message, and needs no name. */
   readonly isNext: boolean;
-  /** Unix milliseconds; what is not sent has none. */
+  /** Unix milliseconds. Unsent messages have none. */
   readonly at?: number;
-  /** What is said in place of the time. */
+  /** Text in place of the time. */
   readonly note?: string;
   readonly children?: ReactNode;
 }

@@ -13,17 +13,17 @@ interface MessagesProps {
   readonly onDiscard: (unsent: Unsent) => void;
 }
 
-/** A room's log, and below it what one said that is not there yet. */
+/** A room's log, followed by the unsent messages. */
 export function Messages({ room, me, onRetry, onDiscard }: MessagesProps) {
   const scroll = useRef<HTMLDivElement>(null);
   const unsent = room.unsent.filter(({ isSeen }) => !isSeen);
-  // Its content is laid out from the end, so that it stays there by itself; 0 is the end.
+  // The layout starts at the end (0), so the view stays there by itself.
   useEffect(() => { if (unsent.length > 0 && scroll.current) scroll.current.scrollTop = 0; }, [unsent.length]);
 
   return (
     <div className="scroll" ref={scroll} tabIndex={0} role="region" aria-label="Messages">
       <div className="log" role="log" aria-label={`Messages in ${room.id}`}>
-        <p className="beginning"><strong>#{room.id}</strong>What is said here is kept by nobody.</p>
+        <p className="beginning"><strong>#{room.id}</strong>Messages here are not stored.</p>
         {room.lines.map((line, index) => line.kind === "note"
           ? <p key={line.key} className="note">{line.text}</p>
           : (

@@ -13,10 +13,10 @@ interface PeopleProps {
 export function People({ room, me, panel }: PeopleProps) {
   const people = [...(room?.people ?? [])].sort((one, other) => one.name.localeCompare(other.name));
   return (
-    <aside className="side people" id="people" aria-label="Who is here" popover="auto" ref={panel} data-stale={room?.phase !== "joined"}>
+    <aside className="side people" id="people" aria-label="People in this room" popover="auto" ref={panel} data-stale={room?.phase !== "joined"}>
       <div className="side-head">
-        <h2>Who is here</h2>
-        <button className="quiet close" type="button" aria-label="Close who is here" onClick={() => panel.current?.hidePopover()}>
+        <h2>People</h2>
+        <button className="quiet close" type="button" aria-label="Close the list of people" onClick={() => panel.current?.hidePopover()}>
           <Icon name="close" />
         </button>
       </div>

@@ -11,7 +11,7 @@ interface RoomFormProps {
   readonly onOpened: () => void;
 }
 
-/** Enters a room by its name. */
+/** Form to join a room by its name. */
 export function RoomForm({ chat: { state, dispatch }, onOpened }: RoomFormProps) {
   const { join } = useClient().chat;
   const { call, pending, error, reset } = useCall(join);
@@ -21,7 +21,7 @@ export function RoomForm({ chat: { state, dispatch }, onOpened }: RoomFormProps)
     const roomId = name.trim();
     if (pending) return;
     if (!state.rooms.some(({ id }) => id === roomId)) {
-      // Before the answer come events of the room.
+      // The room's events arrive before the answer.
       dispatch({ type: "asked", roomId });
       const { data: present } = await call({ roomId });
       if (!present) return dispatch({ type: "dropped", roomId });

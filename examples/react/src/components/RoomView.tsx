@@ -21,7 +21,7 @@ export function RoomView({ chat, room, me }: RoomViewProps) {
   const leaving = useCall(client.chat.leave);
 
   const leave = async () => {
-    // Without a connection one is in no room anyway.
+    // A disconnected client is in no room.
     if (room.phase === "joined" && client.status === "open") {
       const { error } = await leaving.call({ roomId: room.id });
       if (error && error.code !== "DISCONNECTED") return;
@@ -33,7 +33,7 @@ export function RoomView({ chat, room, me }: RoomViewProps) {
     <main className="main">
       <header className="room-head">
         <h1 className="clip"><span className="hash" aria-hidden="true">#</span>{room.id}</h1>
-        <button className="quiet only-narrow" type="button" popoverTarget="people" aria-label={`Who is here: ${room.people.length}`}>
+        <button className="quiet only-narrow" type="button" popoverTarget="people" aria-label={`People in this room: ${room.people.length}`}>
           <Icon name="people" /><span data-testid="members-count">{room.people.length}</span>
         </button>
         <button className="quiet" type="button" data-testid="room-leave" aria-busy={leaving.pending} onClick={() => void leave()}>

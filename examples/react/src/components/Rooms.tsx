@@ -7,7 +7,7 @@ import { RoomForm } from "./RoomForm";
 
 interface RoomsProps {
   readonly chat: Chat;
-  /** The panel, which narrow windows open over the rest. */
+  /** The panel, an overlay in narrow windows. */
   readonly panel: RefObject<HTMLElement | null>;
 }
 
@@ -19,7 +19,7 @@ export function Rooms({ chat, panel }: RoomsProps) {
     <nav className="side rooms" id="rooms" aria-label="Rooms" popover="auto" ref={panel}>
       <div className="side-head">
         <h2>Rooms</h2>
-        <button className="quiet close" type="button" aria-label="Close the rooms" onClick={hide}><Icon name="close" /></button>
+        <button className="quiet close" type="button" aria-label="Close the list of rooms" onClick={hide}><Icon name="close" /></button>
       </div>
       <ul>
         {shownRooms(state.rooms).map(({ id, unread }) => (

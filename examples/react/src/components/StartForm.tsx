@@ -16,9 +16,9 @@ export function StartForm({ headers, onEnter }: StartFormProps) {
   const [problem, setProblem] = useState<string>();
 
   const submit = () => {
-    // Here and not by the server alone: a browser does not tell a page what a refused handshake was answered.
+    // Checked here as well, since browsers hide the response of a refused handshake from the page.
     const length = [...name.trim()].length;
-    if (length === 0) setProblem("Please choose a name");
+    if (length === 0) setProblem("Please enter a name");
     else if (length > NAME_LENGTH) setProblem(`At most ${NAME_LENGTH} characters, got ${length}`);
     else onEnter({ name: name.trim(), ...(role && { role }) });
   };
@@ -27,8 +27,8 @@ export function StartForm({ headers, onEnter }: StartFormProps) {
     <main className="start">
       <section className="card" aria-labelledby="start-title">
         <span className="mark"><Icon name="mark" /></span>
-        <h1 id="start-title">Come in</h1>
-        <p className="lead">Choose a name, and say hello.</p>
+        <h1 id="start-title">Welcome</h1>
+        <p className="lead">Choose a name to join the chat.</p>
         <form noValidate onSubmit={(event) => { event.preventDefault(); submit(); }}>
           <Field label="Your name" problem={problem}>
             {(props) => (
@@ -45,11 +45,11 @@ export function StartForm({ headers, onEnter }: StartFormProps) {
                 onChange={(event) => setRole(event.target.value === "admin" ? "admin" : "user")}
               >
                 <option value="user">User</option>
-                <option value="admin">Admin: can announce something to everyone</option>
+                <option value="admin">Admin (can send announcements)</option>
               </select>
             )}
           </Field>
-          <button className="primary" data-testid="enter-button">Enter the chat</button>
+          <button className="primary" data-testid="enter-button">Join the chat</button>
         </form>
       </section>
     </main>

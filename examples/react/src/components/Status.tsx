@@ -2,12 +2,12 @@ import { useEffect, useState } from "react";
 import { useClient, useConnection } from "../zocket-react";
 import type { Status as ClientStatus } from "../zocket";
 
-/** As people say it. */
+/** Words for the user. */
 const WORDS = {
   connecting: "connecting", open: "online", reconnecting: "reconnecting", closed: "offline",
 } as const satisfies Record<ClientStatus, string>;
 
-/** How the connection is, and when it is tried again. */
+/** Shows the state of the connection, and the time until the next attempt. */
 export function Status() {
   const client = useClient();
   const { status, retryAt } = useConnection();
@@ -20,11 +20,11 @@ export function Status() {
       <span className="status-text" aria-hidden="true">
         {seconds !== undefined ? `${state} in ${seconds} s` : state === "online" || state === "offline" ? state : `${state}…`}
       </span>
-      {/* The countdown would be read out every second. */}
+      {/* Without the countdown, which screen readers would announce every second. */}
       <span className="unseen" role="status">{state}</span>
       {(retryAt !== undefined || status === "closed") && (
         <button className="link" type="button" data-testid="reconnect-now" aria-label="Reconnect now" onClick={() => client.reconnect()}>
-          Now
+          Retry now
         </button>
       )}
     </div>
