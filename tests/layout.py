@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks rules of ARCHITECTURE.md about imports: `tests/layout.py` fails and names what breaks one.
+"""Checks rules of ARCHITECTURE.md about imports: `tests/layout.py` fails and names each violation.
 
 - The session imports neither tokio nor tungstenite, and reads no clock.
 - Imports name the module that defines a type, not the crate root.
@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-# Folders, or files, whose files take part in no import cycle.
+# Folders or files without import cycles between their files.
 WITHOUT_CYCLES = [
     "layers/src/hub",
     "layers/src/message",
@@ -35,7 +35,7 @@ def split(items):
 
 
 def paths(tree, prefix=()):
-    """The paths of a use tree, as tuples of segments."""
+    """Returns the paths of a use tree as tuples of segments."""
     match = re.fullmatch(r"((?:\w+::)*)\{(.*)\}", tree.strip(), re.S)
     if not match:
         yield prefix + tuple(tree.strip().split(" as ")[0].split("::"))
@@ -67,7 +67,7 @@ class Crate:
             ]
 
     def absolute(self, module, path):
-        """A path from the crate root."""
+        """Returns a path from the crate root."""
         path = list(path)
         base = list(module)
         if path[0] == "crate":
@@ -78,7 +78,7 @@ class Crate:
         return tuple(base + path)
 
     def defines(self, path, seen=()):
-        """The module that defines an item, through re-exports."""
+        """Returns the module that defines an item, through re-exports."""
         for length in range(len(path), -1, -1):
             if path[:length] in self.files:
                 module, item = path[:length], path[length:]
@@ -99,7 +99,7 @@ class Crate:
 
 
 def cycles(graph):
-    """Strongly connected components of more than one module (Tarjan)."""
+    """Returns strongly connected components of more than one module (Tarjan)."""
     index, low, stack, found = {}, {}, [], []
 
     def visit(node):

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Says how the cases of the Autobahn testsuite went: `table.py [--write FILE] REPORT`.
+"""Prints the results of the Autobahn testsuite: `table.py [--write FILE] REPORT`.
 
 REPORT is the folder with the suite's `index.json`, and with what it printed in `wstest.log`. Fails unless every case
 that was to run has passed. The suite says two things of each case: how the server behaved, and how it closed the
@@ -14,8 +14,8 @@ import re
 import sys
 from collections import Counter
 
-# These send one text frame in three parts, with a second between them. Its UTF-8 is invalid from the second part on. A
-# strict server ends the connection then; RFC 6455 does not say how soon a server must, so after the third is well, too.
+# These cases send one text frame in three parts, a second apart. Its UTF-8 is invalid from the second part on. A strict
+# server closes the connection then. RFC 6455 sets no time, so closing after the third part is correct, too.
 MAY_BE_NON_STRICT = {"6.4.3", "6.4.4"}
 
 GROUPS = {
@@ -42,7 +42,7 @@ Results of the [Autobahn testsuite](https://github.com/crossbario/autobahn-tests
 
 
 def outcome(case, result):
-    """The column that a case counts in."""
+    """Returns the column in which a case is counted."""
     behavior, close = result["behavior"], result["behaviorClose"]
     if close in ("OK", "INFORMATIONAL"):
         if behavior in ("OK", "INFORMATIONAL"):
@@ -53,12 +53,12 @@ def outcome(case, result):
 
 
 def in_order(cases):
-    """Cases like 6.4.10, in the order of their numbers."""
+    """Sorts cases such as 6.4.10 by their numbers."""
     return sorted(cases, key=lambda case: [int(number) for number in case.split(".")])
 
 
 def table(results):
-    """A row for each group, and one for all."""
+    """Returns a row for each group, and one for all."""
     groups = {}
     for case in in_order(results):
         groups.setdefault(case.split(".")[0], Counter())[outcome(case, results[case])] += 1
@@ -75,7 +75,7 @@ def table(results):
 
 
 def exceptions(results):
-    """A row for each case that is not simply OK."""
+    """Returns a row for each case with another result than OK."""
     lines = []
     for case in in_order(results):
         result = results[case]
@@ -86,7 +86,7 @@ def exceptions(results):
     if not lines:
         return "Every case is OK.\n"
     head = [
-        "The cases that are not simply OK:",
+        "Cases with another result than OK:",
         "",
         "| Case | Behaviour | Close | Close code of the server |",
         "| --- | --- | --- | ---: |",
@@ -95,7 +95,7 @@ def exceptions(results):
 
 
 def found(pattern, log):
-    """What the suite printed, or the end."""
+    """Returns the suite's output, or its end."""
     match = re.search(pattern, log, re.MULTILINE)
     if match is None:
         sys.exit(f"wstest.log has nothing like {pattern}")

@@ -1,4 +1,4 @@
-// The AsyncAPI document that `tests/contract/asyncapi.rs` has written, by AsyncAPI's own parser.
+// Parses the AsyncAPI document of `tests/contract/asyncapi.rs` with AsyncAPI's own parser.
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";

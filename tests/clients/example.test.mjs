@@ -1,5 +1,5 @@
-// The React example is held to the Rust example by its generated files: they are what is exported now, and a field that
-// is renamed there does not compile here.
+// The generated files tie the React example to the Rust example: they equal the current export, and the React example
+// does not compile after a field is renamed in Rust.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
@@ -14,7 +14,7 @@ const target = join(repository, "target");
 const example = join(repository, "examples/react");
 const generated = ["zocket.ts", "zocket-react.tsx"];
 
-/** The compiler's errors in the example, or in a copy of it, line by line. */
+/** Returns the compiler's errors in the example or in a copy of it, line by line. */
 async function check(folder) {
   try {
     await run(process.execPath, [join(example, "node_modules/typescript/bin/tsc"), "--noEmit", "--pretty", "false"], { cwd: folder });
@@ -25,7 +25,7 @@ async function check(folder) {
   }
 }
 
-/** A copy of the example with what this server exports in place of its own generated files. */
+/** Returns a copy of the example with generated files of this server. */
 async function regenerated(t, server) {
   const folder = await mkdtemp(join(target, "tmp/react-"));
   t.after(() => rm(folder, { recursive: true }));
@@ -50,8 +50,8 @@ test("the generated files of the React example match the chat's export and compi
 });
 
 describe("the React example does not compile after a field of the Rust example is renamed", () => {
-  // A copy of the workspace, in which the chat has a name of its own: beside the real one, in the same target folder,
-  // so that only Zocket itself is compiled anew.
+  // A copy of the workspace with another name for the chat. It shares the target folder, so that only Zocket itself is
+  // compiled again.
   const workspace = join(target, "tmp/renamed");
   const rooms = join(workspace, "examples/renamed-chat/rooms.rs");
   let original;
@@ -60,7 +60,7 @@ describe("the React example does not compile after a field of the Rust example i
     await rm(workspace, { recursive: true, force: true });
     await mkdir(workspace);
     for (const name of ["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", "src", "layers", "benches", "tests", "examples", "README.md"]) {
-      // With their times, by which Cargo tells that there is nothing to do.
+      // Keeps the timestamps, by which Cargo detects unchanged files.
       const filter = (path) => !path.includes("node_modules");
       await cp(join(repository, name), join(workspace, name), { recursive: true, preserveTimestamps: true, filter });
     }
@@ -71,7 +71,7 @@ describe("the React example does not compile after a field of the Rust example i
 
   for (const [what, replacements, expected] of [
     [
-      "of what clients send",
+      "in a message of the client",
       [
         [/(struct Post \{[^}]*\n    )text: String/, "$1body: String"],
         [/Post \{ room_id, text \}: Post/, "Post { room_id, body: text }: Post"],
@@ -79,7 +79,7 @@ describe("the React example does not compile after a field of the Rust example i
       /^src\/chat\/useChat\.ts\(.*'text' does not exist in type 'Post'/m,
     ],
     [
-      "of what the server sends",
+      "in an event of the server",
       [
         [/(struct Said \{[^}]*\n    )text: String/, "$1body: String"],
         [/(let said = Said \{[^}]*\n        )text,/, "$1body: text,"],
@@ -87,7 +87,7 @@ describe("the React example does not compile after a field of the Rust example i
       /^src\/components\/Messages\.tsx\(.*Property 'text' does not exist on type 'Said'/m,
     ],
     [
-      "of what the server answers",
+      "in an answer of the server",
       [
         [/(struct Present \{[^}]*\n    )who: /, "$1people: "],
         [/(Ok\(Present \{[^}]*\n        )who,/, "$1people: who,"],
@@ -98,7 +98,7 @@ describe("the React example does not compile after a field of the Rust example i
     test(what, async (t) => {
       let text = original;
       for (const [pattern, replacement] of replacements) {
-        assert.match(text, pattern, "the Rust example is not what this test takes it for");
+        assert.match(text, pattern, "expected this code in the Rust example, found other code: adapt the pattern");
         text = text.replace(pattern, replacement);
       }
       await writeFile(rooms, text);
@@ -108,7 +108,7 @@ describe("the React example does not compile after a field of the Rust example i
       const folder = await regenerated(t, join(target, "debug/examples/renamed-chat"));
       const errors = (await check(folder)).join("\n");
       assert.match(errors, expected);
-      // What is generated is sound in itself.
+      // The generated files themselves have no errors.
       assert.doesNotMatch(errors, /^src\/zocket/m);
     });
   }

@@ -1,7 +1,7 @@
-// The figures of the generated client, which no test depends on:
+// Measures the generated client. No test depends on these figures:
 //   cargo bench --bench contract && cargo build --release --example chat && node tests/clients/figures.mjs
-// How long the TypeScript compiler takes over a contract of 500 routes and 500 events, with a program that uses them all;
-// and how many calls per second one client in Node makes to the chat, a server in another process.
+// The time of the TypeScript compiler for a contract of 500 routes and 500 events, with a program that uses them all, and
+// the number of calls per second of one client in Node to the chat in another process.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";

@@ -1,5 +1,4 @@
-// What TypeScript's compilers say to what the server's contract becomes. The files are written by the Rust test
-// `tests/contract/typescript.rs`.
+// Compiles the generated TypeScript with several compilers. The Rust test `tests/contract/typescript.rs` writes the files.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
@@ -23,7 +22,7 @@ const compilers = { "5.8": "ts58", newest: "typescript" };
 
 const bin = (compiler) => require.resolve(`${compiler}/package.json`).replace("package.json", "bin/tsc");
 
-/** The errors of a compiler, line by line. */
+/** Returns the errors of a compiler, line by line. */
 async function check(compiler, ...files) {
   try {
     await run(process.execPath, [bin(compiler), ...flags, ...files]);

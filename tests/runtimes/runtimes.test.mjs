@@ -1,4 +1,4 @@
-// The generated client, unchanged, in the runtimes that have a `WebSocket` of their own: Bun, Deno, Node 22.
+// Runs the unchanged generated client in the runtimes with a global `WebSocket`: Bun, Deno, Node 22.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -17,7 +17,7 @@ const runtimes = {
   Deno: [at("node_modules/.bin/deno"), "run", "--allow-net=127.0.0.1", "--allow-env=NODE_ENV", "--no-check", "--no-config"],
 };
 
-/** The chat, on a free port, or on the one that it had. */
+/** Starts the chat on a free port, or on its earlier port. */
 async function serve(port = 0) {
   const server = spawn(chat, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: server.stderr })) {
@@ -53,7 +53,7 @@ for (const [name, [program, ...flags]] of Object.entries(runtimes)) {
     }
     const expected = ["is Ann: true", "heard hi: true", "refused: BAD_REQUEST text", "ready", "lost, for now", "back: Ann", "lost, for good"];
     assert.deepEqual(said, expected, complaints);
-    // It ends by itself: nothing of a closed client keeps a program running.
+    // The program ends by itself, since a closed client leaves nothing running.
     assert.deepEqual(await exit, [0, null], complaints);
   });
 }

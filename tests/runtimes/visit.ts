@@ -1,5 +1,5 @@
-// What a program does with the client, in whatever runs it: `visit.ts URL`, with the client as it was generated, beside it
-// as `zocket.ts`. Says what it did, line by line; on `back`, that the connection came back.
+// A program that uses the client, for any runtime: `visit.ts URL`, with the generated client beside it as `zocket.ts`.
+// Prints a line for each step, and `back` after a reconnect.
 import { createClient, isZocketError } from "./zocket.ts";
 
 const arguments_: string[] = (globalThis as any).Deno?.args ?? (globalThis as any).process.argv.slice(2);

@@ -1,4 +1,4 @@
-// The app on Bun's own WebSocket server: native rooms, JSON by hand.
+// The app on Bun's own WebSocket server, with native rooms and JSON parsed in the app.
 const [hostname, port] = (process.env.ADDR ?? "127.0.0.1:3000").split(":");
 const TEXT = 65_536;
 const NAME = 64;
@@ -18,7 +18,7 @@ function check(ok, what) {
   if (!ok) throw new Refusal("BAD_REQUEST", what);
 }
 
-/** What a message's payload asks for: the answer's payload, if it has one. */
+/** Handles a message. Returns the answer's payload, if it has one. */
 function act(socket, type, payload) {
   switch (type) {
     case "echo":

@@ -1,4 +1,4 @@
-// The app on Socket.IO, over its WebSocket transport: the same events, echo by acknowledgement.
+// The app on Socket.IO over its WebSocket transport: the same events, with acknowledgements as answers of `echo`.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 

@@ -103,7 +103,7 @@ describe("a call", () => {
 
   test("larger in bytes than the server's limit is rejected without closing the connection", async () => {
     const { client, socket } = await opened(zocket);
-    // 1,024 bytes are taken; the frame around the text has 49.
+    // The limit is 1,024 bytes, of which the frame around the text has 49.
     assert.equal((await client.chat.post({ text: "é".repeat(500) }).catch((error) => error)).code, "PAYLOAD_TOO_LARGE");
     client.chat.post({ text: "e".repeat(900) });
     assert.equal(socket.sent.length, 1);
@@ -222,7 +222,7 @@ describe("calls that are pending when the connection ends", () => {
 
   test("wait for the next connection if they were not sent", async () => {
     const it = await opened(zocket);
-    it.socket.readyState = 2; // Closing: the socket would swallow it.
+    it.socket.readyState = 2; // Closing: the socket would drop the frame.
     const asked = outcome(it.client.chat.post({ text: "a" }));
     it.socket.end(1006);
     await it.clock.advance(500);
@@ -284,7 +284,7 @@ describe("unhandled rejections", () => {
   });
 
   test("come from a forgotten call that the server refused", () => {
-    // In a process of its own, for the test runner takes an unhandled rejection for a failed test.
+    // In another process, since the test runner reports unhandled rejections as failed tests.
     const support = new URL("./support.mjs", import.meta.url).href;
     const script = `
       import { load, opened } from ${JSON.stringify(support)};

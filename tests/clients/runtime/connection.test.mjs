@@ -4,7 +4,7 @@ import { FakeClock, client as connecting, consoleOf, fakeWebSocket, load, opened
 
 const zocket = await load();
 
-/** A page: the events that wake a client. */
+/** A page with the events that wake a client. */
 function page(t) {
   const window = new EventTarget();
   for (const name of ["addEventListener", "removeEventListener"]) replace(t, globalThis, name, window[name].bind(window));
@@ -141,7 +141,7 @@ describe("the contract's hash", () => {
 });
 
 describe("reconnecting", () => {
-  /** Fails `times` attempts; gives what each waited. */
+  /** Fails `times` attempts. Returns the wait before each. */
   async function waits(it, times) {
     const seen = [];
     for (let n = 0; n < times; n++) {

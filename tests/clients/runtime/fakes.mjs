@@ -1,6 +1,6 @@
-// A clock that is moved by hand, and a WebSocket that the test plays the server of.
+// A clock that the test advances, and a WebSocket whose server the test plays.
 
-/** Lets everything run that waits for nothing but its turn. */
+/** Runs all pending microtasks. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 export class FakeClock {
@@ -19,7 +19,7 @@ export class FakeClock {
   random() {
     return this.nextRandom;
   }
-  /** Moves on, and runs what falls due, in order. */
+  /** Advances the time, and runs due timers in order. */
   async advance(ms) {
     const end = this.now + ms;
     for (;;) {
@@ -36,7 +36,7 @@ export class FakeClock {
   }
 }
 
-/** A class of WebSockets that keeps its instances. */
+/** Returns a class of WebSockets that records its instances. */
 export function fakeWebSocket() {
   return class FakeWebSocket extends EventTarget {
     static all = [];
@@ -59,7 +59,7 @@ export function fakeWebSocket() {
       this.closedWith ??= { code };
       this.readyState = 2;
     }
-    // The server's side:
+    // Methods of the server's side:
     receive(frame) {
       this.receiveText(JSON.stringify(frame));
     }
@@ -81,7 +81,7 @@ export function fakeWebSocket() {
   };
 }
 
-/** A client on a fake clock and a fake WebSocket; `opened` gives one whose connection is open. */
+/** Returns a client on a fake clock and a fake WebSocket. `opened` returns a connected one. */
 export async function client(zocket, options = {}) {
   const clock = new FakeClock();
   const WebSocket = fakeWebSocket();
@@ -97,7 +97,7 @@ export async function opened(zocket, options) {
   return it;
 }
 
-/** What a promise came to, without waiting for it to. */
+/** Returns the state of a promise without waiting for it. */
 export function outcome(promise) {
   const seen = { state: "pending" };
   promise.then(
@@ -115,7 +115,7 @@ export function replace(t, object, name, value) {
   return value;
 }
 
-/** Collects what goes to `console[method]`. */
+/** Collects the arguments of `console[method]`. */
 export function consoleOf(t, method) {
   const lines = [];
   replace(t, console, method, (...what) => lines.push(what));

@@ -1,9 +1,9 @@
-// What must come, where parts of it may vary: the patterns of tests/vectors.
+// The patterns of tests/vectors, which match JSON with variable parts.
 import assert from "node:assert/strict";
 
 const typeOf = (value) => (value === null ? "null" : Array.isArray(value) ? "array" : typeof value);
 
-/** The name and the argument of a pattern; none of plain JSON. */
+/** Returns the name and the argument of a pattern, or nothing for plain JSON. */
 function patternOf(expected) {
   if (typeOf(expected) !== "object") return [];
   const [[name, argument] = [], ...more] = Object.entries(expected);
@@ -35,7 +35,7 @@ function fits(expected, got) {
   if (typeOf(expected) !== typeOf(got)) return false;
   if (typeof expected !== "object" || expected === null) return expected === got;
   const names = Object.keys(expected);
-  // A member that is undefined is none.
+  // An undefined member counts as absent.
   const extra = Object.keys(got).filter((name) => got[name] !== undefined && !names.includes(name));
   return !extra.length && names.every((name) => fits(expected[name], got[name])) && (!Array.isArray(got) || got.length === expected.length);
 }
@@ -44,7 +44,7 @@ export function check(expected, got) {
   assert.ok(fits(expected, got), `expected ${JSON.stringify(expected)}\n  got ${JSON.stringify(got)}`);
 }
 
-/** Something that is as expected, for a server that the test plays. */
+/** Returns a value that matches a pattern, for the test to send as a server. */
 export function sample(expected) {
   const [name, argument] = patternOf(expected);
   switch (name) {

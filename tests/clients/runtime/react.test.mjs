@@ -1,4 +1,4 @@
-// The hooks, in React 18 and the newest, each bundled with the tests of ./react.tsx.
+// Runs the tests of ./react.tsx with React 18 and with the newest React.
 import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";

@@ -1,4 +1,4 @@
-// Against WebSockets: a server that the test plays by means of `ws`, and the chat example.
+// The client over real WebSockets: against a scripted server on `ws`, and against the chat example.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -13,7 +13,7 @@ import { load, settled } from "./support.mjs";
 
 const zocket = await load();
 
-/** Becomes true, or the test's own time limit strikes. */
+/** Waits until the condition is true. The test's time limit ends the wait. */
 const status = (client, wanted) =>
   new Promise((resolve) => {
     if (client.status === wanted) return resolve();

@@ -1,4 +1,4 @@
-// The vectors of tests/vectors against the client's runtime: its server is played here. Their README says how to read them.
+// Runs tests/vectors against the client's runtime. The test plays the server. Their README describes the format.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,12 +12,12 @@ const at = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 const folder = at("tests/vectors");
 const files = readdirSync(folder).filter((name) => name.endsWith(".json")).sort();
 
-/** What a vector may need that this client can't do: it has no messages without an id. */
+/** Abilities that a vector may need and this client lacks: messages without an id. */
 const LACKS = ["send"];
-/** The steps that are not taken here. */
+/** Steps of a server's runner, which are skipped here. */
 const ELSEWHERE = ["request", "open", "binary", "bytes", "ping", "pong", "pinged", "silence", "ask", "end", "hangUp", "shutdown", "send"];
 
-/** The runtime for an app that has the routes that a vector calls. */
+/** Returns the runtime of an app with the routes that a vector calls. */
 async function load(vector) {
   const incoming = {};
   for (const { call } of vector.steps) if (call) incoming[call.route] = "payload" in call;
@@ -27,11 +27,11 @@ async function load(vector) {
   return import(pathToFileURL(file).href);
 }
 
-/** A client, and the server that it talks to. */
+/** A client and its scripted server. */
 class Stage {
   clock = new FakeClock();
   WebSocket = fakeWebSocket();
-  /** What the client calls the ids of the vector. */
+  /** The client's ids by the ids in the vector. */
   ids = new Map();
   calls = new Map();
   heard = [];
@@ -47,7 +47,7 @@ class Stage {
     return this.WebSocket.last;
   }
 
-  /** Connects when the client is first needed. Ours speaks the extended protocol: it is welcomed. */
+  /** Connects at the first use. Sends a welcome, since our client speaks the extended protocol. */
   async open() {
     if (this.client) return this.client;
     const { clock, WebSocket, headers } = this;
@@ -61,7 +61,7 @@ class Stage {
     return this.client;
   }
 
-  /** The present state of a call. */
+  /** Returns the current state of a call. */
   async call(id) {
     await settled();
     const seen = this.calls.get(id);
@@ -95,7 +95,7 @@ const steps = {
       assert.ok(isId, `expected an rpcId of at most 128 bytes, or a number\n  got ${JSON.stringify(rpcId)}`);
       stage.ids.set(label, rpcId);
     }
-    // To a server, a payload that is null is none.
+    // For a server, a null payload equals an absent one.
     for (const each of [frame, expected]) if (each.payload === null) delete each.payload;
     check(expected, frame);
   },
@@ -133,7 +133,7 @@ const steps = {
     stage.socket.end(1006);
   },
   async comesBack(stage, must) {
-    // The longest wait.
+    // The maximum wait.
     await stage.clock.advance(30_000);
     assert.equal(stage.WebSocket.all.length > 1, must, "whether it connects again");
     assert.equal(stage.client.status === "closed", !must);
@@ -163,7 +163,7 @@ async function run(vector) {
   stage.client.close();
 }
 
-/** Whether a vector is one for this client. Whatever is not known of it is an error. */
+/** Returns true for a vector of this client. Unknown members are an error. */
 function isOurs({ name, must, sides, app, needs = [], steps: taken, ...rest }) {
   const named = (names, among) => names.forEach((one) => assert.ok(among.includes(one), `${name}: not known: ${one}`));
   named(Object.keys(rest), []);

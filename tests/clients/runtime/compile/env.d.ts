@@ -1,4 +1,4 @@
-// What the generator emits before the runtime, for compiling the runtime alone.
+// Declarations that the generator emits before the runtime, to compile the runtime alone.
 interface Headers {
   readonly [name: string]: string;
 }
