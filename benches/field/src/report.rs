@@ -14,7 +14,7 @@ use crate::{
 /// Returns the report.
 pub(crate) fn report(all: &[Summary], missing: &[String], args: &Args) -> String {
     let mut page = String::from(
-        "# Results\n\nWritten by `benches/field/run`; [README.md](README.md) says what is measured, and how to read it.\n\n",
+        "# Results\n\nWritten by `benches/field/run`; [README.md](README.md) explains the figures.\n\n",
     );
     page += &machine(args);
     for line in missing {
@@ -76,7 +76,7 @@ fn against(all: &[Summary]) -> String {
         return String::new();
     }
     let mut page =
-        String::from("\n## Zocket against its targets\n\n| | is | at most | |\n|---|---:|---:|---|\n");
+        String::from("\n## Zocket against its targets\n\n| | measured | at most | |\n|---|---:|---:|---|\n");
     for target in targets {
         let places = if target.most > 10.0 { 0 } else { 2 };
         let verdict = if target.got <= target.most {
@@ -189,7 +189,7 @@ fn besides(all: &[Summary]) -> String {
     if page.is_empty() {
         page
     } else {
-        format!("\n## Besides\n\n| | | |\n|---|---|---|\n{page}")
+        format!("\n## Further figures\n\n| | | |\n|---|---|---|\n{page}")
     }
 }
 
@@ -199,7 +199,7 @@ fn series(all: &[Summary]) -> String {
         return String::new();
     }
     let mut page = String::from(
-        "\n## Scaling\n\nThe plot of this is `scaling.svg`.\n\n| | zocket | tungstenite | bun |\n|---|---:|---:|---:|\n",
+        "\n## Scaling\n\n`scaling.svg` plots these figures.\n\n| | zocket | tungstenite | bun |\n|---|---:|---:|---:|\n",
     );
     for scenario in columns {
         let figure = |peer| {
@@ -218,7 +218,7 @@ fn conditions(all: &[Summary]) -> String {
     let left_out: usize = all.iter().map(|summary| summary.left_out).sum();
     let busiest = all.iter().max_by(|one, other| one.load.total_cmp(&other.load));
     let mut page = format!(
-        "\n## Conditions\n\n- {left_out} runs were left out because others used the machine meanwhile.\n"
+        "\n## Conditions\n\n- {left_out} runs were left out because other processes used the machine.\n"
     );
     if let Some(busiest) = busiest {
         let _ = writeln!(
@@ -236,7 +236,7 @@ fn conditions(all: &[Summary]) -> String {
     if !disturbed.is_empty() {
         let _ = writeln!(
             page,
-            "- † {} figures have a run in which others used more than {:.0} % of a processor: no better one was to be had.",
+            "- † {} figures include a run in which other processes used more than {:.0} % of a processor, after all repetitions.",
             disturbed.len(),
             crate::OTHERS * 100.0,
         );
@@ -245,7 +245,7 @@ fn conditions(all: &[Summary]) -> String {
         let (name, peer) = (&summary.scenario.name, summary.peer.name());
         let _ = writeln!(
             page,
-            "- {peer}, {name}: {} messages came before what their sender had sent earlier.",
+            "- {peer}, {name}: {} messages arrived before earlier ones of their sender.",
             summary.disorder
         );
     }
