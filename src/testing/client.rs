@@ -244,7 +244,10 @@ impl TestClient {
             let payload = self.event_of(words::ERROR, place).await;
             match serde_json::from_slice(&payload) {
                 Ok(error) => error,
-                Err(error) => panic!("{place}: expected the payload of `{}`, got another one: {error}", words::ERROR),
+                Err(error) => panic!(
+                    "{place}: expected the payload of `{}`, got another one: {error}",
+                    words::ERROR
+                ),
             }
         }
     }
@@ -371,7 +374,9 @@ impl TestClient {
             }
             Some(FromApp::Frame(Incoming::Welcome(_))) => {}
             Some(FromApp::Pong) => self.pongs += 1,
-            Some(FromApp::Unreadable(what)) => panic!("{place}: expected a frame of the protocol, got another one: {what}"),
+            Some(FromApp::Unreadable(what)) => {
+                panic!("{place}: expected a frame of the protocol, got another one: {what}")
+            }
             Some(FromApp::End(outage)) => self.end = Some(outage),
             None => self.end = Some(self.end.take().unwrap_or(Outage::ClosedLocally)),
         }

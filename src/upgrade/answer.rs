@@ -37,7 +37,10 @@ pub(super) fn accepted(accept: &Accept, form: Form) -> Response<Body> {
 /// Returns the response to a request that opens no WebSocket: 405, 426 or 400.
 pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
     let (status, message) = match reason {
-        HandshakeError::Method => (StatusCode::METHOD_NOT_ALLOWED, "expected the method GET, which opens a WebSocket"),
+        HandshakeError::Method => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "expected the method GET, which opens a WebSocket",
+        ),
         HandshakeError::NoUpgrade => (
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket endpoint: expected `Upgrade: websocket`",

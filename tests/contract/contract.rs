@@ -312,7 +312,10 @@ fn variants_are_compared_by_their_tags() {
         message(old.diff(&wider)),
         "additive: outgoing `e`: the payload has no variant kind \"c\""
     );
-    assert!(message(other.diff(&old)).starts_with("breaking: outgoing `e`: in the old contract, r does not accept boolean"));
+    assert!(
+        message(other.diff(&old))
+            .starts_with("breaking: outgoing `e`: in the old contract, r does not accept boolean")
+    );
 }
 
 #[test]

@@ -39,7 +39,9 @@ impl<S> IdempotencyService<S> {
         };
         if key.len() > Key::MAX_BYTES {
             let (limit, got) = (Key::MAX_BYTES, key.len());
-            return refuse(format!("idempotency key: expected at most {limit} bytes, got {got}"));
+            return refuse(format!(
+                "idempotency key: expected at most {limit} bytes, got {got}"
+            ));
         }
         let parts = message.parts();
         let scope = match &self.rules.scope {
