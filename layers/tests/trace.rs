@@ -145,7 +145,7 @@ async fn a_message_that_wants_no_answer_has_no_id_in_its_span() {
 }
 
 #[tokio::test]
-async fn what_the_handler_logs_is_in_the_span_also_after_it_has_waited() {
+async fn events_logged_by_the_handler_stay_in_the_span_across_awaits() {
     let log = Log::default();
     let listening = log.listen();
     let handler = async |_: Context<()>| {

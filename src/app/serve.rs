@@ -26,7 +26,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     ///
     /// # Errors
     /// All problems of a router that is invalid: a route declared twice, a route that is the prefix of another
-    /// route or of a nest, a route that would hide a member of the generated clients, an empty segment, a name that
+    /// route or of a nest, a route that would shadow a member of the generated clients, an empty segment, a name that
     /// begins with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of
     /// another, or a router of another app.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {

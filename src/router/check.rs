@@ -158,7 +158,7 @@ impl<C> Router<C> {
     }
 }
 
-/// Error of a router that contradicts itself. Displays every problem, with the locations in the source.
+/// Error of an invalid router. Displays every problem, with the locations in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterError {
     problems: Vec<String>,

@@ -26,7 +26,7 @@ use crate::{
 
 /// Declarations of the messages that an app receives and sends, nested by module. Made by
 /// [`Zocket::router`](crate::Zocket::router), served by [`Zocket::serve`](crate::Zocket::serve), which refuses a
-/// router that contradicts itself.
+/// router that is invalid.
 pub struct Router<C> {
     hub: Arc<dyn Hub>,
     headers: SchemaOf,
@@ -178,7 +178,7 @@ impl<C> Router<C> {
     /// makes the service of a whole app.
     ///
     /// # Errors
-    /// All problems of a router that contradicts itself.
+    /// All problems of a router that is invalid.
     pub fn into_service(self) -> Result<RouterService, RouterError> {
         self.build().map(|(service, _)| service)
     }

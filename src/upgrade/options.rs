@@ -81,7 +81,7 @@ impl std::error::Error for StackError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The router contradicts itself.
+    /// The router is invalid.
     Router(RouterError),
     /// The stack does not fit the app.
     Stack(StackError),

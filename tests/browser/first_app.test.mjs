@@ -1,4 +1,4 @@
-// The first app of the guide, built from the blocks of its page as a crate of its own: what that page says people see.
+// The first app of the guide, built from the code blocks of its page as a separate crate, and used like the page describes.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { copyFile, mkdir, readFile, rm, writeFile } from "node:fs/promises";
@@ -47,7 +47,7 @@ after(async () => {
   server?.child.kill("SIGKILL");
 });
 
-test("both tabs are open", async () => {
+test("both tabs connect", async () => {
   const context = await browser.newContext();
   ann = await openIn(context, `${server.url}/?name=Ann`, complaints);
   bob = await openIn(context, `${server.url}/?name=Bob`, complaints);
@@ -61,13 +61,13 @@ test("a line reaches both tabs", async () => {
   assert.equal(await ann.locator("#text").inputValue(), "");
 });
 
-test("an empty line is refused, and the tab says why", async () => {
+test("an empty line is refused, and the tab shows the reason", async () => {
   await bob.getByRole("button").click();
   await bob.locator("#error").filter({ hasText: "at least 1 character, got 0" }).waitFor();
   assert.equal(await ann.locator("#lines li").count(), 1);
 });
 
-test("the server goes and comes back: the tabs reconnect, and go on", async () => {
+test("the tabs reconnect after a restart of the server and continue", async () => {
   await stop(server, "SIGINT");
   await Promise.all([status(ann, "reconnecting"), status(bob, "reconnecting")]);
   server = await serve(server.port, binary);

@@ -449,7 +449,7 @@ fn the_react_export_has_typescript_and_no_javascript() {
     );
 }
 
-/// What a client says.
+/// The client's headers.
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
     #[garde(skip)]
@@ -463,7 +463,7 @@ fn a_connect_header_named_headers_is_typed() {
         .build();
     let text = zo.router().contract().typescript();
     assert!(
-        text.contains("/** What a client says. */\nexport interface Headers {\n  _name: string;\n}\n"),
+        text.contains("/** The client's headers. */\nexport interface Headers {\n  _name: string;\n}\n"),
         "{text}"
     );
     assert!(

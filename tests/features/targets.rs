@@ -154,7 +154,7 @@ async fn a_handler_disconnects_others_after_its_events() {
 }
 
 #[tokio::test]
-async fn a_failed_atomic_message_disconnects_nobody() {
+async fn a_failed_atomic_message_disconnects_no_client() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);

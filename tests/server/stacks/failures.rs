@@ -84,7 +84,7 @@ async fn a_panic_in_call_or_its_future_fails_only_its_message() {
 }
 
 #[tokio::test]
-async fn without_a_codec_an_error_is_logged_and_the_connection_goes_on() {
+async fn without_a_codec_an_error_is_logged_and_the_connection_stays_open() {
     let (zo, ..) = app(Limits::default());
     let service = service_fn(async |frame: Frame| match frame.data().as_text() {
         Some("fail") => Err("asked for"),
