@@ -69,7 +69,7 @@ mod app;
 mod connection;
 mod core;
 #[cfg(test)]
-mod documents;
+mod document_tests;
 mod on_connect;
 mod procedure;
 mod router;

@@ -6,15 +6,13 @@
 //! |---|---|---|
 //! | [`DecodeLayer`] | [`Frame`] | `Message`, and back: [`Outcome`] to the frame that answers |
 //! | [`RescueLayer`] | any error, any panic | a refusal, which is sent to the client |
-//! | [`QuotaLayer`] | a message above its quota | a refusal |
-//! | [`HttpLayer`] | `Message` | `Message`, through a layer that was written for HTTP |
-//! | [`FanoutLayer`] | effects noted in the message | the [`Hub`] |
+//! | [`FanoutLayer`] | effects recorded in the message | the [`Hub`] |
 //! | [`ValidateLayer`] | `Message` | `Message<T>` |
 //! | [`ContextLayer`] | `Message<T>` | `Message<T, Context<C>>` |
 //! | [`middleware`] | `Context<C>` | `Context<D>`, or a refusal |
 //! | [`handler_fn`] | `Context<D>`, `T` | [`Reply`] |
 //!
-//! Optional layers:
+//! Layers for apps, which a stack may have or not:
 //!
 //! | layer | purpose |
 //! |---|---|
@@ -23,6 +21,8 @@
 //! | [`AuthorizeLayer`] | refuses messages that a predicate does not allow |
 //! | [`IdempotencyLayer`] | a message that is sent twice is handled once |
 //! | [`AuditLayer`], [`AuditHub`] | report each effect, and the client that caused it |
+//! | [`QuotaLayer`] | refuses messages above a rate |
+//! | [`HttpLayer`] | applies a layer that was written for HTTP to one message |
 //!
 //! The whole stack by hand:
 //!

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-/// Limits on the resources that one connection may use. Every limit is finite. Raise a limit that is too low for your
+/// Limits on the resources that one connection may use. Every limit is finite by default, and the largest
+/// value of its type turns it off. Raise a limit that is too low for your
 /// app:
 ///
 /// ```

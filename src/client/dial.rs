@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 };
 use url::Url;
 use zocket_layers::{
-    Issue,
+    Codec, Issue,
     http::{code_of, wait_of},
 };
 
@@ -86,7 +86,7 @@ pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage>
     fields.extend(headers.fields);
     fields.insert(
         "sec-websocket-protocol",
-        HeaderValue::from_static("zocket.v1.json"),
+        HeaderValue::from_static(Codec::Json.subprotocol()),
     );
     fields.insert(
         "x-zocket-version",

@@ -2,7 +2,7 @@
 
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use zocket_layers::Code;
+use zocket_layers::{Code, Codec};
 
 use super::{BuildError, ServerRefusal};
 
@@ -87,7 +87,13 @@ impl fmt::Display for Outage {
             Self::Headers(error) => write!(f, "the connect headers could not be computed: {error}"),
             Self::Timeout => f.write_str("expected a connection within the connect timeout, got none"),
             Self::Silent => f.write_str("expected an answer to a ping, got none"),
-            Self::Incompatible(what) => write!(f, "expected a server that speaks zocket.v1.json: {what}"),
+            Self::Incompatible(what) => {
+                write!(
+                    f,
+                    "expected a server that speaks {}: {what}",
+                    Codec::Json.subprotocol()
+                )
+            }
             Self::Build(error) => error.fmt(f),
             Self::ClosedLocally => f.write_str("the client was closed"),
         }

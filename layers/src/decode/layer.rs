@@ -8,13 +8,13 @@ use crate::protocol::Codec;
 pub struct DecodeLayer(Codec);
 
 impl DecodeLayer {
-    /// Creates a layer for frames in JSON.
+    /// Creates a layer that lets clients negotiate JSON. Frames are read in the form of their connection.
     #[must_use]
     pub const fn json() -> Self {
         Self(Codec::Json)
     }
 
-    /// Returns the codec of the frames.
+    /// Returns the codec that clients can negotiate.
     #[must_use]
     pub const fn codec(&self) -> Codec {
         self.0

@@ -1,4 +1,5 @@
-//! Dispatch to the codecs. A new codec adds one file beside `json`, and a line to each method here.
+//! Dispatch to the codecs. A new codec adds one file beside `json`, a line to each method here, and one each to
+//! `Codec::ALL` and `Form::event_encoding`.
 
 use std::ops::Range;
 

@@ -17,7 +17,7 @@ pub struct Head {
 /// A frame that the connection answers itself, outside of the message queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Control {
+pub enum ProtocolFrame {
     /// Request for a pong.
     Ping,
 }
@@ -37,9 +37,9 @@ impl Head {
 
     /// Returns the control frame with this head, if the route is a reserved type for one.
     #[must_use]
-    pub fn control(&self) -> Option<Control> {
+    pub fn protocol_frame(&self) -> Option<ProtocolFrame> {
         // The prefix is compared first, since most routes differ in the first byte.
-        (self.route.starts_with(words::PREFIX) && self.route == words::PING).then_some(Control::Ping)
+        (self.route.starts_with(words::PREFIX) && self.route == words::PING).then_some(ProtocolFrame::Ping)
     }
 }
 

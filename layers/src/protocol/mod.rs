@@ -1,7 +1,8 @@
 //! The wire protocol: names, ids, payloads, envelopes and codecs.
 //!
 //! The [`Head`] of a frame, the envelope in both directions, the reserved [`words`] and the [`FrameHeader`] are defined
-//! here, and nowhere else. A codec is one file. [`json`](Codec::Json) is the only one so far.
+//! here, and nowhere else. A codec's envelope is one file. [`Json`](Codec::Json) is the only codec so far, and payloads are
+//! JSON in other folders too: validation and idempotency read them.
 
 mod codec;
 mod data_frame;
@@ -17,7 +18,7 @@ pub mod words;
 pub use self::{
     data_frame::{DataFrame, Kind},
     form::{Codec, Form, Level},
-    head::{Control, Head, Malformed},
+    head::{Head, Malformed, ProtocolFrame},
     header::FrameHeader,
     name::Name,
     payload::RawPayload,

@@ -25,8 +25,8 @@ use tower::{
 };
 use zocket_layers::{
     AuditLayer, Audited, AuthorizeLayer, Connection, Context, ContextLayer, DecodeLayer, Error, FanoutLayer,
-    Frame, IdempotencyLayer, Message, MetricsLayer, Next, Outcome, RawPayload, Reply, RescueLayer, RpcId,
-    TraceLayer, ValidateLayer,
+    Frame, HttpLayer, IdempotencyLayer, Message, MetricsLayer, Next, Outcome, Quota, QuotaLayer, RawPayload,
+    Reply, RescueLayer, RpcId, TraceLayer, ValidateLayer,
     middleware::{from_fn, with, with_input},
 };
 
@@ -154,6 +154,8 @@ layers! {
     }), raw, reply();
     idempotency_with_one_key: IdempotencyLayer::new(|_| Some("key".into())).scope(|_| String::new()), raw, reply();
     audit: AuditLayer::new(|_: &Audited<'_>| ()), raw, reply();
+    quota: QuotaLayer::per_client(Quota::new(1_000, Duration::from_secs(1))), raw, reply();
+    http: HttpLayer::new(Identity::new()), raw, reply();
     the_whole_stack: ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())

@@ -4,8 +4,8 @@
 //! given frames and the time, and returns frames and decisions. It knows no socket, no runtime and no clock, so that
 //! its tests need none either. The connection's task owns it, and moves bytes between it and a socket.
 
-mod close;
 mod deadlines;
+mod end;
 mod gauge;
 mod inbound;
 pub(super) mod outbound;
@@ -19,16 +19,16 @@ use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
     ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal,
-    protocol::Control, rescue::explain,
+    protocol::ProtocolFrame, rescue::explain,
 };
 
-pub(super) use self::{close::End, deadlines::DueAction, inbound::InFlightMessage};
 use self::{
     deadlines::Deadlines,
     gauge::{GaugePart, InFlight, Queued},
     inbound::Inbound,
     outbound::Outbound,
 };
+pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage};
 
 /// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
 /// the frames to be written.
@@ -130,7 +130,8 @@ impl Session {
     /// events. A message whose id is queued or in flight does not run.
     pub(super) fn receive(&mut self, frame: Frame, may_begin: bool) -> Option<Frame> {
         let is_extended = self.connection.form().is_extended();
-        if is_extended && let Some(Control::Ping) = frame.head().and_then(|head| head.control()) {
+        if is_extended && let Some(ProtocolFrame::Ping) = frame.head().and_then(|head| head.protocol_frame())
+        {
             self.pings += 1;
             return None;
         }

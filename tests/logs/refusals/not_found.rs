@@ -1,5 +1,7 @@
 //! NOT_FOUND: unknown routes and reserved types.
 
+use zocket::layers::protocol::words;
+
 use super::{code, log::Log, refusal_of, visit};
 
 #[tokio::test]
@@ -35,17 +37,7 @@ async fn client_text_in_the_log_is_truncated_and_escaped() {
 #[tokio::test]
 async fn reserved_types_are_refused() {
     let (_, mut client) = visit().await;
-    for route in [
-        "__",
-        "__ping",
-        "__pong",
-        "__ack",
-        "__welcome",
-        "__error",
-        "__rpc_res",
-        "__rpc_err",
-        "__proto__",
-    ] {
+    for route in words::ALL.into_iter().chain(["__", "__ack", "__proto__"]) {
         assert_eq!(code(&mut client, route).await, "NOT_FOUND", "{route}");
     }
     client.expect_nothing().await;

@@ -28,7 +28,7 @@ fn error_codes_are_in_the_protocol_and_in_the_guide() {
             .map(|code| (code.to_owned(), String::new()))
             .collect::<Vec<_>>()
     };
-    let protocol = Document::read("PROTOCOL.md").table("| what | code |", |cells| named(cells[1]));
+    let protocol = Document::read("PROTOCOL.md").table("| failure | code |", |cells| named(cells[1]));
     let guide = Document::read("src/guide/errors.md");
     let failures = guide.table("| failure | code | by |", |cells| named(cells[1]));
     let mut differences = protocol.differences(&codes);
@@ -63,7 +63,7 @@ fn statuses_of_the_handshake_are_in_the_protocol() {
             .map(|number| (number.to_owned(), String::new()))
             .collect::<Vec<_>>()
     };
-    let mut table = protocol.table("| answer | when | body |", |cells| numbers(cells[0]));
+    let mut table = protocol.table("| response | condition | body |", |cells| numbers(cells[0]));
 
     let begin = protocol
         .lines
