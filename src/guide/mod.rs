@@ -1,4 +1,4 @@
-//! The guide: tasks, page by page. It is text alone, whose examples run as tests.
+//! The guide: one page for each task. The modules contain only text, whose examples run as tests.
 //!
 //! | page | subject |
 //! |---|---|
