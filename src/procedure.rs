@@ -43,7 +43,8 @@ pub type With<F, C, D, L> = Stack<WithLayer<F, C, D>, L>;
 /// The layers of a procedure with one more [`with_input`](ProcedureBuilder::with_input).
 pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 
-/// Properties of a procedure that the router and the contract read.
+/// Declarations of a procedure, beside its service: how the router runs it (effects, order, codes), and its description
+/// and schemas for the contract.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Traits {
     pub(crate) atomic: bool,
@@ -91,7 +92,8 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self.map(layer)
     }
 
-    /// Adds `async fn(Context<C>) -> Result<D, Error>`: the message continues with a `Context<D>`, or is refused.
+    /// Adds middleware that replaces the context: `async fn(Context<C>) -> Result<D, Error>`. The message continues
+    /// with a `Context<D>`, or is refused.
     #[must_use]
     pub fn with<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, With<F, C, D, L>>
     where
@@ -101,7 +103,8 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self.map(with(f))
     }
 
-    /// Adds `async fn(Context<C>, I) -> Result<(D, I), Error>`, for middleware that reads the input or changes it.
+    /// Adds middleware that reads or changes the input: `async fn(Context<C>, I) -> Result<(D, I), Error>`. The message
+    /// continues with a `Context<D>` and the returned input, or is refused. Call [`input`](Self::input) before it.
     #[must_use]
     pub fn with_input<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, WithInput<F, C, D, L>>
     where

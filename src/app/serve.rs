@@ -157,7 +157,8 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         })
     }
 
-    /// Declares the events and routes of a router that is served.
+    /// Declares a router's events, so that handlers and emitters may send them, and its routes, which metrics may then
+    /// use as labels.
     fn declare(&self, router: &CheckedRouter) {
         self.core.declared.extend(router.outgoing.iter().copied());
         self.core.declared.extend_routes(router.routes.paths());

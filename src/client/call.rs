@@ -36,7 +36,8 @@ impl CallOptions {
         self
     }
 
-    /// Sets [`wait_for_connection`](field@Self::wait_for_connection).
+    /// Sets [`wait_for_connection`](field@Self::wait_for_connection): false makes the call fail at once while there is
+    /// no connection.
     #[must_use]
     pub const fn wait_for_connection(mut self, wait: bool) -> Self {
         self.wait_for_connection = wait;

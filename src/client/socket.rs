@@ -68,7 +68,8 @@ impl Socket {
         self.record_error(sent);
     }
 
-    /// Sends a ping. Without room it sends none, because other data is on its way to the server.
+    /// Sends a ping. If too much data is buffered, it sends none: the server has not taken the data, so a ping would
+    /// not reach it either. The heartbeat then waits for any frame of the server, as for a pong.
     pub(super) fn ping(&mut self, cx: &mut Task<'_>) {
         if self.has_room(cx) {
             self.send(Message::Ping(Bytes::new()));

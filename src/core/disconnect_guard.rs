@@ -28,8 +28,8 @@ impl<C: Send + Sync + 'static> DisconnectGuard<C> {
         }))
     }
 
-    /// Returns a guard that keeps the connection registered even after `on_disconnect` has finished. Never `None`
-    /// before [`run`](Self::run).
+    /// Returns a guard that keeps the connection registered until it is dropped. `on_disconnect` may finish before the
+    /// closing handshake, and a shutdown waits for both. Always `Some`, because [`run`](Self::run) consumes `self`.
     pub(crate) fn registered(&self) -> Option<Arc<RegistryGuard<C>>> {
         self.0.as_ref().map(|armed| armed.registered.clone())
     }

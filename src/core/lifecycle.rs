@@ -10,7 +10,7 @@ pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, 
 type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
 type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
 
-/// The app's callbacks for the start and the end of a connection.
+/// The app's callbacks `on_connect`, `on_open` and `on_disconnect`, for the start and the end of a connection.
 pub(crate) struct Lifecycle<C> {
     /// The schema of the headers that `connect` reads.
     pub(crate) headers: SchemaOf,

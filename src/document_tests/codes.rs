@@ -9,7 +9,7 @@ fn is_code(char: char) -> bool {
     char.is_ascii_uppercase() || char == '_'
 }
 
-/// Returns the protocol's codes that a text names.
+/// Returns the words of a text that are written like an error code: `NOT_FOUND`.
 fn codes_in(text: &str) -> Vec<&str> {
     let mut words = words(text, |char| is_code(char) || char.is_ascii_lowercase());
     words.retain(|word| word.len() > 3 && word.chars().all(is_code));

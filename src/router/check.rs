@@ -9,7 +9,8 @@ use super::{
     service::{Entry, RouterService},
 };
 
-/// Members that generated clients have beside the routes, and `then`, which would make a client a promise.
+/// Names that no route may begin with. They are the members that generated clients have beside the routes, and `then`,
+/// which would make a client a promise.
 const CLIENT_MEMBERS: [&str; 14] = [
     "on",
     "onOpen",
@@ -165,7 +166,7 @@ pub struct RouterError {
 }
 
 impl RouterError {
-    /// Returns the problems, each as a sentence.
+    /// Returns the router's problems, each as a sentence.
     #[must_use]
     pub fn problems(&self) -> &[String] {
         &self.problems

@@ -70,6 +70,7 @@ enum Codes {
     Declared(Arc<[Code]>),
 }
 
+/// A route's stack, and the codes that it may refuse with.
 struct CodeChecked<S> {
     service: S,
     codes: Codes,
@@ -99,9 +100,11 @@ where
     }
 }
 
-/// Future that awaits a stack's readiness, if it was not ready at once, and then calls the stack. An `async fn` would
-/// be plainer, but would hold service, message and the called future side by side. That doubles the size of the value
-/// that is moved into the box for each message.
+/// Future that awaits a stack's readiness, if it was not ready at once, and then calls the stack. A refusal with an
+/// undeclared code becomes an internal error.
+///
+/// An `async fn` would be plainer, but would hold service, message and the called future side by side. That doubles the
+/// size of the value that is moved into the box for each message.
 #[pin_project]
 struct CodeCheckedFuture<S: Service<Message>> {
     #[pin]

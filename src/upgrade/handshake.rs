@@ -13,7 +13,7 @@ use zocket_layers::{Codec, Form};
 pub(super) enum HandshakeError {
     /// 405: the method is not GET.
     Method,
-    /// 426: the client does not ask for a WebSocket.
+    /// 426: the request has no `Upgrade: websocket`.
     NoUpgrade,
     /// 426: the client asks for a version other than 13 (RFC 6455, section 4.4).
     Version,
@@ -30,7 +30,7 @@ pub(super) enum Accept {
     Connect,
 }
 
-/// Checks a request to open a WebSocket.
+/// Checks a request to open a WebSocket, over HTTP/1.1 or HTTP/2. Returns the answer that accepts it.
 pub(super) fn check(request: &Parts) -> Result<Accept, HandshakeError> {
     if request.version >= Version::HTTP_2 {
         check_connect(request)

@@ -81,7 +81,7 @@ impl std::error::Error for StackError {}
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// The router is invalid.
+    /// The router is invalid. The error lists its problems.
     Router(RouterError),
     /// The stack does not fit the app.
     Stack(StackError),

@@ -55,14 +55,15 @@ impl Deadlines {
         self.pinged = None;
     }
 
-    /// Records that a message waits. The time counts from the first call since [`end_wait`](Self::end_wait).
+    /// Records that a message waits to begin, until the pipeline is ready or queued frames are written. `Limits::stall`
+    /// bounds the wait. The time counts from the first call since [`end_wait`](Self::end_wait).
     pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
         if self.waiting_since.is_none() {
             self.waiting_since = Some(now());
         }
     }
 
-    /// Records that no message waits.
+    /// Records that no message waits to begin.
     pub(super) const fn end_wait(&mut self) {
         self.waiting_since = None;
     }

@@ -15,13 +15,13 @@ pub(super) trait SharedGauge {
     fn gauge() -> Gauge;
 }
 
-/// Messages that were read and have not begun.
+/// Names the gauge of messages that were read and have not begun.
 pub(super) struct Queued;
 
-/// Messages in flight.
+/// Names the gauge of messages in flight: they have begun, and were pending after their first poll.
 pub(super) struct InFlight;
 
-/// Bytes that wait to be written.
+/// Names the gauge of bytes that wait to be written.
 pub(super) struct OutboundBytes;
 
 impl SharedGauge for Queued {

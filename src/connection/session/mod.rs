@@ -177,7 +177,7 @@ impl Session {
             .has_free_turn(self.options.concurrency, self.limits())
     }
 
-    /// Takes the next message from the queue.
+    /// Takes the next message from the queue of those that were read and have not begun.
     pub(super) fn take_queued(&mut self) -> Option<Frame> {
         self.inbound.take()
     }
@@ -309,8 +309,8 @@ impl Session {
         !self.inbound.is_empty() || self.mailbox.is_notified() || self.pings > 0
     }
 
-    /// Returns true if the peer reads too slowly: more bytes wait for it than `Limits::outbound` allows.
-    /// `control_bytes` wait outside of the session.
+    /// Returns true if the peer reads too slowly: more bytes wait for it than `Limits::outbound` allows. They include
+    /// `control_bytes`, the bytes of pongs that wait in the socket.
     pub(super) fn is_slow_reader(&self, control_bytes: usize) -> bool {
         self.outbound.weight() + control_bytes > self.max_outbound()
     }
@@ -335,13 +335,13 @@ impl Session {
         self.deadlines.record_activity(now);
     }
 
-    /// Records that a message waits, for readiness or for queued frames to be written. `now` is called only if none
-    /// waited.
+    /// Records that a message waits to begin, until the pipeline is ready or queued frames are written. `now` is called
+    /// only if none waited.
     pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
         self.deadlines.begin_wait(now);
     }
 
-    /// Records that no message waits.
+    /// Records that no message waits to begin.
     pub(super) const fn end_wait(&mut self) {
         self.deadlines.end_wait();
     }
@@ -358,8 +358,8 @@ impl Session {
 
     // Idle and end.
 
-    /// Reports to the gauges, and frees the memory that an idle session does not need. `control_bytes` wait outside of
-    /// the session.
+    /// Reports to the gauges, and frees the memory that an idle session does not need. `control_bytes` are the bytes of
+    /// pongs that wait in the socket, outside of the session's queue. The gauge of outbound bytes includes them.
     pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
         self.outbound.report(control_bytes);

@@ -122,7 +122,8 @@ impl Outbound {
         }
     }
 
-    /// Reports the bytes that wait to the gauge. `control_bytes` wait outside of the queue.
+    /// Reports the bytes that wait to the gauge. `control_bytes`, those of pongs that wait in the socket, are
+    /// added.
     pub(super) fn report(&mut self, control_bytes: usize) {
         self.gauge.report(self.weight + control_bytes);
     }

@@ -14,7 +14,7 @@ const RUNTIME: &str = include_str!("runtime.ts");
 const RUNTIME_JS: &str = include_str!("runtime.js");
 /// The runtime's declarations: the output of TypeScript's compiler.
 const RUNTIME_DTS: &str = include_str!("runtime.d.ts");
-/// Hooks for React.
+/// The file `zocket-react.tsx`: hooks for React, which import the generated client.
 pub(super) const REACT: &str = include_str!("react.tsx");
 
 /// Names that the runtime declares or uses. No type of the app may have one of them.

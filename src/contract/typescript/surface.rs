@@ -10,7 +10,7 @@ use crate::contract::{Contract, IncomingContract};
 /// A level of the client: its calls and events, and the levels below.
 #[derive(Debug, Default)]
 pub(super) struct Surface<'a> {
-    /// Full names, keyed by their last segment.
+    /// Full names of routes, keyed by their last segment: `chat.post` by `post`.
     calls: BTreeMap<&'a str, &'a str>,
     events: BTreeMap<&'a str, &'a str>,
     below: BTreeMap<&'a str, Self>,
@@ -123,7 +123,8 @@ fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> Strin
     )
 }
 
-/// Resolves a reference to an output type. Returns any other schema as it is.
+/// Returns the named type that a schema refers to, among those that the server sends (`#/types/output/…`). A schema
+/// that is no such reference is returned unchanged.
 fn named<'a>(contract: &'a Contract, schema: &'a Value) -> &'a Value {
     let reference = schema.get("$ref").and_then(Value::as_str);
     let name = reference.and_then(|reference| reference.strip_prefix("#/types/output/"));
