@@ -30,10 +30,10 @@ impl Direction {
     }
 }
 
-/// Gathers the schemas of several roots, which are the inputs and outputs of routes and the payloads of events. The
-/// owner of a root is its route or event. Each root has its own generator, so that a type's name does not depend on the
-/// other declarations. If roots use one name for different types, each type's name is prefixed with the first owner
-/// that uses the type, in the order of the owners' names.
+/// Gathers the schemas of several roots: the connect headers, the inputs and outputs of routes, and the payloads of
+/// events. The owner of a root is its route or event, or `headers`. Each root has its own generator, so that a type's
+/// name does not depend on the other declarations. If roots use one name for different types, each type's name is
+/// prefixed with the first owner that uses the type, in the order of the owners' names.
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
     roots: Vec<Root>,
@@ -41,7 +41,7 @@ pub(crate) struct Gatherer {
 
 #[derive(Debug)]
 struct Root {
-    /// Route or event of the schema, such as `chat.post`. Types with clashing names get it as a prefix.
+    /// Route or event of the schema, such as `chat.post`, or `headers`. Types with clashing names get it as a prefix.
     owner: String,
     direction: Direction,
     schema: Value,
@@ -53,7 +53,7 @@ struct Root {
 pub(crate) struct Gathered(usize);
 
 impl Gatherer {
-    /// Adds a root: the schema of a type that a route or an event, its `owner`, receives or sends.
+    /// Adds a root: the schema of the type that its `owner` receives or sends.
     pub(crate) fn add(&mut self, owner: &str, direction: Direction, schema_of: SchemaOf) -> Gathered {
         let settings = SchemaSettings::draft2020_12();
         let mut generator = match direction {
