@@ -70,77 +70,77 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Sets [`message`](field@Self::message).
+    /// Sets the maximum size of a message: [`message`](field@Self::message).
     #[must_use]
     pub const fn message(mut self, message: usize) -> Self {
         self.message = message;
         self
     }
 
-    /// Sets [`in_flight`](field@Self::in_flight).
+    /// Sets the maximum number of messages that are handled at the same time: [`in_flight`](field@Self::in_flight).
     #[must_use]
     pub const fn in_flight(mut self, in_flight: usize) -> Self {
         self.in_flight = in_flight;
         self
     }
 
-    /// Sets [`queued`](field@Self::queued).
+    /// Sets the maximum number of messages that may wait to be handled: [`queued`](field@Self::queued).
     #[must_use]
     pub const fn queued(mut self, queued: usize) -> Self {
         self.queued = queued;
         self
     }
 
-    /// Sets [`outbound`](field@Self::outbound).
+    /// Sets the maximum number of bytes that may wait to be written to the client: [`outbound`](field@Self::outbound).
     #[must_use]
     pub const fn outbound(mut self, outbound: usize) -> Self {
         self.outbound = outbound;
         self
     }
 
-    /// Sets [`rooms`](field@Self::rooms).
+    /// Sets the maximum number of rooms that the client may be in: [`rooms`](field@Self::rooms).
     #[must_use]
     pub const fn rooms(mut self, rooms: usize) -> Self {
         self.rooms = rooms;
         self
     }
 
-    /// Sets [`room_name`](field@Self::room_name).
+    /// Sets the maximum length of a room's name: [`room_name`](field@Self::room_name).
     #[must_use]
     pub const fn room_name(mut self, room_name: usize) -> Self {
         self.room_name = room_name;
         self
     }
 
-    /// Sets [`room_backlog`](field@Self::room_backlog).
+    /// Sets the maximum number of bytes that may wait in a room: [`room_backlog`](field@Self::room_backlog).
     #[must_use]
     pub const fn room_backlog(mut self, room_backlog: usize) -> Self {
         self.room_backlog = room_backlog;
         self
     }
 
-    /// Sets [`stall`](field@Self::stall).
+    /// Sets the time that a message may wait for the app's layers: [`stall`](field@Self::stall).
     #[must_use]
     pub const fn stall(mut self, stall: Duration) -> Self {
         self.stall = stall;
         self
     }
 
-    /// Sets [`ping_after`](field@Self::ping_after).
+    /// Sets the time without data after which a ping is sent: [`ping_after`](field@Self::ping_after).
     #[must_use]
     pub const fn ping_after(mut self, ping_after: Duration) -> Self {
         self.ping_after = ping_after;
         self
     }
 
-    /// Sets [`pong_within`](field@Self::pong_within).
+    /// Sets the time to wait for data after a ping: [`pong_within`](field@Self::pong_within).
     #[must_use]
     pub const fn pong_within(mut self, pong_within: Duration) -> Self {
         self.pong_within = pong_within;
         self
     }
 
-    /// Sets [`close_within`](field@Self::close_within).
+    /// Sets the time for the closing handshake: [`close_within`](field@Self::close_within).
     #[must_use]
     pub const fn close_within(mut self, close_within: Duration) -> Self {
         self.close_within = close_within;
