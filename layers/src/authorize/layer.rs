@@ -11,8 +11,9 @@ pub struct AuthorizeLayer<Q> {
 }
 
 impl<F> AuthorizeLayer<OfMessage<F>> {
-    /// Creates a layer whose predicate reads the whole message: a raw one at a raw position, one with input and context
-    /// at a typed position.
+    /// Creates a layer whose predicate reads the whole message. Outside of [`ValidateLayer`](crate::ValidateLayer),
+    /// that is a [`Message`] with its payload unparsed and without a context. Inside of
+    /// [`ContextLayer`](crate::ContextLayer), it is a `Message<T, Context<C>>` with the parsed input.
     pub fn new<P, C, V>(predicate: F) -> Self
     where
         F: Fn(&Message<P, C>) -> V,

@@ -15,11 +15,13 @@ pub trait Predicate<P, C> {
     fn decide(&self, message: &Message<P, C>) -> Self::Verdict;
 }
 
-/// A predicate of the whole message.
+/// Predicate that reads the whole message, made by [`AuthorizeLayer::new`](super::AuthorizeLayer::new). It is a type of
+/// its own, so that its [`Predicate`] impl does not overlap with that of [`OfContext`].
 #[derive(Clone, Copy)]
 pub struct OfMessage<F>(pub(super) F);
 
-/// A predicate of the message's context.
+/// Predicate that reads only the message's context, made by
+/// [`AuthorizeLayer::context`](super::AuthorizeLayer::context).
 #[derive(Clone, Copy)]
 pub struct OfContext<F>(pub(super) F);
 

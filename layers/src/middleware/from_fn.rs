@@ -13,7 +13,8 @@ use tower::{BoxError, Layer, Service, ServiceExt, util::BoxCloneSyncService};
 use crate::message::{Message, Reply};
 
 /// Creates a layer from an `async fn(Message<P, C>, Next<P, C>) -> Result<Reply, E>`, which runs code around the call.
-/// It works at any position with messages of that type. At a raw position the function is `async fn(Message, Next)`.
+/// It works wherever messages have that type. Outside of [`ValidateLayer`](crate::ValidateLayer), where the payload is
+/// not parsed yet, the function is `async fn(Message, Next)`.
 pub fn from_fn<F, Fut, P, C, E>(f: F) -> FromFnLayer<F, P, C>
 where
     F: Fn(Message<P, C>, Next<P, C>) -> Fut,

@@ -60,7 +60,8 @@ pub(super) trait CombineAnswer<A, D, P> {
     fn combine(self, answer: A) -> (D, P);
 }
 
-/// Payload that the middleware does not receive.
+/// Payload that a middleware made by [`with`](super::with()) does not receive. It is kept here, and passed to the rest
+/// of the stack unchanged.
 #[derive(Debug)]
 pub struct KeptPayload<P>(pub(super) P);
 
@@ -70,7 +71,8 @@ impl<D, P> CombineAnswer<D, D, P> for KeptPayload<P> {
     }
 }
 
-/// Marks a middleware that receives the payload, and returns one.
+/// Stands in the place of [`KeptPayload`] for a middleware made by [`with_input`](super::with_input()): it receives the
+/// payload, and returns the one for the rest of the stack.
 #[derive(Debug)]
 pub struct ReturnedPayload;
 
