@@ -40,7 +40,7 @@ impl From<Uuid> for ClientId {
     }
 }
 
-/// Parses the output of [`Display`](fmt::Display).
+/// Parses a UUID in any form that the crate `uuid` accepts, such as the output of [`Display`](fmt::Display).
 impl FromStr for ClientId {
     type Err = uuid::Error;
 

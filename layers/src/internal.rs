@@ -31,10 +31,12 @@ pub const fn set_turn(frame: &mut Frame, turn: Turn) {
     frame.set_turn(turn);
 }
 
-/// Waits until every pending effect that the hub accepted from a context has resolved.
+/// Waits until every pending effect that the hub accepted from a context has resolved. The connection calls it after
+/// `on_open`, since no answer waits for the effects of that callback.
 ///
 /// # Errors
-/// The first failure among them.
+/// The first failure among them. An effect that was refused at once is not pending, so its failure is left to
+/// [`Context::flush`].
 pub async fn performed<C>(context: &Context<C>) -> Result<(), Error> {
     context.performed().await
 }

@@ -19,12 +19,13 @@ struct Names {
 }
 
 impl Declared {
-    /// Adds the outgoing messages of one more router.
+    /// Adds the events that one more router declares. From the first call on, an event that no router declares is
+    /// refused.
     pub fn extend(&self, types: impl IntoIterator<Item = &'static str>) {
         self.0.write().outgoing.get_or_insert_default().extend(types);
     }
 
-    /// Adds the routes of one more router.
+    /// Adds the routes that one more router declares. Metrics label messages of any other route `unknown`.
     pub fn extend_routes<R: Into<String>>(&self, routes: impl IntoIterator<Item = R>) {
         self.0.write().routes.extend(routes.into_iter().map(Into::into));
     }

@@ -88,7 +88,8 @@ impl Connection {
         Self::new(client_id, Form::BASE, Arc::new(context), hub, declared, limits)
     }
 
-    /// Creates a connection like this one, with the extensions of its upgrade request.
+    /// Sets the extensions of the upgrade request. Call it before the connection is shared: earlier clones keep the
+    /// previous extensions, and do not learn of a later [`close`](Self::close).
     #[must_use]
     pub fn with_extensions(self, extensions: Extensions) -> Self {
         Self(Arc::new(Inner {

@@ -8,7 +8,7 @@ use crate::{
     message::MessageState,
 };
 
-/// The rooms of the client that sent the message.
+/// Handle to the rooms of the client that sent the message: joins, leaves and lists them.
 ///
 /// [`has`](Self::has) and [`current`](Self::current) include a join or leave of this message as soon as the hub has
 /// applied it. [`LocalHub`](crate::LocalHub) applies it at once. With a hub that answers later, call
@@ -43,7 +43,7 @@ impl Rooms<'_> {
         self.state.note_or_fail(Effect::Leave(room.into().into_shared()));
     }
 
-    /// Returns true if the client is in a room. A join counts once the hub has applied it (with a hub that answers
+    /// Returns true if the client is in this room. A join counts once the hub has applied it (with a hub that answers
     /// later, after [`Context::flush`](crate::Context::flush)), or if it is held.
     #[must_use]
     pub fn has(&self, room: &str) -> bool {
@@ -82,7 +82,7 @@ impl Rooms<'_> {
         rooms
     }
 
-    /// Returns the clients in any room, in no order. An unknown room has none.
+    /// Returns the clients in a room, in no order. This client need not be one of them. An unknown room has none.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
         let mut members = self
             .state
@@ -102,7 +102,8 @@ impl Rooms<'_> {
         members
     }
 
-    /// Returns the number of clients in any room. An unknown room has none. Joins count as for [`has`](Self::has).
+    /// Returns the number of clients in a room. This client need not be one of them. An unknown room has none. This
+    /// client's join counts as for [`has`](Self::has).
     pub async fn size(&self, room: &str) -> usize {
         if self.state.is_holding() {
             return self.members(room).await.len();

@@ -47,7 +47,7 @@ impl<C> Context<C> {
         self.connection().client_id()
     }
 
-    /// Returns the client's rooms.
+    /// Returns a handle to join, leave and list the client's rooms.
     #[must_use]
     pub fn rooms(&self) -> Rooms<'_> {
         Rooms { state: &self.state }
@@ -95,7 +95,8 @@ impl<C> Context<C> {
     /// Waits until every pending effect that the hub accepted has resolved.
     ///
     /// # Errors
-    /// The first failure among them.
+    /// The first failure among them. An effect that was refused at once is not pending, so its failure is left to
+    /// [`flush`](Self::flush).
     pub(crate) async fn performed(&self) -> Result<(), Error> {
         let mut performed = Ok(());
         while let Some(ticket) = self.state.first_pending() {
@@ -116,7 +117,8 @@ impl<C> Context<C> {
         self.connection().closed()
     }
 
-    /// Returns the app's own value, for a handler that keeps it.
+    /// Returns the `Arc` of the app's own value. A clone of it keeps the value after the handler has ended, without the
+    /// rest of the context.
     #[must_use]
     pub fn value(cx: &Self) -> &Arc<C> {
         &cx.value
