@@ -19,9 +19,9 @@ pub use self::{
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Effect {
-    /// The client enters a room.
+    /// The client that caused the effect enters a room.
     Join(Arc<str>),
-    /// The client leaves a room.
+    /// The client that caused the effect leaves a room.
     Leave(Arc<str>),
     /// An event is sent.
     Emit {
@@ -30,26 +30,26 @@ pub enum Effect {
         /// The event.
         event: Event,
     },
-    /// The client's connection is closed, after everything that was sent before.
+    /// The connection of the client that caused the effect is closed, after everything that was sent before.
     Close(Close),
-    /// An action is performed on other clients.
+    /// An action is performed on a selection of clients.
     Manage {
-        /// The clients concerned.
+        /// The selected clients.
         clients: Target,
         /// The action.
         action: Action,
     },
 }
 
-/// An action on other clients.
+/// An action on a selection of clients, the action of [`Effect::Manage`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Action {
-    /// The clients enter a room.
+    /// The selected clients enter a room.
     Join(Arc<str>),
-    /// The clients leave a room.
+    /// The selected clients leave a room.
     Leave(Arc<str>),
-    /// The clients' connections are closed, after everything that was sent before.
+    /// The selected clients' connections are closed, after everything that was sent before.
     Disconnect(Close),
 }
 

@@ -50,7 +50,9 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// Connects a client. Returns its mailbox, which receives the events that are sent to the client from now on.
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox>;
 
-    /// Disconnects a client: removes it from its rooms and from [`Audience::Everyone`](crate::Audience::Everyone).
+    /// Removes a client from its rooms and from [`Audience::Everyone`](crate::Audience::Everyone), after its connection
+    /// has ended. It does not close the socket: [`Effect::Close`] requests that. The mailbox identifies the client, so
+    /// that a later connection of the same id stays connected.
     fn disconnect(&self, mailbox: &Mailbox);
 
     /// Performs an effect of the client `from`, or of the server's own code if `from` is none. The hub accepts the

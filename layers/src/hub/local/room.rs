@@ -27,7 +27,8 @@ pub(super) struct Room {
     log: Log,
     /// Weight of all entries that were ever appended, in bytes.
     appended: AtomicU64,
-    /// Value of `appended` when the flusher last began with the first member.
+    /// Value of `appended` when the current round of notifications began, or the last one if none runs. A round begins
+    /// with the first member.
     flushing: AtomicU64,
     /// Value of `appended` that the flusher has notified all members of.
     flushed: AtomicU64,
@@ -39,7 +40,8 @@ pub(super) struct Room {
 #[derive(Debug)]
 struct Member {
     mailbox: Arc<Mailbox>,
-    /// Value of `appended` up to which this member has read.
+    /// Value of `appended` after the last entry that this member has read, or at its entry into the room if it has read
+    /// none. `u64::MAX` if it has stopped reading.
     read: Arc<AtomicU64>,
 }
 

@@ -163,7 +163,8 @@ impl Place {
         }
     }
 
-    /// Drops the batches. Each holds the place after it.
+    /// Drops the batches that begin here. Each refers to a later place, so they are dropped while the chain still holds
+    /// that place. Otherwise dropping a batch would drop the chain recursively.
     fn drop_batches(&mut self) {
         for batch in &mut self.batches {
             batch.take();

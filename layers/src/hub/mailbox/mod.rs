@@ -51,7 +51,8 @@ pub struct Mailbox {
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ConnectOptions {
-    /// Limits of the connection.
+    /// Limits of the connection. A mailbox enforces [`Limits::outbound`] and, in a [`LocalHub`](crate::LocalHub),
+    /// [`Limits::rooms`].
     pub limits: Arc<Limits>,
     /// Form in which the client receives events.
     pub form: Form,
@@ -83,7 +84,8 @@ impl Mailbox {
         Self::with_clock(client, options, Arc::default())
     }
 
-    /// Creates an empty mailbox for a hub that numbers its events by this clock.
+    /// Creates an empty mailbox that numbers its events by the counter of its hub. Events of the mailbox and of its
+    /// rooms then have one order.
     pub(in crate::hub) fn with_clock(client: ClientId, options: &ConnectOptions, clock: Arc<Clock>) -> Self {
         Self {
             client,

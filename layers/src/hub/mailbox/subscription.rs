@@ -13,7 +13,8 @@ use crate::protocol::Form;
 pub(in crate::hub) struct Subscription {
     /// Place that is read next.
     pub(in crate::hub) place: Arc<Place>,
-    /// Weight of the events that were read, shared with the room.
+    /// Weight of the room's entries up to `place`, including those before the reader entered. Shared with the room.
+    /// `u64::MAX` once the reader is muted.
     pub(in crate::hub) read: Arc<AtomicU64>,
 }
 
