@@ -6,7 +6,8 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 
 use crate::{client_id::ClientId, message::Message, protocol::Name};
 
-/// Key of a message, within its scope and route.
+/// Identity of a message: the idempotency key that it carries, and the scope and the route within which that key is
+/// unique.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) scope: KeyScope,

@@ -27,7 +27,7 @@ impl<S> IdempotencyService<S> {
         Self { inner, rules }
     }
 
-    /// Returns the message's key, if it has one.
+    /// Returns the message's key, if it has one. Refuses a message whose key is required and missing, or too long.
     fn key(&self, message: &Message) -> Result<Option<Key>, Error> {
         let refuse = |message| Err(Error::new(Code::BAD_REQUEST, message));
         let Some(key) = (self.rules.key)(message) else {

@@ -84,8 +84,8 @@ impl Frame {
         }
     }
 
-    /// Returns the id that the answer carries, if the head has been read and the client expects an answer. A malformed
-    /// frame may have an id too.
+    /// Returns the frame's `rpcId`, which the answer repeats. None if the client expects no answer, or if the head has
+    /// not been read yet. A malformed frame may have an id too.
     #[must_use]
     pub fn rpc_id(&self) -> Option<&RpcId> {
         match &self.reading {

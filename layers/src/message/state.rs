@@ -257,7 +257,8 @@ impl MessageState {
         }
     }
 
-    /// Calls [`pass`](Self::pass) on this state and its ancestors, up to and including `outermost`.
+    /// Switches this state and its ancestors, up to and including `outermost`, to *passing*, as [`pass`](Self::pass)
+    /// does.
     pub(crate) fn pass_up_to(&self, outermost: &Self) {
         self.up_to(outermost).for_each(Self::pass);
     }

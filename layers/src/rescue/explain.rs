@@ -116,7 +116,7 @@ fn conceal(error: Error) -> Error {
     Error::new(Code::INTERNAL_SERVER_ERROR, format!("internal error {id}"))
 }
 
-/// A caught panic.
+/// Error that a caught panic is turned into. It holds the panic's message for the log.
 #[derive(Debug)]
 struct Panic(String);
 
