@@ -38,7 +38,8 @@ where
     whole
 }
 
-/// The context of a handler, always a [`Context`]. The trait exists for its compiler message.
+/// Bound on the context of a message that reaches a handler: a [`Context<C>`](Context). It has one implementation, and
+/// exists so that the compiler names the layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `Context<{C}>`, and the message's context is `{Self}`",
     label = "no `Context<{C}>`",
@@ -56,7 +57,8 @@ impl<C> IsContext<C> for Context<C> {
     }
 }
 
-/// The input of a handler, made by validation. The trait exists for its compiler message.
+/// Bound on the payload of a message that reaches a handler: the input `I` that [`ValidateLayer`](crate::ValidateLayer)
+/// has parsed. It has one implementation, and exists so that the compiler names the layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(
     message = "the handler takes a `{I}`, and the message's payload is a `{Self}`",
     label = "no `{I}`",
@@ -73,7 +75,8 @@ impl<I> IsInput<I> for I {
     }
 }
 
-/// The payload that validation accepts: bytes. The trait exists for its compiler message.
+/// Bound on the payload of a message that reaches [`ValidateLayer`](crate::ValidateLayer): unparsed. It has one
+/// implementation, and exists so that the compiler names the layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` takes a raw message, and gets one with the payload `{Self}`",
     label = "validated before",
@@ -90,8 +93,9 @@ impl IsRaw for RawPayload {
     }
 }
 
-/// The context of a message before [`ContextLayer`](crate::ContextLayer): none. The trait exists for its compiler
-/// message.
+/// Bound on the context of a message that reaches [`ValidateLayer`](crate::ValidateLayer): `()`, since validation
+/// stands outside of [`ContextLayer`](crate::ContextLayer). It has one implementation, and exists so that the compiler
+/// names the layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(
     message = "`ValidateLayer` stands inside of `ContextLayer`: the message has the context `{Self}` already",
     label = "a context before validation",
@@ -101,7 +105,9 @@ pub trait NoContextYet {}
 
 impl NoContextYet for () {}
 
-/// The response that decoding accepts: an outcome, which is never an `Err`. The trait exists for its compiler message.
+/// Bound on the response of the service inside [`DecodeLayer`](crate::DecodeLayer): an [`Outcome`], as
+/// [`RescueLayer`](crate::RescueLayer) returns it. It has one implementation, and exists so that the compiler names the
+/// layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(
     message = "`DecodeLayer` wants an `Outcome` from inside, and gets a `{Self}`",
     label = "may still fail",
