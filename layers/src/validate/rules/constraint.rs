@@ -123,7 +123,8 @@ fn says(issue: &Issue, sentence: &str) -> bool {
     rule.is_some_and(|said| said.is_err_and(|error| error.message() == sentence))
 }
 
-/// Returns garde's error about a number beyond `limit`.
+/// Returns garde's error about a number below the minimum `limit` (if `lower` is true), or above the maximum. Its
+/// sentence is in the language that garde is set to.
 fn bound(limit: &Value, lower: bool) -> Result<(), garde::Error> {
     let whole = limit
         .as_i64()

@@ -30,7 +30,7 @@ pub(super) enum Tag {
 pub(super) enum Choice {
     /// These branches have the tag. There is almost always one.
     Branches(Vec<Id>),
-    /// The value names a unit variant.
+    /// The value names a unit variant, which has no content to check.
     Unit,
     /// The enum has no tag.
     Untagged,

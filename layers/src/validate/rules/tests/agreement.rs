@@ -110,7 +110,7 @@ fn good() -> Value {
         "email": "a@b.org", "trimmed": "x"})
 }
 
-/// Returns every value that differs from `value` in one place.
+/// Calls `out` with each value that differs from `value` in one place, and with none for the absence of the value.
 fn mutations(value: &Value, out: &mut dyn FnMut(Option<Value>)) {
     let others = [
         json!(null),
