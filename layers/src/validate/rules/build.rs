@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     leaf::Leaf,
+    pattern::Pattern,
     schema::{Id, Named, Node, Rest, Union},
     tag::Tag,
 };
@@ -75,7 +76,7 @@ impl<'a> Builder<'a> {
                 .filter_map(|name| Step::named(name))
                 .collect(),
             texts: constants(schema),
-            leaf: Leaf::new(schema, self.root),
+            leaf: Leaf::new(schema),
             required: texts(schema.get("required")),
             additional: self.rest(schema, "additionalProperties"),
             unevaluated: self.rest(schema, "unevaluatedProperties"),
@@ -86,6 +87,9 @@ impl<'a> Builder<'a> {
         };
         if let Some(reference) = schema.get("$ref").and_then(Value::as_str) {
             node.all.push(self.reference(reference));
+        }
+        if let Some(schema) = schema.get("not") {
+            node.not = Some((self.add(schema), schema.to_string()));
         }
         for keyword in ["anyOf", "oneOf"] {
             if schema.contains_key(keyword) {
@@ -100,12 +104,9 @@ impl<'a> Builder<'a> {
         }
         if let Some(Value::Object(patterns)) = schema.get("patternProperties") {
             for (text, schema) in patterns {
-                if let Some(leaf) = Leaf::pattern(text) {
-                    node.patterns.push(Named {
-                        text: text.clone(),
-                        leaf,
-                        id: self.add(schema),
-                    });
+                if let Some(names) = Pattern::new(text) {
+                    let id = self.add(schema);
+                    node.patterns.push(Named { names, id });
                 }
             }
         }

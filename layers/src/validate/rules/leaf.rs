@@ -1,88 +1,93 @@
-//! Rules of a schema about a single value, checked by `jsonschema` and reported as issues.
+//! Rules of a schema about a single value, reported as issues.
 
-use std::net::IpAddr;
+use std::cmp::Ordering;
 
-use garde::rules::{email::parse_email, url::Url};
-use jsonschema::{PatternOptions, ValidationError, ValidationOptions, Validator, error::ValidationErrorKind};
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
-use super::say;
+use super::{
+    equality::{equal, unique},
+    format::Format,
+    number::{compare, is_multiple},
+    pattern::Pattern,
+    say,
+};
 use crate::error::{Issue, Segment};
 
-/// Keywords that [`Graph`](super::schema::Graph) reads itself, and those that do not constrain a value.
-const NOT_HERE: [&str; 27] = [
-    "$ref",
-    "$defs",
-    "$schema",
-    "$id",
-    "$comment",
-    "allOf",
-    "anyOf",
-    "oneOf",
-    "type",
-    "properties",
-    "required",
-    "patternProperties",
-    "additionalProperties",
-    "unevaluatedProperties",
-    "items",
-    "prefixItems",
-    "unevaluatedItems",
-    "title",
-    "description",
-    "default",
-    "examples",
-    "deprecated",
-    "readOnly",
-    "writeOnly",
-    "discriminator",
-    "x-field",
-    "x-normalize",
+/// The keywords that are checked, in the order in which their issues are reported.
+const KEYWORDS: [&str; 16] = [
+    "const",
+    "enum",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "maxProperties",
+    "pattern",
+    "format",
+    "uniqueItems",
 ];
 
-/// A compiled schema without members, items and branches.
-pub(super) struct Leaf(Validator);
+/// The rules of a schema about the value itself, without members, items and branches.
+pub(super) struct Leaf(Vec<Rule>);
+
+/// One keyword of JSON Schema with its argument. Each is about values of one type, and accepts all others.
+enum Rule {
+    Size(Measure, Side, u64),
+    Bound(Side, Edge, Number),
+    MultipleOf(f64),
+    Pattern(Pattern),
+    Format(String, Format),
+    Enum(Vec<Value>),
+    Const(Value),
+    UniqueItems,
+}
+
+/// A size of a value.
+#[derive(Clone, Copy)]
+enum Measure {
+    Characters,
+    Items,
+    Members,
+}
+
+#[derive(Clone, Copy)]
+enum Side {
+    Min,
+    Max,
+}
+
+/// An inclusive limit accepts a value equal to it.
+#[derive(Clone, Copy)]
+enum Edge {
+    Inclusive,
+    Exclusive,
+}
 
 impl Leaf {
     /// Compiles the rules of a schema about the value itself. Returns `None` if it has none.
-    pub(super) fn new(schema: &Map<String, Value>, root: &Value) -> Option<Self> {
-        let mut own: Map<String, Value> = schema
-            .iter()
-            .filter(|(keyword, value)| says_something(keyword, value, schema))
-            .map(|(keyword, value)| (keyword.clone(), value.clone()))
-            .collect();
-        if own.is_empty() {
-            return None;
-        }
-        // `not`, `if` and `contains` hold whole schemas, which may point into the document's definitions.
-        let whole = ["not", "if", "contains", "propertyNames", "dependentSchemas"];
-        if let Some(definitions) = root
-            .get("$defs")
-            .filter(|_| whole.iter().any(|key| own.contains_key(*key)))
-        {
-            own.insert("$defs".to_owned(), definitions.clone());
-        }
-        if let Ok(validator) = options().build(&Value::Object(own.clone())) {
-            return Some(Self(validator));
-        }
-        // A keyword that cannot be compiled (a pattern in a grammar of its own) must not disable the others.
-        own.retain(|keyword, value| {
-            let alone = Map::from_iter([(keyword.clone(), value.clone())]);
-            options().build(&Value::Object(alone)).is_ok()
+    ///
+    /// Unknown keywords and formats constrain nothing. A keyword whose argument is not allowed, or is a pattern in a
+    /// grammar of its own, does not disable the others.
+    pub(super) fn new(schema: &Map<String, Value>) -> Option<Self> {
+        // The formats of numbers name Rust types; their ranges are checked with the type.
+        let of_number = schema.get("type").is_some_and(|kind| {
+            let is = |name: &str| {
+                kind == name || kind.as_array().is_some_and(|kinds| kinds.contains(&name.into()))
+            };
+            is("integer") || is("number")
         });
-        options().build(&Value::Object(own)).ok().map(Self)
-    }
-
-    /// Compiles a pattern for the names of members.
-    pub(super) fn pattern(pattern: &str) -> Option<Self> {
-        options()
-            .build(&serde_json::json!({ "pattern": pattern }))
-            .ok()
-            .map(Self)
-    }
-
-    pub(super) fn accepts(&self, value: &Value) -> bool {
-        self.0.is_valid(value)
+        let rules: Vec<Rule> = KEYWORDS
+            .iter()
+            .filter(|keyword| !(of_number && **keyword == "format"))
+            .filter_map(|keyword| Rule::new(keyword, schema.get(*keyword)?))
+            .collect();
+        (!rules.is_empty()).then_some(Self(rules))
     }
 
     /// Passes every issue of `value` to `report`, at the path that `path` returns.
@@ -92,142 +97,198 @@ impl Leaf {
         path: impl Fn() -> Vec<Segment>,
         mut report: impl FnMut(Issue),
     ) {
-        for error in self.0.iter_errors(value) {
-            report(issue(path(), &error, value));
+        for rule in self.0.iter().filter(|rule| !rule.accepts(value)) {
+            report(rule.issue(path(), value));
         }
     }
 }
 
-fn says_something(keyword: &str, value: &Value, schema: &Map<String, Value>) -> bool {
-    // The formats of numbers name Rust types; their ranges are checked with the type.
-    let of_number = keyword == "format"
-        && schema.get("type").is_some_and(|kind| {
-            let is = |name: &str| {
-                kind == name || kind.as_array().is_some_and(|kinds| kinds.contains(&name.into()))
-            };
-            is("integer") || is("number")
-        });
-    !NOT_HERE.contains(&keyword) && !of_number && !value.is_null() || keyword == "const"
-}
-
-fn options() -> ValidationOptions<'static> {
-    // E-mail addresses and URLs are checked by garde's grammars, so that both passes agree. The regex engine is the
-    // linear one: matching takes time proportional to the text.
-    jsonschema::draft202012::options()
-        .offline()
-        .should_validate_formats(true)
-        .with_pattern_options(PatternOptions::regex())
-        .with_format("email", |text: &str| parse_email(text).is_ok())
-        .with_format("uri", |text: &str| text.validate_url().is_ok())
-        .with_format("ip", |text: &str| text.parse::<IpAddr>().is_ok())
-}
-
-fn issue(path: Vec<Segment>, error: &ValidationError<'_>, value: &Value) -> Issue {
-    use ValidationErrorKind as Kind;
-    let chars = || value.as_str().map_or(0, |text| text.chars().count());
-    let items = || value.as_array().map_or(0, Vec::len);
-    let members = || value.as_object().map_or(0, Map::len);
-    let limit = |code: &'static str, param: &str, limit: Value, message: String| {
-        Issue::new(path.clone(), code, message).with(param, limit)
-    };
-    let number = |code: &'static str, param: &str, bound: &Value, words: &str, got: &str| {
-        limit(
-            code,
-            param,
-            bound.clone(),
-            format!("expected {words} {bound}, got a {got} number"),
-        )
-    };
-    match error.kind() {
-        Kind::MinLength { limit: min } => limit(
-            "min_length",
-            "min",
-            (*min).into(),
-            say::count("at least", *min, "character", chars()),
-        ),
-        Kind::MaxLength { limit: max } => limit(
-            "max_length",
-            "max",
-            (*max).into(),
-            say::count("at most", *max, "character", chars()),
-        ),
-        Kind::MinItems { limit: min } => limit(
-            "min_items",
-            "min",
-            (*min).into(),
-            say::count("at least", *min, "item", items()),
-        ),
-        Kind::MaxItems { limit: max } => limit(
-            "max_items",
-            "max",
-            (*max).into(),
-            say::count("at most", *max, "item", items()),
-        ),
-        Kind::MinProperties { limit: min } => limit(
-            "min_properties",
-            "min",
-            (*min).into(),
-            say::count("at least", *min, "member", members()),
-        ),
-        Kind::MaxProperties { limit: max } => limit(
-            "max_properties",
-            "max",
-            (*max).into(),
-            say::count("at most", *max, "member", members()),
-        ),
-        Kind::Minimum { limit } => number("minimum", "min", limit, "at least", "smaller"),
-        Kind::Maximum { limit } => number("maximum", "max", limit, "at most", "greater"),
-        Kind::ExclusiveMinimum { limit } => {
-            number("exclusive_minimum", "min", limit, "more than", "smaller or equal")
+impl Rule {
+    fn new(keyword: &str, argument: &Value) -> Option<Self> {
+        use self::{Edge::*, Measure::*, Side::*};
+        let size = |measure, side| Some(Self::Size(measure, side, size(argument)?));
+        let bound = |side, edge| Some(Self::Bound(side, edge, argument.as_number()?.clone()));
+        match keyword {
+            "minLength" => size(Characters, Min),
+            "maxLength" => size(Characters, Max),
+            "minItems" => size(Items, Min),
+            "maxItems" => size(Items, Max),
+            "minProperties" => size(Members, Min),
+            "maxProperties" => size(Members, Max),
+            "minimum" => bound(Min, Inclusive),
+            "maximum" => bound(Max, Inclusive),
+            "exclusiveMinimum" => bound(Min, Exclusive),
+            "exclusiveMaximum" => bound(Max, Exclusive),
+            "multipleOf" => argument
+                .as_f64()
+                .filter(|factor| *factor > 0.0)
+                .map(Self::MultipleOf),
+            "pattern" => Pattern::new(argument.as_str()?).map(Self::Pattern),
+            "format" => {
+                let name = argument.as_str()?;
+                Some(Self::Format(name.to_owned(), Format::named(name)?))
+            }
+            "enum" => argument.as_array().cloned().map(Self::Enum),
+            "const" => Some(Self::Const(argument.clone())),
+            "uniqueItems" => (*argument == Value::Bool(true)).then_some(Self::UniqueItems),
+            _ => None,
         }
-        Kind::ExclusiveMaximum { limit } => {
-            number("exclusive_maximum", "max", limit, "less than", "greater or equal")
+    }
+
+    fn accepts(&self, value: &Value) -> bool {
+        match (self, value) {
+            (Self::Size(measure, side, limit), value) => {
+                let size = measure.of(value).map(|size| size as u64);
+                size.is_none_or(|size| side.allows(size.cmp(limit), Edge::Inclusive))
+            }
+            (Self::Bound(side, edge, limit), Value::Number(number)) => {
+                compare(number, limit).is_none_or(|order| side.allows(order, *edge))
+            }
+            (Self::MultipleOf(factor), Value::Number(number)) => is_multiple(number, *factor),
+            (Self::Pattern(pattern), Value::String(text)) => pattern.matches(text),
+            (Self::Format(_, format), Value::String(text)) => format.accepts(text),
+            (Self::Enum(allowed), value) => allowed.iter().any(|other| equal(value, other)),
+            (Self::Const(expected), value) => equal(value, expected),
+            (Self::UniqueItems, Value::Array(items)) => unique(items),
+            _ => true,
         }
-        Kind::MultipleOf { multiple_of } => limit(
-            "multiple_of",
-            "factor",
-            (*multiple_of).into(),
-            format!("expected a multiple of {multiple_of}, got another number"),
-        ),
-        Kind::Pattern { pattern } => limit(
-            "pattern",
-            "pattern",
-            pattern.as_str().into(),
-            format!("expected text that matches {pattern}, got other text"),
-        ),
-        Kind::Format { format } => match format.as_str() {
-            "email" => Issue::new(path, "email", "expected an e-mail address, got other text"),
-            "uri" => Issue::new(path, "url", "expected an absolute URL, got other text"),
-            other => limit(
-                "format",
-                "format",
-                other.into(),
-                format!("expected text in the format {other}, got other text"),
-            ),
-        },
-        Kind::Enum { options } => say::one_of(
-            path,
-            options.as_array().map_or(&[], Vec::as_slice),
-            "another value",
-        ),
-        Kind::Constant { expected_value } => {
-            let shown = say::cut(&expected_value.to_string());
-            limit(
-                "const",
-                "expected",
-                expected_value.as_ref().clone(),
-                format!("expected {shown}, got another value"),
+    }
+
+    /// Returns the issue of a value that is not accepted.
+    fn issue(&self, path: Vec<Segment>, value: &Value) -> Issue {
+        match self {
+            Self::Size(measure, side, limit) => {
+                let got = measure.of(value).unwrap_or_default();
+                let message = say::count(side.words(Edge::Inclusive), *limit, measure.noun(), got);
+                Issue::new(path, measure.code(*side), message).with(side.param(), *limit)
+            }
+            Self::Bound(side, edge, limit) => {
+                let (words, got) = (side.words(*edge), side.beyond(*edge));
+                let message = format!("expected {words} {limit}, got a {got} number");
+                Issue::new(path, side.code(*edge), message).with(side.param(), limit.clone())
+            }
+            Self::MultipleOf(factor) => Issue::new(
+                path,
+                "multiple_of",
+                format!("expected a multiple of {factor}, got another number"),
             )
+            .with("factor", *factor),
+            Self::Pattern(Pattern { text, .. }) => Issue::new(
+                path,
+                "pattern",
+                format!("expected text that matches {text}, got other text"),
+            )
+            .with("pattern", text.as_str()),
+            Self::Format(name, _) => match name.as_str() {
+                "email" => Issue::new(path, "email", "expected an e-mail address, got other text"),
+                "uri" => Issue::new(path, "url", "expected an absolute URL, got other text"),
+                name => Issue::new(
+                    path,
+                    "format",
+                    format!("expected text in the format {name}, got other text"),
+                )
+                .with("format", name),
+            },
+            Self::Enum(allowed) => say::one_of(path, allowed, "another value"),
+            Self::Const(expected) => {
+                let shown = say::cut(&expected.to_string());
+                Issue::new(path, "const", format!("expected {shown}, got another value"))
+                    .with("expected", expected.clone())
+            }
+            Self::UniqueItems => Issue::new(
+                path,
+                "unique_items",
+                "expected no item twice, got at least one again",
+            ),
         }
-        Kind::UniqueItems => Issue::new(
-            path,
-            "unique_items",
-            "expected no item twice, got at least one again",
-        ),
-        other => Issue::new(
-            path,
-            say::snake(other.keyword()),
-            say::cut(&error.masked().to_string()),
-        ),
+    }
+}
+
+/// Reads a limit of a size. A limit that no size reaches is as good as any other such limit.
+fn size(argument: &Value) -> Option<u64> {
+    let float = || {
+        argument
+            .as_f64()
+            .filter(|limit| *limit >= 0.0 && limit.fract() == 0.0)
+            .map(|limit| limit as u64)
+    };
+    argument.as_u64().or_else(float)
+}
+
+impl Measure {
+    /// Returns the size of a value, if it is of the type that has one.
+    fn of(self, value: &Value) -> Option<usize> {
+        match (self, value) {
+            (Self::Characters, Value::String(text)) => Some(text.chars().count()),
+            (Self::Items, Value::Array(items)) => Some(items.len()),
+            (Self::Members, Value::Object(members)) => Some(members.len()),
+            _ => None,
+        }
+    }
+
+    fn noun(self) -> &'static str {
+        match self {
+            Self::Characters => "character",
+            Self::Items => "item",
+            Self::Members => "member",
+        }
+    }
+
+    fn code(self, side: Side) -> &'static str {
+        match (self, side) {
+            (Self::Characters, Side::Min) => "min_length",
+            (Self::Characters, Side::Max) => "max_length",
+            (Self::Items, Side::Min) => "min_items",
+            (Self::Items, Side::Max) => "max_items",
+            (Self::Members, Side::Min) => "min_properties",
+            (Self::Members, Side::Max) => "max_properties",
+        }
+    }
+}
+
+impl Side {
+    /// Returns true if the limit allows a value that compares to it like this.
+    fn allows(self, order: Ordering, edge: Edge) -> bool {
+        match (self, edge) {
+            (Self::Min, Edge::Inclusive) => order.is_ge(),
+            (Self::Min, Edge::Exclusive) => order.is_gt(),
+            (Self::Max, Edge::Inclusive) => order.is_le(),
+            (Self::Max, Edge::Exclusive) => order.is_lt(),
+        }
+    }
+
+    fn param(self) -> &'static str {
+        match self {
+            Self::Min => "min",
+            Self::Max => "max",
+        }
+    }
+
+    fn code(self, edge: Edge) -> &'static str {
+        match (self, edge) {
+            (Self::Min, Edge::Inclusive) => "minimum",
+            (Self::Min, Edge::Exclusive) => "exclusive_minimum",
+            (Self::Max, Edge::Inclusive) => "maximum",
+            (Self::Max, Edge::Exclusive) => "exclusive_maximum",
+        }
+    }
+
+    fn words(self, edge: Edge) -> &'static str {
+        match (self, edge) {
+            (Self::Min, Edge::Inclusive) => "at least",
+            (Self::Min, Edge::Exclusive) => "more than",
+            (Self::Max, Edge::Inclusive) => "at most",
+            (Self::Max, Edge::Exclusive) => "less than",
+        }
+    }
+
+    /// Returns the words for a number beyond the limit.
+    fn beyond(self, edge: Edge) -> &'static str {
+        match (self, edge) {
+            (Self::Min, Edge::Inclusive) => "smaller",
+            (Self::Min, Edge::Exclusive) => "smaller or equal",
+            (Self::Max, Edge::Inclusive) => "greater",
+            (Self::Max, Edge::Exclusive) => "greater or equal",
+        }
     }
 }

@@ -126,15 +126,3 @@ pub(super) fn article(name: &str) -> &str {
         other => other,
     }
 }
-
-/// Converts `minProperties` to `min_properties`.
-pub(super) fn snake(keyword: &str) -> String {
-    let mut code = String::with_capacity(keyword.len() + 4);
-    for letter in keyword.chars().filter(|letter| *letter != '$') {
-        if letter.is_ascii_uppercase() {
-            code.push('_');
-        }
-        code.push(letter.to_ascii_lowercase());
-    }
-    code
-}

@@ -1,15 +1,18 @@
 //! The JSON Schema of an input, compiled once into a graph of nodes along which payloads are walked.
 //!
 //! Rules about the *shape* (members, items, references, branches) are read here, because a refusal has to follow the
-//! one branch that the payload means. Rules about a *value* (lengths, bounds, patterns, formats, …) are left to
-//! `jsonschema`, with one small validator per node.
+//! one branch that the payload means. Rules about a *value* (lengths, bounds, patterns, formats, …) are the [`Leaf`]
+//! of a node.
+//!
+//! Only keywords that schemars derives are read, and `extend`ed ones about single values. Others (`contains`, `if`,
+//! `propertyNames`, …) constrain nothing: serde and garde decide in any case what is accepted.
 
 use std::fmt;
 
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{build::Builder, leaf::Leaf, tag::Tag};
+use super::{build::Builder, leaf::Leaf, pattern::Pattern, tag::Tag};
 use crate::normalize::Step;
 
 /// The place of a [`Node`] in its [`Graph`].
@@ -39,6 +42,8 @@ pub(super) struct Node {
     pub(super) leaf: Option<Leaf>,
     /// `$ref` and `allOf`: schemas that hold besides this one.
     pub(super) all: Vec<Id>,
+    /// The schema that must not hold, and its text.
+    pub(super) not: Option<(Id, String)>,
     /// `anyOf` and `oneOf`.
     pub(super) unions: Vec<Union>,
     pub(super) properties: IndexMap<String, Id>,
@@ -52,8 +57,7 @@ pub(super) struct Node {
 
 /// The members whose names match a pattern.
 pub(super) struct Named {
-    pub(super) text: String,
-    pub(super) leaf: Leaf,
+    pub(super) names: Pattern,
     pub(super) id: Id,
 }
 

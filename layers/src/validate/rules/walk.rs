@@ -110,6 +110,9 @@ impl<'a> Walk<'a> {
             leaf.check(&cleaned, || self.path(), |issue| found.push(issue));
             found.into_iter().for_each(|issue| self.report(issue));
         }
+        if let Some((id, text)) = &node.not {
+            self.refused_by(*id, text, value);
+        }
         for &other in &node.all {
             self.value(other, value);
         }
@@ -120,6 +123,18 @@ impl<'a> Walk<'a> {
             Value::Object(members) => self.members(id, node, members, value),
             Value::Array(items) => self.items(node, items),
             _ => {}
+        }
+    }
+
+    /// Reports a value that fits a schema which must not hold.
+    fn refused_by(&mut self, id: Id, text: &str, value: &'a Value) {
+        let before = std::mem::take(&mut self.issues);
+        self.value(id, value);
+        let fits = std::mem::replace(&mut self.issues, before).is_empty();
+        // A walk that ran out of steps has not shown that the value fits.
+        if fits && self.steps > 0 {
+            let message = say::cut(&format!("{text} is not allowed for value"));
+            self.report(Issue::new(self.path(), "not", message));
         }
     }
 
@@ -176,9 +191,8 @@ impl<'a> Walk<'a> {
             if self.done() {
                 return;
             }
-            let text = Value::from(name.as_str());
             let mut matched = false;
-            for named in node.patterns.iter().filter(|named| named.leaf.accepts(&text)) {
+            for named in node.patterns.iter().filter(|named| named.names.matches(name)) {
                 matched = true;
                 self.at(Step::Key(name), named.id, value);
             }
@@ -199,7 +213,7 @@ impl<'a> Walk<'a> {
                             .filter(|name| !node.properties.contains_key(**name)),
                     );
                     names.sort_unstable();
-                    names.extend(node.patterns.iter().map(|named| named.text.as_str()));
+                    names.extend(node.patterns.iter().map(|named| named.names.text.as_str()));
                     self.report(say::unknown_key(self.path_to(name), &names));
                 }
             }

@@ -4,9 +4,11 @@
 mod agreement;
 mod constraints;
 mod enums;
+mod leaves;
 mod limits;
 mod names;
 mod shapes;
+mod standard;
 
 use serde_json::Value;
 
