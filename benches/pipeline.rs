@@ -1,4 +1,4 @@
-//! The time of one message, without a socket: `cargo bench --bench pipeline`.
+//! The time of one message, without a socket: `cargo bench --bench pipeline --features metrics`.
 //!
 //! Each benchmark adds one stage around the stages before it, so a stage's own cost is the difference between two
 //! neighbours. `cargo bench --bench instructions` counts allocations. Counting them here would add a tenth to the

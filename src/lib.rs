@@ -8,6 +8,20 @@
 //! - [`layers`] has the stages of the pipeline, for stacks composed by hand.
 //! - [`guide`] explains common tasks, such as where to put [middleware](guide::middleware).
 //!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `metrics` | `MetricsLayer`, and metrics of connections, queues and rooms, by the facade `metrics` |
+//! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
+//! | `client` | `zocket::client`, for `ws://` |
+//! | `client-rustls` | the same for `wss://` too: rustls, ring, the operating system's roots |
+//! | `testing` | `zocket::testing`, a whole app in memory |
+//!
+//! # Example
+//!
 //! ```
 //! use garde::Validate;
 //! use schemars::JsonSchema;
@@ -52,6 +66,8 @@
 //! let app = axum::Router::<()>::new().route_service("/ws", service);
 //! # drop(app); Ok(()) }
 //! ```
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

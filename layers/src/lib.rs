@@ -24,7 +24,16 @@
 //! | [`QuotaLayer`] | refuses messages above a rate |
 //! | [`HttpLayer`] | applies a layer that was written for HTTP to one message |
 //!
-//! The whole stack by hand:
+//! # Features
+//!
+//! Stages and layers need no feature, except those that bring a dependency along. None is on by default.
+//!
+//! | feature | adds | brings |
+//! |---|---|---|
+//! | `http` | [`HttpLayer`] | `http-body-util` |
+//! | `metrics` | [`MetricsLayer`], and the metrics that stages report by themselves | `metrics` |
+//!
+//! # A whole stack by hand
 //!
 //! ```
 //! use std::time::Duration;
@@ -65,16 +74,20 @@
 //! # Ok(()) }
 //! ```
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 pub mod audit;
 pub mod authorize;
 pub mod context;
 pub mod decode;
 pub mod fanout;
+#[cfg(feature = "http")]
 pub mod http;
 pub mod hub;
 pub mod idempotency;
 #[doc(hidden)]
 pub mod internal;
+#[cfg(feature = "metrics")]
 pub mod metrics;
 pub mod middleware;
 pub mod normalize;
@@ -93,6 +106,7 @@ mod error;
 mod into_refusal;
 mod limits;
 mod message;
+mod meter;
 
 pub use self::{
     audit::{Audit, AuditHub, AuditLayer, Audited},
@@ -105,13 +119,11 @@ pub use self::{
     effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, RoomName, Target},
     error::{Code, Error, Issue, Segment},
     fanout::FanoutLayer,
-    http::HttpLayer,
     hub::{Hub, Mailbox, local::LocalHub},
     idempotency::IdempotencyLayer,
     into_refusal::IntoRefusal,
     limits::Limits,
     message::{Answer, BindEffects, Frame, FrameResponse, MalformedFrame, Message, Outcome, Parts, Reply},
-    metrics::MetricsLayer,
     middleware::Next,
     protocol::{Codec, DataFrame, Form, InvalidRpcId, Kind, Name, RawPayload, RpcId},
     quota::{Quota, QuotaLayer},
@@ -120,3 +132,8 @@ pub use self::{
     trace::TraceLayer,
     validate::{Checker, Input, ValidateLayer, ValidateService},
 };
+
+#[cfg(feature = "http")]
+pub use self::http::HttpLayer;
+#[cfg(feature = "metrics")]
+pub use self::metrics::MetricsLayer;

@@ -4,6 +4,7 @@ mod client_handle;
 pub(crate) mod closes;
 mod disconnect_guard;
 mod lifecycle;
+pub(crate) mod meter;
 mod registry;
 mod teardown_queue;
 

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 use zocket_layers::{ClientId, Context, Mailbox};
 
-use super::{ClientHandle, closes::GOING_AWAY};
+use super::{ClientHandle, closes::GOING_AWAY, meter};
 
 /// The connections of an app. Each is registered from the success of `on_connect` until `on_disconnect` has finished
 /// and the closing handshake has ended.
@@ -53,8 +53,7 @@ impl<C> ConnectionRegistry<C> {
         if self.is_shut_down() {
             mailbox.close(GOING_AWAY);
         }
-        metrics::counter!("zocket_connections_total").increment(1);
-        metrics::gauge!("zocket_connections").increment(1.0);
+        meter::connection_opened();
         Arc::new(RegistryGuard {
             registry: self.clone(),
             client,
@@ -126,7 +125,7 @@ pub(crate) struct RegistryGuard<C> {
 
 impl<C> Drop for RegistryGuard<C> {
     fn drop(&mut self) {
-        metrics::gauge!("zocket_connections").decrement(1.0);
+        meter::connection_closed();
         self.registry.exit(&self.client);
     }
 }

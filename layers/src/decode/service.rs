@@ -5,6 +5,7 @@ use tower::Service;
 use super::{DecodeFuture, reply_address::ReplyAddress};
 use crate::{
     message::{Frame, FrameResponse, Message},
+    meter,
     protocol::Codec,
     service::{IsOutcome, report_codec},
 };
@@ -56,8 +57,7 @@ where
                 let (connection, error) = (malformed.connection(), malformed.error());
                 // Otherwise an idle connection that has sent a malformed frame would hold a permit of a shared limit.
                 self.inner = self.inner.clone();
-                metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str())
-                    .increment(1);
+                meter::refused(error);
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
                 let form = connection.form();
                 let response = match malformed.rpc_id() {

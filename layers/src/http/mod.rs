@@ -1,4 +1,4 @@
-//! HTTP layers around a single message.
+//! HTTP layers around a single message (feature `http`).
 //!
 //! [`HttpLayer`] adapts a layer that was written for `http::Request` and `http::Response`. It works where a raw
 //! [`Message`](crate::Message) passes: around the whole app, or around a router's routes.

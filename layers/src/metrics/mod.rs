@@ -1,4 +1,4 @@
-//! Metrics: counts, latencies and sizes of messages.
+//! Metrics: counts, latencies and sizes of messages (feature `metrics`).
 //!
 //! [`MetricsLayer`] measures each message through the [`metrics`](https://docs.rs/metrics) facade. The app chooses the
 //! recorder (Prometheus, StatsD, …). This is the whole set, with the metrics of the other stages and of the

@@ -67,6 +67,7 @@ impl RawPayload {
 
     /// Replaces the bytes, in the same codec. Without bytes the payload is absent, since every codec writes at least
     /// one byte for a value.
+    #[cfg(feature = "http")]
     pub(crate) fn with_bytes(self, bytes: Bytes) -> Self {
         let part = 0..bytes.len();
         match bytes.is_empty() {

@@ -13,6 +13,7 @@ use crate::{
     client_id::ClientId,
     error::Error,
     message::{Outcome, Reply},
+    meter,
     protocol::Name,
     service::polled_after_completion,
 };
@@ -72,7 +73,7 @@ where
             },
         };
         let (route, client) = this.about;
-        metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
+        meter::refused(&error);
         // The route is text from the client, so it is logged quoted and truncated to 100 characters.
         let route: String = route.chars().take(100).collect();
         tracing::info!(?route, %client, %error, "message refused");

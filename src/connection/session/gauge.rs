@@ -1,10 +1,12 @@
 use std::marker::PhantomData;
 
+#[cfg(feature = "metrics")]
 use metrics::Gauge;
 
 /// One connection's part of a gauge that is the sum over all connections. Dropping it subtracts the part.
 ///
-/// A connection reports only when it becomes idle. A change that is undone by then costs nothing.
+/// A connection reports only when it becomes idle. A change that is undone by then costs nothing. Without the feature
+/// `metrics` there is no gauge.
 pub(super) struct GaugePart<S: SharedGauge> {
     reported: usize,
     sum: PhantomData<S>,
@@ -12,6 +14,7 @@ pub(super) struct GaugePart<S: SharedGauge> {
 
 /// A gauge that is the sum over all connections.
 pub(super) trait SharedGauge {
+    #[cfg(feature = "metrics")]
     fn gauge() -> Gauge;
 }
 
@@ -25,18 +28,21 @@ pub(super) struct InFlight;
 pub(super) struct OutboundBytes;
 
 impl SharedGauge for Queued {
+    #[cfg(feature = "metrics")]
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_queued_messages")
     }
 }
 
 impl SharedGauge for InFlight {
+    #[cfg(feature = "metrics")]
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_in_flight_messages")
     }
 }
 
 impl SharedGauge for OutboundBytes {
+    #[cfg(feature = "metrics")]
     fn gauge() -> Gauge {
         metrics::gauge!("zocket_outbound_bytes")
     }
@@ -53,11 +59,14 @@ impl<S: SharedGauge> GaugePart<S> {
     /// Sets this connection's part, and changes the gauge by the difference.
     pub(super) fn report(&mut self, now: usize) {
         let before = std::mem::replace(&mut self.reported, now);
+        #[cfg(feature = "metrics")]
         if now > before {
             S::gauge().increment((now - before) as f64);
         } else if now < before {
             S::gauge().decrement((before - now) as f64);
         }
+        #[cfg(not(feature = "metrics"))]
+        let _ = before;
     }
 }
 

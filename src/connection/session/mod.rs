@@ -29,6 +29,7 @@ use self::{
     outbound::Outbound,
 };
 pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage};
+use crate::core::meter;
 
 /// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
 /// the frames to be written.
@@ -141,7 +142,7 @@ impl Session {
             let error = Error::conflict(format!(
                 "expected an unused rpcId, got {rpc_id}, which is still in flight: the message was not run"
             ));
-            count_refusal(&error);
+            meter::refused(&error);
             if is_extended {
                 let route = frame.head().map(|head| &**head.route());
                 self.outbound
@@ -238,7 +239,7 @@ impl Session {
     /// Returns the frame that notifies the client that its message failed. `None` if the protocol has no such frame:
     /// without a codec, and for a message without an id in the base protocol.
     fn refusal(&self, error: &Error, message: &InFlightMessage) -> Option<DataFrame> {
-        count_refusal(error);
+        meter::refused(error);
         tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
         let codec = self.options.codec?;
         match message.rpc_id() {
@@ -378,8 +379,4 @@ impl Session {
         self.connection.close();
         self.mailbox.mute();
     }
-}
-
-fn count_refusal(error: &Error) {
-    metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
 }

@@ -24,6 +24,7 @@ use crate::{
     client_id::ClientId,
     effect::{Action, Audience, Effect, Event, Target},
     limits::Limits,
+    meter,
 };
 
 /// The hub within one process. Sending appends an event to the room's log. The members read the log at their own pace,
@@ -107,7 +108,7 @@ impl LocalHub {
         let room = match self.rooms.entry(name.clone()) {
             Name::Occupied(room) => room.into_ref(),
             Name::Vacant(name) => {
-                metrics::gauge!("zocket_rooms").increment(1.0);
+                meter::room_opened();
                 name.insert(Arc::default())
             }
         };
@@ -147,7 +148,7 @@ impl LocalHub {
 
     fn remove_if(&self, name: &str, is_empty: impl FnOnce(&Room) -> bool) {
         if self.rooms.remove_if(name, |_, room| is_empty(room)).is_some() {
-            metrics::gauge!("zocket_rooms").decrement(1.0);
+            meter::room_closed();
         }
     }
 

@@ -1,0 +1,26 @@
+//! Metrics of connections. Without the feature `metrics` there are none.
+
+use zocket_layers::Error;
+
+/// Counts a refusal, by the code that is sent to the client.
+pub(crate) fn refused(error: &Error) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = error;
+}
+
+/// Counts a connection that `on_connect` let in.
+pub(crate) fn connection_opened() {
+    #[cfg(feature = "metrics")]
+    {
+        metrics::counter!("zocket_connections_total").increment(1);
+        metrics::gauge!("zocket_connections").increment(1.0);
+    }
+}
+
+/// Counts a connection whose `on_disconnect` has ended.
+pub(crate) fn connection_closed() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("zocket_connections").decrement(1.0);
+}
