@@ -176,10 +176,10 @@ impl Error {
 
     /// Copies the part that is sent to the client: everything but the source.
     pub(crate) fn without_source(&self) -> Self {
-        let mut retold = Self::new(self.0.code, self.0.message.clone());
-        retold.0.issues.clone_from(&self.0.issues);
-        retold.0.retry_after = self.0.retry_after;
-        retold
+        let mut copy = Self::new(self.0.code, self.0.message.clone());
+        copy.0.issues.clone_from(&self.0.issues);
+        copy.0.retry_after = self.0.retry_after;
+        copy
     }
 
     /// Returns the code, for programs.

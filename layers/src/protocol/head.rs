@@ -35,7 +35,7 @@ impl Head {
         self.rpc_id.as_ref()
     }
 
-    /// Returns the control frame with this head, if the route is a reserved type for one.
+    /// Returns the protocol frame with this head, if its route is a reserved type.
     #[must_use]
     pub fn protocol_frame(&self) -> Option<ProtocolFrame> {
         // The prefix is compared first, since most routes differ in the first byte.

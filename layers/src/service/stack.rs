@@ -44,7 +44,7 @@ where
     message = "the handler takes a `Context<{C}>`, and the message's context is `{Self}`",
     label = "no `Context<{C}>`",
     note = "`ContextLayer::<{C}>::new()` is missing outside of the handler, or names another type",
-    note = "between the two, middleware (`with`, `with_input`) may hand on a context of another type"
+    note = "between the two, middleware (`with`, `with_input`) may pass on a context of another type"
 )]
 pub trait IsContext<C> {
     /// Returns the context itself.

@@ -127,7 +127,7 @@ impl Session {
     }
 
     /// Receives a frame. Returns it if it may begin at once: `may_begin` is true, no message is queued, and a turn is
-    /// free. Otherwise the message is queued. A control frame is not queued: it is answered together with the next
+    /// free. Otherwise the message is queued. A protocol frame is not queued: it is answered together with the next
     /// events. A message whose id is queued or in flight does not run.
     pub(super) fn receive(&mut self, frame: Frame, may_begin: bool) -> Option<Frame> {
         let is_extended = self.connection.form().is_extended();

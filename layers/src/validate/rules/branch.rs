@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 use super::{
-    say,
     schema::{Id, Union},
     tag::Choice,
     walk::Walk,
+    wording,
 };
 use crate::error::Issue;
 
@@ -28,18 +28,22 @@ impl<'a> Walk<'a> {
             Choice::Untagged => self.attempt(&union.branches, union.null, value),
             Choice::NotAnObject => {
                 let mut expected = self.expected(&union.branches, union.null);
-                expected.retain(|name| *name != say::type_of(value));
-                self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+                expected.retain(|name| *name != wording::type_of(value));
+                self.report(wording::wrong_type(
+                    self.path(),
+                    &expected,
+                    wording::type_of(value),
+                ));
             }
-            Choice::Missing(key) => self.report(say::missing(self.path_to(&key), &["string"])),
+            Choice::Missing(key) => self.report(wording::missing(self.path_to(&key), &["string"])),
             Choice::NotText(key) => {
-                let actual = value.get(&key).map_or("null", say::type_of);
-                self.report(say::wrong_type(self.path_to(&key), &["string"], actual));
+                let actual = value.get(&key).map_or("null", wording::type_of);
+                self.report(wording::wrong_type(self.path_to(&key), &["string"], actual));
             }
             Choice::Unknown { at, allowed } => {
                 let path = at.map_or_else(|| self.path(), |key| self.path_to(&key));
                 let allowed: Vec<Value> = allowed.into_iter().map(Value::from).collect();
-                self.report(say::one_of(path, &allowed, "another name"));
+                self.report(wording::one_of(path, &allowed, "another name"));
             }
         }
     }
@@ -88,7 +92,11 @@ impl<'a> Walk<'a> {
             .collect();
         if close.is_empty() {
             let expected = self.expected(branches, null);
-            self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+            self.report(wording::wrong_type(
+                self.path(),
+                &expected,
+                wording::type_of(value),
+            ));
             return;
         }
         let best = close.iter().map(|found| distance(found)).min();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::{
     leaf::Leaf,
     pattern::Pattern,
-    schema::{Id, Named, Node, Rest, Union},
+    schema::{Additional, Id, Named, Node, Union},
     tag::Tag,
 };
 use crate::normalize::Step;
@@ -122,11 +122,11 @@ impl<'a> Builder<'a> {
             .collect()
     }
 
-    fn rest(&mut self, schema: &'a Map<String, Value>, keyword: &str) -> Rest {
+    fn rest(&mut self, schema: &'a Map<String, Value>, keyword: &str) -> Additional {
         match schema.get(keyword) {
-            None => Rest::Unsaid,
-            Some(Value::Bool(false)) => Rest::Closed,
-            Some(schema) => Rest::Each(self.add(schema)),
+            None => Additional::Unspecified,
+            Some(Value::Bool(false)) => Additional::Forbidden,
+            Some(schema) => Additional::Matching(self.add(schema)),
         }
     }
 

@@ -4,10 +4,10 @@ use garde::rules::{length::simple, range};
 use serde_json::Value;
 
 use super::{
-    say,
     schema::Graph,
     walk,
     wire::{self, Part, Place},
+    wording,
 };
 use crate::error::Issue;
 
@@ -25,47 +25,52 @@ pub(super) fn issues(graph: &Graph, report: &garde::Report, json: &[u8]) -> Vec<
         walk::issues(graph, value, json.len(), 10 * walk::MOST)
     });
     let mut found: Vec<Option<Issue>> = found.into_iter().map(Some).collect();
-    let told: Vec<Told<'_>> = report
+    let entries: Vec<GardeEntry<'_>> = report
         .iter()
         .take(walk::MOST)
         .map(|(path, error)| {
             let parts = wire::parts(path);
-            Told {
+            GardeEntry {
                 places: wire::places(graph, &parts, value),
                 parts,
                 sentence: error.message(),
             }
         })
         .collect();
-    let mut issues: Vec<Option<Issue>> = vec![None; told.len()];
+    let mut issues: Vec<Option<Issue>> = vec![None; entries.len()];
     // The most certain match runs first for all entries, so that a guess takes no issue that belongs to another entry.
     for matches in [same_rule, same_place, renamed] {
-        for (told, issue) in told.iter().zip(&mut issues).filter(|(_, issue)| issue.is_none()) {
-            let mut places = told.places.iter();
+        for (entry, issue) in entries
+            .iter()
+            .zip(&mut issues)
+            .filter(|(_, issue)| issue.is_none())
+        {
+            let mut places = entry.places.iter();
             *issue = places.find_map(|place| {
                 found
                     .iter_mut()
-                    .find(|found| found.as_ref().is_some_and(|found| matches(told, place, found)))?
+                    .find(|found| found.as_ref().is_some_and(|found| matches(entry, place, found)))?
                     .take()
             });
         }
     }
-    told.iter()
+    entries
+        .iter()
         .zip(issues)
-        .map(|(told, issue)| issue.unwrap_or_else(|| told.own()))
+        .map(|(entry, issue)| issue.unwrap_or_else(|| entry.to_issue()))
         .collect()
 }
 
 /// An entry of garde's report.
-struct Told<'a> {
+struct GardeEntry<'a> {
     parts: Vec<Part>,
     places: Vec<Place>,
     sentence: &'a str,
 }
 
-impl Told<'_> {
+impl GardeEntry<'_> {
     /// Returns the issue with garde's sentence, for an entry that no issue of the schema matches.
-    fn own(&self) -> Issue {
+    fn to_issue(&self) -> Issue {
         let place = self.places.first().cloned().unwrap_or_default();
         let code = match self.sentence {
             text if text.starts_with("not a valid email") => "email",
@@ -74,30 +79,30 @@ impl Told<'_> {
         };
         // The field was not found on the wire, so the sentence names the Rust field.
         let sentence = match self.parts.last() {
-            Some(Part::Name(name)) if place.above => format!("{}: {}", say::cut(name), self.sentence),
+            Some(Part::Name(name)) if place.above => format!("{}: {}", wording::cut(name), self.sentence),
             _ => self.sentence.to_owned(),
         };
-        Issue::new(place.path, code, say::sentence(&sentence))
+        Issue::new(place.path, code, wording::sentence(&sentence))
     }
 }
 
-fn same_rule(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
-    !place.above && place.path == issue.path && says(issue, told.sentence)
+fn same_rule(entry: &GardeEntry<'_>, place: &Place, issue: &Issue) -> bool {
+    !place.above && place.path == issue.path && says(issue, entry.sentence)
 }
 
 /// Returns true for an issue about a pattern or a format at this place. Sentences can't be compared here, since garde's
 /// may be translated or hold no more than the rule's name.
-fn same_place(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
+fn same_place(entry: &GardeEntry<'_>, place: &Place, issue: &Issue) -> bool {
     let textual = matches!(&*issue.code, "email" | "url" | "format" | "pattern");
-    textual && !told.sentence.is_empty() && !place.above && place.path == issue.path
+    textual && !entry.sentence.is_empty() && !place.above && place.path == issue.path
 }
 
 /// Returns true for an issue of a renamed field: it is one level below the place, and has the same reason.
-fn renamed(told: &Told<'_>, place: &Place, issue: &Issue) -> bool {
+fn renamed(entry: &GardeEntry<'_>, place: &Place, issue: &Issue) -> bool {
     place.above
         && issue.path.len() == place.path.len() + 1
         && issue.path.starts_with(&place.path)
-        && says(issue, told.sentence)
+        && says(issue, entry.sentence)
 }
 
 /// Returns true if garde would report the schema's issue with `sentence`, in any language that it is set to.

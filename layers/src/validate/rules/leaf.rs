@@ -9,7 +9,7 @@ use super::{
     format::Format,
     number::{compare, is_multiple},
     pattern::Pattern,
-    say,
+    wording,
 };
 use crate::error::{Issue, Segment};
 
@@ -159,7 +159,7 @@ impl Rule {
         match self {
             Self::Size(measure, side, limit) => {
                 let got = measure.of(value).unwrap_or_default();
-                let message = say::count(side.words(Edge::Inclusive), *limit, measure.noun(), got);
+                let message = wording::count(side.words(Edge::Inclusive), *limit, measure.noun(), got);
                 Issue::new(path, measure.code(*side), message).with(side.param(), *limit)
             }
             Self::Bound(side, edge, limit) => {
@@ -189,9 +189,9 @@ impl Rule {
                 )
                 .with("format", name),
             },
-            Self::Enum(allowed) => say::one_of(path, allowed, "another value"),
+            Self::Enum(allowed) => wording::one_of(path, allowed, "another value"),
             Self::Const(expected) => {
-                let shown = say::cut(&expected.to_string());
+                let shown = wording::cut(&expected.to_string());
                 Issue::new(path, "const", format!("expected {shown}, got another value"))
                     .with("expected", expected.clone())
             }

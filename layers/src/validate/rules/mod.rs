@@ -4,7 +4,7 @@
 //! failed (`shape`), the payload is walked along the type's JSON Schema (`walk`), which is compiled once into a graph
 //! (`schema`, `build`). `tag` and `branch` find the variant that the payload is meant for, `leaf` checks single
 //! values by `number`, `equality`, `pattern` and `format`. If garde refused (`constraint`), its report is translated to
-//! the names on the wire (`wire`) and the codes of the schema. `say` writes the sentences.
+//! the names on the wire (`wire`) and the codes of the schema. `wording` writes the sentences.
 
 mod branch;
 mod build;
@@ -16,12 +16,12 @@ mod leaf;
 mod number;
 mod pattern;
 mod plain;
-mod say;
 mod schema;
 mod shape;
 mod tag;
 mod walk;
 mod wire;
+mod wording;
 
 pub use checker::{Checker, Input};
 

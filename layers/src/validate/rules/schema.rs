@@ -49,10 +49,10 @@ pub(super) struct Node {
     pub(super) properties: IndexMap<String, Id>,
     pub(super) required: Vec<String>,
     pub(super) patterns: Vec<Named>,
-    pub(super) additional: Rest,
-    pub(super) unevaluated: Rest,
+    pub(super) additional: Additional,
+    pub(super) unevaluated: Additional,
     pub(super) prefix: Vec<Id>,
-    pub(super) items: Rest,
+    pub(super) items: Additional,
 }
 
 /// The members whose names match a pattern.
@@ -63,14 +63,14 @@ pub(super) struct Named {
 
 /// Rule for members and items that are not named one by one.
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Rest {
+pub(super) enum Additional {
     /// The schema has no rule, so they are accepted.
     #[default]
-    Unsaid,
+    Unspecified,
     /// None are accepted.
-    Closed,
+    Forbidden,
     /// They are declared, and this is their schema.
-    Each(Id),
+    Matching(Id),
 }
 
 /// A choice between schemas.

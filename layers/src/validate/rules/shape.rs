@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment as Step;
 
-use super::{say, schema::Graph, walk};
+use super::{schema::Graph, walk, wording};
 use crate::error::{Issue, Segment};
 
 /// Returns every issue of bytes that can't be parsed as a `T`. The result is never empty.
@@ -50,7 +50,11 @@ fn unreadable(mut path: Vec<Segment>, error: &serde_json::Error) -> Issue {
             "expected at most 127 levels of arrays and objects, got more",
         );
     }
-    Issue::new(path, "parse", say::sentence(&format!("expected JSON: {text}")))
+    Issue::new(
+        path,
+        "parse",
+        wording::sentence(&format!("expected JSON: {text}")),
+    )
 }
 
 fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
@@ -68,7 +72,7 @@ fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
         match (inner, step) {
             (None, _) => {}
             (inner, Segment::Key(key)) => {
-                path.push(say::key(&key));
+                path.push(wording::key(&key));
                 at = inner;
             }
             (inner, index) => {
@@ -77,7 +81,7 @@ fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
             }
         }
     }
-    told(path, &sentence(error.inner()))
+    issue_of(path, &sentence(error.inner()))
 }
 
 fn segment(step: &Step) -> Option<Segment> {
@@ -98,27 +102,27 @@ fn sentence(error: &serde_json::Error) -> String {
 }
 
 /// Converts serde's sentence to an issue, without the parts of the input that it repeats.
-fn told(mut path: Vec<Segment>, text: &str) -> Issue {
+fn issue_of(mut path: Vec<Segment>, text: &str) -> Issue {
     let named = |prefix: &str| Some(text.strip_prefix(prefix)?.split('`').next()?.to_owned());
     let expected = |text: &str| {
         text.rsplit_once(", expected ")
             .map(|(_, expected)| expected.to_owned())
     };
     if let Some(key) = named("duplicate field `") {
-        path.push(say::key(&key));
+        path.push(wording::key(&key));
         return Issue::new(path, "duplicate_key", "expected the key once, got it twice");
     }
     if let Some(key) = named("missing field `") {
-        path.push(say::key(&key));
+        path.push(wording::key(&key));
         return Issue::new(path, "required", "expected a value, but it is missing");
     }
     if let Some(key) = named("unknown field `") {
-        path.push(say::key(&key));
+        path.push(wording::key(&key));
         let message = expected(text).map_or_else(
             || "unknown key".to_owned(),
             |keys| format!("unknown key; expected {keys}"),
         );
-        return Issue::new(path, "unknown_key", say::sentence(&message));
+        return Issue::new(path, "unknown_key", wording::sentence(&message));
     }
     if text.starts_with("unknown variant `") {
         let message =
@@ -126,7 +130,7 @@ fn told(mut path: Vec<Segment>, text: &str) -> Issue {
         return Issue::new(
             path,
             "enum",
-            say::sentence(&format!("{message}, got another name")),
+            wording::sentence(&format!("{message}, got another name")),
         );
     }
     if text.starts_with("data did not match any variant of untagged enum") {
@@ -147,16 +151,18 @@ fn told(mut path: Vec<Segment>, text: &str) -> Issue {
         let Some(expected) = expected(text) else { continue };
         let actual = json_type(got);
         let message = match (code, actual) {
-            ("type", Some(actual)) => format!("expected {expected}, got {}", say::article(actual)),
+            ("type", Some(actual)) => format!("expected {expected}, got {}", wording::article(actual)),
             _ => format!("expected {expected}, got something else"),
         };
-        let issue = Issue::new(path, code, say::sentence(&message));
+        let issue = Issue::new(path, code, wording::sentence(&message));
         return match (code, actual) {
-            ("type", Some(actual)) => issue.with("expected", say::cut(&expected)).with("actual", actual),
+            ("type", Some(actual)) => issue
+                .with("expected", wording::cut(&expected))
+                .with("actual", actual),
             _ => issue,
         };
     }
-    Issue::new(path, "custom", say::sentence(text))
+    Issue::new(path, "custom", wording::sentence(text))
 }
 
 /// Returns the JSON type for serde's name of the received value.

@@ -6,9 +6,9 @@ use serde_json::{Map, Value};
 
 use super::{
     number::{Range, number_of, out_of},
-    say,
-    schema::{Graph, Id, Node, Rest},
+    schema::{Additional, Graph, Id, Node},
     tag::Choice,
+    wording,
 };
 use crate::{
     error::{Issue, Segment},
@@ -60,7 +60,7 @@ impl<'a> Walk<'a> {
         self.path
             .iter()
             .map(|step| match *step {
-                Step::Key(name) => say::key(name),
+                Step::Key(name) => wording::key(name),
                 Step::Index(index) => Segment::Index(index),
             })
             .collect()
@@ -68,7 +68,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn path_to(&self, key: &str) -> Vec<Segment> {
         let mut path = self.path();
-        path.push(say::key(key));
+        path.push(wording::key(key));
         path
     }
 
@@ -133,7 +133,7 @@ impl<'a> Walk<'a> {
         let fits = std::mem::replace(&mut self.issues, before).is_empty();
         // A walk that ran out of steps has not shown that the value fits.
         if fits && self.steps > 0 {
-            let message = say::cut(&format!("{text} is not allowed for value"));
+            let message = wording::cut(&format!("{text} is not allowed for value"));
             self.report(Issue::new(self.path(), "not", message));
         }
     }
@@ -142,7 +142,7 @@ impl<'a> Walk<'a> {
     /// issue otherwise.
     fn fits(&mut self, node: &Node, value: &Value) -> bool {
         let is = |name: &str| node.types.iter().any(|kind| kind == name);
-        if node.types.is_empty() || is(say::type_of(value)) {
+        if node.types.is_empty() || is(wording::type_of(value)) {
             return true;
         }
         if let (Value::Number(number), true) = (value, is("integer")) {
@@ -162,7 +162,11 @@ impl<'a> Walk<'a> {
             }
         }
         let expected: Vec<&str> = node.types.iter().map(String::as_str).collect();
-        self.report(say::wrong_type(self.path(), &expected, say::type_of(value)));
+        self.report(wording::wrong_type(
+            self.path(),
+            &expected,
+            wording::type_of(value),
+        ));
         false
     }
 
@@ -177,13 +181,16 @@ impl<'a> Walk<'a> {
                 .properties
                 .get(name)
                 .map_or_else(Vec::new, |id| self.graph.types(*id));
-            self.report(say::missing(self.path_to(name), &types));
+            self.report(wording::missing(self.path_to(name), &types));
         }
-        if node.patterns.is_empty() && node.additional == Rest::Unsaid && node.unevaluated == Rest::Unsaid {
+        if node.patterns.is_empty()
+            && node.additional == Additional::Unspecified
+            && node.unevaluated == Additional::Unspecified
+        {
             return;
         }
         let mut declared = HashSet::new();
-        let open = node.unevaluated != Rest::Unsaid && self.declared(id, value, &mut declared, 0);
+        let open = node.unevaluated != Additional::Unspecified && self.declared(id, value, &mut declared, 0);
         for (name, value) in members
             .iter()
             .filter(|(name, _)| !node.properties.contains_key(*name))
@@ -198,14 +205,14 @@ impl<'a> Walk<'a> {
             }
             let rest = match (matched, node.additional) {
                 (true, _) => continue,
-                (false, Rest::Unsaid) if open || declared.contains(name.as_str()) => continue,
-                (false, Rest::Unsaid) => node.unevaluated,
+                (false, Additional::Unspecified) if open || declared.contains(name.as_str()) => continue,
+                (false, Additional::Unspecified) => node.unevaluated,
                 (false, rest) => rest,
             };
             match rest {
-                Rest::Unsaid => {}
-                Rest::Each(id) => self.at(Step::Key(name), id, value),
-                Rest::Closed => {
+                Additional::Unspecified => {}
+                Additional::Matching(id) => self.at(Step::Key(name), id, value),
+                Additional::Forbidden => {
                     let mut names: Vec<&str> = node.properties.keys().map(String::as_str).collect();
                     names.extend(
                         declared
@@ -214,7 +221,7 @@ impl<'a> Walk<'a> {
                     );
                     names.sort_unstable();
                     names.extend(node.patterns.iter().map(|named| named.names.text.as_str()));
-                    self.report(say::unknown_key(self.path_to(name), &names));
+                    self.report(wording::unknown_key(self.path_to(name), &names));
                 }
             }
         }
@@ -225,7 +232,8 @@ impl<'a> Walk<'a> {
     fn declared(&self, id: Id, value: &Value, names: &mut HashSet<&'a str>, depth: usize) -> bool {
         let node = self.graph.node(id);
         names.extend(node.properties.keys().map(String::as_str));
-        let mut open = depth > 0 && (matches!(node.additional, Rest::Each(_)) || !node.patterns.is_empty());
+        let mut open =
+            depth > 0 && (matches!(node.additional, Additional::Matching(_)) || !node.patterns.is_empty());
         // References can form a cycle that never consumes the value.
         if depth > 32 {
             return true;
@@ -251,15 +259,15 @@ impl<'a> Walk<'a> {
                 return;
             }
             match (node.prefix.get(index), node.items) {
-                (Some(&id), _) | (None, Rest::Each(id)) => self.at(Step::Index(index), id, item),
-                (None, Rest::Closed) => {
+                (Some(&id), _) | (None, Additional::Matching(id)) => self.at(Step::Index(index), id, item),
+                (None, Additional::Forbidden) => {
                     let mut path = self.path();
                     path.push(Segment::Index(index));
                     self.report(
                         Issue::new(path, "max_items", "expected no item here").with("max", node.prefix.len()),
                     );
                 }
-                (None, Rest::Unsaid) => return,
+                (None, Additional::Unspecified) => return,
             }
         }
     }

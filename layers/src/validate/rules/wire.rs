@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{
-    say,
-    schema::{Graph, Id, Node, Rest},
+    schema::{Additional, Graph, Id, Node},
     tag::{Choice, Tag},
+    wording,
 };
 use crate::error::Segment;
 
@@ -108,7 +108,7 @@ impl Search<'_> {
         };
         for (key, id) in first {
             self.step(
-                say::key(&key),
+                wording::key(&key),
                 id,
                 parts,
                 value.and_then(|value| value.get(&key)),
@@ -119,7 +119,7 @@ impl Search<'_> {
             Part::Name(name) => {
                 if let Some((key, id)) = self.find(&nodes, name, value) {
                     let value = value.and_then(|value| value.get(&key));
-                    self.step(say::key(&key), id, rest, value, lost);
+                    self.step(wording::key(&key), id, rest, value, lost);
                 }
             }
             Part::Index(index) => {
@@ -131,7 +131,7 @@ impl Search<'_> {
         }
         for (key, id) in last {
             self.step(
-                say::key(&key),
+                wording::key(&key),
                 id,
                 parts,
                 value.and_then(|value| value.get(&key)),
@@ -161,7 +161,7 @@ impl Search<'_> {
                 .get(key)
                 .filter(|value| value.is_object() || value.is_array())
             {
-                self.step(say::key(key), id, parts, Some(value), lost);
+                self.step(wording::key(key), id, parts, Some(value), lost);
             }
         }
     }
@@ -251,7 +251,7 @@ impl Search<'_> {
     fn item(&self, nodes: &[Id], index: usize) -> Option<Id> {
         nodes.iter().map(|id| self.graph.node(*id)).find_map(|node| {
             match (node.prefix.get(index), node.items) {
-                (Some(&id), _) | (None, Rest::Each(id)) => Some(id),
+                (Some(&id), _) | (None, Additional::Matching(id)) => Some(id),
                 (None, _) => None,
             }
         })
@@ -260,7 +260,7 @@ impl Search<'_> {
 
 fn map_of(node: &Node) -> Option<Id> {
     match (node.additional, node.patterns.first()) {
-        (Rest::Each(id), _) => Some(id),
+        (Additional::Matching(id), _) => Some(id),
         (_, Some(named)) => Some(named.id),
         _ => None,
     }

@@ -3,7 +3,7 @@
 use jsonschema::{PatternOptions, ValidationError, Validator, error::ValidationErrorKind as Kind};
 use serde_json::{Map, Value};
 
-use super::super::{format::Format, say};
+use super::super::{format::Format, wording};
 use crate::error::Issue;
 
 /// Compiles a schema as the draft that schemars writes. Returns `None` if the standard does not allow it.
@@ -40,7 +40,7 @@ fn issue(error: &ValidationError<'_>, value: &Value) -> Issue {
         Issue::new(Vec::new(), code, message).with(param, limit)
     };
     let size = |code, param, how, max: u64, noun, got| {
-        limit(code, param, max.into(), say::count(how, max, noun, got))
+        limit(code, param, max.into(), wording::count(how, max, noun, got))
     };
     let number = |code, param, bound: &Value, words, got| {
         let message = format!("expected {words} {bound}, got a {got} number");
@@ -87,9 +87,9 @@ fn issue(error: &ValidationError<'_>, value: &Value) -> Issue {
                 format!("expected text in the format {other}, got other text"),
             ),
         },
-        Kind::Enum { options } => say::one_of(Vec::new(), options.as_array().unwrap(), "another value"),
+        Kind::Enum { options } => wording::one_of(Vec::new(), options.as_array().unwrap(), "another value"),
         Kind::Constant { expected_value } => {
-            let shown = say::cut(&expected_value.to_string());
+            let shown = wording::cut(&expected_value.to_string());
             let message = format!("expected {shown}, got another value");
             limit("const", "expected", expected_value.as_ref().clone(), message)
         }
@@ -101,7 +101,7 @@ fn issue(error: &ValidationError<'_>, value: &Value) -> Issue {
         other => Issue::new(
             Vec::new(),
             other.keyword().to_owned(),
-            say::cut(&error.masked().to_string()),
+            wording::cut(&error.masked().to_string()),
         ),
     }
 }

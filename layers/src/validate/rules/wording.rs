@@ -6,7 +6,7 @@ use crate::error::{Issue, Segment};
 
 /// Maximum number of characters of a name that an issue repeats. A sentence of another crate may have four times as
 /// many.
-const LONGEST: usize = 128;
+const MAX_SHOWN: usize = 128;
 /// Maximum number of names that a sentence lists.
 const MOST: usize = 20;
 
@@ -16,18 +16,18 @@ pub(super) fn count(how: &str, limit: u64, noun: &str, got: usize) -> String {
     format!("{how} {limit} {noun}{plural}, got {got}")
 }
 
-/// Truncates a text to [`LONGEST`] characters, since the sender may have chosen it.
+/// Truncates a text to [`MAX_SHOWN`] characters, since the sender may have chosen it.
 pub(super) fn cut(text: &str) -> String {
-    shorten(text, LONGEST)
+    shorten(text, MAX_SHOWN)
 }
 
 /// Truncates another crate's sentence, which may repeat a part of the payload.
 pub(super) fn sentence(text: &str) -> String {
-    shorten(text, 4 * LONGEST)
+    shorten(text, 4 * MAX_SHOWN)
 }
 
-fn shorten(text: &str, longest: usize) -> String {
-    match text.char_indices().nth(longest) {
+fn shorten(text: &str, max: usize) -> String {
+    match text.char_indices().nth(max) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
