@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use futures_util::task::AtomicWaker;
-
-use crate::{connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame};
+use crate::{
+    connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame, sync::AtomicWaker,
+};
 pub use crate::{
     connection::turns::{Turn, Turns},
     rescue::explain::panic_error,

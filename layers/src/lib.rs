@@ -107,10 +107,13 @@ mod client_id;
 mod connection;
 mod effect;
 mod error;
+#[cfg(all(test, zocket_loom))]
+mod interleavings;
 mod into_refusal;
 mod limits;
 mod message;
 mod meter;
+mod sync;
 
 pub use self::{
     audit::{Audit, AuditHub, AuditLayer, Audited},

@@ -1,14 +1,11 @@
 //! Waker for socket and timer.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     task::{Wake, Waker},
 };
 
-use futures_util::task::AtomicWaker;
+use super::sync::{AtomicBool, AtomicWaker};
 
 /// Waker for socket and timer. Its flag lets a wake-up by the mailbox alone, as for all members of a room, skip polling
 /// the socket.

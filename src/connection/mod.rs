@@ -8,6 +8,7 @@ mod driver;
 mod handlers;
 mod io_wake_flag;
 mod session;
+mod sync;
 mod timer;
 mod websocket;
 

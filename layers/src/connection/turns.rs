@@ -1,14 +1,10 @@
 use std::{
     fmt, mem,
     num::NonZeroU64,
-    sync::{
-        Arc, OnceLock,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
-use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
+use crate::sync::{AtomicBool, AtomicWaker, Mutex, OnceLock};
 
 /// Number of a message's turn on its connection. While a message holds its turn, the next message waits (under
 /// `concurrency(n)`, the n-th next). The turn ends with the message. A `.concurrent()` route gives it up early.

@@ -10,16 +10,16 @@ use std::{
 };
 
 use futures_util::future::{Either, select};
-use parking_lot::Mutex;
-use tokio::{sync::Notify, task::yield_now};
+use tokio::task::yield_now;
 
 use super::room::Room;
+use crate::sync::{IS_MODELLED, Mutex, Notify};
 
 /// Target time for the members of one slice to read and to be written to. After each slice, the next room has its turn,
 /// and other tasks run.
 const SLICE: Duration = Duration::from_micros(200);
 /// Minimum and maximum number of members in a slice.
-const SLICE_MEMBERS: RangeInclusive<usize> = 8..=128;
+const SLICE_MEMBERS: RangeInclusive<usize> = if IS_MODELLED { 1..=1 } else { 8..=128 };
 
 /// Queue of large rooms whose members have to be notified of new events. A room is in the queue at most once.
 #[derive(Debug)]

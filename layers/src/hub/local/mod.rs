@@ -12,7 +12,6 @@ use std::{
     },
 };
 
-use dashmap::{DashMap, Entry as Name};
 use futures_util::FutureExt;
 
 use self::{flusher::Flusher, room::Room};
@@ -25,6 +24,7 @@ use crate::{
     effect::{Action, Audience, Effect, Event, Target},
     limits::Limits,
     meter,
+    sync::{DashMap, MapEntry as Name},
 };
 
 /// The hub within one process. Sending appends an event to the room's log. The members read the log at their own pace,
@@ -353,7 +353,7 @@ impl Hub for LocalHub {
 /// Disconnects the remaining clients. Otherwise their rooms and mailboxes, which hold each other, would leak.
 impl Drop for LocalHub {
     fn drop(&mut self) {
-        let mailboxes = self.clients.iter().map(|client| client.value().clone());
+        let mailboxes = self.clients.iter().map(|client| client.clone());
         for mailbox in mailboxes.collect::<Vec<_>>() {
             self.disconnect(&mailbox);
         }

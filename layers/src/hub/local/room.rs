@@ -1,10 +1,6 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use indexmap::IndexMap;
-use parking_lot::Mutex;
 
 use crate::{
     client_id::ClientId,
@@ -16,10 +12,11 @@ use crate::{
             subscription::Subscription,
         },
     },
+    sync::{AtomicBool, AtomicU64, IS_MODELLED, Mutex},
 };
 
 /// Maximum number of members that the sender of an event notifies itself. The flusher notifies those of larger rooms.
-const NOTIFIED_AT_ONCE: usize = 16;
+const NOTIFIED_AT_ONCE: usize = if IS_MODELLED { 1 } else { 16 };
 
 /// A room: the log of its events, and its members.
 #[derive(Debug, Default)]

@@ -1,16 +1,13 @@
 //! Log of a room. Events are appended once, and each member reads them at its own pace, without a lock.
 
-use std::sync::{
-    Arc, OnceLock,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, atomic::Ordering};
 
 use bytes::{Bytes, BytesMut};
-use parking_lot::Mutex;
 
 use crate::{
     effect::{Event, Except},
     protocol::Form,
+    sync::{AtomicBool, AtomicU64, Mutex, OnceLock},
 };
 
 /// Maximum length in bytes of a frame that is copied into a batch. Writing a larger frame by itself is cheaper than

@@ -6,15 +6,9 @@ pub(in crate::hub) mod subscription;
 
 use std::{
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     task::{Context as Task, Poll},
 };
-
-use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
 
 pub use self::log::Batch;
 use self::{
@@ -28,6 +22,7 @@ use crate::{
     effect::{Close, Event},
     limits::Limits,
     protocol::Form,
+    sync::{AtomicBool, AtomicWaker, Mutex},
 };
 
 /// Mailbox of a client: events that were sent to the client, and those of its rooms, in the hub's order. It has one

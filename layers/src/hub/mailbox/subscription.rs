@@ -1,13 +1,10 @@
 use std::{
     mem,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use super::log::{Batch, Entry, Place};
-use crate::protocol::Form;
+use crate::{protocol::Form, sync::AtomicU64};
 
 /// A reader's position in the log of a room.
 pub(in crate::hub) struct Subscription {

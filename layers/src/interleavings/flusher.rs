@@ -1,0 +1,75 @@
+use std::sync::Arc;
+
+use loom::thread;
+
+use super::{ROOM, client, event, hub_with_flusher, in_every_order, leave, member, pull, read_until, send};
+use crate::{
+    effect::{Effect, Target},
+    hub::{ConnectOptions, Hub, MailboxState, local::LocalHub},
+};
+
+#[test]
+fn a_member_is_woken_for_events_that_are_sent_while_the_flusher_runs() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (ann, _bob) = (member(&hub, 1), member(&hub, 2));
+        send(&hub, 1);
+        send(&hub, 2);
+        assert_eq!(read_until(&ann, 2), (vec![1, 2], MailboxState::Open));
+    });
+}
+
+#[test]
+fn a_member_that_reads_while_the_flusher_runs_and_another_sends_is_woken() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (ann, _bob) = (member(&hub, 1), member(&hub, 2));
+        send(&hub, 1);
+        let sender = thread::spawn(move || send(&hub, 2));
+        assert_eq!(read_until(&ann, 2), (vec![1, 2], MailboxState::Open));
+        sender.join().unwrap();
+    });
+}
+
+#[test]
+fn a_member_that_joins_while_the_flusher_runs_is_woken_for_the_next_event() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (ann, _bob) = (member(&hub, 1), member(&hub, 2));
+        send(&hub, 1);
+        let carol = member(&hub, 3);
+        send(&hub, 2);
+        assert_eq!(read_until(&carol, 2), (vec![2], MailboxState::Open));
+        assert_eq!(read_until(&ann, 2), (vec![1, 2], MailboxState::Open));
+    });
+}
+
+#[test]
+fn a_member_that_takes_the_place_of_one_who_leaves_is_woken() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (_ann, _bob, carol) = (member(&hub, 1), member(&hub, 2), member(&hub, 3));
+        send(&hub, 1);
+        // Carol, the last, moves to the place of the first, where the flusher may have been already.
+        leave(&hub, 1);
+        assert_eq!(read_until(&carol, 1), (vec![1], MailboxState::Open));
+    });
+}
+
+#[test]
+fn one_who_connects_while_someone_sends_is_woken_for_what_it_reads() {
+    in_every_order(|| {
+        let hub = Arc::new(LocalHub::new());
+        let sender = {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                let (to, event) = (Target::everyone(), event(1));
+                hub.perform(None, Effect::Emit { to, event }).unwrap();
+            })
+        };
+        let ann = hub.connect(client(1), &ConnectOptions::default());
+        sender.join().unwrap();
+        let is_woken = ann.is_notified();
+        assert_eq!(pull(&ann).0, if is_woken { vec![1] } else { vec![] });
+    });
+}
