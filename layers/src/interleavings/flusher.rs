@@ -73,3 +73,25 @@ fn one_who_connects_while_someone_sends_is_woken_for_what_it_reads() {
         assert_eq!(pull(&ann).0, if is_woken { vec![1] } else { vec![] });
     });
 }
+
+#[test]
+fn a_client_reads_its_own_event_before_the_answer_even_if_it_pulls_meanwhile() {
+    in_every_order(|| {
+        let hub = Arc::new(LocalHub::new());
+        let (ann, _bob) = (member(&hub, 1), member(&hub, 2));
+        // A handler that sends from another thread. The connection pulls, for another reason, while it does.
+        let handler = {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                let (to, event) = (Target::rooms([ROOM]), event(1));
+                hub.perform(Some(&client(1)), Effect::Emit { to, event }).unwrap();
+            })
+        };
+        let (mut pulled, _) = pull(&ann);
+        handler.join().unwrap();
+        if ann.has_news() {
+            pulled.extend(pull(&ann).0);
+        }
+        assert_eq!(pulled, [1]);
+    });
+}

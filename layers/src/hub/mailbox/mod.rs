@@ -144,7 +144,10 @@ impl Mailbox {
     fn read(&self, pull: impl FnOnce(&mut Inbox, &Clock)) -> MailboxState {
         // Swapped rather than stored, so that an event is visible below if its sender found the mailbox notified.
         self.notified.swap(false, Ordering::SeqCst);
-        self.marked.store(false, Ordering::Relaxed);
+        // Swapped here as well. Mostly there is no mark, and nothing to be written.
+        if self.marked.load(Ordering::Relaxed) {
+            self.marked.swap(false, Ordering::AcqRel);
+        }
         let mut inbox = self.inbox.lock();
         pull(&mut inbox, &self.clock);
         if inbox.overflowed {
