@@ -19,14 +19,14 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
+    io::{AsyncRead, AsyncWrite, DuplexStream},
     net::{TcpListener, TcpStream},
     task::AbortHandle,
     time::timeout,
 };
 use tokio_tungstenite::{
-    MaybeTlsStream, WebSocketStream, connect_async,
-    tungstenite::{self, Message, client::IntoClientRequest, http},
+    MaybeTlsStream, WebSocketStream, client_async, connect_async,
+    tungstenite::{self, Message, client::IntoClientRequest, handshake::client::Response, http},
 };
 use tower::{BoxError, Service};
 
@@ -98,6 +98,26 @@ where
     }
 }
 
+/// Connects to an app, or to the layers around it, over a pipe, so that tokio's clock can be paused. Returns the status and
+/// the body of a refusal.
+pub async fn connect_in_memory<S, B>(service: &S, query: &str) -> Result<Client<DuplexStream>, (u16, Value)>
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let (near, far) = tokio::io::duplex(1 << 16);
+    let service = TowerToHyperService::new(service.clone());
+    tokio::spawn(async move {
+        let serving = http1::Builder::new().serve_connection(TokioIo::new(far), service);
+        let _ = serving.with_upgrades().await;
+    });
+    let handshake = client_async(format!("ws://in.memory/?{query}"), near);
+    let handshake = timeout(PATIENCE, handshake).await;
+    Client::after(handshake.expect("the handshake takes too long"))
+}
+
 /// A client of the base protocol.
 pub struct Client<T = MaybeTlsStream<TcpStream>> {
     pub socket: WebSocketStream<T>,
@@ -125,21 +145,8 @@ impl Server {
             let name = http::HeaderName::try_from(*name).unwrap();
             request.headers_mut().append(name, value.parse().unwrap());
         }
-        match timeout(PATIENCE, connect_async(request))
-            .await
-            .expect("the handshake takes too long")
-        {
-            Ok((socket, _)) => Ok(Client::new(socket)),
-            Err(tungstenite::Error::Http(response)) => {
-                let body = response.body().as_deref().unwrap_or_default();
-                let text = || Value::String(String::from_utf8_lossy(body).into_owned());
-                Err((
-                    response.status().as_u16(),
-                    serde_json::from_slice(body).unwrap_or_else(|_| text()),
-                ))
-            }
-            Err(error) => panic!("no handshake: {error}"),
-        }
+        let handshake = timeout(PATIENCE, connect_async(request)).await;
+        Client::after(handshake.expect("the handshake takes too long"))
     }
 }
 
@@ -149,6 +156,23 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Client<T> {
             socket,
             next_id: 0,
             events: Default::default(),
+        }
+    }
+
+    fn after(
+        handshake: Result<(WebSocketStream<T>, Response), tungstenite::Error>,
+    ) -> Result<Self, (u16, Value)> {
+        match handshake {
+            Ok((socket, _)) => Ok(Self::new(socket)),
+            Err(tungstenite::Error::Http(response)) => {
+                let body = response.body().as_deref().unwrap_or_default();
+                let text = || Value::String(String::from_utf8_lossy(body).into_owned());
+                Err((
+                    response.status().as_u16(),
+                    serde_json::from_slice(body).unwrap_or_else(|_| text()),
+                ))
+            }
+            Err(error) => panic!("no handshake: {error}"),
         }
     }
 

@@ -15,7 +15,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tower::{ServiceExt, timeout::TimeoutLayer};
 use zocket::{
     ClientId, Code, Context, Error, Message, Outgoing, RawPayload, Zocket,
@@ -224,12 +224,11 @@ async fn expect_nothing_covers_everything_sent_so_far() {
 #[tokio::test(start_paused = true)]
 async fn advancing_an_hour_takes_no_time_and_answers_pings() {
     let world = World::new();
-    let (begun, mut ann) = (Instant::now(), world.connect("Ann").await);
+    let mut ann = world.connect("Ann").await;
     let slow = ann.begin("slow", &()).await.unwrap();
     sleep(Duration::from_secs(3_601)).await;
     let refusal = ann.answer::<()>(slow).await.unwrap_err();
     assert!(matches!(refusal, CallError::Refused(refusal) if refusal.is(Code::TIMEOUT)));
-    assert!(begun.elapsed() >= Duration::from_secs(3_600));
     assert_eq!(world.zo.connections(), 1);
 }
 

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use crate::common::{self, serve, until};
+use crate::common::{self, connect_in_memory, serve, until};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
-use tokio::sync::{Notify, Semaphore};
+use tokio::{
+    sync::{Notify, Semaphore},
+    time::sleep,
+};
 use tower::limit::GlobalConcurrencyLimitLayer;
 use zocket::{Builder, Code, Context, Error, Limits, NoHeaders, Outgoing, Zocket};
 
@@ -148,13 +151,21 @@ async fn a_global_limit_of_one_neither_starves_nor_deadlocks_at_any_window() {
         let server = serve(zo.serve(router)).await;
         let idle = [server.connect("").await, server.connect("").await];
         let mut busy = [server.connect("").await, server.connect("").await];
-        for client in &mut busy {
+        let mut calls = [Vec::new(), Vec::new()];
+        for (client, calls) in busy.iter_mut().zip(&mut calls) {
             for _ in 0..50 {
-                client.begin("fast", Value::Null).await;
+                calls.push(client.begin("fast", Value::Null).await);
             }
         }
-        for client in &mut busy {
-            assert_eq!(answers(client, 50).await.len(), 50, "window {window}");
+        for (client, calls) in busy.iter_mut().zip(&calls) {
+            for id in calls {
+                assert_eq!(
+                    client.answer(id).await,
+                    Ok(Some(json!("fast"))),
+                    "window {window}"
+                );
+            }
+            client.expect_nothing().await;
         }
         drop(idle);
     }
@@ -264,23 +275,27 @@ async fn an_answer_larger_than_the_limit_fails_only_its_message() {
     client.expect_nothing().await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_pinged_and_disconnected_without_a_pong() {
-    let gates = Gates::default();
-    let (ping_after, pong_within) = (Duration::from_millis(50), Duration::from_millis(50));
-    let zo = app(&gates)
+    let (ping_after, pong_within) = (Duration::from_secs(25), Duration::from_secs(20));
+    let zo = app(&Gates::default())
         .limits(Limits::default().ping_after(ping_after).pong_within(pong_within))
         .build();
-    let server = serve(zo.serve(zo.router())).await;
-    let silent = server.connect("").await;
-    let mut alive = server.connect("").await;
+    let service = zo.serve(zo.router());
+    let silent = connect_in_memory(&service, "").await.unwrap();
+    let mut alive = connect_in_memory(&service, "").await.unwrap();
     // A client answers pings only while it reads, and the silent one does not read.
     let reading = tokio::spawn(async move {
         use futures_util::StreamExt;
         while alive.socket.next().await.is_some() {}
     });
-    until(|| zo.connections() == 1).await;
-    assert!(!reading.is_finished());
+    let second = Duration::from_secs(1);
+    sleep(ping_after + pong_within - second).await;
+    assert_eq!(zo.connections(), 2);
+    sleep(2 * second).await;
+    assert_eq!(zo.connections(), 1);
+    sleep(10 * (ping_after + pong_within)).await;
+    assert_eq!((zo.connections(), reading.is_finished()), (1, false));
     drop(silent);
 }
 

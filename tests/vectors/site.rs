@@ -46,8 +46,9 @@ impl Site {
                 start(zo(limits).build(), &world).await
             }
             App::Pinging => {
-                let half = Duration::from_millis(500);
-                let limits = limits.ping_after(half).pong_within(half);
+                // A long wait for the pong, as a loaded machine delays the client.
+                let (ping_after, pong_within) = (Duration::from_millis(250), Duration::from_secs(2));
+                let limits = limits.ping_after(ping_after).pong_within(pong_within);
                 start(zo(limits).build(), &world).await
             }
         }

@@ -197,7 +197,7 @@ async fn permanent_members_receive_every_event_once_in_sender_order_without_leak
                 progress.more.notified().await;
             }
         };
-        let received = timeout(Duration::from_secs(10), all).await;
+        let received = timeout(Duration::from_secs(60), all).await;
         let missing = total.saturating_sub(progress.received.load(Ordering::SeqCst));
         assert!(
             received.is_ok(),

@@ -114,7 +114,7 @@ where
         async move { service.ready().await.unwrap().call(message()).await.unwrap() }
     });
     let answers = tokio::time::timeout(Duration::from_secs(60), join_all(calls));
-    assert_eq!(answers.await.unwrap().len(), 5);
+    answers.await.expect("somebody waits for ever");
 }
 
 macro_rules! layers {

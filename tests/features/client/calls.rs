@@ -17,7 +17,7 @@ use zocket::{
 
 use super::{
     begins, calling, hasty,
-    servers::{Mortal, fake_with},
+    servers::{Mortal, Port, fake_with},
     soon, waiting,
     world::{Posted, Said, World, site, text, visit},
 };
@@ -75,23 +75,24 @@ async fn a_call_that_is_not_answered_in_time_fails() {
 #[tokio::test]
 async fn calls_before_the_connection_is_open_wait() {
     let world = World::default();
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let addr = listener.local_addr().unwrap();
-    drop(listener);
-    let client = hasty(format!("ws://{addr}?name=bot")).start().unwrap();
+    let port = Port::new();
+    let client = hasty(port.url("name=bot")).start().unwrap();
     let mut said = client.on::<Said>();
-    waiting(&client).await;
     let impatient = CallOptions::default().wait_for_connection(false);
-    let error = client
-        .call_with::<()>("nothing", &(), impatient)
-        .await
-        .unwrap_err();
+    let error = port.hang_up_during(async {
+        waiting(&client).await;
+        client
+            .call_with::<()>("nothing", &(), impatient)
+            .await
+            .unwrap_err()
+    });
+    let error = error.await;
     assert!(
         matches!(error, CallError::Disconnected { sent: Sent::No }),
         "{error}"
     );
     let calling = calling::<Posted>(&client, "post", text("early"));
-    let server = Mortal::serve_at(&world, addr).await;
+    let server = Mortal::serve(&world, &port).await;
     assert_eq!(soon(calling).await.unwrap().unwrap().length, 5);
     assert_eq!(soon(said.next()).await.unwrap().unwrap().text, "early");
     server.die().await;

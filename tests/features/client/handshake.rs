@@ -11,7 +11,7 @@ use zocket::client::{BuildError, Client, Outage, Status};
 use super::{
     common::until,
     hasty,
-    servers::Mortal,
+    servers::{Mortal, Port},
     soon,
     world::{Headers, World, site, visit},
 };
@@ -30,10 +30,10 @@ async fn the_welcome_has_the_client_id_the_contract_and_the_limits() {
 #[tokio::test]
 async fn headers_are_computed_for_each_attempt() {
     let world = World::default();
-    let server = Mortal::serve(&world).await;
-    let addr = server.addr;
+    let port = Port::new();
+    let server = Mortal::serve(&world, &port).await;
     let made = Arc::new(AtomicU32::new(0));
-    let client = hasty(format!("ws://{addr}"))
+    let client = hasty(port.url(""))
         .headers_with(move || {
             let n = made.fetch_add(1, Ordering::SeqCst);
             async move {

@@ -1,11 +1,8 @@
 //! Servers that crash, misbehave or refuse.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
 };
 
 use futures_util::{SinkExt, StreamExt};
@@ -31,28 +28,55 @@ use super::{
     world::World,
 };
 
+/// A port that stays bound, with a server or without: no other process can take it in between.
+pub struct Port(std::net::TcpListener);
+
+impl Port {
+    /// Binds a free port.
+    pub fn new() -> Self {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        Self(listener)
+    }
+
+    pub fn url(&self, query: &str) -> String {
+        format!("ws://{}?{query}", self.0.local_addr().unwrap())
+    }
+
+    fn listener(&self) -> std::net::TcpListener {
+        self.0.try_clone().unwrap()
+    }
+
+    /// Accepts connections and drops them, until `work` is done.
+    pub async fn hang_up_during<T>(&self, work: impl Future<Output = T>) -> T {
+        let listener = TcpListener::from_std(self.listener()).unwrap();
+        let hanging_up = async {
+            loop {
+                drop(listener.accept().await.unwrap());
+            }
+        };
+        tokio::select! {
+            done = work => done,
+            () = hanging_up => unreachable!("it never ends"),
+        }
+    }
+}
+
 /// A server with its own runtime. Dropping it closes all of its sockets.
 pub struct Mortal {
-    pub addr: SocketAddr,
     runtime: Runtime,
 }
 
 impl Mortal {
-    /// Starts the server on a free port.
-    pub async fn serve(world: &World) -> Self {
-        Self::serve_at(world, "127.0.0.1:0".parse().unwrap()).await
-    }
-
-    pub async fn serve_at(world: &World, addr: SocketAddr) -> Self {
+    pub async fn serve(world: &World, port: &Port) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .enable_all()
             .build()
             .unwrap();
-        let app = world.app().0;
+        let (app, listener) = (world.app().0, port.listener());
         let serving = async move {
-            let listener = TcpListener::bind(addr).await.unwrap();
-            let addr = listener.local_addr().unwrap();
+            let listener = TcpListener::from_std(listener).unwrap();
             tokio::spawn(async move {
                 loop {
                     let (stream, _) = listener.accept().await.unwrap();
@@ -61,10 +85,9 @@ impl Mortal {
                     tokio::spawn(http.with_upgrades());
                 }
             });
-            addr
         };
-        let addr = runtime.spawn(serving).await.unwrap();
-        Self { addr, runtime }
+        runtime.spawn(serving).await.unwrap();
+        Self { runtime }
     }
 
     pub async fn die(self) {

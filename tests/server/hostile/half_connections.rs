@@ -20,7 +20,7 @@ use super::{
 async fn an_unfinished_handshake_times_out() {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(200));
+        .header_read_timeout(Duration::from_secs(1));
     let site = Site::served(Limits::default(), http).await;
     let whole = handshake("");
     let mut halves = Vec::new();

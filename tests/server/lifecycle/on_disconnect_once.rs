@@ -89,6 +89,7 @@ async fn a_client_that_leaves_during_on_connect_runs_on_disconnect_only_after_it
     };
     let (zo, server) = start(app(&world)).await;
     for round in 1..=30 {
+        let before = world.count("on_disconnect in []");
         let stream = request_upgrade(&server, b"").await;
         until(|| world.count("on_connect") == round).await;
         match round % 3 {
@@ -113,13 +114,16 @@ async fn a_client_that_leaves_during_on_connect_runs_on_disconnect_only_after_it
             "{:?}",
             world.log()
         );
-        if round % 3 == 0 {
-            assert_eq!(world.log().last().unwrap(), "on_connect ended");
+        let departures = world.count("on_disconnect in []") - before;
+        match round % 3 {
+            0 => assert_eq!(departures, 0, "{:?}", world.log()),
+            1 => assert_eq!(departures, 1, "{:?}", world.log()),
+            // The end of the stream may be read before on_connect succeeds, or after.
+            _ => {}
         }
         // A cancelled `on_connect` leaves its permit.
         world.connect.forget_permits(1);
     }
-    assert!(world.count("on_disconnect in []") > 0, "{:?}", world.log());
 }
 
 #[tokio::test]

@@ -11,17 +11,14 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use garde::Validate;
-use hyper::server::conn::http1;
-use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{io::DuplexStream, sync::Semaphore, time::Instant};
-use tokio_tungstenite::client_async;
 use tower::{BoxError, Service};
 use zocket::{Code, Context, Error, Outgoing};
 
-use super::common;
+use super::common::{self, connect_in_memory};
 
 pub type Client = common::Client<DuplexStream>;
 
@@ -115,14 +112,7 @@ where
     S::Future: Send,
     B: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
-    let (near, far) = tokio::io::duplex(1 << 16);
-    let service = TowerToHyperService::new(service.clone());
-    tokio::spawn(async move {
-        let serving = http1::Builder::new().serve_connection(TokioIo::new(far), service);
-        let _ = serving.with_upgrades().await;
-    });
-    let (socket, _) = client_async("ws://in.memory/", near).await.unwrap();
-    Client::new(socket)
+    connect_in_memory(service, "").await.unwrap()
 }
 
 /// Calls a route that has the layer. Returns its answer, or the code of its refusal.

@@ -90,7 +90,8 @@ fn the_fast_path_parses_the_same_head_as_the_slow_path() {
         }
         read_so += 1;
     }
-    assert!(read_so > 10_000, "{read_so}");
+    // A quarter of the rounds, which change nothing, and those that do no harm.
+    assert_eq!(read_so, 10_000 + 1_448);
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn the_schema_walk_agrees_with_serde_garde_and_json_schema() {
             Err(_) => refused += 1,
         }
     });
-    assert!(refused > 300, "{refused}");
+    assert_eq!(refused, 601);
     // serde accepts an array of a struct's fields in order, and a variant's position in place of its name.
     looser.sort();
     assert_eq!(
