@@ -35,12 +35,13 @@ impl Rooms<'_> {
         if self.state.is_holding() && !self.has(&room) && self.current().len() >= limits.rooms {
             return Err(Full::Rooms { limit: limits.rooms }.into());
         }
-        Ok(self.state.note(Effect::Join(room))?)
+        Ok(self.state.record(Effect::Join(room))?)
     }
 
     /// Leaves a room. Has no effect if the client is not in the room.
     pub fn leave(&self, room: impl Into<RoomName>) {
-        self.state.note_or_fail(Effect::Leave(room.into().into_shared()));
+        self.state
+            .record_or_fail(Effect::Leave(room.into().into_shared()));
     }
 
     /// Returns true if the client is in this room. A join counts once the hub has applied it (with a hub that answers

@@ -109,7 +109,7 @@ impl<C> Context<C> {
     /// Closes this client's connection, after everything that was sent before. Codes 4000 to 4999 belong to the app
     /// (RFC 6455, section 7.4.2). Zocket's clients reconnect after 3000 to 3499, and do not after 3500 to 3999.
     pub fn close(&self, code: u16, reason: impl Into<Cow<'static, str>>) {
-        self.state.note_or_fail(Effect::Close(Close::new(code, reason)));
+        self.state.record_or_fail(Effect::Close(Close::new(code, reason)));
     }
 
     /// Resolves when the client has disconnected. The handler still runs to its end.
@@ -184,7 +184,7 @@ impl SendBy for ByMessage<'_> {
 
     fn send_by(self, emission: Result<Effect, Error>) {
         match emission {
-            Ok(effect) => self.state.note_or_fail(effect),
+            Ok(effect) => self.state.record_or_fail(effect),
             Err(error) => self.state.fail(error),
         }
     }

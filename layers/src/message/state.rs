@@ -126,7 +126,7 @@ impl MessageState {
 
     /// Records an effect: a holding state keeps it, a passing one passes it to the hub, a dropping one drops it.
     /// Returns the hub's refusal. A caller that can't return it calls [`fail`](Self::fail).
-    pub(crate) fn note(&self, effect: Effect) -> Result<(), Full> {
+    pub(crate) fn record(&self, effect: Effect) -> Result<(), Full> {
         if self.summary() == Summary::Passing {
             return self.perform_one(None, effect).map(|done| self.wait_for(done));
         }
@@ -147,9 +147,9 @@ impl MessageState {
         Ok(())
     }
 
-    /// Calls [`note`](Self::note), for a caller that can't return the refusal.
-    pub(crate) fn note_or_fail(&self, effect: Effect) {
-        if let Err(full) = self.note(effect) {
+    /// Calls [`record`](Self::record), for a caller that can't return the refusal.
+    pub(crate) fn record_or_fail(&self, effect: Effect) {
+        if let Err(full) = self.record(effect) {
             self.fail(full.into());
         }
     }

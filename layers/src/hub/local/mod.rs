@@ -38,28 +38,28 @@ pub struct LocalHub {
     everyone: Arc<Room>,
     flusher: Flusher,
     backlog: u64,
-    tide: Tide,
+    population: Population,
 }
 
 /// Number of clients, now and at its peak. It decides when the memory of a burst is returned.
 #[derive(Debug, Default)]
-struct Tide {
-    now: AtomicUsize,
-    high: AtomicUsize,
+struct Population {
+    count: AtomicUsize,
+    peak: AtomicUsize,
 }
 
-impl Tide {
-    fn rises(&self) {
-        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
-        self.high.fetch_max(now, Ordering::Relaxed);
+impl Population {
+    fn grow(&self) {
+        let now = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(now, Ordering::Relaxed);
     }
 
     /// Counts one client less. Returns true if less than a quarter of the peak is left, which then is the new peak.
-    fn falls(&self) -> bool {
-        let now = self.now.fetch_sub(1, Ordering::Relaxed) - 1;
-        let has_fallen = now < self.high.load(Ordering::Relaxed) / 4;
+    fn shrink(&self) -> bool {
+        let now = self.count.fetch_sub(1, Ordering::Relaxed) - 1;
+        let has_fallen = now < self.peak.load(Ordering::Relaxed) / 4;
         if has_fallen {
-            self.high.store(now, Ordering::Relaxed);
+            self.peak.store(now, Ordering::Relaxed);
         }
         has_fallen
     }
@@ -83,7 +83,7 @@ impl LocalHub {
             everyone: Arc::default(),
             flusher: Flusher::new(backlog),
             backlog,
-            tide: Tide::default(),
+            population: Population::default(),
         }
     }
 
@@ -160,7 +160,7 @@ impl LocalHub {
                         mailbox.push(event);
                     }
                 } else {
-                    for mailbox in self.meant(to) {
+                    for mailbox in self.mailboxes_of(to) {
                         mailbox.push(event);
                     }
                 }
@@ -198,9 +198,9 @@ impl LocalHub {
     }
 
     /// Returns the mailboxes of a target's clients, each once.
-    fn meant(&self, target: &Target) -> Vec<Arc<Mailbox>> {
+    fn mailboxes_of(&self, target: &Target) -> Vec<Arc<Mailbox>> {
         let mut seen = HashSet::new();
-        let mut meant: Vec<_> = match &target.audience {
+        let mut mailboxes: Vec<_> = match &target.audience {
             Audience::Clients(ids) => ids
                 .iter()
                 .filter(|id| seen.insert(**id))
@@ -215,14 +215,14 @@ impl LocalHub {
             Audience::Everyone => self.everyone.members(),
         };
         if let Some(except) = &target.except {
-            meant.retain(|mailbox| !except.covers(&mailbox.client_id(), |room| mailbox.has(room)));
+            mailboxes.retain(|mailbox| !except.covers(&mailbox.client_id(), |room| mailbox.has(room)));
         }
-        meant
+        mailboxes
     }
 
     fn manage(&self, clients: &Target, action: &Action) -> Result<(), Full> {
         let mut done = Ok(());
-        for mailbox in self.meant(clients) {
+        for mailbox in self.mailboxes_of(clients) {
             match action {
                 // A client that has reached its limit does not keep the others out.
                 Action::Join(room) => done = done.and(self.join(&mailbox, room)),
@@ -274,13 +274,13 @@ impl Hub for LocalHub {
         let mailbox = Arc::new(Mailbox::with_clock(client, options, self.clock.clone()));
         mailbox.subscribe_to_everyone(self.everyone.enter(&mailbox));
         if self.clients.insert(client, mailbox.clone()).is_none() {
-            self.tide.rises();
+            self.population.grow();
         }
         mailbox
     }
 
     fn disconnect(&self, mailbox: &Mailbox) {
-        let (everyone, rooms) = mailbox.let_go();
+        let (everyone, rooms) = mailbox.unsubscribe_all();
         if everyone.is_some() {
             self.everyone.exit(&mailbox.client_id());
         }
@@ -289,7 +289,7 @@ impl Hub for LocalHub {
         }
         // A later connection of the same id is kept.
         let is_this = |_: &ClientId, other: &Arc<Mailbox>| std::ptr::eq(&**other, mailbox);
-        if self.clients.remove_if(&mailbox.client_id(), is_this).is_some() && self.tide.falls() {
+        if self.clients.remove_if(&mailbox.client_id(), is_this).is_some() && self.population.shrink() {
             self.clients.shrink_to_fit();
             self.rooms.shrink_to_fit();
         }
@@ -331,7 +331,11 @@ impl Hub for LocalHub {
     }
 
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
-        let clients = self.meant(of).iter().map(|mailbox| mailbox.client_id()).collect();
+        let clients = self
+            .mailboxes_of(of)
+            .iter()
+            .map(|mailbox| mailbox.client_id())
+            .collect();
         std::future::ready(Gathered::complete(clients)).boxed()
     }
 

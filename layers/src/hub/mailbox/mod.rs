@@ -294,7 +294,7 @@ impl Mailbox {
 
     /// Records that the client has disconnected: it can't enter rooms, and no longer receives broadcasts. Returns its
     /// subscription to broadcasts, if it had one, and the rooms that it has yet to leave.
-    pub(in crate::hub) fn let_go(&self) -> (Option<Subscription>, Vec<Arc<str>>) {
+    pub(in crate::hub) fn unsubscribe_all(&self) -> (Option<Subscription>, Vec<Arc<str>>) {
         let mut inbox = self.inbox.lock();
         inbox.gone = true;
         (inbox.everyone.take(), inbox.rooms.keys().cloned().collect())

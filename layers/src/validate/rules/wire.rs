@@ -98,7 +98,7 @@ impl Search<'_> {
         let Some((part, rest)) = parts.split_first() else {
             return self.end(lost, false);
         };
-        let nodes = self.meant(id, value);
+        let nodes = self.nodes_for(id, value);
         let (around, within) = self.contents(&nodes, value);
         // A variant's name can't be a field's name, so it is tried before the fields. The member for contents may have
         // the name of a field beside the tag, so it is tried after them.
@@ -183,7 +183,7 @@ impl Search<'_> {
 
     /// Returns the node and all nodes that apply beside it for this value. For a tagged enum, this is the branch that
     /// the value names.
-    fn meant(&self, id: Id, value: Option<&Value>) -> Vec<Id> {
+    fn nodes_for(&self, id: Id, value: Option<&Value>) -> Vec<Id> {
         let (mut ids, mut next) = (vec![id], 0);
         while let Some(&id) = ids.get(next) {
             let node = self.graph.node(id);
