@@ -48,6 +48,7 @@ struct Inner {
     name: Name,
     payload: RawPayload,
     weight: usize,
+    footprint: usize,
     /// Whole WebSocket frames, header included. Frames of a server are not masked (RFC 6455, section 5.1), so all
     /// receivers get the same bytes.
     encodings: [OnceLock<Bytes>; Form::EVENT_ENCODINGS],
@@ -55,6 +56,17 @@ struct Inner {
 
 /// Bytes that an event counts for in a bounded queue, in addition to its frame's content.
 const OVERHEAD: usize = 64;
+
+/// Bytes that a buffer takes beside its content: its reference count, and the allocator's rounding.
+const BUFFER: usize = 64;
+
+/// Returns the bytes that a frame of this length takes at most. Its buffer grew while it was written, so a part of it may
+/// be unused. The operating system provides no memory for unused pages.
+const fn buffer(frame: usize) -> usize {
+    const PAGE: usize = 4 << 10;
+    let unused = if frame < PAGE { frame } else { PAGE };
+    frame + unused + BUFFER
+}
 
 /// Refuses names that the protocol reserves. A client would mistake such an event for a frame of the protocol.
 fn check_name(name: &str) -> Result<(), Error> {
@@ -101,11 +113,12 @@ impl Event {
         let payload = or_null(payload);
         // The weight of its JSON frame if no character of the name is escaped. The frame itself is not written yet.
         let envelope = br#"{"type":"","payload":}"#.len();
-        let weight = envelope + name.len() + payload.as_json().len() + OVERHEAD;
+        let frame = envelope + name.len() + payload.as_json().len();
         Ok(Self(Arc::new(Inner {
+            footprint: payload.footprint() + BUFFER + Form::EVENT_ENCODINGS * buffer(frame),
             name,
             payload,
-            weight,
+            weight: frame + OVERHEAD,
             encodings: [const { OnceLock::new() }; Form::EVENT_ENCODINGS],
         })))
     }
@@ -144,12 +157,15 @@ impl Event {
     fn encoded(name: Name, payload: RawPayload, form: Form, wire: Bytes) -> Self {
         let header = FrameHeader::of(&wire).map_or(0, |header| header.len());
         let weight = wire.len() - header + OVERHEAD;
+        // The payload is a part of the frame.
+        let footprint = Form::EVENT_ENCODINGS * buffer(wire.len());
         let mut encodings = [const { OnceLock::new() }; Form::EVENT_ENCODINGS];
         encodings[form.event_encoding()] = OnceLock::from(wire);
         Self(Arc::new(Inner {
             name,
             payload,
             weight,
+            footprint,
             encodings,
         }))
     }
@@ -185,6 +201,11 @@ impl Event {
     #[must_use]
     pub fn weight(&self) -> usize {
         self.0.weight
+    }
+
+    /// Returns the memory that the event takes at most, in bytes, with all of its encodings.
+    pub(crate) fn footprint(&self) -> usize {
+        size_of::<Inner>() + BUFFER + self.0.footprint
     }
 }
 

@@ -82,10 +82,19 @@ impl Target {
     }
 }
 
+/// Bytes that the name of a room takes beside its text: the pointer, the counts, and the allocator's rounding.
+const ROOM_NAME: usize = 64;
+
 impl Except {
     /// Returns the exceptions for additions. Creates them if there are none, and copies them if they are shared.
     pub(crate) fn of(except: &mut Option<Arc<Self>>) -> &mut Self {
         Arc::make_mut(except.get_or_insert_default())
+    }
+
+    /// Returns the bytes that the exceptions take. Those that a sender shares among several events count for each.
+    pub(crate) fn footprint(&self) -> usize {
+        let names = self.rooms.iter().map(|name| name.len() + ROOM_NAME);
+        size_of::<Self>() + size_of_val(&*self.clients) + names.sum::<usize>()
     }
 
     /// Returns true if a client is left out. `is_in` returns true for a room that the client is in.

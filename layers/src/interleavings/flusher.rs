@@ -1,11 +1,13 @@
-use std::sync::Arc;
+use std::{sync::Arc, task::Context as Task};
 
+use futures_util::task::noop_waker;
 use loom::thread;
 
 use super::{ROOM, client, event, hub_with_flusher, in_every_order, leave, member, pull, read_until, send};
 use crate::{
     effect::{Effect, Target},
     hub::{ConnectOptions, Hub, MailboxState, local::LocalHub},
+    limits::Limits,
 };
 
 #[test]
@@ -53,6 +55,62 @@ fn a_member_that_takes_the_place_of_one_who_leaves_is_woken() {
         // Carol, the last, moves to the place of the first, where the flusher may have been already.
         leave(&hub, 1);
         assert_eq!(read_until(&carol, 1), (vec![1], MailboxState::Open));
+    });
+}
+
+#[test]
+fn a_round_that_a_dropped_run_of_the_flusher_has_begun_is_continued_by_another() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (ann, bob) = (member(&hub, 1), member(&hub, 2));
+        // It notifies one member at most, and is dropped.
+        let mut dropped = hub.background().unwrap();
+        let runtime = thread::spawn(move || {
+            let _ = dropped.as_mut().poll(&mut Task::from_waker(&noop_waker()));
+        });
+        send(&hub, 1);
+        for member in [ann, bob] {
+            assert_eq!(read_until(&member, 1), (vec![1], MailboxState::Open));
+        }
+        runtime.join().unwrap();
+    });
+}
+
+#[test]
+fn a_run_of_the_flusher_that_is_not_polled_any_more_delays_no_member() {
+    in_every_order(|| {
+        let hub = hub_with_flusher();
+        let (ann, bob) = (member(&hub, 1), member(&hub, 2));
+        let mut idle = hub.background().unwrap();
+        let runtime = thread::spawn(move || {
+            let _ = idle.as_mut().poll(&mut Task::from_waker(&noop_waker()));
+            idle
+        });
+        send(&hub, 1);
+        for member in [ann, bob] {
+            assert_eq!(read_until(&member, 1), (vec![1], MailboxState::Open));
+        }
+        drop(runtime.join().unwrap());
+    });
+}
+
+#[test]
+fn a_member_that_reads_while_the_room_is_full_is_not_disconnected() {
+    in_every_order(|| {
+        let hub = LocalHub::with_limits(&Limits::default().room_backlog(0));
+        let ann = member(&hub, 1);
+        send(&hub, 1);
+        let sender = thread::spawn(move || {
+            let (to, event) = (Target::rooms([ROOM]), event(2));
+            let is_sent = hub.perform(None, Effect::Emit { to, event }).is_ok();
+            (hub, is_sent)
+        });
+        let (mut pulled, state) = pull(&ann);
+        let (hub, is_sent) = sender.join().unwrap();
+        pulled.extend(pull(&ann).0);
+        assert_eq!(pulled, if is_sent { vec![1, 2] } else { vec![1] });
+        assert_eq!(state, MailboxState::Open);
+        drop(hub);
     });
 }
 

@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use loom::thread;
 
-use super::{client, event, hub_with_flusher, in_every_order, leave, member, pull, read_until, send};
+use super::{ROOM, client, event, hub_with_flusher, in_every_order, leave, member, pull, read_until, send};
 use crate::{
-    effect::{Close, Effect},
+    effect::{Close, Effect, Target},
     hub::{ConnectOptions, Hub, Mailbox, MailboxState, local::LocalHub},
 };
 
@@ -53,6 +53,32 @@ fn leaving_while_someone_sends_ends_with_the_event_or_without() {
         assert_eq!(pull(&bob).0, [1]);
         send(&hub, 2);
         assert_eq!((pull(&ann).0, pull(&bob).0), (vec![], vec![2]));
+    });
+}
+
+#[test]
+fn an_excepted_member_that_leaves_after_the_send_does_not_receive_it() {
+    in_every_order(|| {
+        let hub = Arc::new(LocalHub::new());
+        let ann = member(&hub, 1);
+        for room in ["aside", "quiet"] {
+            hub.perform(Some(&client(1)), Effect::Join(room.into())).unwrap();
+        }
+        let sender = {
+            let hub = hub.clone();
+            thread::spawn(move || {
+                let to = Target::rooms([ROOM, "aside"]).except_rooms(["quiet"]);
+                let event = event(1);
+                hub.perform(None, Effect::Emit { to, event }).unwrap();
+            })
+        };
+        // It pulls while the event is in none, one or both of the logs.
+        let (mut pulled, _) = pull(&ann);
+        sender.join().unwrap();
+        hub.perform(Some(&client(1)), Effect::Leave("quiet".into()))
+            .unwrap();
+        pulled.extend(pull(&ann).0);
+        assert!(pulled.is_empty(), "{pulled:?}");
     });
 }
 

@@ -115,6 +115,15 @@ impl RawPayload {
         }
     }
 
+    /// Returns the bytes that the payload keeps in memory: those of its whole frame, if it is a part of one.
+    pub(crate) fn footprint(&self) -> usize {
+        match &self.content {
+            Content::Absent => 0,
+            Content::Owned(bytes) => bytes.capacity(),
+            Content::Part { frame, .. } => frame.len(),
+        }
+    }
+
     /// Returns the payload as JSON text, or `null` if it is absent.
     #[must_use]
     pub fn as_json(&self) -> &[u8] {

@@ -4,16 +4,14 @@ use std::{
     collections::VecDeque,
     future::Future,
     ops::RangeInclusive,
-    pin::pin,
     sync::{Arc, atomic::Ordering},
     time::{Duration, Instant},
 };
 
-use futures_util::future::{Either, select};
 use tokio::task::yield_now;
 
 use super::room::Room;
-use crate::sync::{IS_MODELLED, Mutex, Notify};
+use crate::sync::{AtomicBool, IS_MODELLED, Mutex, Notify};
 
 /// Target time for the members of one slice to read and to be written to. After each slice, the next room has its turn,
 /// and other tasks run.
@@ -22,17 +20,18 @@ const SLICE: Duration = Duration::from_micros(200);
 const SLICE_MEMBERS: RangeInclusive<usize> = if IS_MODELLED { 1..=1 } else { 8..=128 };
 
 /// Queue of large rooms whose members have to be notified of new events. A room is in the queue at most once.
-#[derive(Debug)]
-pub(super) struct Flusher {
-    queue: Arc<Queue>,
-    backlog: u64,
-}
+#[derive(Debug, Default)]
+pub(super) struct Flusher(Arc<Queue>);
 
+/// Several runs may work on the queue. One that is not polled any more, as its runtime is gone or stands still, delays
+/// no room: a run holds a room only within a poll, and each room in the queue wakes all runs.
 #[derive(Debug, Default)]
 struct Queue {
     rooms: Mutex<VecDeque<QueuedRoom>>,
-    scheduled: Notify,
-    ended: Notify,
+    /// Wakes each run.
+    runs: Mutex<Vec<Arc<Notify>>>,
+    /// True once the hub is dropped.
+    ended: AtomicBool,
 }
 
 /// A room in the queue, and the position of the member that is notified next.
@@ -40,34 +39,28 @@ struct Queue {
 struct QueuedRoom {
     room: Arc<Room>,
     next: usize,
-    /// Weight of all entries that were appended when the first member was notified.
+    /// Footprint of all entries that were appended when the first member was notified.
     appended: u64,
 }
 
 impl Flusher {
-    pub(super) fn new(backlog: u64) -> Self {
-        Self {
-            queue: Arc::default(),
-            backlog,
-        }
-    }
-
     /// Queues a room, unless it is queued already.
     pub(super) fn schedule(&self, room: &Arc<Room>) {
-        self.queue.schedule(room);
+        self.0.schedule(room);
     }
 
     /// Notifies members until the hub is dropped.
     pub(super) fn run(&self) -> impl Future<Output = ()> + Send + 'static {
-        let (queue, backlog) = (self.queue.clone(), self.backlog);
+        let run = Run::new(self.0.clone());
         async move {
-            let mut ended = pin!(queue.ended.notified());
+            let Run { queue, woken } = &run;
             let mut members = *SLICE_MEMBERS.start();
             loop {
+                // Not in the condition, which would hold the lock.
                 let queued = queue.rooms.lock().pop_front();
                 if let Some(queued) = queued {
                     let begin = Instant::now();
-                    queue.notify_slice(queued, members, backlog);
+                    queue.notify_slice(queued, members, woken);
                     // Waits until the notified members have run, and the runtime has polled its sockets.
                     yield_now().await;
                     let took = begin.elapsed();
@@ -77,9 +70,10 @@ impl Flusher {
                     members = members.clamp(*SLICE_MEMBERS.start(), *SLICE_MEMBERS.end());
                     continue;
                 }
-                if let Either::Right(_) = select(pin!(queue.scheduled.notified()), ended.as_mut()).await {
+                if queue.ended.load(Ordering::Acquire) {
                     break;
                 }
+                woken.notified().await;
                 // Members that read a message now may send to the same room. Their events are then delivered together.
                 yield_now().await;
             }
@@ -87,35 +81,74 @@ impl Flusher {
     }
 }
 
-/// Ends [`run`](Flusher::run) when the hub is dropped.
+/// Ends every [`run`](Flusher::run) when the hub is dropped.
 impl Drop for Flusher {
     fn drop(&mut self) {
-        self.queue.ended.notify_one();
+        self.0.ended.store(true, Ordering::Release);
+        self.0.wake_runs(None);
+    }
+}
+
+/// A run of the flusher, from its creation until it ends or is dropped.
+struct Run {
+    queue: Arc<Queue>,
+    woken: Arc<Notify>,
+}
+
+impl Run {
+    fn new(queue: Arc<Queue>) -> Self {
+        let woken = Arc::new(Notify::default());
+        queue.runs.lock().push(woken.clone());
+        Self { queue, woken }
+    }
+}
+
+impl Drop for Run {
+    fn drop(&mut self) {
+        self.queue
+            .runs
+            .lock()
+            .retain(|woken| !Arc::ptr_eq(woken, &self.woken));
+        // The others continue what this one has begun.
+        if !self.queue.rooms.lock().is_empty() {
+            self.queue.wake_runs(None);
+        }
     }
 }
 
 impl Queue {
+    /// Wakes all runs, except the one that calls this.
+    fn wake_runs(&self, except: Option<&Arc<Notify>>) {
+        for woken in &*self.runs.lock() {
+            if except.is_none_or(|except| !Arc::ptr_eq(except, woken)) {
+                woken.notify_one();
+            }
+        }
+    }
+
     fn schedule(&self, room: &Arc<Room>) {
         if !room.scheduled.swap(true, Ordering::SeqCst) {
             let queued = QueuedRoom {
                 room: room.clone(),
                 next: 0,
-                appended: room.begin_flush(),
+                appended: 0,
             };
             self.rooms.lock().push_back(queued);
-            self.scheduled.notify_one();
+            self.wake_runs(None);
         }
     }
 
-    /// Notifies one slice of members.
-    fn notify_slice(&self, mut queued: QueuedRoom, members: usize, backlog: u64) {
+    /// Notifies one slice of members, in this run.
+    fn notify_slice(&self, mut queued: QueuedRoom, members: usize, run: &Arc<Notify>) {
         if queued.next == 0 {
-            queued.appended = queued.room.begin_flush();
+            queued.appended = queued.room.appended();
         }
         let to = queued.next + members;
-        if queued.room.notify_slice(queued.next, to, backlog) {
+        if queued.room.notify_slice(queued.next, to) {
             queued.next = to;
             self.rooms.lock().push_back(queued);
+            // This run may not be polled again.
+            self.wake_runs(Some(run));
             return;
         }
         queued.room.end_flush(queued.appended);

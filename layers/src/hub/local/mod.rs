@@ -14,7 +14,10 @@ use std::{
 
 use futures_util::FutureExt;
 
-use self::{flusher::Flusher, room::Room};
+use self::{
+    flusher::Flusher,
+    room::{Backlog, Room},
+};
 use super::{
     BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Performed,
     mailbox::log::{Clock, Entry, Group},
@@ -37,7 +40,7 @@ pub struct LocalHub {
     rooms: DashMap<Arc<str>, Arc<Room>>,
     everyone: Arc<Room>,
     flusher: Flusher,
-    backlog: u64,
+    backlog: usize,
     population: Population,
 }
 
@@ -75,13 +78,13 @@ impl LocalHub {
     /// Creates an empty hub whose rooms accept [`Limits::room_backlog`] bytes.
     #[must_use]
     pub fn with_limits(limits: &Limits) -> Self {
-        let backlog = limits.room_backlog as u64;
+        let backlog = limits.room_backlog;
         Self {
             clock: Arc::default(),
             clients: DashMap::new(),
             rooms: DashMap::new(),
-            everyone: Arc::default(),
-            flusher: Flusher::new(backlog),
+            everyone: Arc::new(Room::new(backlog)),
+            flusher: Flusher::default(),
             backlog,
             population: Population::default(),
         }
@@ -109,7 +112,7 @@ impl LocalHub {
             Name::Occupied(room) => room.into_ref(),
             Name::Vacant(name) => {
                 meter::room_opened();
-                name.insert(Arc::default())
+                name.insert(Arc::new(Room::new(self.backlog)))
             }
         };
         let entered = Self::enter(mailbox, name, &room);
@@ -153,7 +156,7 @@ impl LocalHub {
     }
 
     fn emit(&self, from: Option<&ClientId>, to: &Target, event: &Event) -> Result<(), Full> {
-        match &to.audience {
+        let sent = match &to.audience {
             Audience::Clients(ids) => {
                 if let ([id], None) = (ids.as_slice(), &to.except) {
                     if let Some(mailbox) = self.mailbox(id) {
@@ -166,21 +169,25 @@ impl LocalHub {
                 }
                 return Ok(());
             }
-            Audience::Everyone => self.send(&self.everyone, to, None, event)?,
+            Audience::Everyone => self.send(&self.everyone, to, None, event),
             Audience::Rooms(names) => match names.as_slice() {
-                [name] => {
-                    if let Some(room) = self.room(name) {
-                        self.send(&room, to, None, event)?;
-                    }
-                }
-                names => self.send_to_several(names, to, event)?,
+                [name] => self
+                    .room(name)
+                    .map_or(Ok(()), |room| self.send(&room, to, None, event)),
+                names => self.send_to_several(names, to, event),
             },
+        };
+        // Even if a room has refused the event, others may have accepted it.
+        if to.except.as_ref().is_some_and(|except| !except.rooms.is_empty()) {
+            self.clock.count_selective();
         }
         // The sender's own connection reads the event before the answer, even if the flusher has not notified it yet.
-        if let Some(mailbox) = from.and_then(|from| self.clients.get(from)) {
+        if sent.is_ok()
+            && let Some(mailbox) = from.and_then(|from| self.clients.get(from))
+        {
             mailbox.mark();
         }
-        Ok(())
+        sent
     }
 
     fn send_to_several(&self, names: &[Arc<str>], to: &Target, event: &Event) -> Result<(), Full> {
@@ -244,22 +251,23 @@ impl LocalHub {
         group: Option<(u64, &Arc<Group>)>,
         event: &Event,
     ) -> Result<(), Full> {
-        let many = room.send(event.weight() as u64, self.backlog, || {
+        let sent = room.send(|| {
             let number = group.map_or_else(|| self.clock.tick(), |(number, _)| number);
-            if to.except.as_ref().is_some_and(|except| !except.rooms.is_empty()) {
-                self.clock.note_selective(number);
+            let group = group.map(|(_, group)| group.clone());
+            Entry::new(number, group, to.except.clone(), event.clone())
+        });
+        let (is_large, sent) = match sent {
+            Ok(is_large) => (is_large, Ok(())),
+            Err(Backlog { is_large }) => {
+                let limit = self.backlog;
+                (is_large, Err(Full::Backlog { limit }))
             }
-            Entry {
-                number,
-                group: group.map(|(_, group)| group.clone()),
-                except: to.except.clone(),
-                event: event.clone(),
-            }
-        })?;
-        if many {
+        };
+        // After a refusal too: members that were not notified yet hold the space.
+        if is_large {
             self.flusher.schedule(room);
         }
-        Ok(())
+        sent
     }
 }
 

@@ -19,14 +19,16 @@ use crate::{
 /// State of a mailbox behind its lock: unread direct events, and the position in each room.
 #[derive(Default)]
 pub(super) struct Inbox {
-    /// Events that were sent to the client directly, and events that were moved here from a room's log before the
-    /// client entered or left a room.
+    /// Events that were sent to the client directly.
     pub(super) direct: VecDeque<Entry>,
     pub(super) direct_weight: usize,
+    /// Events that were moved here from the logs of rooms before the client entered or left a room, in order.
+    pub(super) kept: VecDeque<Entry>,
+    pub(super) kept_footprint: u64,
     pub(super) everyone: Option<Subscription>,
     pub(super) rooms: IndexMap<Arc<str>, Subscription>,
-    /// Number up to which all events were read.
-    pulled: u64,
+    /// [`Clock::selective`] before the last pull: the exceptions of the events that it counts were applied.
+    resolved: u64,
     /// Groups of which an entry was read, by number. Kept while another entry of the group may follow.
     seen: BTreeMap<u64, Arc<Group>>,
     pub(super) close: Option<Box<Close>>,
@@ -41,44 +43,53 @@ impl Inbox {
     /// Applies the exceptions of unread events. Called before the client enters or leaves a room, since exceptions
     /// refer to its rooms at the time of sending.
     pub(super) fn resolve_exclusions(&mut self, client: ClientId, clock: &Clock) {
-        if !clock.is_selective_after(self.pulled) {
+        let selective = clock.selective();
+        if selective == self.resolved {
             return;
         }
+        self.resolved = selective;
         let mut everyone = self.everyone.take();
         let mut rooms = mem::take(&mut self.rooms);
         for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
             self.keep_unread(subscription);
         }
         (self.everyone, self.rooms) = (everyone, rooms);
-        self.sort_direct();
+        self.sort_kept();
         let Self {
-            direct,
-            direct_weight,
+            kept,
+            kept_footprint,
             rooms,
             ..
         } = self;
-        direct.retain_mut(|entry| {
+        kept.retain_mut(|entry| {
             let is_out = entry
                 .except
                 .take()
                 .is_some_and(|except| except.covers(&client, |room| rooms.contains_key(room)));
             if is_out {
-                *direct_weight -= entry.event.weight();
+                *kept_footprint -= entry.footprint;
             }
             !is_out
         });
     }
 
-    /// Moves the unread events of a room's log to the direct events.
+    /// Moves the unread events of a room's log to the kept events.
     pub(super) fn keep_unread(&mut self, subscription: &mut Subscription) {
         subscription.read_until(u64::MAX, |entry| {
-            self.direct_weight += entry.event.weight();
-            self.direct.push_back(entry);
+            self.kept_footprint += entry.footprint;
+            self.kept.push_back(entry);
         });
     }
 
-    pub(super) fn sort_direct(&mut self) {
-        self.direct.make_contiguous().sort_by_key(|entry| entry.number);
+    pub(super) fn sort_kept(&mut self) {
+        self.kept.make_contiguous().sort_by_key(|entry| entry.number);
+    }
+
+    /// Drops the events outside of rooms.
+    pub(super) fn clear(&mut self) {
+        self.direct = VecDeque::new();
+        self.kept = VecDeque::new();
+        (self.direct_weight, self.kept_footprint) = (0, 0);
     }
 
     /// Passes the unread events to `take` in batches. If only one room has any, its shared batches are passed, since
@@ -90,17 +101,22 @@ impl Inbox {
         form: Form,
         take: &mut dyn FnMut(Batch),
     ) {
+        let selective = clock.selective();
         let until = clock.now();
         let Self {
             direct,
+            kept,
             everyone,
             rooms,
             seen,
-            pulled,
+            resolved,
             ..
         } = self;
         let mut unread = None;
-        let mut sources = usize::from(!direct.is_empty()) + usize::from(!seen.is_empty());
+        let mut sources = [direct.is_empty(), kept.is_empty(), seen.is_empty()]
+            .into_iter()
+            .filter(|is_empty| !is_empty)
+            .count();
         let subscriptions = everyone.iter().chain(rooms.values()).enumerate();
         for (index, _) in subscriptions.filter(|(_, source)| source.place.get_until(until).is_some()) {
             sources += 1;
@@ -110,7 +126,7 @@ impl Inbox {
             && let Some(source) = everyone.iter_mut().chain(rooms.values_mut()).nth(index)
             && source.read_batches(until, form, take)
         {
-            *pulled = until;
+            *resolved = selective;
         } else if sources > 0 {
             let mut events = Vec::new();
             self.pull(client, clock, &mut events);
@@ -118,7 +134,7 @@ impl Inbox {
                 take(Batch::of(&event, form));
             }
         } else {
-            *pulled = until;
+            *resolved = selective;
         }
     }
 
@@ -126,12 +142,16 @@ impl Inbox {
         let Self {
             direct,
             direct_weight,
+            kept,
+            kept_footprint,
             everyone,
             rooms,
             seen,
-            pulled,
+            resolved,
             ..
         } = self;
+        // Loaded before the clock, so that the entries of the events that it counts are visible below.
+        *resolved = clock.selective();
         // If a group is complete by now, this pull reads all of its entries, and the group can be forgotten. This has
         // to be checked before the clock is read. Entries before the group's may have larger numbers than the group,
         // and `until` then covers those too.
@@ -152,10 +172,15 @@ impl Inbox {
                 entries.push(entry);
             }
         }
+        while kept.front().is_some_and(|entry| entry.number <= until) {
+            if let Some(entry) = kept.pop_front() {
+                *kept_footprint -= entry.footprint;
+                entries.push(entry);
+            }
+        }
         for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
             subscription.read_until(until, |entry| entries.push(entry));
         }
-        *pulled = until;
         entries.sort_by_key(|entry| entry.number);
         entries.retain(|Entry { except, .. }| match except {
             Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),

@@ -1,6 +1,9 @@
 //! Log of a room. Events are appended once, and each member reads them at its own pace, without a lock.
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 use bytes::{Bytes, BytesMut};
 
@@ -13,15 +16,20 @@ use crate::{
 /// Maximum length in bytes of a frame that is copied into a batch. Writing a larger frame by itself is cheaper than
 /// copying it.
 const JOINED_FRAME: usize = 1 << 10;
-/// Length in bytes at which a batch accepts no further frame.
+/// Maximum length in bytes of a batch.
 const JOINED: usize = 16 << 10;
+
+/// Bytes that an allocation takes beside its content: reference counts, and the allocator's rounding.
+const ALLOCATION: usize = 32;
 
 /// Counter that numbers all events of a hub.
 #[derive(Debug, Default)]
 pub(in crate::hub) struct Clock {
     last: AtomicU64,
-    /// Last number of an event whose exceptions depend on the rooms of its receivers.
-    last_selective: AtomicU64,
+    /// Number of events so far whose exceptions depend on the rooms of their receivers. An event is counted after all of
+    /// its entries were appended, and before its sender continues. A reader that loads this number before it pulls has
+    /// then read the entries of the events that were counted.
+    selective: AtomicU64,
 }
 
 impl Clock {
@@ -36,15 +44,14 @@ impl Clock {
         self.last.load(Ordering::SeqCst)
     }
 
-    /// Records that the exceptions of the event with this number depend on the rooms of its receivers. Called before
-    /// the event is appended.
-    pub(in crate::hub) fn note_selective(&self, number: u64) {
-        self.last_selective.fetch_max(number, Ordering::AcqRel);
+    /// Counts an event whose exceptions depend on the rooms of its receivers. Called after its entries were appended.
+    pub(in crate::hub) fn count_selective(&self) {
+        self.selective.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Returns true if the exceptions of an event after this number may depend on the rooms of its receivers.
-    pub(in crate::hub) fn is_selective_after(&self, number: u64) -> bool {
-        self.last_selective.load(Ordering::Acquire) > number
+    /// Returns the number of such events so far.
+    pub(in crate::hub) fn selective(&self) -> u64 {
+        self.selective.load(Ordering::Acquire)
     }
 }
 
@@ -58,6 +65,9 @@ pub(in crate::hub) struct Entry {
     /// Clients that do not receive the event.
     pub(in crate::hub) except: Option<Arc<Except>>,
     pub(in crate::hub) event: Event,
+    /// Bytes that the entry counts for in [`Limits::room_backlog`](crate::limits::Limits::room_backlog): the memory of
+    /// its place, its event and its exceptions.
+    pub(in crate::hub) footprint: u64,
 }
 
 /// Group of the entries of one event in several logs. A member of several of the rooms receives one of them.
@@ -68,6 +78,24 @@ pub(in crate::hub) struct Group {
 }
 
 impl Entry {
+    /// Creates an entry of a log.
+    pub(in crate::hub) fn new(
+        number: u64,
+        group: Option<Arc<Group>>,
+        except: Option<Arc<Except>>,
+        event: Event,
+    ) -> Self {
+        let footprint = size_of::<Place>() + ALLOCATION + event.footprint();
+        let footprint = footprint + except.as_ref().map_or(0, |except| except.footprint());
+        Self {
+            number,
+            group,
+            except,
+            event,
+            footprint: footprint as u64,
+        }
+    }
+
     /// Returns true for a small event that every reader receives unconditionally.
     fn can_be_joined(&self, form: Form) -> bool {
         self.group.is_none() && self.except.is_none() && self.event.wire(form).len() <= JOINED_FRAME
@@ -103,6 +131,51 @@ pub(in crate::hub) struct JoinedBatch {
     last: u64,
     /// Place after the last entry.
     pub(in crate::hub) next: Arc<Place>,
+    /// Sum of the entries' footprints.
+    pub(in crate::hub) footprint: u64,
+    /// Space of the batch itself.
+    _space: Space,
+}
+
+/// Space for the batches of a room. Without space, readers read the entries one by one.
+#[derive(Debug)]
+pub(in crate::hub) struct BatchSpace {
+    limit: usize,
+    taken: AtomicUsize,
+}
+
+/// Space that a batch has taken, until it is dropped.
+#[derive(Debug)]
+struct Space {
+    of: Arc<BatchSpace>,
+    bytes: usize,
+}
+
+impl BatchSpace {
+    pub(in crate::hub) const fn new(limit: usize) -> Self {
+        Self {
+            limit,
+            taken: AtomicUsize::new(0),
+        }
+    }
+
+    fn left(&self) -> usize {
+        self.limit.saturating_sub(self.taken.load(Ordering::Relaxed))
+    }
+
+    fn take(space: &Arc<Self>, bytes: usize) -> Option<Space> {
+        // Dropping it returns the bytes, also those beyond the limit.
+        let taken = space.taken.fetch_add(bytes, Ordering::Relaxed) + bytes;
+        let of = space.clone();
+        let taking = Space { of, bytes };
+        (taken <= space.limit).then_some(taking)
+    }
+}
+
+impl Drop for Space {
+    fn drop(&mut self) {
+        self.of.taken.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Place {
@@ -116,16 +189,27 @@ impl Place {
         self.get().filter(|(entry, _)| entry.number <= until)
     }
 
-    /// Returns the batch of the entries from here on, if several can be joined and all of them have numbers up to
-    /// `until`. The first reader creates it.
-    pub(in crate::hub) fn batch_until(&self, until: u64, form: Form) -> Option<&JoinedBatch> {
+    /// Returns the batch of the entries from here on, if several can be joined, all of them have numbers up to `until`,
+    /// and the room has space for it. The first reader creates it.
+    pub(in crate::hub) fn batch_until(
+        &self,
+        until: u64,
+        form: Form,
+        space: &Arc<BatchSpace>,
+    ) -> Option<&JoinedBatch> {
         let made = &self.batches[form.event_encoding()];
         if let Some(joined) = made.get() {
             return (joined.last <= until).then_some(&**joined);
         }
         let (_, second) = self.get_joinable(until, form)?;
         second.get_joinable(until, form)?;
-        let joined = made.get_or_init(|| Box::new(self.join(until, form)));
+        let room = space.left().checked_sub(size_of::<JoinedBatch>() + 2 * ALLOCATION)?;
+        let (entries, bytes) = self.joinable(until, form, room.min(JOINED));
+        if entries < 2 {
+            return None;
+        }
+        let space = BatchSpace::take(space, bytes + size_of::<JoinedBatch>() + 2 * ALLOCATION)?;
+        let joined = made.get_or_init(|| Box::new(self.join(entries, bytes, form, space)));
         (joined.last <= until).then_some(&**joined)
     }
 
@@ -134,17 +218,31 @@ impl Place {
             .filter(|(entry, _)| entry.can_be_joined(form))
     }
 
-    fn join(&self, until: u64, form: Form) -> JoinedBatch {
-        let mut wire = BytesMut::with_capacity(2 * JOINED_FRAME);
-        let (mut weight, mut frames, mut last) = (0, 0, 0);
+    /// Returns the number of entries from here on that can be joined, and the bytes of their frames, at most `room`.
+    fn joinable(&self, until: u64, form: Form, room: usize) -> (usize, usize) {
+        let (mut entries, mut bytes, mut place) = (0, 0, self);
+        while let Some((entry, next)) = place.get_joinable(until, form) {
+            let joined = bytes + entry.event.wire(form).len();
+            if joined > room {
+                break;
+            }
+            (entries, bytes, place) = (entries + 1, joined, next);
+        }
+        (entries, bytes)
+    }
+
+    fn join(&self, entries: usize, bytes: usize, form: Form, space: Space) -> JoinedBatch {
+        let mut wire = BytesMut::with_capacity(bytes);
+        let (mut weight, mut footprint, mut last) = (0, 0, 0);
         let mut next = Arc::default();
         let mut place = self;
-        while let Some((entry, following)) = place.get_joinable(until, form)
-            && wire.len() < JOINED
-        {
+        for _ in 0..entries {
+            let Some((entry, following)) = place.get() else {
+                break;
+            };
             wire.extend_from_slice(entry.event.wire(form));
             weight += entry.event.weight();
-            frames += 1;
+            footprint += entry.footprint;
             last = entry.number;
             next = following.clone();
             place = following;
@@ -153,10 +251,12 @@ impl Place {
             batch: Batch {
                 wire: wire.freeze(),
                 weight,
-                frames,
+                frames: entries,
             },
             last,
             next,
+            footprint,
+            _space: space,
         }
     }
 
@@ -216,19 +316,21 @@ impl Log {
         (end.clone(), at())
     }
 
-    /// Appends the result of `entry`, then calls `appended`. Both are called with the log's lock held, so that numbers
+    /// Appends the result of `entry`, then calls `appended` with its footprint. Both are called with the log's lock held, so that numbers
     /// that `entry` takes follow the log's order.
     pub(in crate::hub) fn append<E>(
         &self,
         entry: impl FnOnce() -> Result<Entry, E>,
-        appended: impl FnOnce(),
+        appended: impl FnOnce(u64),
     ) -> Result<(), E> {
         let mut end = self.0.lock();
+        let entry = entry()?;
+        let footprint = entry.footprint;
         let next = Arc::new(Place::default());
         // The end is filled only here, under the lock.
-        let _ = end.filled.set((entry()?, next.clone()));
+        let _ = end.filled.set((entry, next.clone()));
         *end = next;
-        appended();
+        appended(footprint);
         Ok(())
     }
 }

@@ -195,7 +195,7 @@ impl Mailbox {
             let mut inbox = self.inbox.lock();
             inbox.muted = true;
             inbox.overflowed |= overflowed;
-            inbox.direct.clear();
+            inbox.clear();
             let Inbox { everyone, rooms, .. } = &mut *inbox;
             everyone
                 .iter_mut()
@@ -219,12 +219,10 @@ impl Mailbox {
             return self.overflow();
         }
         inbox.direct_weight += event.weight();
-        inbox.direct.push_back(Entry {
-            number: self.clock.tick(),
-            group: None,
-            except: None,
-            event: event.clone(),
-        });
+        let number = self.clock.tick();
+        inbox
+            .direct
+            .push_back(Entry::new(number, None, None, event.clone()));
         drop(inbox);
         self.notify();
     }
@@ -260,7 +258,17 @@ impl Mailbox {
         }
         inbox.resolve_exclusions(self.client, &self.clock);
         inbox.rooms.insert(name.clone(), subscription);
+        let keeps_too_much = self.keeps_too_much(&inbox);
+        drop(inbox);
+        if keeps_too_much {
+            self.overflow();
+        }
         Ok(true)
+    }
+
+    /// Returns true if more events were moved out of the logs of rooms, and are unread, than one room may keep.
+    fn keeps_too_much(&self, inbox: &Inbox) -> bool {
+        inbox.kept_footprint > self.options.limits.room_backlog as u64
     }
 
     fn check_rooms(&self, inbox: &Inbox) -> Result<(), Full> {
@@ -275,13 +283,20 @@ impl Mailbox {
     /// Stops reading a room. Events that were sent before are still delivered. The caller holds the lock of the room's
     /// name. Returns true if events are unread. The caller then has to notify the reader, since the flusher no longer
     /// finds it among the members. Returns none if the client is not in the room.
+    ///
+    /// The mailbox overflows if its client leaves rooms again and again, and does not read.
     pub(in crate::hub) fn unsubscribe(&self, name: &str) -> Option<bool> {
         let mut inbox = self.inbox.lock();
         inbox.resolve_exclusions(self.client, &self.clock);
         let mut subscription = inbox.rooms.swap_remove(name)?;
         inbox.keep_unread(&mut subscription);
-        inbox.sort_direct();
-        Some(!inbox.direct.is_empty())
+        inbox.sort_kept();
+        if self.keeps_too_much(&inbox) {
+            drop(inbox);
+            self.overflow();
+            return Some(false);
+        }
+        Some(!inbox.direct.is_empty() || !inbox.kept.is_empty())
     }
 
     pub(in crate::hub) fn has(&self, room: &str) -> bool {
