@@ -34,10 +34,11 @@ pub struct Limits {
     pub rooms: usize,
     /// Bytes of a room's name. Default: 256.
     pub room_name: usize,
-    /// Bytes that wait in a room for delivery. In a room of up to 16 members, these are the bytes that its slowest
-    /// member has not read. In a larger room, they are the bytes that were sent since the current round of
-    /// notifications to its members began. Beyond this limit, sends to the room are refused with `OVERLOADED`. Default:
-    /// 16 MiB.
+    /// Bytes of memory that a room keeps for members that have not read its events yet. An event counts with its
+    /// overhead, about half a KiB, and with its exceptions. A quarter of the bytes is for frames that were joined for
+    /// several readers. One event always fits, whatever the value. When the space is used up, members that have all of it
+    /// unread are disconnected with 3002 `slow-reader`, if another member keeps up. If none keeps up, sends to the room
+    /// are refused with `OVERLOADED`. Default: 16 MiB.
     pub room_backlog: usize,
     /// Time that a message may wait for the app's layers to become ready. After it, the connection is closed with 3001
     /// `stalled`. Default: 30 s.

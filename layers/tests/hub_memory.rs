@@ -110,7 +110,11 @@ impl World {
     fn assert_bounded(&mut self) {
         self.measure();
         let grown = self.most - self.before;
-        eprintln!("resident: {:.1} MB above {:.1} MB", grown as f64 / 1e6, self.before as f64 / 1e6);
+        eprintln!(
+            "resident: {:.1} MB above {:.1} MB",
+            grown as f64 / 1e6,
+            self.before as f64 / 1e6
+        );
         assert!(grown <= BACKLOG + BESIDE, "{grown} bytes");
     }
 }

@@ -1,5 +1,6 @@
 //! State that the connections of an app share.
 
+mod background;
 mod client_handle;
 pub(crate) mod closes;
 mod disconnect_guard;
@@ -8,9 +9,11 @@ pub(crate) mod meter;
 mod registry;
 mod teardown_queue;
 
-use std::sync::{Arc, Once};
+use std::sync::Arc;
 
 use zocket_layers::{Declared, Hub, Limits};
+
+use self::background::Background;
 
 pub(crate) use self::{
     client_handle::ClientHandle,
@@ -31,8 +34,7 @@ pub(crate) struct Core<C> {
     pub(crate) lifecycle: Lifecycle<C>,
     pub(crate) registry: Arc<ConnectionRegistry<C>>,
     pub(crate) teardown: TeardownQueue,
-    /// Completed once the hub's background future has been spawned.
-    background: Once,
+    background: Background,
 }
 
 impl<C> Core<C> {
@@ -50,17 +52,13 @@ impl<C> Core<C> {
             lifecycle,
             registry: Arc::default(),
             teardown: TeardownQueue::default(),
-            background: Once::new(),
+            background: Background::default(),
         }
     }
 
-    /// Spawns the hub's background future at the first call. Not in [`new`](Self::new), since an app may be built
-    /// outside of a runtime.
+    /// Spawns the hub's background future at the first call on each runtime. Not in [`new`](Self::new), since an app may
+    /// be built outside of a runtime.
     pub(crate) fn start_background(&self) {
-        self.background.call_once(|| {
-            if let Some(background) = self.hub.background() {
-                tokio::spawn(background);
-            }
-        });
+        self.background.start(&*self.hub);
     }
 }

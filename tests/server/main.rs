@@ -4,6 +4,7 @@
 mod common;
 
 mod app_type;
+mod background;
 mod custom_hub;
 mod driver;
 mod extended;

@@ -105,6 +105,16 @@ fn every_background_future_ends_with_the_hub() {
 }
 
 #[test]
+fn members_that_were_not_notified_yet_are_notified_when_the_hub_is_dropped() {
+    let hub = LocalHub::new();
+    let members = crowded(&hub);
+    send(&hub, 1);
+    assert_eq!(hearing(&members, 1), 0);
+    drop(hub);
+    assert_eq!(hearing(&members, 1), MEMBERS);
+}
+
+#[test]
 fn a_background_future_that_starts_after_another_was_dropped_notifies() {
     let hub = LocalHub::new();
     let members = crowded(&hub);
@@ -125,7 +135,11 @@ fn members_are_notified_though_another_background_future_is_not_polled() {
     for (number, idle_first) in [(1, true), (2, false)] {
         let started = [(); 2].map(|()| Flusher::start(&hub));
         let [first, second] = started;
-        let (idle, mut busy) = if idle_first { (first, second) } else { (second, first) };
+        let (idle, mut busy) = if idle_first {
+            (first, second)
+        } else {
+            (second, first)
+        };
         send(&hub, number);
         busy.run();
         assert_eq!(hearing(&members, number), MEMBERS);

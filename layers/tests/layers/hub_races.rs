@@ -30,8 +30,7 @@ fn received_by_the_excepted(to: &Target, change: &Effect, undo: &Effect) -> usiz
     let start = Arc::new(Barrier::new(2));
     let has_returned = Arc::new(AtomicBool::new(false));
     let sender = {
-        let (hub, start, has_returned, to) =
-            (hub.clone(), start.clone(), has_returned.clone(), to.clone());
+        let (hub, start, has_returned, to) = (hub.clone(), start.clone(), has_returned.clone(), to.clone());
         thread::spawn(move || {
             for number in 0..ROUNDS {
                 let (to, event) = (to.clone(), Event::of(&Said(number)).unwrap());

@@ -192,7 +192,9 @@ fn one_who_enters_during_a_burst_does_not_make_the_others_count_as_stuck() {
 #[test]
 fn members_of_a_large_room_that_were_not_notified_are_not_stuck() {
     let mut world = World::new(40);
-    let sent = (0..1_000).take_while(|_| world.send(Target::room(ROOM)).is_ok()).count();
+    let sent = (0..1_000)
+        .take_while(|_| world.send(Target::room(ROOM)).is_ok())
+        .count();
     // One reads by itself, as a sender does before its answer. The flusher has not run.
     assert_eq!(world.read(0).0.len(), sent);
     assert!(world.send(Target::room(ROOM)).is_err());

@@ -164,4 +164,10 @@ fn the_rooms_gauge_follows_creation_and_removal() {
     assert_eq!(refused, 0.0);
     assert_eq!(rooms(&|| hub.disconnect(&mailboxes[0])), -1.0);
     assert_eq!(rooms(&|| hub.disconnect(&mailboxes[1])), -1.0);
+    let dropped = recorded(async || {
+        let hub = LocalHub::new();
+        let _mailbox = hub.connect(ann, &ConnectOptions::default());
+        hub.perform(Some(&ann), Effect::Join("a".into())).unwrap();
+    });
+    assert_eq!(dropped.get("zocket_rooms{}"), None);
 }

@@ -135,7 +135,7 @@ async fn a_full_room_is_overloaded() {
         Ok(cx.flush().await.unwrap_err().code().to_string())
     }
     let zo = builder(&State::default())
-        .limits(Limits::default().room_backlog(5_000))
+        .limits(Limits::default().room_backlog(14_600))
         .build();
     let router = zo
         .router()

@@ -32,7 +32,7 @@ async fn events_sent_before_leaving_a_large_room_arrive() {
 
 #[tokio::test]
 async fn a_full_room_answers_overloaded_and_others_continue() {
-    let limits = Limits::default().room_backlog(10_000);
+    let limits = Limits::default().room_backlog(20_000);
     let world = start_limited(limits).await;
     let (mut ann, _) = world.client().await;
     does(&mut ann, json!([{ "join": "a" }])).await;

@@ -203,7 +203,9 @@ impl Place {
         }
         let (_, second) = self.get_joinable(until, form)?;
         second.get_joinable(until, form)?;
-        let room = space.left().checked_sub(size_of::<JoinedBatch>() + 2 * ALLOCATION)?;
+        let room = space
+            .left()
+            .checked_sub(size_of::<JoinedBatch>() + 2 * ALLOCATION)?;
         let (entries, bytes) = self.joinable(until, form, room.min(JOINED));
         if entries < 2 {
             return None;
