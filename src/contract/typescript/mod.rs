@@ -73,7 +73,6 @@ const RESERVED: &[&str] = &[
     "Status",
     "String",
     "Symbol",
-    "TextEncoder",
     "URL",
     "Unsubscribe",
     "Validate",

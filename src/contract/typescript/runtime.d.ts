@@ -21,7 +21,7 @@ export interface PayloadIssue {
     readonly path: readonly (string | number)[];
     readonly code: string;
     readonly message: string;
-    readonly params?: Readonly<Record<string, unknown>>;
+    readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 /** Details of a {@link ZocketError}, beside its code and message. */
 export interface ErrorDetails {
@@ -79,6 +79,9 @@ export type CallArguments<Input> = [Input] extends [void] ? [options?: CallOptio
 /**
  * Calls a route. The promise resolves with its answer (with `undefined`, if the route answers nothing), and rejects with
  * a {@link ZocketError}, or with the reason of an aborted signal.
+ *
+ * A call that nobody awaits, and that the server refuses for good, is an unhandled rejection, which ends a Node process.
+ * `safe` never is one. Nor are failures that pass by themselves, such as a lost connection or an overloaded server.
  */
 export interface Call<Input, Output, Declared extends string = never> {
     (...args: CallArguments<Input>): Promise<Output>;
@@ -196,9 +199,9 @@ export interface Clock {
 export interface SocketEvent {
     readonly type: string;
     readonly data?: unknown;
-    readonly code?: number;
-    readonly reason?: string;
-    readonly message?: string;
+    readonly code?: number | null | undefined;
+    readonly reason?: string | null | undefined;
+    readonly message?: string | undefined;
 }
 /** The members of `WebSocket` that the client uses. */
 export interface WebSocketLike {
@@ -221,7 +224,8 @@ export declare function isZocketError<Declared extends string>(call: {
 /**
  * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
  *
- * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`.
+ * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`. On a
+ * server that renders pages, such a client does not connect, and its calls fail.
  */
 export declare function createClient(url: string | {
     readonly href: string;

@@ -115,7 +115,9 @@ function iterate(route, events, ends, isClosed) {
 class Calls {
     constructor(clock, options, 
     /** Sends a frame. Returns false without a connection. */
-    send) {
+    send, 
+    /** Called when no answer came to a call that was sent. */
+    onTimeout) {
         // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
         this.lastId = 0;
         this.queued = new Map();
@@ -125,6 +127,7 @@ class Calls {
         this.clock = clock;
         this.options = options;
         this.send = send;
+        this.onTimeout = onTimeout;
     }
     /** Starts a call. With `refused`, it fails at once with that error. */
     start(route, payload, { timeout, signal }, refused) {
@@ -142,9 +145,10 @@ class Calls {
         };
         const reject = (error) => {
             end();
-            // A call without a handler that fails by its connection, timeout or signal is not an unhandled rejection, which
-            // would end a Node process over a typing notice. A refusal by the server is one, since nobody would see it.
-            if (!(error instanceof ZocketError) || error.sent)
+            // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
+            // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
+            // since nobody would see it.
+            if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code))
                 promise.catch(noop);
             settle.reject(error);
         };
@@ -178,6 +182,8 @@ class Calls {
             timer = this.clock.setTimeout(() => {
                 const sent = this.sent.has(id) ? "unknown" : "no";
                 reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
+                if (sent === "unknown")
+                    this.onTimeout();
             }, ms);
         }
         signal?.addEventListener("abort", onAbort);
@@ -196,10 +202,12 @@ class Calls {
             call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
             return true;
         }
-        if (!this.send(call.text))
-            return false;
-        this.queued.delete(id);
+        // Before it is sent, since a server within the process may answer, or close, during `send`.
         this.sent.set(id, call);
+        if (this.send(call.text))
+            this.queued.delete(id);
+        else
+            return !this.sent.delete(id);
         return true;
     }
     /** Sends the waiting calls in order. */
@@ -223,9 +231,14 @@ class Calls {
             fail(this.queued, "no");
     }
 }
+/**
+ * Encodes a part of a query, of which `%..` is one byte in UTF-8. Half an emoji, which `encodeURIComponent` refuses, is
+ * replaced as `URL` does.
+ */
+const encode = (part) => encodeURIComponent(String(part).replace(/[\ud800-\udfff]/gu, "\ufffd"));
 /** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
 function exceeds(text, bytes) {
-    return text.length > bytes || (text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes);
+    return text.length > bytes || (text.length * 3 > bytes && encode(text).replace(/%../g, "x").length > bytes);
 }
 // ---------------------------------------------------------------------------------------------------------------------
 // The connection
@@ -234,8 +247,18 @@ const SUBPROTOCOL = "zocket.v1.json";
 const READY_STATE_OPEN = 1;
 /** Age at which a connection counts as stable. So does a connection that has answered a call. */
 const PROVEN_AFTER = 5000;
+/** Silence after which the client pings, unless the welcome has the server's `heartbeatMs`. */
+const PING_AFTER = 25000;
+/** Bounds of the time limit for the answer to a ping. */
+const PONG_WITHIN = 5000;
+const MAX_PONG_WITHIN = 60000;
+/** Delay of a timer that shows that the page or process was stopped. */
+const LATE = 100;
+/** Codes of refusals that pass by themselves. */
+const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 const realClock = {
-    setTimeout: (run, ms) => setTimeout(run, ms),
+    // A longer delay overflows, and would elapse at once.
+    setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
     clearTimeout: (timer) => clearTimeout(timer),
     random: () => Math.random(),
 };
@@ -247,11 +270,11 @@ const realClock = {
  */
 function isFinalClose(code, reason) {
     if (code === 1008)
-        return !/^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/.test(reason);
+        return !TEMPORARY.test(reason);
     return code >= 3500 && code < 5000;
 }
 function isDevelopment() {
-    if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname))
+    if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${location?.hostname}`))
         return true;
     try {
         // Bundlers replace exactly this expression.
@@ -284,7 +307,8 @@ function grow(tree, routes, leaf) {
 /**
  * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
  *
- * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`.
+ * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`. On a
+ * server that renders pages, such a client does not connect, and its calls fail.
  */
 export function createClient(url, ...[given]) {
     const contract = CONTRACT;
@@ -313,14 +337,20 @@ export function createClient(url, ...[given]) {
     /** Number of failed attempts since the last stable connection. */
     let failures = 0;
     let isWatching = false;
-    const calls = new Calls(clock, options, (text) => {
+    /** Timer of the heartbeat: the silence, then the time limit of a ping. */
+    let pulse;
+    let pingAfter = PING_AFTER;
+    let pongWithin = PONG_WITHIN;
+    let isPinged = false;
+    const calls = new Calls(clock, options, send, () => isPinged || ping());
+    function send(text) {
         const socket = current?.socket;
         // A closing socket drops frames silently.
         if (status !== "open" || socket?.readyState !== READY_STATE_OPEN)
             return false;
         socket.send(text);
         return true;
-    });
+    }
     function setStatus(next) {
         if (status === next)
             return;
@@ -346,28 +376,37 @@ export function createClient(url, ...[given]) {
     /** Drops the current connection or attempt. */
     function drop(code) {
         clock.clearTimeout(timer);
+        clock.clearTimeout(pulse);
+        isPinged = false;
         retryAt = undefined;
         const socket = current?.socket;
         current = undefined;
         socket?.close(code);
     }
     // ------------------------------------------------------------------------------------------------------- connecting
-    function address(headers) {
-        const page = typeof location === "undefined" ? undefined : location.href;
-        const target = new URL(typeof url === "string" ? url : url.href, page);
-        target.protocol = target.protocol.replace("http", "ws");
-        target.hash = ""; // `WebSocket` refuses URLs with a fragment.
-        for (const [name, value] of Object.entries(headers)) {
-            if (value != null)
-                target.searchParams.set(name, String(value));
+    /** Returns the absolute URL, without headers. `undefined` for a relative one where there is no page. */
+    function endpoint() {
+        let target = (typeof url === "string" ? url : url.href).trim();
+        if (!/^[a-z][a-z\d+.-]*:/i.test(target)) {
+            const page = typeof location === "undefined" ? undefined : location?.href;
+            if (!page)
+                return undefined;
+            target = new URL(target, page).href;
         }
-        target.searchParams.set("x-zocket-version", contract.version);
-        return target.href;
+        // `WebSocket` refuses URLs with a fragment.
+        target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
+        if (!/^wss?:\/\/[^\s/?]+([/?]|$)/.test(target))
+            throw unusable(target);
+        return target.replace(/^(\w+:\/\/[^/?]+)(\?|$)/, "$1/$2");
+    }
+    function unusable(target) {
+        return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${String(target)}`);
     }
     /** Starts connecting, also after the client was closed. */
     function begin() {
         // Invalid arguments throw at once.
-        address({});
+        if (!endpoint())
+            throw unusable(url);
         if (!options.WebSocket && typeof WebSocket === "undefined") {
             throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
         }
@@ -385,14 +424,21 @@ export function createClient(url, ...[given]) {
             if (!isPresent())
                 return;
             const Socket = (options.WebSocket ?? WebSocket);
-            const socket = new Socket(address(headers ?? {}), [SUBPROTOCOL]); // Resuming offers its token here.
+            const target = endpoint();
+            const query = Object.entries({ ...headers, "x-zocket-version": contract.version })
+                .filter(([, value]) => value != null)
+                .map((pair) => pair.map(encode).join("="));
+            // Of a repeated name, the last one counts. Resuming offers its token here.
+            const socket = new Socket(target + (target.includes("?") ? "&" : "?") + query.join("&"), [SUBPROTOCOL]);
             attempt.socket = socket;
             socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
             // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
             socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
-            socket.addEventListener("close", ({ code = 1006, reason = "" }) => {
+            socket.addEventListener("close", (event) => {
                 if (!isPresent())
                     return;
+                // React Native leaves both out of a failure.
+                const [code, reason] = [event.code ?? 1006, event.reason ?? ""];
                 lost("DISCONNECTED", `the connection ended: ${[code, reason || failure].join(" ").trim()}`, { code, reason });
             });
         };
@@ -434,29 +480,59 @@ export function createClient(url, ...[given]) {
             errors.emit(error);
         tellRetry();
     }
-    /** Ends the wait when the page becomes visible or the network is back. */
+    /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
     function wake(event) {
         if (event.type === "visibilitychange" && document?.visibilityState !== "visible")
             return;
-        if (!current && status !== "closed")
+        if (status === "open")
+            ping();
+        else if (!current && status !== "closed")
             connect();
-        // A heartbeat for an open connection belongs here.
     }
     function watch(on) {
-        if (on === isWatching || typeof document === "undefined")
+        if (on === isWatching)
             return;
         isWatching = on;
         const page = globalThis;
-        for (const [target, type] of [[page, "online"], [page, "pageshow"], [document, "visibilitychange"]]) {
-            if (on)
-                target.addEventListener(type, wake);
-            else
-                target.removeEventListener(type, wake);
+        const tab = typeof document === "undefined" ? undefined : document;
+        for (const [target, type] of [[page, "online"], [page, "pageshow"], [tab, "visibilitychange"]]) {
+            target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
         }
+    }
+    // -------------------------------------------------------------------------------------------------------- heartbeat
+    function pulseAfter(ms, run) {
+        clock.clearTimeout(pulse);
+        pulse = clock.setTimeout(run, ms);
+    }
+    /** Records that a frame came, and pings after the next silence. */
+    function alive() {
+        // Only the answer to a ping shows that the time limit suffices. Other frames are received before a slow one, too.
+        if (isPinged)
+            pongWithin = PONG_WITHIN;
+        isPinged = false;
+        pulseAfter(pingAfter, ping);
+    }
+    /** Sends a ping, and gives up the connection if no frame comes within the time limit. */
+    function ping(isLast) {
+        if (status !== "open")
+            return;
+        const limit = pongWithin;
+        const due = Date.now() + limit;
+        isPinged = true;
+        pulseAfter(limit, () => {
+            // A late timer: the page or process was stopped, and has not yet read what came meanwhile.
+            if (!isLast && Date.now() > due + LATE)
+                return ping(true);
+            // Doubled, so that an answer behind a large frame on a slow link does not lead from break to break.
+            pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
+            lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
+        });
+        send('{"type":"__ping"}');
     }
     // -------------------------------------------------------------------------------------------------------- receiving
     function receive(data) {
-        // Heartbeats will record the time of receipt here.
+        if (status === "open")
+            alive();
         let frame;
         try {
             frame = asObject(JSON.parse(data));
@@ -482,7 +558,7 @@ export function createClient(url, ...[given]) {
             const { type: route } = asObject(payload);
             return tell(refusal(payload, typeof route === "string" ? route : undefined));
         }
-        // Frames of heartbeats and resumption belong here. Unknown types are ignored.
+        // Frames of resumption belong here. Unknown types, and pongs, are ignored.
         const listeners = events.get(type);
         if (!listeners)
             return;
@@ -496,7 +572,10 @@ export function createClient(url, ...[given]) {
         const max = asObject(payload["limits"])["message"];
         calls.maxFrame = typeof max === "number" ? max : Infinity;
         lastError = undefined;
-        schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats will start here, too.
+        schedule(() => void (failures = 0), PROVEN_AFTER);
+        const heartbeat = payload["heartbeatMs"];
+        pingAfter = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : PING_AFTER;
+        alive();
         const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
         if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
             hasWarned = true;
@@ -542,7 +621,9 @@ export function createClient(url, ...[given]) {
     function call(route, input, callOptions = {}) {
         const refused = status === "closed"
             ? new ZocketError("CLOSED", `${route}: the client is closed`, { route, sent: "no" })
-            : check(route, "input", input);
+            : current || endpoint()
+                ? check(route, "input", input)
+                : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
         return calls.start(route, input, callOptions, refused);
     }
     const base = {
@@ -596,10 +677,11 @@ export function createClient(url, ...[given]) {
     for (const [route, listeners] of events) {
         grow(base.on, [route], () => Object.assign((listener) => listeners.add(listener), {
             route,
-            [Symbol.asyncIterator]: () => iterate(route, listeners, ends, status === "closed"),
+            // Where the symbol is missing, Babel's loops use this name.
+            [Symbol.asyncIterator ?? "@@asyncIterator"]: () => iterate(route, listeners, ends, status === "closed"),
         }));
     }
-    if (options.autoConnect ?? true)
+    if ((options.autoConnect ?? true) && endpoint())
         begin();
     return client;
 }

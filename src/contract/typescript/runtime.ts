@@ -3,22 +3,17 @@
 // ---------------------------------------------------------------------------------------------------------------------
 
 // Globals of the runtime, declared here so that this file compiles with or without the types of the DOM and Node. Only
-// timers, URL and console are required at run time.
+// timers and console are required at run time. `URL` is used in pages only: React Native's has getters that throw, and
+// no setters.
 declare const WebSocket: WebSocketConstructor | undefined;
 declare const console: { warn(...what: unknown[]): void; error(...what: unknown[]): void };
-declare const document: (EventTargetLike & { readonly visibilityState: string }) | undefined;
-declare const location: { readonly href: string; readonly hostname: string } | undefined;
+declare const document: (Partial<EventTargetLike> & { readonly visibilityState: string }) | undefined;
+declare const location: { readonly href?: string; readonly hostname?: string } | null | undefined;
 declare const process: { readonly env: { readonly NODE_ENV?: string } };
 declare function setTimeout(run: () => void, ms: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 declare function reportError(error: unknown): void;
-declare const URL: new (url: string, base?: string) => {
-  protocol: string;
-  hash: string;
-  readonly href: string;
-  readonly searchParams: { set(name: string, value: string): void };
-};
-declare const TextEncoder: new () => { encode(text: string): { readonly length: number } };
+declare const URL: new (url: string, base: string) => { readonly href: string };
 
 interface EventTargetLike {
   addEventListener(type: string, listener: (event: { readonly type: string }) => void): void;
@@ -70,7 +65,7 @@ export interface PayloadIssue {
   readonly path: readonly (string | number)[];
   readonly code: string;
   readonly message: string;
-  readonly params?: Readonly<Record<string, unknown>>;
+  readonly params?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /** Details of a {@link ZocketError}, beside its code and message. */
@@ -135,6 +130,9 @@ export type CallArguments<Input> = [Input] extends [void]
 /**
  * Calls a route. The promise resolves with its answer (with `undefined`, if the route answers nothing), and rejects with
  * a {@link ZocketError}, or with the reason of an aborted signal.
+ *
+ * A call that nobody awaits, and that the server refuses for good, is an unhandled rejection, which ends a Node process.
+ * `safe` never is one. Nor are failures that pass by themselves, such as a lost connection or an overloaded server.
  */
 export interface Call<Input, Output, Declared extends string = never> {
   (...args: CallArguments<Input>): Promise<Output>;
@@ -260,9 +258,9 @@ export interface Clock {
 export interface SocketEvent {
   readonly type: string;
   readonly data?: unknown;
-  readonly code?: number;
-  readonly reason?: string;
-  readonly message?: string;
+  readonly code?: number | null | undefined;
+  readonly reason?: string | null | undefined;
+  readonly message?: string | undefined;
 }
 
 /** The members of `WebSocket` that the client uses. */
@@ -434,14 +432,18 @@ class Calls {
     options: OptionsBase,
     /** Sends a frame. Returns false without a connection. */
     send: (text: string) => boolean,
+    /** Called when no answer came to a call that was sent. */
+    onTimeout: () => void,
   ) {
     this.clock = clock;
     this.options = options;
     this.send = send;
+    this.onTimeout = onTimeout;
   }
   private readonly clock: Clock;
   private readonly options: OptionsBase;
   private readonly send: (text: string) => boolean;
+  private readonly onTimeout: () => void;
 
   /** Maximum size of a frame that the server accepts, in bytes. */
   maxFrame = Infinity;
@@ -463,9 +465,10 @@ class Calls {
     };
     const reject = (error: unknown): void => {
       end();
-      // A call without a handler that fails by its connection, timeout or signal is not an unhandled rejection, which
-      // would end a Node process over a typing notice. A refusal by the server is one, since nobody would see it.
-      if (!(error instanceof ZocketError) || error.sent) promise.catch(noop);
+      // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
+      // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
+      // since nobody would see it.
+      if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code)) promise.catch(noop);
       settle.reject(error);
     };
     const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
@@ -496,6 +499,7 @@ class Calls {
       timer = this.clock.setTimeout(() => {
         const sent = this.sent.has(id) ? "unknown" : "no";
         reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
+        if (sent === "unknown") this.onTimeout();
       }, ms);
     }
     signal?.addEventListener("abort", onAbort);
@@ -513,9 +517,10 @@ class Calls {
       call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
       return true;
     }
-    if (!this.send(call.text)) return false;
-    this.queued.delete(id);
+    // Before it is sent, since a server within the process may answer, or close, during `send`.
     this.sent.set(id, call);
+    if (this.send(call.text)) this.queued.delete(id);
+    else return !this.sent.delete(id);
     return true;
   }
 
@@ -540,9 +545,15 @@ class Calls {
   }
 }
 
+/**
+ * Encodes a part of a query, of which `%..` is one byte in UTF-8. Half an emoji, which `encodeURIComponent` refuses, is
+ * replaced as `URL` does.
+ */
+const encode = (part: unknown): string => encodeURIComponent(String(part).replace(/[\ud800-\udfff]/gu, "\ufffd"));
+
 /** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
 function exceeds(text: string, bytes: number): boolean {
-  return text.length > bytes || (text.length * 3 > bytes && new TextEncoder().encode(text).length > bytes);
+  return text.length > bytes || (text.length * 3 > bytes && encode(text).replace(/%../g, "x").length > bytes);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -553,9 +564,19 @@ const SUBPROTOCOL = "zocket.v1.json";
 const READY_STATE_OPEN = 1;
 /** Age at which a connection counts as stable. So does a connection that has answered a call. */
 const PROVEN_AFTER = 5000;
+/** Silence after which the client pings, unless the welcome has the server's `heartbeatMs`. */
+const PING_AFTER = 25_000;
+/** Bounds of the time limit for the answer to a ping. */
+const PONG_WITHIN = 5000;
+const MAX_PONG_WITHIN = 60_000;
+/** Delay of a timer that shows that the page or process was stopped. */
+const LATE = 100;
+/** Codes of refusals that pass by themselves. */
+const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 
 const realClock: Clock = {
-  setTimeout: (run, ms) => setTimeout(run, ms),
+  // A longer delay overflows, and would elapse at once.
+  setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer),
   random: () => Math.random(),
 };
@@ -567,12 +588,12 @@ const realClock: Clock = {
  * connection only.
  */
 function isFinalClose(code: number, reason: string): boolean {
-  if (code === 1008) return !/^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/.test(reason);
+  if (code === 1008) return !TEMPORARY.test(reason);
   return code >= 3500 && code < 5000;
 }
 
 function isDevelopment(): boolean {
-  if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(location.hostname)) return true;
+  if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${location?.hostname}`)) return true;
   try {
     // Bundlers replace exactly this expression.
     return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
@@ -608,7 +629,8 @@ function grow(tree: Record<string, unknown>, routes: readonly string[], leaf: (r
 /**
  * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
  *
- * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`.
+ * The URL has the scheme of WebSocket or HTTP. Pages may omit the origin: `createClient("/ws", { headers: { … } })`. On a
+ * server that renders pages, such a client does not connect, and its calls fail.
  */
 export function createClient(
   url: string | { readonly href: string },
@@ -642,14 +664,21 @@ export function createClient(
   /** Number of failed attempts since the last stable connection. */
   let failures = 0;
   let isWatching = false;
+  /** Timer of the heartbeat: the silence, then the time limit of a ping. */
+  let pulse: unknown;
+  let pingAfter = PING_AFTER;
+  let pongWithin = PONG_WITHIN;
+  let isPinged = false;
 
-  const calls = new Calls(clock, options, (text) => {
+  const calls = new Calls(clock, options, send, () => isPinged || ping());
+
+  function send(text: string): boolean {
     const socket = current?.socket;
     // A closing socket drops frames silently.
     if (status !== "open" || socket?.readyState !== READY_STATE_OPEN) return false;
     socket.send(text);
     return true;
-  });
+  }
 
   function setStatus(next: Status): void {
     if (status === next) return;
@@ -676,6 +705,8 @@ export function createClient(
   /** Drops the current connection or attempt. */
   function drop(code?: number): void {
     clock.clearTimeout(timer);
+    clock.clearTimeout(pulse);
+    isPinged = false;
     retryAt = undefined;
     const socket = current?.socket;
     current = undefined;
@@ -684,22 +715,28 @@ export function createClient(
 
   // ------------------------------------------------------------------------------------------------------- connecting
 
-  function address(headers: object): string {
-    const page = typeof location === "undefined" ? undefined : location.href;
-    const target = new URL(typeof url === "string" ? url : url.href, page);
-    target.protocol = target.protocol.replace("http", "ws");
-    target.hash = ""; // `WebSocket` refuses URLs with a fragment.
-    for (const [name, value] of Object.entries(headers)) {
-      if (value != null) target.searchParams.set(name, String(value));
+  /** Returns the absolute URL, without headers. `undefined` for a relative one where there is no page. */
+  function endpoint(): string | undefined {
+    let target = (typeof url === "string" ? url : url.href).trim();
+    if (!/^[a-z][a-z\d+.-]*:/i.test(target)) {
+      const page = typeof location === "undefined" ? undefined : location?.href;
+      if (!page) return undefined;
+      target = new URL(target, page).href;
     }
-    target.searchParams.set("x-zocket-version", contract.version);
-    return target.href;
+    // `WebSocket` refuses URLs with a fragment.
+    target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
+    if (!/^wss?:\/\/[^\s/?]+([/?]|$)/.test(target)) throw unusable(target);
+    return target.replace(/^(\w+:\/\/[^/?]+)(\?|$)/, "$1/$2");
+  }
+
+  function unusable(target: unknown): Error {
+    return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${String(target)}`);
   }
 
   /** Starts connecting, also after the client was closed. */
   function begin(): void {
     // Invalid arguments throw at once.
-    address({});
+    if (!endpoint()) throw unusable(url);
     if (!options.WebSocket && typeof WebSocket === "undefined") {
       throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
     }
@@ -718,13 +755,20 @@ export function createClient(
       const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
       if (!isPresent()) return;
       const Socket = (options.WebSocket ?? WebSocket) as WebSocketConstructor;
-      const socket = new Socket(address(headers ?? {}), [SUBPROTOCOL]); // Resuming offers its token here.
+      const target = endpoint() as string;
+      const query = Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })
+        .filter(([, value]) => value != null)
+        .map((pair) => pair.map(encode).join("="));
+      // Of a repeated name, the last one counts. Resuming offers its token here.
+      const socket = new Socket(target + (target.includes("?") ? "&" : "?") + query.join("&"), [SUBPROTOCOL]);
       attempt.socket = socket;
       socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
       // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
       socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
-      socket.addEventListener("close", ({ code = 1006, reason = "" }) => {
+      socket.addEventListener("close", (event) => {
         if (!isPresent()) return;
+        // React Native leaves both out of a failure.
+        const [code, reason] = [event.code ?? 1006, event.reason ?? ""];
         lost("DISCONNECTED", `the connection ended: ${[code, reason || failure].join(" ").trim()}`, { code, reason });
       });
     };
@@ -760,27 +804,58 @@ export function createClient(
     tellRetry();
   }
 
-  /** Ends the wait when the page becomes visible or the network is back. */
+  /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
   function wake(event: { readonly type: string }): void {
     if (event.type === "visibilitychange" && document?.visibilityState !== "visible") return;
-    if (!current && status !== "closed") connect();
-    // A heartbeat for an open connection belongs here.
+    if (status === "open") ping();
+    else if (!current && status !== "closed") connect();
   }
 
   function watch(on: boolean): void {
-    if (on === isWatching || typeof document === "undefined") return;
+    if (on === isWatching) return;
     isWatching = on;
-    const page = globalThis as unknown as EventTargetLike;
-    for (const [target, type] of [[page, "online"], [page, "pageshow"], [document, "visibilitychange"]] as const) {
-      if (on) target.addEventListener(type, wake);
-      else target.removeEventListener(type, wake);
+    const page = globalThis as unknown as Partial<EventTargetLike>;
+    const tab = typeof document === "undefined" ? undefined : document;
+    for (const [target, type] of [[page, "online"], [page, "pageshow"], [tab, "visibilitychange"]] as const) {
+      target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
     }
+  }
+
+  // -------------------------------------------------------------------------------------------------------- heartbeat
+
+  function pulseAfter(ms: number, run: () => void): void {
+    clock.clearTimeout(pulse);
+    pulse = clock.setTimeout(run, ms);
+  }
+
+  /** Records that a frame came, and pings after the next silence. */
+  function alive(): void {
+    // Only the answer to a ping shows that the time limit suffices. Other frames are received before a slow one, too.
+    if (isPinged) pongWithin = PONG_WITHIN;
+    isPinged = false;
+    pulseAfter(pingAfter, ping);
+  }
+
+  /** Sends a ping, and gives up the connection if no frame comes within the time limit. */
+  function ping(isLast?: boolean): void {
+    if (status !== "open") return;
+    const limit = pongWithin;
+    const due = Date.now() + limit;
+    isPinged = true;
+    pulseAfter(limit, () => {
+      // A late timer: the page or process was stopped, and has not yet read what came meanwhile.
+      if (!isLast && Date.now() > due + LATE) return ping(true);
+      // Doubled, so that an answer behind a large frame on a slow link does not lead from break to break.
+      pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
+      lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
+    });
+    send('{"type":"__ping"}');
   }
 
   // -------------------------------------------------------------------------------------------------------- receiving
 
   function receive(data: unknown): void {
-    // Heartbeats will record the time of receipt here.
+    if (status === "open") alive();
     let frame: Json;
     try {
       frame = asObject(JSON.parse(data as string));
@@ -802,7 +877,7 @@ export function createClient(
       const { type: route } = asObject(payload);
       return tell(refusal(payload, typeof route === "string" ? route : undefined));
     }
-    // Frames of heartbeats and resumption belong here. Unknown types are ignored.
+    // Frames of resumption belong here. Unknown types, and pongs, are ignored.
     const listeners = events.get(type as string);
     if (!listeners) return;
     checkReceived(type as string, "event", payload);
@@ -815,7 +890,10 @@ export function createClient(
     const max = asObject(payload["limits"])["message"];
     calls.maxFrame = typeof max === "number" ? max : Infinity;
     lastError = undefined;
-    schedule(() => void (failures = 0), PROVEN_AFTER); // Heartbeats will start here, too.
+    schedule(() => void (failures = 0), PROVEN_AFTER);
+    const heartbeat = payload["heartbeatMs"];
+    pingAfter = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : PING_AFTER;
+    alive();
     const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
     if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
       hasWarned = true;
@@ -863,7 +941,9 @@ export function createClient(
     const refused =
       status === "closed"
         ? new ZocketError("CLOSED", `${route}: the client is closed`, { route, sent: "no" })
-        : check(route, "input", input);
+        : current || endpoint()
+          ? check(route, "input", input)
+          : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
     return calls.start(route, input, callOptions, refused);
   }
 
@@ -919,10 +999,11 @@ export function createClient(
     grow(base.on, [route], () =>
       Object.assign((listener: Listener<unknown>) => listeners.add(listener), {
         route,
-        [Symbol.asyncIterator]: () => iterate(route, listeners, ends, status === "closed"),
+        // Where the symbol is missing, Babel's loops use this name.
+        [Symbol.asyncIterator ?? "@@asyncIterator"]: () => iterate(route, listeners, ends, status === "closed"),
       }),
     );
   }
-  if (options.autoConnect ?? true) begin();
+  if ((options.autoConnect ?? true) && endpoint()) begin();
   return client as unknown as Client;
 }

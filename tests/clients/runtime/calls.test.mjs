@@ -78,9 +78,12 @@ describe("a call", () => {
   });
 
   test("with an infinite timeout keeps waiting", async () => {
-    const { client, clock } = await opened(zocket);
+    const { client, clock, socket } = await opened(zocket);
     const asked = outcome(client.whoami({ timeout: Infinity }));
-    await clock.advance(1e9);
+    for (let n = 0; n < 1000; n++) {
+      await clock.advance(20_000);
+      socket.receive({ type: "__pong" });
+    }
     assert.equal(asked.state, "pending");
   });
 
@@ -109,6 +112,40 @@ describe("a call", () => {
     assert.equal(socket.sent.length, 1);
   });
 
+  for (const [what, act, expected] of [
+    ["answers", (it, { rpcId }) => it.socket.answer({ id: "m1" }, rpcId), { value: { id: "m1" } }],
+    ["refuses", (it, { rpcId }) => it.socket.receive({ type: "__rpc_err", rpcId, error: { code: "ROOM_FULL", message: "" } }), { code: "ROOM_FULL" }],
+    ["closes", (it) => it.socket.end(1006), { code: "DISCONNECTED" }],
+    ["makes a listener close the client", (it) => it.socket.receive({ type: "chat.message", payload: {} }), { code: "DISCONNECTED" }],
+  ]) {
+    for (const waits of [false, true]) {
+      test(`whose server ${what} while ${waits ? "waiting calls are" : "it is"} sent, in the same process, is settled`, async () => {
+        const it = await connecting(zocket);
+        it.client.on.chat.message(() => it.client.close());
+        it.socket.send = (text) => act(it, JSON.parse(text));
+        const { socket } = it;
+        if (!waits) socket.welcome();
+        const asked = outcome(it.client.chat.post({ text: "a" }));
+        if (waits) socket.welcome();
+        await settled();
+        assert.notEqual(asked.state, "pending");
+        assert.deepEqual({ value: asked.value, code: asked.error?.code }, { value: undefined, code: undefined, ...expected });
+      });
+    }
+  }
+
+  test("that the socket does not take keeps its place among the waiting ones", async () => {
+    const it = await connecting(zocket);
+    for (const text of ["1", "2", "3"]) it.client.chat.post({ text });
+    const first = it.socket;
+    first.send = (text) => (first.sent.push(JSON.parse(text)), (first.readyState = 2)); // It begins to close.
+    first.welcome();
+    first.end(1006);
+    await it.clock.advance(500);
+    it.socket.welcome();
+    assert.deepEqual([first.sent, it.socket.sent].map((sent) => sent.map(({ payload }) => payload.text)), [["1"], ["2", "3"]]);
+  });
+
   test("leaves no timer and no listener behind", async () => {
     const { client, clock, socket } = await opened(zocket);
     await clock.advance(5000);
@@ -124,7 +161,7 @@ describe("a call", () => {
     socket.answer({});
     await asked;
     assert.equal(listeners, 0);
-    assert.equal(clock.timers.size, 0);
+    assert.equal(clock.timers.size, 1, "only the heartbeat's");
   });
 });
 
@@ -283,17 +320,47 @@ describe("unhandled rejections", () => {
     assert.deepEqual(seen, []);
   });
 
-  test("come from a forgotten call that the server refused", () => {
+  test("do not come from forgotten calls whose refusal passes by itself", async (t) => {
+    const seen = unhandledRejections(t);
+    const { client, socket } = await opened(zocket);
+    const codes = ["OVERLOADED", "TOO_MANY_REQUESTS", "TIMEOUT", "INTERNAL_SERVER_ERROR"];
+    const kept = codes.map((code) => {
+      void client.chat.typing({});
+      socket.receive({ type: "__rpc_err", rpcId: socket.sent.at(-1).rpcId, error: { code, message: "" } });
+      const awaited = client.chat.typing({});
+      socket.receive({ type: "__rpc_err", rpcId: socket.sent.at(-1).rpcId, error: { code, message: "" } });
+      return assert.rejects(awaited, { code });
+    });
+    await Promise.all(kept);
+    await settled();
+    assert.deepEqual(seen, []);
+  });
+
+  test("do not come from forgotten safe calls, whatever their refusal", async (t) => {
+    const seen = unhandledRejections(t);
+    const { client, socket } = await opened(zocket);
+    for (const code of ["FORBIDDEN", "BAD_REQUEST", "ROOM_FULL", "OVERLOADED"]) {
+      void client.chat.typing.safe({});
+      socket.receive({ type: "__rpc_err", rpcId: socket.sent.at(-1).rpcId, error: { code, message: "" } });
+    }
+    void client.chat.post.safe({ text: 1n });
+    void client.chat.post.safe({ text: "e".repeat(2000) });
+    await settled();
+    assert.deepEqual(seen, []);
+  });
+
+  for (const code of ["FORBIDDEN", "BAD_REQUEST", "ROOM_FULL"])
+  test(`come from a forgotten call that the server refused for good: ${code}`, () => {
     // In another process, since the test runner reports unhandled rejections as failed tests.
     const support = new URL("./support.mjs", import.meta.url).href;
     const script = `
       import { load, opened } from ${JSON.stringify(support)};
       const { client, socket } = await opened(await load());
       client.chat.typing({});
-      socket.receive({ type: "__rpc_err", rpcId: 1, error: { code: "FORBIDDEN", message: "no" } });`;
+      socket.receive({ type: "__rpc_err", rpcId: 1, error: { code: "${code}", message: "no" } });`;
     const { status, stderr } = spawnSync(process.execPath, ["--input-type=module", "--eval", script], { encoding: "utf8" });
     assert.notEqual(status, 0);
-    assert.match(stderr, /ZocketError: no[^]*FORBIDDEN/);
+    assert.match(stderr, new RegExp(`ZocketError: no[^]*${code}`));
   });
 
   test("do not come from headers that fail", async (t) => {

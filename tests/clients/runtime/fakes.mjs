@@ -66,10 +66,10 @@ export function fakeWebSocket() {
     receiveText(data) {
       this.dispatchEvent(Object.assign(new Event("message"), { data }));
     }
-    welcome({ clientId = "c1", contract = "9f2c64", limits = { message: 1024 } } = {}) {
+    welcome({ clientId = "c1", contract = "9f2c64", limits = { message: 1024 }, heartbeatMs } = {}) {
       this.readyState = 1;
       this.dispatchEvent(new Event("open"));
-      this.receive({ type: "__welcome", payload: { clientId, contract, limits } });
+      this.receive({ type: "__welcome", payload: { clientId, contract, limits, heartbeatMs } });
     }
     answer(payload, rpcId = this.sent.at(-1).rpcId) {
       this.receive({ type: "__rpc_res", payload, rpcId });
@@ -90,9 +90,9 @@ export async function client(zocket, options = {}) {
   return { client: made, clock, WebSocket, get socket() { return WebSocket.last; } };
 }
 
-export async function opened(zocket, options) {
+export async function opened(zocket, options, welcome) {
   const it = await client(zocket, options);
-  it.socket.welcome();
+  it.socket.welcome(welcome);
   await settled();
   return it;
 }
@@ -113,6 +113,14 @@ export function replace(t, object, name, value) {
   Object.defineProperty(object, name, { value, configurable: true, writable: true, enumerable: true });
   t.after(() => (had ? Object.defineProperty(object, name, had) : delete object[name]));
   return value;
+}
+
+/** A page with the events that wake a client. */
+export function page(t) {
+  const window = new EventTarget();
+  for (const name of ["addEventListener", "removeEventListener"]) replace(t, globalThis, name, window[name].bind(window));
+  const document = replace(t, globalThis, "document", Object.assign(new EventTarget(), { visibilityState: "visible" }));
+  return { window, document };
 }
 
 /** Collects the arguments of `console[method]`. */

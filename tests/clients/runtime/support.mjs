@@ -9,9 +9,14 @@ export * from "./fakes.mjs";
 
 const read = (path) => readFileSync(fileURLToPath(new URL(path, import.meta.url)), "utf8");
 
+/** Returns the fixture's generated module as JavaScript. */
+export function source(prelude = read("./prelude.ts")) {
+  return transformSync(prelude + read("../../../src/contract/typescript/runtime.ts"), { loader: "ts", target: "es2020" }).code;
+}
+
 /** Compiles and imports the fixture's generated module. */
-export async function load(prelude = read("./prelude.ts")) {
-  const { code } = transformSync(prelude + read("../../../src/contract/typescript/runtime.ts"), { loader: "ts", target: "es2020" });
+export async function load(prelude) {
+  const code = source(prelude);
   const file = join(mkdtempSync(join(tmpdir(), "zocket-")), "zocket.mjs");
   writeFileSync(file, code);
   return import(pathToFileURL(file).href);
