@@ -36,9 +36,10 @@ impl Contract {
         )
     }
 
-    /// Writes everything that clients may need into a folder: `zocket.ts`, `zocket-react.tsx`, `zocket.js`,
-    /// `zocket.d.ts`, `contract.json`, `asyncapi.json`. A missing folder is created. Files that are up to date are not
-    /// written again.
+    /// Writes everything that needs no framework into a folder: `zocket.ts`, `zocket.js`, `zocket.d.ts`,
+    /// `contract.json`, `asyncapi.json`. The hooks for React are written by [`export_react`](Self::export_react) alone,
+    /// since they do not compile in a project without React. A missing folder is created. Files that are up to date are
+    /// not written again.
     ///
     /// # Errors
     /// Errors of the file system; the message names the file.
@@ -48,7 +49,6 @@ impl Contract {
             folder.as_ref(),
             [
                 ("zocket.ts", self.typescript()),
-                ("zocket-react.tsx", typescript::REACT.to_owned()),
                 ("zocket.js", typescript::javascript(self)),
                 ("zocket.d.ts", typescript::javascript_declarations(self)),
                 ("contract.json", self.to_json()),

@@ -49,6 +49,15 @@ impl Names {
         self.names.get(reference).map(String::as_str)
     }
 
+    /// Returns the names of the types that clients send, also of those that they receive as well.
+    pub(super) fn of_inputs(&self) -> BTreeSet<&str> {
+        let inputs = self
+            .names
+            .iter()
+            .filter(|(reference, _)| reference.starts_with("#/types/input/"));
+        inputs.map(|(_, name)| name.as_str()).collect()
+    }
+
     /// Returns every type once, by its name.
     pub(super) fn types<'a>(&self, types: &'a Types) -> BTreeMap<&str, &'a Value> {
         let mut named = BTreeMap::new();

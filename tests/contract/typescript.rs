@@ -380,9 +380,24 @@ fn the_generated_client_is_written_for_the_type_tests() {
         "import type { Client, InputOf, OutputOf } from \"./zocket.js\";\nfunction take<T>(_: T): void {}\n";
     // The TypeScript compiler counts U+2028 as a line break, within strings too.
     let checks = checks.replace('\u{2028}', "\\u2028");
-    fs::write(folder.join("truth.ts"), format!("{head}{checks}")).unwrap();
+    fs::write(folder.join("truth.ts"), format!("{head}{checks}{UNDEFINED}")).unwrap();
     assert!(checks.lines().count() > 100);
 }
+
+/// `undefined` for members of inputs. JSON omits it.
+const UNDEFINED: &str = r#"take<InputOf<Client["t"]["defaults"]>>({ must: true, count: undefined, tags: undefined });
+take<InputOf<Client["t"]["options"]>>({ option: undefined, nested: undefined, list: [] });
+take<InputOf<Client["t"]["flat"]>>({ z: 1, a: undefined, b: undefined, kind: "empty" });
+take<InputOf<Client["t"]["tagged"]>>({ kind: "wrapped", a: undefined, b: undefined });
+take<InputOf<Client["t"]["recursive"]>>({ children: [{ children: [], next: undefined }], next: undefined });
+take<InputOf<Client["t"]["pages"]>>({ items: [1], total: undefined });
+// @ts-expect-error
+take<InputOf<Client["t"]["defaults"]>>({ must: undefined });
+// @ts-expect-error
+take<InputOf<Client["t"]["options"]>>({ list: [undefined] });
+// @ts-expect-error
+take<InputOf<Client["t"]["tuple"]>>([1, "x", undefined]);
+"#;
 
 fn small() -> Contract {
     let zo = Zocket::builder().build();
@@ -414,7 +429,7 @@ fn routes_and_events_are_members_with_their_comments() {
         "  readonly whoami: Call<void, string, \"NOBODY\">;\n",
         "    readonly chat: {\n      /** An event with a comment that would end a comment: *\\/ `code` */\n      readonly message: EventSource<Said>;\n    };\n",
         "/** An event with a comment that would end a comment: *\\/ `code` */\nexport interface Said {\n  /** Of whom. */\n  from: string;\n}\n",
-        "  /** @default 0 */\n  count?: number;\n",
+        "  /** @default 0 */\n  count?: number | undefined;\n",
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
     }
@@ -430,6 +445,101 @@ fn a_file_is_written_only_when_it_changed() {
     assert!(small().export(&file).unwrap());
     let nowhere = small().export(file.join("below.ts")).unwrap_err();
     assert!(nowhere.to_string().contains("below.ts"), "{nowhere}");
+}
+
+/// A type that clients send only.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Sent {
+    #[garde(skip)]
+    _text: Option<String>,
+    #[garde(skip)]
+    #[serde(default)]
+    _parts: Vec<Part>,
+}
+
+/// A type that is sent and received.
+#[derive(Serialize, Deserialize, JsonSchema, Validate)]
+struct Part {
+    #[garde(skip)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+}
+
+/// A type that is received only.
+#[derive(Serialize, JsonSchema)]
+struct Received {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    text: Option<String>,
+    parts: Vec<Part>,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Wrapped(#[garde(skip)] BTreeMap<String, Sent>);
+
+#[test]
+fn optional_members_take_undefined_where_a_client_sends_them() {
+    let zo = Zocket::builder().build();
+    let message = zo.message();
+    let contract = zo
+        .router()
+        .incoming(
+            "send",
+            message
+                .clone()
+                .input::<Sent>()
+                .handle(async |_: Context<()>, _: Sent| {
+                    Ok(Received {
+                        text: None,
+                        parts: vec![],
+                    })
+                }),
+        )
+        .incoming(
+            "wrap",
+            message
+                .input::<Wrapped>()
+                .handle(async |_: Context<()>, _: Wrapped| Ok(())),
+        )
+        .contract();
+    for text in [contract.typescript(), javascript_declarations(&contract)] {
+        for part in [
+            "  _parts?: Part[] | undefined;\n  _text?: string | null | undefined;\n}\n",
+            "export interface Part {\n  note?: string | null | undefined;\n}\n",
+            "export interface Received {\n  parts: Part[];\n  text?: string | null;\n}\n",
+            "export type Wrapped = Record<string, Sent>;\n",
+        ] {
+            assert!(text.contains(part), "{part}\nis not in\n{text}");
+        }
+    }
+}
+
+/// Returns the content of `zocket.d.ts`.
+fn javascript_declarations(contract: &Contract) -> String {
+    let folder = folder("declarations");
+    contract.export_all(&folder, &Info::new("A", "1")).unwrap();
+    fs::read_to_string(folder.join("zocket.d.ts")).unwrap()
+}
+
+#[test]
+fn export_all_writes_nothing_that_needs_react() {
+    let folder = folder("all");
+    let _ = fs::remove_dir_all(&folder);
+    small().export_all(&folder, &Info::new("A", "1")).unwrap();
+    let mut files: Vec<_> = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    files.sort();
+    assert_eq!(
+        files,
+        [
+            "asyncapi.json",
+            "contract.json",
+            "zocket.d.ts",
+            "zocket.js",
+            "zocket.ts"
+        ]
+    );
 }
 
 #[test]

@@ -17,7 +17,7 @@ export type ClientId = string;
 export interface Headers {
   name: string;
   /** @default "user" */
-  role?: Role;
+  role?: Role | undefined;
 }
 
 /** A client started or stopped typing. */

@@ -128,16 +128,19 @@ fn declarations(contract: &Contract) -> String {
     let mut reserved = RESERVED.to_vec();
     reserved.retain(|name| !(is_own && *name == "Headers"));
     let names = Names::new(&contract.types, &reserved);
-    let writer = Writer { names: &names };
-    let mut text = writer.declarations(&contract.types);
+    let mut text = types::declarations(&names, &contract.types);
     if !is_own {
+        let writer = Writer {
+            names: &names,
+            is_input: true,
+        };
         let headers = writer.type_of(&contract.headers, "");
         let _ = writeln!(
             text,
             "/** Connect headers of the app. */\nexport type Headers = {headers};\n"
         );
     }
-    text.push_str(&Surface::of(contract).interface(contract, &writer));
+    text.push_str(&Surface::of(contract).interface(contract, &names));
     text
 }
 

@@ -1,5 +1,16 @@
+"use client";
 // React hooks for the client: React 18 and newer.
-import {
+import * as React from "react";
+import type { ReactElement, ReactNode } from "react";
+// With its extension, which all bundlers and runtimes resolve. TypeScript demands an option for that, unless it is ignored.
+// @ts-ignore
+import { createClient } from "./zocket.ts";
+import type {
+  Call, CallArguments, CallResult, Client, EventSource, Listener, Options, Status, ZocketError,
+} from "./zocket.js";
+
+// Not imported by name, since the React of server components lacks most of them, and the import must not fail there.
+const {
   createContext,
   createElement,
   useCallback,
@@ -10,17 +21,18 @@ import {
   useRef,
   useState,
   useSyncExternalStore,
-} from "react";
-import type { ReactElement, ReactNode } from "react";
-import { createClient, ZocketError } from "./zocket";
-import type { Call, CallArguments, CallResult, Client, EventSource, Listener, Options, Status } from "./zocket";
+} = React;
 
-const ClientContext = createContext<Client | undefined>(undefined);
+// Declared here, since React Native's projects compile without the types of the DOM.
+declare const document: unknown;
+declare const navigator: { readonly product?: string } | undefined;
+
+const ClientContext = createContext?.<Client | undefined>(undefined);
 
 /** Either a client, which the app closes itself, or the arguments for a new one. */
 export type ZocketProviderProps = { readonly children?: ReactNode } & (
-  | { readonly client: Client; readonly url?: never; readonly options?: never }
-  | { readonly client?: never; readonly url: string; readonly options: Options }
+  | { readonly client: Client; readonly url?: undefined; readonly options?: undefined }
+  | { readonly client?: undefined; readonly url: string; readonly options: Options }
 );
 
 /**
@@ -36,8 +48,10 @@ export function ZocketProvider(props: ZocketProviderProps): ReactElement {
     : createElement(OwnClient, { key: props.url, url: props.url, options: props.options, children: props.children });
 }
 
-// React 18 warns of layout effects on a server, which runs no effects at all.
-const useClientLayoutEffect = typeof document === "undefined" ? useEffect : useLayoutEffect;
+// React 18 warns of layout effects on a server, which runs no effects at all. React Native has no document either.
+const isServer =
+  typeof document === "undefined" && (typeof navigator === "undefined" || navigator.product !== "ReactNative");
+const useClientLayoutEffect = isServer ? useEffect : useLayoutEffect;
 
 function OwnClient(props: { readonly url: string; readonly options: Options; readonly children?: ReactNode }): ReactElement {
   const options = useLatest(props.options);
@@ -63,7 +77,7 @@ function OwnClient(props: { readonly url: string; readonly options: Options; rea
     return () => {
       isMounted.current = false;
       // StrictMode mounts again before this runs, so calls of the children are not cut off.
-      queueMicrotask(() => isMounted.current || client.close());
+      void Promise.resolve().then(() => isMounted.current || client.close());
     };
   }, [client]);
   return createElement(ClientContext.Provider, { value: client }, props.children);

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt::Write};
 use serde_json::Value;
 
 use super::types::{Writer, comment, doc, literal, property};
-use crate::contract::{Contract, IncomingContract};
+use crate::contract::{Contract, IncomingContract, names::Names};
 
 /// A level of the client: its calls and events, and the levels below.
 #[derive(Debug, Default)]
@@ -38,19 +38,19 @@ impl<'a> Surface<'a> {
     }
 
     /// Returns the declaration of `interface Client`.
-    pub(super) fn interface(&self, contract: &Contract, writer: &Writer<'_>) -> String {
+    pub(super) fn interface(&self, contract: &Contract, names: &Names) -> String {
         let mut text =
             "/** The app's routes and events. */\nexport interface Client extends ClientBase {\n".to_owned();
-        self.write_calls(contract, writer, "  ", &mut text);
+        self.write_calls(contract, names, "  ", &mut text);
         text.push_str(
             "  /** Events of the server: call one with a listener, or iterate over it. */\n  readonly on: {\n",
         );
-        self.write_events(contract, writer, "    ", &mut text);
+        self.write_events(contract, names, "    ", &mut text);
         text.push_str("  };\n}\n\n");
         text
     }
 
-    fn write_calls(&self, contract: &Contract, writer: &Writer<'_>, indent: &str, text: &mut String) {
+    fn write_calls(&self, contract: &Contract, names: &Names, indent: &str, text: &mut String) {
         for (name, path) in &self.calls {
             let Some(incoming) = contract.incoming.get(*path) else {
                 continue;
@@ -60,7 +60,7 @@ impl<'a> Surface<'a> {
                 text,
                 "{indent}readonly {}: {};",
                 property(name),
-                call(incoming, writer, indent)
+                call(incoming, names, indent)
             );
         }
         for (name, below) in self
@@ -69,17 +69,21 @@ impl<'a> Surface<'a> {
             .filter(|(_, below)| below.has(|level| !level.calls.is_empty()))
         {
             let _ = writeln!(text, "{indent}readonly {}: {{", property(name));
-            below.write_calls(contract, writer, &format!("{indent}  "), text);
+            below.write_calls(contract, names, &format!("{indent}  "), text);
             let _ = writeln!(text, "{indent}}};");
         }
     }
 
-    fn write_events(&self, contract: &Contract, writer: &Writer<'_>, indent: &str, text: &mut String) {
+    fn write_events(&self, contract: &Contract, names: &Names, indent: &str, text: &mut String) {
         for (name, event) in &self.events {
             let Some(outgoing) = contract.outgoing.get(*event) else {
                 continue;
             };
             text.push_str(&doc(named(contract, &outgoing.payload), indent));
+            let writer = Writer {
+                names,
+                is_input: false,
+            };
             let payload = writer.type_of(&outgoing.payload, indent);
             let _ = writeln!(
                 text,
@@ -93,7 +97,7 @@ impl<'a> Surface<'a> {
             .filter(|(_, below)| below.has(|level| !level.events.is_empty()))
         {
             let _ = writeln!(text, "{indent}readonly {}: {{", property(name));
-            below.write_events(contract, writer, &format!("{indent}  "), text);
+            below.write_events(contract, names, &format!("{indent}  "), text);
             let _ = writeln!(text, "{indent}}};");
         }
     }
@@ -104,8 +108,9 @@ impl<'a> Surface<'a> {
 }
 
 /// Returns the type of a call: `Call<Input, Output, "CODE">`.
-fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> String {
-    let side = |schema: &Option<Value>| {
+fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
+    let side = |schema: &Option<Value>, is_input| {
+        let writer = Writer { names, is_input };
         schema
             .as_ref()
             .map_or_else(|| "void".to_owned(), |schema| writer.type_of(schema, indent))
@@ -118,8 +123,8 @@ fn call(incoming: &IncomingContract, writer: &Writer<'_>, indent: &str) -> Strin
     };
     format!(
         "Call<{}, {}{codes}>",
-        side(&incoming.input),
-        side(&incoming.output)
+        side(&incoming.input, true),
+        side(&incoming.output, false)
     )
 }
 

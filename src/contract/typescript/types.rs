@@ -12,25 +12,30 @@ type Object = Map<String, Value>;
 #[derive(Debug)]
 pub(super) struct Writer<'a> {
     pub(super) names: &'a Names,
+    /// True for types that clients send. Their optional members take `undefined`, which JSON omits: otherwise
+    /// `exactOptionalPropertyTypes` refuses it.
+    pub(super) is_input: bool,
+}
+
+/// Returns the declarations of all named types, each once, in the order of the names.
+pub(super) fn declarations(names: &Names, types: &Types) -> String {
+    let inputs = names.of_inputs();
+    let mut text = String::new();
+    for (name, schema) in names.types(types) {
+        text.push_str(&doc(schema, ""));
+        let is_input = inputs.contains(name);
+        let body = Writer { names, is_input }.type_of(schema, "");
+        // Editors show an interface better than an alias, but only a plain object can be an interface.
+        if body.starts_with('{') && body.ends_with('}') && is_plain_object(schema) {
+            let _ = writeln!(text, "export interface {name} {body}\n");
+        } else {
+            let _ = writeln!(text, "export type {name} = {body};\n");
+        }
+    }
+    text
 }
 
 impl Writer<'_> {
-    /// Returns the declarations of all named types, each once, in the order of the names.
-    pub(super) fn declarations(&self, types: &Types) -> String {
-        let mut text = String::new();
-        for (name, schema) in self.names.types(types) {
-            text.push_str(&doc(schema, ""));
-            let body = self.type_of(schema, "");
-            // Editors show an interface better than an alias, but only a plain object can be an interface.
-            if body.starts_with('{') && body.ends_with('}') && is_plain_object(schema) {
-                let _ = writeln!(text, "export interface {name} {body}\n");
-            } else {
-                let _ = writeln!(text, "export type {name} = {body};\n");
-            }
-        }
-        text
-    }
-
     /// Returns a schema as a type expression. All lines after the first are indented by `indent`.
     pub(super) fn type_of(&self, schema: &Value, indent: &str) -> String {
         match schema {
@@ -158,13 +163,13 @@ impl Writer<'_> {
             .flatten()
         {
             text.push_str(&doc(member, &inner));
-            let optional = if required(name) { "" } else { "?" };
-            let _ = writeln!(
-                text,
-                "{inner}{}{optional}: {};",
-                property(name),
-                self.type_of(member, &inner)
-            );
+            let is_optional = !required(name);
+            let mut value = self.type_of(member, &inner);
+            if is_optional && self.is_input {
+                value = union(vec![value, "undefined".to_owned()]);
+            }
+            let optional = if is_optional { "?" } else { "" };
+            let _ = writeln!(text, "{inner}{}{optional}: {value};", property(name));
         }
         let rest = match (
             schema.get("additionalProperties"),
