@@ -103,5 +103,5 @@ pub use self::{
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
-    upgrade::{ServeError, StackError, UpgradeFuture, UpgradeService},
+    upgrade::{HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, origin},
 };

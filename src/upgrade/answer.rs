@@ -82,7 +82,7 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
 }
 
 /// Returns a refusal as an HTTP status, with the error as its JSON body.
-pub(super) fn refused(error: &Error) -> Response<Body> {
+pub(super) fn refused<B: From<String>>(error: &Error) -> Response<B> {
     let mut body = json!({ "error": error.message(), "code": error.code().as_str() });
     if !error.issues().is_empty() {
         body["details"] = json!(error.issues());
@@ -96,8 +96,8 @@ pub(super) fn refused(error: &Error) -> Response<Body> {
     response
 }
 
-fn json(status: StatusCode, body: &serde_json::Value) -> Response<Body> {
-    let mut response = Response::new(Body::from(body.to_string()));
+fn json<B: From<String>>(status: StatusCode, body: &serde_json::Value) -> Response<B> {
+    let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() = status;
     response
         .headers_mut()

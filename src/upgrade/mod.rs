@@ -4,6 +4,8 @@ mod answer;
 mod handshake;
 mod headers;
 mod options;
+pub mod origin;
+mod refusable;
 mod service;
 
 #[cfg(test)]
@@ -11,5 +13,6 @@ pub(crate) use self::answer::statuses;
 pub(crate) use self::{headers::HeaderRules, options::ServeOptions};
 pub use self::{
     options::{ServeError, StackError},
+    refusable::HandshakeFuture,
     service::{UpgradeFuture, UpgradeService},
 };
