@@ -5,14 +5,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use std::{env, error::Error, time::Duration};
 
 use axum_extra::extract::CookieJar;
-use http::{header, request::Parts};
+use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use tokio::{net::TcpListener, sync::watch, time::sleep};
-use zocket::{ClientId, Context, Error as Refusal, Zocket};
-
-/// Origin of the pages that may authenticate by cookie.
-const ORIGIN: &str = "http://127.0.0.1:3000";
+use zocket::{ClientId, Context, Error as Refusal, Origins, Zocket};
 
 /// Connect headers. Browsers can't set header fields on a WebSocket, so they use the query parameter of the same name.
 #[derive(Deserialize, JsonSchema, garde::Validate)]
@@ -61,12 +58,8 @@ async fn let_in(headers: Headers, _: ClientId, request: Parts) -> Result<User, R
     })
 }
 
-/// Authenticates by cookie. Browsers send cookies from the pages of every origin, so the page's origin is checked, too.
+/// Authenticates by cookie. Browsers send cookies from the pages of every origin, so the app allows only its own.
 fn by_cookie(request: &Parts) -> Result<Token, Refusal> {
-    let origin = request.headers.get(header::ORIGIN);
-    if origin.is_none_or(|origin| origin != ORIGIN) {
-        return Err(Refusal::forbidden("not from this page"));
-    }
     let cookies = CookieJar::from_headers(&request.headers);
     let Some(token) = cookies.get("token") else {
         return Err(Refusal::unauthorized("log in first"));
@@ -103,7 +96,11 @@ async fn refresh(cx: Context<User>, newer: Headers) -> Result<(), Refusal> {
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
-    let zo = Zocket::builder().on_connect(let_in).on_open(watch_over).build();
+    let zo = Zocket::builder()
+        .on_connect(let_in)
+        .on_open(watch_over)
+        .origins(Origins::same())
+        .build();
     let whoami = zo.message().handle(async |cx: Context<User>| Ok(cx.name.clone()));
     let router = zo
         .router()

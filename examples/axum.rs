@@ -7,7 +7,7 @@ use std::{collections::HashMap, env, error::Error, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{Path, State},
+    extract::{Path, Request, State},
     http::{StatusCode, request::Parts},
     routing::{get, post},
 };
@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 use tower_http::{ServiceBuilderExt, request_id::MakeRequestUuid, timeout::TimeoutLayer, trace::TraceLayer};
-use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Outgoing, Zocket};
+use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Origins, Outgoing, Zocket};
 
 /// An order was placed.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -70,6 +70,11 @@ async fn order(State(app): State<App>, Path(number): Path<u32>) -> StatusCode {
     }
 }
 
+/// Opens the span of a request. The default one holds the whole URI, whose query may have a token.
+fn path_only(request: &Request) -> tracing::Span {
+    tracing::info_span!("http", method = %request.method(), path = request.uri().path())
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
@@ -83,6 +88,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
                     .ok_or(Refusal::unauthorized("log in first"))
             },
         )
+        // A browser sends the cookie for pages of every site.
+        .origins(Origins::same())
         .build();
     let whoami = zo
         .message()
@@ -91,7 +98,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let layers = ServiceBuilder::new()
         .set_x_request_id(MakeRequestUuid)
-        .layer(TraceLayer::new_for_http())
+        .layer(TraceLayer::new_for_http().make_span_with(path_only))
         .propagate_x_request_id()
         // The timeout applies to requests, including the handshake, and not to open connections.
         .layer(TimeoutLayer::with_status_code(

@@ -103,5 +103,8 @@ pub use self::{
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
-    upgrade::{HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, origin},
+    upgrade::{
+        HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService,
+        origin::{self, OriginLayer, Origins},
+    },
 };

@@ -9,8 +9,9 @@ use serde::Deserialize;
 use zocket_layers::{Checker, ClientId, Error, Input};
 
 use crate::{
+    contract::SchemaOf,
     core::{Connect, Lifecycle, Rejection},
-    upgrade::HeaderRules,
+    upgrade::{HeaderRules, origin::AmbientCredential},
 };
 
 /// Callback that makes a connection's context: `async fn(H, ClientId) -> Result<C, Error>`, or with the upgrade
@@ -26,6 +27,10 @@ pub trait OnConnect<M>: Clone + Send + Sync + 'static {
     type Headers: Input;
     /// The value that every handler of the connection receives.
     type Context: Send + Sync + 'static;
+
+    /// True if the callback gets the upgrade request's parts. It can then read cookies, so its app has to choose the
+    /// pages that may connect: [`Builder::origins`](crate::Builder::origins).
+    const TAKES_REQUEST: bool = true;
 
     /// Returns the future that makes a context.
     fn connect(
@@ -45,6 +50,7 @@ where
 {
     type Headers = H;
     type Context = C;
+    const TAKES_REQUEST: bool = false;
 
     fn connect(
         &self,
@@ -89,6 +95,9 @@ pub trait OnConnectWith<S, M>: Clone + Send + Sync + 'static {
     /// The value that every handler of the connection receives.
     type Context: Send + Sync + 'static;
 
+    /// True if the callback gets the upgrade request's parts: see [`OnConnect::TAKES_REQUEST`].
+    const TAKES_REQUEST: bool = true;
+
     /// Returns the future that makes a context.
     fn connect_with(
         &self,
@@ -108,6 +117,7 @@ where
 {
     type Headers = H;
     type Context = C;
+    const TAKES_REQUEST: bool = false;
 
     fn connect_with(
         &self,
@@ -145,53 +155,69 @@ where
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Validate)]
 pub struct NoHeaders {}
 
+/// A callback that makes contexts, and its properties.
+pub(crate) struct Connecting<C> {
+    pub(crate) connect: Connect<C>,
+    /// The schema of the headers that it reads.
+    pub(crate) headers: SchemaOf,
+    /// A browser's credential that it can read.
+    pub(crate) credential: Option<AmbientCredential>,
+}
+
 /// Returns the lifecycle of an app without `on_connect`.
 pub(crate) fn no_lifecycle() -> Lifecycle<()> {
     Lifecycle {
         headers: SchemaGenerator::subschema_for::<NoHeaders>,
         connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
+        credential: None,
         open: None,
         disconnect: None,
     }
 }
 
 /// Returns the function that validates a client's headers, then calls the app's callback.
-pub(crate) fn connect<F, M>(f: F) -> Connect<F::Context>
+pub(crate) fn connect<F, M>(f: F) -> Connecting<F::Context>
 where
     F: OnConnect<M>,
 {
-    with_valid_headers(move |headers, client_id, request| {
+    with_valid_headers(F::TAKES_REQUEST, move |headers, client_id, request| {
         let f = f.clone();
         async move { f.connect(headers, client_id, request).await }
     })
 }
 
 /// Returns the function that validates a client's headers, then calls the app's callback with a clone of its state.
-pub(crate) fn connect_with<S, F, M>(state: S, f: F) -> Connect<F::Context>
+pub(crate) fn connect_with<S, F, M>(state: S, f: F) -> Connecting<F::Context>
 where
     S: Clone + Send + Sync + 'static,
     F: OnConnectWith<S, M>,
 {
-    with_valid_headers(move |headers, client_id, request| {
+    with_valid_headers(F::TAKES_REQUEST, move |headers, client_id, request| {
         let (f, state) = (f.clone(), state.clone());
         async move { f.connect_with(state, headers, client_id, request).await }
     })
 }
 
 fn with_valid_headers<H, C, Fut>(
+    takes_request: bool,
     callback: impl Fn(H, ClientId, Parts) -> Fut + Send + Sync + 'static,
-) -> Connect<C>
+) -> Connecting<C>
 where
     H: Input,
     C: Send + 'static,
     Fut: Future<Output = Result<C, Error>> + Send + 'static,
 {
     let rules = Arc::new(HeaderRules::<H>::new(Checker::new()));
-    Box::new(move |request, client_id| match rules.read(&request) {
-        Ok(headers) => {
-            let future = callback(headers, client_id, request);
-            Box::pin(async move { future.await.map_err(Rejection::Refused) })
-        }
-        Err(issues) => Box::pin(std::future::ready(Err(Rejection::Headers(issues)))),
-    })
+    let declared = AmbientCredential::among(rules.names());
+    Connecting {
+        credential: declared.or(takes_request.then_some(AmbientCredential::Request)),
+        headers: SchemaGenerator::subschema_for::<H>,
+        connect: Box::new(move |request, client_id| match rules.read(&request) {
+            Ok(headers) => {
+                let future = callback(headers, client_id, request);
+                Box::pin(async move { future.await.map_err(Rejection::Refused) })
+            }
+            Err(issues) => Box::pin(std::future::ready(Err(Rejection::Headers(issues)))),
+        }),
+    }
 }

@@ -260,9 +260,10 @@ async fn auth_accepts_a_token_or_cookie_and_closes_when_the_token_expires() {
         status(json!({ "cookie": cookie, "origin": "http://evil.example" })).await,
         403
     );
-    assert_eq!(status(json!({ "origin": "http://127.0.0.1:3000" })).await, 401);
+    let origin = format!("http://{}", example.addr);
+    assert_eq!(status(json!({ "origin": origin })).await, 401);
 
-    let ours = json!({ "cookie": cookie, "origin": "http://127.0.0.1:3000" });
+    let ours = json!({ "cookie": cookie, "origin": origin });
     let ann = connect(ours).await.unwrap();
     assert_eq!(ann.call::<String>("whoami", &()).await.unwrap(), "Ann");
 

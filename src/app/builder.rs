@@ -2,7 +2,6 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
-use schemars::SchemaGenerator;
 use tower::{
     BoxError, Layer, Service,
     layer::util::{Identity, Stack},
@@ -13,11 +12,13 @@ use zocket_layers::{
 
 use super::Zocket;
 use crate::{
-    contract::SchemaOf,
-    core::{Connect, Core, Lifecycle},
-    on_connect::{OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
+    core::{Core, Lifecycle},
+    on_connect::{Connecting, OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
     router::RouterService,
-    upgrade::{ServeOptions, UpgradeService},
+    upgrade::{
+        ServeOptions, UpgradeService,
+        origin::{OriginChoice, Origins},
+    },
 };
 
 impl Zocket {
@@ -29,6 +30,7 @@ impl Zocket {
             limits: Limits::default(),
             concurrency: 1,
             lifecycle: no_lifecycle(),
+            origins: OriginChoice::Unchosen,
             layers: Identity::new(),
         }
     }
@@ -40,6 +42,7 @@ pub struct Builder<C, L> {
     limits: Limits,
     concurrency: usize,
     lifecycle: Lifecycle<C>,
+    origins: OriginChoice,
     layers: L,
 }
 
@@ -53,6 +56,9 @@ impl<L> Builder<(), L> {
     ///
     /// `on_disconnect` runs exactly once for each success of the callback.
     ///
+    /// If the callback takes the request's parts, or `H` has a field `cookie` or `authorization`, the app has to choose
+    /// the pages that may connect: [`origins`](Self::origins) or [`any_origin`](Self::any_origin).
+    ///
     /// # Panics
     /// If `on_open` or `on_disconnect` was set before: they receive the context that this callback makes.
     #[must_use]
@@ -61,7 +67,7 @@ impl<L> Builder<(), L> {
     where
         F: OnConnect<M>, // A closure that captures: see `on_connect_with`.
     {
-        self.connecting(connect(f), SchemaGenerator::subschema_for::<F::Headers>)
+        self.connecting(connect(f))
     }
 
     /// Sets the callback like [`on_connect`](Self::on_connect), with a clone of `state` as its first argument:
@@ -79,21 +85,19 @@ impl<L> Builder<(), L> {
         S: Clone + Send + Sync + 'static,
         F: OnConnectWith<S, M>,
     {
-        self.connecting(
-            connect_with(state, f),
-            SchemaGenerator::subschema_for::<F::Headers>,
-        )
+        self.connecting(connect_with(state, f))
     }
 
     #[track_caller]
-    fn connecting<C>(self, connect: Connect<C>, headers: SchemaOf) -> Builder<C, L> {
+    fn connecting<C>(self, connecting: Connecting<C>) -> Builder<C, L> {
         assert!(
             self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),
             "expected on_connect before on_open and on_disconnect, which take its context: call it first"
         );
         let lifecycle = Lifecycle {
-            headers,
-            connect,
+            headers: connecting.headers,
+            connect: connecting.connect,
+            credential: connecting.credential,
             open: None,
             disconnect: None,
         };
@@ -101,6 +105,7 @@ impl<L> Builder<(), L> {
             hub,
             limits,
             concurrency,
+            origins,
             layers,
             ..
         } = self;
@@ -109,6 +114,7 @@ impl<L> Builder<(), L> {
             limits,
             concurrency,
             lifecycle,
+            origins,
             layers,
         }
     }
@@ -137,6 +143,40 @@ impl<C, L> Builder<C, L> {
         Fut: Future<Output = ()> + Send + 'static,
     {
         self.lifecycle.disconnect = Some(Box::new(move |cx| Box::pin(f(cx))));
+        self
+    }
+
+    /// Sets the pages that may connect. A handshake from a page of another origin is refused with 403, before
+    /// `on_connect` runs. Requests without `Origin` pass, unless the rule is
+    /// [`required`](crate::Origins::required): clients other than browsers send none.
+    ///
+    /// ```
+    /// use http::request::Parts;
+    /// use zocket::{ClientId, Error, NoHeaders, Origins, Zocket};
+    ///
+    /// async fn user_of_session(_: NoHeaders, _: ClientId, request: Parts) -> Result<String, Error> {
+    ///     match request.headers.get("cookie") {
+    ///         Some(_) => Ok("Ann".to_owned()), // say, a query
+    ///         None => Err(Error::unauthorized("log in first")),
+    ///     }
+    /// }
+    ///
+    /// let zo = Zocket::builder().on_connect(user_of_session).origins(Origins::same()).build();
+    /// # drop(zo.serve(zo.router()));
+    /// ```
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = OriginChoice::Only(origins);
+        self
+    }
+
+    /// Lets pages of every origin connect. This is the default of an app whose `on_connect` reads neither the header
+    /// `cookie` or `authorization` nor the request's parts. Any other app must choose this or
+    /// [`origins`](Self::origins), since a browser sends such credentials for pages of every site. It may choose this
+    /// if no user is identified by them.
+    #[must_use]
+    pub fn any_origin(mut self) -> Self {
+        self.origins = OriginChoice::Any;
         self
     }
 
@@ -173,6 +213,7 @@ impl<C, L> Builder<C, L> {
             limits,
             concurrency,
             lifecycle,
+            origins,
             layers,
         } = self;
         Builder {
@@ -180,6 +221,7 @@ impl<C, L> Builder<C, L> {
             limits,
             concurrency,
             lifecycle,
+            origins,
             layers: Stack::new(layer, layers),
         }
     }
@@ -199,7 +241,13 @@ impl<C, L> Builder<C, L> {
         let hub = self
             .hub
             .unwrap_or_else(|| Arc::new(LocalHub::with_limits(&self.limits)));
-        let core = Core::new(hub, Arc::new(self.limits), self.concurrency, self.lifecycle);
+        let core = Core::new(
+            hub,
+            Arc::new(self.limits),
+            self.concurrency,
+            self.lifecycle,
+            self.origins,
+        );
         let layers = self.layers;
         let decode = DecodeLayer::json();
         let compose = move |core: &Arc<Core<C>>, routes: RouterService, contract: &str| {

@@ -8,14 +8,15 @@ use zocket_layers::{Frame, FrameResponse, service::ServedByClones};
 use super::Zocket;
 use crate::{
     router::{Router, RouterError, RouterService},
-    upgrade::{ServeError, ServeOptions, StackError, UpgradeService},
+    upgrade::{ServeError, ServeOptions, UpgradeService},
 };
 
 impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service of the app, for `axum::Router::route_service`, hyper, or a stack of tower-http layers.
     ///
     /// # Panics
-    /// If the router is invalid. [`try_serve`](Self::try_serve) returns the problems instead.
+    /// If the router is invalid, or if `on_connect` can read a cookie and the app has not chosen the pages that may
+    /// connect. [`try_serve`](Self::try_serve) returns the error instead.
     #[must_use]
     #[track_caller]
     pub fn serve(&self, router: Router<C>) -> UpgradeService {
@@ -25,11 +26,15 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Makes a service like [`serve`](Self::serve), for callers that handle the error.
     ///
     /// # Errors
-    /// All problems of a router that is invalid: a route declared twice, a route that is the prefix of another
+    /// [`ServeError::Origins`] if `on_connect` can read a cookie, and the builder has no
+    /// [`origins`](crate::Builder::origins) or [`any_origin`](crate::Builder::any_origin).
+    ///
+    /// [`ServeError::Router`] with all problems of a router that is invalid: a route declared twice, a route that is the prefix of another
     /// route or of a nest, a route that would shadow a member of the generated clients, an empty segment, a name that
     /// begins with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of
     /// another, or a router of another app.
-    pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, RouterError> {
+    pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, ServeError> {
+        self.check_origins()?;
         let checked = self.check(router)?;
         self.declare(&checked);
         Ok((self.compose)(&self.core, checked.routes, &checked.contract))
@@ -85,6 +90,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
+        self.check_origins()?;
         let checked = self.check(router)?;
         let stack = compose(checked.routes.clone());
         let options = ServeOptions::of_stack::<C, _>(&stack)?
@@ -134,16 +140,23 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Serves a stack like [`serve_stack`](Self::serve_stack), for callers that handle the error.
     ///
     /// # Errors
-    /// [`StackError`] for a `ContextLayer` of another type than `C`.
-    pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, StackError>
+    /// [`ServeError::Stack`] for a `ContextLayer` of another type than `C`. [`ServeError::Origins`] as with
+    /// [`try_serve`](Self::try_serve).
+    pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, ServeError>
     where
         S: ServedByClones<Frame> + Send + Sync + 'static,
         S::Response: Into<FrameResponse>,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
+        self.check_origins()?;
         let options = ServeOptions::of_stack::<C, _>(&stack)?;
         Ok(UpgradeService::new(self.core.clone(), stack, options))
+    }
+
+    /// Checks that an app which can read a cookie has chosen the pages that may connect.
+    fn check_origins(&self) -> Result<(), ServeError> {
+        Ok(self.core.origins.check(self.core.lifecycle.credential)?)
     }
 
     /// Checks a router, and makes its service and the hash of its contract.

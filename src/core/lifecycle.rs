@@ -3,7 +3,7 @@ use std::{future::Future, pin::Pin};
 use http::request::Parts;
 use zocket_layers::{ClientId, Context, Error, Issue};
 
-use crate::contract::SchemaOf;
+use crate::{contract::SchemaOf, upgrade::origin::AmbientCredential};
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
@@ -15,6 +15,8 @@ pub(crate) struct Lifecycle<C> {
     /// The schema of the headers that `connect` reads.
     pub(crate) headers: SchemaOf,
     pub(crate) connect: Connect<C>,
+    /// A browser's credential that `connect` can read.
+    pub(crate) credential: Option<AmbientCredential>,
     pub(crate) open: Option<Open<C>>,
     pub(crate) disconnect: Option<Disconnect<C>>,
 }

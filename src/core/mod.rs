@@ -22,6 +22,7 @@ pub(crate) use self::{
     registry::{ConnectionRegistry, RegistryGuard},
     teardown_queue::TeardownQueue,
 };
+use crate::upgrade::origin::OriginChoice;
 
 /// State that the connections of an app share.
 pub(crate) struct Core<C> {
@@ -32,6 +33,8 @@ pub(crate) struct Core<C> {
     /// Messages of one connection that may be handled at once, besides those of concurrent routes.
     pub(crate) concurrency: usize,
     pub(crate) lifecycle: Lifecycle<C>,
+    /// Pages that may connect.
+    pub(crate) origins: OriginChoice,
     pub(crate) registry: Arc<ConnectionRegistry<C>>,
     pub(crate) teardown: TeardownQueue,
     background: Background,
@@ -43,6 +46,7 @@ impl<C> Core<C> {
         limits: Arc<Limits>,
         concurrency: usize,
         lifecycle: Lifecycle<C>,
+        origins: OriginChoice,
     ) -> Self {
         Self {
             hub,
@@ -50,6 +54,7 @@ impl<C> Core<C> {
             limits,
             concurrency,
             lifecycle,
+            origins,
             registry: Arc::default(),
             teardown: TeardownQueue::default(),
             background: Background::default(),

@@ -16,6 +16,11 @@ impl<H: Input> HeaderRules<H> {
         Self { checker, names }
     }
 
+    /// Returns the declared names.
+    pub(crate) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// Reads the declared headers of a request and validates them.
     ///
     /// The names of header fields are compared without regard to case. Several fields of one name are joined by ", "

@@ -2,6 +2,7 @@ use std::{fmt, sync::Arc};
 
 use zocket_layers::{Codec, Declared, internal::inspect};
 
+use super::origin::UnchosenOrigins;
 use crate::router::RouterError;
 
 /// Properties of a stack, for its connections.
@@ -77,7 +78,7 @@ impl fmt::Display for StackError {
 
 impl std::error::Error for StackError {}
 
-/// The reason why a router or a stack can't be served.
+/// The reason why an app can't be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
@@ -85,6 +86,8 @@ pub enum ServeError {
     Router(RouterError),
     /// The stack does not fit the app.
     Stack(StackError),
+    /// `on_connect` can read a cookie, and the app has not chosen the pages that may connect.
+    Origins(UnchosenOrigins),
 }
 
 impl From<RouterError> for ServeError {
@@ -99,11 +102,18 @@ impl From<StackError> for ServeError {
     }
 }
 
+impl From<UnchosenOrigins> for ServeError {
+    fn from(error: UnchosenOrigins) -> Self {
+        Self::Origins(error)
+    }
+}
+
 impl fmt::Display for ServeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Router(error) => error.fmt(f),
             Self::Stack(error) => error.fmt(f),
+            Self::Origins(error) => error.fmt(f),
         }
     }
 }

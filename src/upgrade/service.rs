@@ -15,7 +15,7 @@ use pin_project::pin_project;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
 
-use super::{answer, handshake, options::ServeOptions};
+use super::{answer, handshake, options::ServeOptions, origin::OriginChoice};
 use crate::{
     connection::ConnectionTask,
     core::{ClientHandle, Core, DisconnectGuard, Rejection},
@@ -25,8 +25,8 @@ use crate::{
 /// `fallback_service`, for hyper, and inside of tower-http's layers. It is always ready. Cheap to clone.
 ///
 /// It answers 101 (200 over HTTP/2, with the feature `http2`) and serves the connection in its own task. Otherwise it
-/// answers 405, 426 or 400 to a request that opens no WebSocket, the status of `on_connect`'s refusal, 503 during
-/// shutdown, or 500 if the HTTP server does not allow upgrades. The body is JSON with the reason: `{"error": …}`.
+/// answers 405, 426 or 400 to a request that opens no WebSocket, 403 to a page of another origin, the status of
+/// `on_connect`'s refusal, 503 during shutdown, or 500 if the HTTP server does not allow upgrades. The body is JSON with the reason: `{"error": …}`.
 ///
 /// The HTTP server must allow upgrades. axum does, and hyper does with `serve_connection_with_upgrades`. For WebSockets
 /// over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`, or axum's
@@ -88,6 +88,10 @@ where
     async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {
         let core = &self.core;
         let accept = handshake::check(&request).map_err(answer::handshake_failed)?;
+        if let OriginChoice::Only(origins) = &core.origins {
+            let checked = origins.check(&request.uri, &request.headers);
+            checked.map_err(|error| answer::refused(&error))?;
+        }
         if core.registry.is_shut_down() {
             return Err(answer::refused(&Error::new(Code::OVERLOADED, "the server is shutting down")).into());
         }

@@ -137,6 +137,7 @@ async fn a_handshake_can_set_path_and_header_fields() {
                 Ok(headers.name)
             },
         )
+        .any_origin()
         .build();
     let whoami = zo
         .message()

@@ -91,6 +91,7 @@ fn app() -> App {
     let departures = Arc::<AtomicUsize>::default();
     let zo = Zocket::builder()
         .on_connect_with(departures.clone(), connect)
+        .any_origin()
         .on_open(async |cx: Context<User>| {
             cx.send(Said("welcome".into())).to([cx.client_id()]);
             Ok(())

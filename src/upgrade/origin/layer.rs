@@ -1,6 +1,6 @@
 use tower::Layer;
 
-use super::{Origins, OriginService};
+use super::{OriginService, Origins};
 
 /// Refuses requests of pages that the [`Origins`] do not allow: 403, with the JSON body of other refusals. The layer
 /// belongs around the service that [`Zocket::serve`](crate::Zocket::serve) returns. Around a whole site it would also

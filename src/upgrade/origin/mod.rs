@@ -23,12 +23,15 @@
 //! Clients other than browsers send any `Origin`, or none. The check protects users from other pages, and not the
 //! server from clients.
 
+mod choice;
 mod layer;
 mod parsed;
 mod rule;
 mod service;
 
+pub(crate) use self::choice::{AmbientCredential, OriginChoice};
 pub use self::{
+    choice::UnchosenOrigins,
     layer::OriginLayer,
     rule::{OriginError, Origins},
     service::OriginService,

@@ -295,9 +295,12 @@ mod tests {
             "https://a.example/",
             "",
         ] {
-            let error = Origins::list(["https://a.example", origin]).unwrap_err().to_string();
+            let error = Origins::list(["https://a.example", origin])
+                .unwrap_err()
+                .to_string();
             assert!(
-                error.starts_with("expected an origin such as") && error.ends_with(&format!("got `{origin}`")),
+                error.starts_with("expected an origin such as")
+                    && error.ends_with(&format!("got `{origin}`")),
                 "{error}"
             );
         }

@@ -8,6 +8,7 @@ use crate::common;
 
 mod headers;
 mod on_connect;
+mod origin;
 mod upgrade;
 
 use std::{

@@ -90,7 +90,7 @@ async fn on_connect_sees_a_token_that_is_offered_beside_the_subprotocol() {
             false => Err(Error::unauthorized("no token")),
         }
     }
-    let zo = Zocket::builder().on_connect(connect).build();
+    let zo = Zocket::builder().on_connect(connect).any_origin().build();
     let server = serve(zo.serve(zo.router())).await;
     let offer = |offered| raw().with("sec-websocket-protocol", offered);
     let answer = offer("zocket.v1.json, token.s3cret").send(&server).await;
@@ -116,7 +116,7 @@ async fn on_connect_sees_the_requests_parts() {
         let path = request.uri.path();
         Ok(format!("{path} {cookie} {}", peer.unwrap_or("nobody")))
     }
-    let zo = Zocket::builder().on_connect(connect).build();
+    let zo = Zocket::builder().on_connect(connect).any_origin().build();
     let router = zo.router().incoming(
         "parts",
         zo.message()

@@ -39,7 +39,7 @@ use super::{
 /// Returns an app with this `on_connect`, and with a route `result` that answers its result.
 macro_rules! app {
     ($on_connect:expr) => {{
-        let zo = Zocket::builder().on_connect($on_connect).build();
+        let zo = Zocket::builder().on_connect($on_connect).any_origin().build();
         let result = zo
             .message()
             .handle(async |cx: Context<String>| Ok(String::clone(&cx)));

@@ -2,7 +2,7 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use zocket::{Context, Outgoing, Router, Zocket};
+use zocket::{Context, Outgoing, Router, ServeError, Zocket};
 
 use super::Said;
 
@@ -29,7 +29,9 @@ fn place(line: u32) -> String {
 
 /// Returns the problems of an invalid router.
 fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
-    let error = zo.try_serve(router).expect_err("it is invalid");
+    let ServeError::Router(error) = zo.try_serve(router).expect_err("it is invalid") else {
+        panic!("expected an error of the router");
+    };
     for problem in error.problems() {
         assert!(error.to_string().contains(problem.as_str()), "{error}");
     }
