@@ -8,8 +8,8 @@ use axum_extra::extract::CookieJar;
 use http::request::Parts;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::{net::TcpListener, sync::watch, time::sleep};
-use zocket::{ClientId, Context, Error as Refusal, Origins, Zocket};
+use tokio::{sync::watch, time::sleep};
+use zocket::{ClientId, Context, Error as Refusal, Origins, Zocket, server};
 
 /// Connect headers. Browsers can't set header fields on a WebSocket, so they use the query parameter of the same name.
 #[derive(Deserialize, JsonSchema, garde::Validate)]
@@ -109,8 +109,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let app = axum::Router::new().route_service("/", zo.serve(router));
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    server::serve(listener, app).await;
     Ok(())
 }

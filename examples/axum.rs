@@ -17,7 +17,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tower::ServiceBuilder;
 use tower_http::{ServiceBuilderExt, request_id::MakeRequestUuid, timeout::TimeoutLayer, trace::TraceLayer};
-use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Origins, Outgoing, Zocket};
+use zocket::{ClientId, Context, Emitter, Error as Refusal, NoHeaders, Origins, Outgoing, Zocket, server};
 
 /// An order was placed.
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -117,8 +117,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .layer(layers);
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(&addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    server::serve(listener, app).await;
     Ok(())
 }

@@ -1,18 +1,12 @@
 //! The server of the benchmarks: a small app with the public API and the default limits. `cargo build --release
 //! --example bench_server`. It listens on `ADDR`, and each client names its user in the connect header `user`.
 
-use std::{env, error::Error, time::Duration};
+use std::{env, error::Error};
 
 use garde::Validate;
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpSocket;
-use zocket::{ClientId, Context, Error as Refusal, Outgoing, Zocket};
+use zocket::{ClientId, Context, Error as Refusal, Outgoing, Zocket, server};
 
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
@@ -117,23 +111,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = zo.serve(router);
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let socket = TcpSocket::new_v4()?;
-    socket.set_reuseaddr(true)?;
-    socket.bind(addr.parse()?)?;
-    let listener = socket.listen(4_096)?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(30));
-    loop {
-        let Ok((stream, _)) = listener.accept().await else {
-            // Most likely, the process is out of descriptors.
-            tokio::time::sleep(Duration::from_millis(10)).await;
-            continue;
-        };
-        stream.set_nodelay(true)?;
-        let connection =
-            http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service.clone()));
-        tokio::spawn(connection.with_upgrades());
-    }
+    server::serve(listener, service).await;
+    Ok(())
 }

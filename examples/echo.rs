@@ -2,17 +2,17 @@
 
 use std::{convert::Infallible, env, error::Error};
 
-use tokio::net::TcpListener;
 use tower::service_fn;
-use zocket::{Zocket, layers::Frame};
+use zocket::{Zocket, layers::Frame, server};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().init();
     let echo = service_fn(async |frame: Frame| Ok::<_, Infallible>(frame.into_data()));
-    let app = axum::Router::new().fallback_service(Zocket::builder().build().serve_stack(echo));
+    let app = Zocket::builder().build().serve_stack(echo);
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    server::serve(listener, app).await;
+    Ok(())
 }

@@ -1,4 +1,5 @@
-//! A server on hyper without axum, with a timeout for slow handshakes and a graceful shutdown.
+//! A server on hyper without axum, with its own loop and a graceful shutdown. `zocket::server::serve_until` is a shorter
+//! way.
 //!
 //! `cargo run --example hyper`, then connect any WebSocket client to `ws://127.0.0.1:3000`:
 //! `{"type":"shout","payload":"hello","rpcId":1}`.
@@ -13,8 +14,8 @@ use hyper_util::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::{net::TcpListener, select, signal};
-use zocket::{ClientId, Context, NoHeaders, Zocket};
+use tokio::{select, signal};
+use zocket::{ClientId, Context, NoHeaders, Zocket, server};
 
 /// A non-empty text.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -38,31 +39,22 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let service = zo.serve(zo.router().incoming("shout", shout));
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(&addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
 
     // HTTP/1 only: detecting the version would wait for the first bytes without a timeout.
     let mut http = auto::Builder::new(TokioExecutor::new()).http1_only();
     http.http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10));
+        .header_read_timeout(server::HEAD_TIMEOUT)
+        .max_buf_size(server::MAX_HEAD);
     let requests = GracefulShutdown::new();
     let mut stop = pin!(signal::ctrl_c());
     loop {
-        let stream = select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(error) => {
-                    // Most likely, the process is out of descriptors. They are freed when connections end.
-                    tracing::warn!(%error, "can't accept");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
+        let (stream, _) = select! {
+            accepted = server::accept(&listener) => accepted,
             _ = &mut stop => break,
         };
-        // Small messages are sent without delay.
-        stream.set_nodelay(true)?;
         let service = TowerToHyperService::new(service.clone());
         // WebSockets need upgrades.
         let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);

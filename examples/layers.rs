@@ -16,11 +16,11 @@ use std::{
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tower::{BoxError, Layer, Service, ServiceBuilder};
 use zocket::{
     ClientId, Context, Error, Message, Outgoing, Zocket,
     layers::{ContextLayer, DecodeLayer, FanoutLayer, RescueLayer, ValidateLayer, handler_fn},
+    server,
 };
 
 /// Numbers the messages. Inner stages find the number in the extensions.
@@ -108,10 +108,11 @@ async fn main() -> Result<(), BoxError> {
     let zo = Zocket::builder()
         .on_connect(async |user: User, _: ClientId| Ok(user))
         .build();
-    let app = axum::Router::new().fallback_service(zo.serve_stack(stack));
+    let app = zo.serve_stack(stack);
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    server::serve(listener, app).await;
+    Ok(())
 }

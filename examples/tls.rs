@@ -5,9 +5,9 @@
 
 use std::{env, error::Error, fs, sync::Arc, time::Duration};
 
+use hyper::server::conn::http2;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
     service::TowerToHyperService,
 };
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -16,9 +16,9 @@ use rustls::{
     crypto::ring,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
 };
-use tokio::{net::TcpListener, time::timeout};
+use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
-use zocket::{ClientId, Context, NoHeaders, Zocket};
+use zocket::{ClientId, Context, NoHeaders, Zocket, server};
 
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
@@ -54,38 +54,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     let acceptor = TlsAcceptor::from(Arc::new(tls));
 
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_secs(10));
+    let http1 = server::http1();
     // RFC 8441: clients open a WebSocket over HTTP/2 only if the server enables this.
-    http.http2()
+    let mut http2 = http2::Builder::new(TokioExecutor::new());
+    http2
         .timer(TokioTimer::new())
         .enable_connect_protocol()
+        .max_header_list_size(server::MAX_HEAD as u32)
         .keep_alive_interval(Duration::from_secs(20));
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(&addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(error) => {
-                tracing::warn!(%error, "can't accept");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
-        stream.set_nodelay(true)?;
-        let (acceptor, http) = (acceptor.clone(), http.clone());
+        let (stream, _) = server::accept(&listener).await;
+        let (acceptor, http1, http2) = (acceptor.clone(), http1.clone(), http2.clone());
         let service = TowerToHyperService::new(service.clone());
         tokio::spawn(async move {
-            let Ok(Ok(stream)) = timeout(Duration::from_secs(10), acceptor.accept(stream)).await else {
+            let Ok(Ok(stream)) = timeout(server::HEAD_TIMEOUT, acceptor.accept(stream)).await else {
                 return tracing::debug!("no TLS handshake");
             };
-            let connection = http.serve_connection_with_upgrades(TokioIo::new(stream), service);
-            if let Err(error) = connection.await {
-                tracing::debug!(error, "HTTP connection ended");
+            let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+            let stream = TokioIo::new(stream);
+            let ended = match is_http2 {
+                true => http2.serve_connection(stream, service).await,
+                false => http1.serve_connection(stream, service).with_upgrades().await,
+            };
+            if let Err(error) = ended {
+                tracing::debug!(%error, "HTTP connection ended");
             }
         });
     }

@@ -24,6 +24,7 @@ use tower::{
 use zocket::{
     Code, Context, Error as Refusal, Message, Next, Reply, Zocket, from_fn,
     layers::{Quota, QuotaLayer},
+    server,
 };
 
 /// Middleware as a function, around every call.
@@ -99,8 +100,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let app = axum::Router::new().route_service("/", zo.serve(router));
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = tokio::net::TcpListener::bind(&addr).await?;
+    let listener = server::listen(addr).await?;
     tracing::info!("listening on {}", listener.local_addr()?);
-    axum::serve(listener, app).await?;
+    server::serve(listener, app).await;
     Ok(())
 }

@@ -78,6 +78,7 @@ pub mod client;
 pub mod contract;
 pub mod guide;
 
+pub mod server;
 #[cfg(feature = "testing")]
 pub mod testing;
 

@@ -23,7 +23,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     process::{Child, Command},
     time::timeout,
@@ -159,6 +159,34 @@ async fn axum_identifies_users_by_cookie_and_sends_events_from_an_http_handler()
     );
     let order = timeout(PATIENCE, orders.next()).await.unwrap().unwrap().unwrap();
     assert_eq!(order.number, 7);
+}
+
+#[tokio::test]
+async fn every_server_reads_heads_of_15_kib_and_refuses_larger_ones() {
+    for name in [
+        "auth",
+        "axum",
+        "bench_server",
+        "echo",
+        "hyper",
+        "layers",
+        "tower_middleware",
+    ] {
+        let example = Example::start(name).await;
+        for (length, is_refused) in [(15 << 10, false), (20 << 10, true), (64 << 10, true)] {
+            let mut stream = TcpStream::connect(&example.addr).await.unwrap();
+            let head = format!(
+                "GET / HTTP/1.1\r\nHost: a\r\nX-Fill: {}\r\n\r\n",
+                "x".repeat(length)
+            );
+            // The server may answer and hang up before it has read everything.
+            let _ = stream.write_all(head.as_bytes()).await;
+            let mut status = [0; 12];
+            let reading = stream.read_exact(&mut status);
+            timeout(PATIENCE, reading).await.expect("no answer").unwrap();
+            assert_eq!(&status == b"HTTP/1.1 431", is_refused, "{name}: {length}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,14 +3,23 @@
 //! writes those for React.
 
 mod rooms;
-mod server;
 
 use std::{env, error::Error, time::Duration};
 
 use axum::{Router, response::Html, routing::get};
+use tokio::signal::unix::{SignalKind, signal};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing_subscriber::EnvFilter;
-use zocket::contract::Info;
+use zocket::{contract::Info, server};
+
+/// Resolves on Ctrl-C or SIGTERM.
+async fn asked_to_stop() {
+    let mut terminate = signal(SignalKind::terminate()).expect("no runtime to wait for signals");
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -53,9 +62,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 .on_response(DefaultOnResponse::new().level(tracing::Level::DEBUG)),
         );
 
-    let listener = server::listen(&addr).map_err(|error| format!("can't listen on ADDR={addr}: {error}"))?;
+    let listener = server::listen(&addr).await;
+    let listener = listener.map_err(|error| format!("can't listen on ADDR={addr}: {error}"))?;
     tracing::info!("chat on http://{}", listener.local_addr()?);
-    server::serve(listener, pages, server::asked_to_stop()).await;
+    server::serve_until(listener, pages, asked_to_stop()).await;
     let cut = zo.shutdown(Duration::from_secs(5)).await;
     tracing::info!(cut, "stopped");
     Ok(())

@@ -6,9 +6,8 @@ use axum::{Router, response::Html, routing::get};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use tokio::net::TcpListener;
 use tower::timeout::TimeoutLayer;
-use zocket::{ClientId, Context, Error, Outgoing, Zocket};
+use zocket::{ClientId, Context, Error, Outgoing, Zocket, server};
 
 /// Sent once, with the handshake. Its values are strings.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -63,7 +62,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route_service("/ws", zo.serve(router));
 
     let addr = std::env::var("ADDR").unwrap_or("127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(addr).await?;
+    let listener = server::listen(addr).await?;
     eprintln!("listening on http://{}", listener.local_addr()?);
-    Ok(axum::serve(listener, app).await?)
+    server::serve(listener, app).await;
+    Ok(())
 }

@@ -14,5 +14,6 @@ mod lifecycle;
 mod middleware;
 mod rooms;
 mod router;
+mod server;
 mod serving;
 mod stacks;
