@@ -105,7 +105,7 @@ pub use self::{
     procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
     upgrade::{
-        HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService,
+        HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, address,
         origin::{self, OriginLayer, Origins},
     },
 };

@@ -7,6 +7,7 @@ use crate::{
 };
 pub use crate::{
     connection::turns::{Turn, Turns},
+    quota::{layer::network, store::QuotaStore},
     rescue::explain::panic_error,
     service::{
         completed::polled_after_completion,

@@ -25,7 +25,10 @@ use self::{
     session::{Session, SessionOptions},
     websocket::WebSocket,
 };
-use crate::core::{BoxFuture, ClientHandle, Core, DisconnectGuard};
+use crate::{
+    core::{BoxFuture, ClientHandle, Core, DisconnectGuard},
+    upgrade::address::OpenSlot,
+};
 
 /// The task of one connection.
 pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
@@ -34,6 +37,8 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) handle: ClientHandle<C>,
     pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: DisconnectGuard<C>,
+    /// Counts the connection for its address, if a layer limits their number.
+    pub(crate) slot: Option<OpenSlot>,
     /// The codec of the stack. `None` if its frames are opaque.
     pub(crate) codec: Option<Codec>,
     /// Hash of the contract. `None` for a stack without one.
@@ -51,11 +56,12 @@ where
     ///
     /// Values that are needed only before or after the connection are boxed, so that the task of an idle connection
     /// stays small.
-    pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
+    pub(crate) async fn run(mut self: Box<Self>, upgrade: OnUpgrade) {
         let client = self.handle.connection.client_id();
         // Keeps the connection registered until its closing handshake has ended, even if `on_disconnect` finishes
         // earlier.
         let _registered = self.guard.registered();
+        let _slot = self.slot.take();
         match upgrade.await {
             Ok(upgraded) => {
                 tracing::debug!(%client, "connection opened");

@@ -1,5 +1,6 @@
 //! Upgrade of an HTTP request to a WebSocket connection.
 
+pub mod address;
 mod answer;
 mod handshake;
 mod headers;

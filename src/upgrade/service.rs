@@ -15,7 +15,7 @@ use pin_project::pin_project;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
 
-use super::{answer, handshake, options::ServeOptions, origin::OriginChoice};
+use super::{address::OpenSlot, answer, handshake, options::ServeOptions, origin::OriginChoice};
 use crate::{
     connection::ConnectionTask,
     core::{ClientHandle, Core, DisconnectGuard, Rejection},
@@ -107,6 +107,8 @@ where
         log_version(&request);
 
         let client_id = ClientId::random();
+        // Not in the extensions, which the app may keep longer than the connection.
+        let slot = request.extensions.remove::<OpenSlot>();
         // A clone of an emptied map would keep its allocation as long as the connection lives.
         let extensions = match request.extensions.is_empty() {
             true => Extensions::new(),
@@ -138,6 +140,7 @@ where
             handle,
             mailbox,
             guard,
+            slot,
             codec: self.options.codec,
             contract: self.options.contract.clone(),
         });

@@ -7,13 +7,13 @@ use std::{
 
 use tower::Layer;
 
-use super::{Quota, QuotaService, store::Store};
+use super::{Quota, QuotaService, store::QuotaStore};
 use crate::{client_id::ClientId, connection::Connection, message::Parts};
 
 /// Refuses messages above a [`Quota`], counted by a key `K` of each message.
 pub struct QuotaLayer<K: Eq + Hash> {
     key: Key<K>,
-    store: Arc<Store<K>>,
+    store: Arc<QuotaStore<K>>,
 }
 
 pub(super) type Key<K> = Arc<dyn Fn(&Parts) -> K + Send + Sync>;
@@ -65,14 +65,14 @@ impl<K: Eq + Hash> QuotaLayer<K> {
     pub fn by(quota: Quota, key: impl Fn(&Parts) -> K + Send + Sync + 'static) -> Self {
         Self {
             key: Arc::new(key),
-            store: Arc::new(Store::new(quota, MAX_KEYS)),
+            store: Arc::new(QuotaStore::new(quota, MAX_KEYS)),
         }
     }
 
     /// Keeps at most `keys` keys, by default 65,536. While they are all in use, all new keys share one quota.
     #[must_use]
     pub fn max_keys(mut self, keys: usize) -> Self {
-        self.store = Arc::new(Store::new(self.store.quota, keys));
+        self.store = Arc::new(QuotaStore::new(self.store.quota, keys));
         self
     }
 }
@@ -85,7 +85,8 @@ fn route_hash() -> impl Fn(&Parts) -> u64 {
 }
 
 /// Returns the part of an address that usually belongs to one peer: an IPv4 address, or the /64 of an IPv6 address.
-fn network(address: IpAddr) -> IpAddr {
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) >> 64 << 64).into()),
         address => address,

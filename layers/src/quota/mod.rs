@@ -53,9 +53,9 @@
 //! The layer keeps a point in time for each key whose quota is not fully restored: see
 //! [`max_keys`](QuotaLayer::max_keys). Time is tokio's clock, which a test can pause.
 
-mod layer;
+pub(crate) mod layer;
 mod service;
-mod store;
+pub(crate) mod store;
 
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use std::{
 
 use tower::{BoxError, Service};
 
-use super::{layer::Key, store::Store};
+use super::{layer::Key, store::QuotaStore};
 use crate::{
     error::Error,
     message::{Message, Reply},
@@ -19,11 +19,11 @@ use crate::{
 pub struct QuotaService<S, K: Eq + Hash> {
     inner: S,
     key: Key<K>,
-    store: Arc<Store<K>>,
+    store: Arc<QuotaStore<K>>,
 }
 
 impl<S, K: Eq + Hash> QuotaService<S, K> {
-    pub(super) const fn new(inner: S, key: Key<K>, store: Arc<Store<K>>) -> Self {
+    pub(super) const fn new(inner: S, key: Key<K>, store: Arc<QuotaStore<K>>) -> Self {
         Self { inner, key, store }
     }
 }

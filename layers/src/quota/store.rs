@@ -10,7 +10,7 @@ use super::Quota;
 
 /// Used quota, by key.
 #[derive(Debug)]
-pub(super) struct Store<K: Eq + Hash> {
+pub struct QuotaStore<K: Eq + Hash> {
     pub(super) quota: Quota,
     max_keys: usize,
     /// Origin of all times in this store.
@@ -33,8 +33,10 @@ struct Sweep {
 /// Number of keys below which none are removed.
 const MIN_SWEEP_SIZE: usize = 1024;
 
-impl<K: Eq + Hash> Store<K> {
-    pub(super) fn new(quota: Quota, max_keys: usize) -> Self {
+impl<K: Eq + Hash> QuotaStore<K> {
+    /// Creates a store for at most `max_keys` keys. While they are all in use, new keys share one quota.
+    #[must_use]
+    pub fn new(quota: Quota, max_keys: usize) -> Self {
         Self {
             quota,
             max_keys,
@@ -48,8 +50,11 @@ impl<K: Eq + Hash> Store<K> {
         }
     }
 
-    /// Charges one message to a key. If the quota is used up, returns the time to wait.
-    pub(super) fn charge(&self, key: K) -> Result<(), Duration> {
+    /// Charges one message to a key.
+    ///
+    /// # Errors
+    /// The time to wait, if the quota is used up.
+    pub fn charge(&self, key: K) -> Result<(), Duration> {
         let now = self.start.elapsed();
         if let Some(mut restored_at) = self.restored_at.get_mut(&key) {
             return self.quota.charge(&mut restored_at, now);
@@ -89,7 +94,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_quota_allows_its_burst_and_then_one_per_interval() {
-        let store = Store::new(Quota::new(4, SECOND), 10);
+        let store = QuotaStore::new(Quota::new(4, SECOND), 10);
         for _ in 0..4 {
             assert_eq!(store.charge('a'), Ok(()));
         }
@@ -108,7 +113,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_burst_is_independent_of_the_rate() {
-        let store = Store::new(Quota::new(1, SECOND).burst(3), 10);
+        let store = QuotaStore::new(Quota::new(1, SECOND).burst(3), 10);
         for _ in 0..3 {
             assert_eq!(store.charge('a'), Ok(()));
         }
@@ -117,7 +122,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn keys_beyond_the_capacity_share_one_quota() {
-        let store = Store::new(Quota::new(1, SECOND), 2);
+        let store = QuotaStore::new(Quota::new(1, SECOND), 2);
         assert_eq!(store.charge(1), Ok(()));
         assert_eq!(store.charge(2), Ok(()));
         assert_eq!(store.charge(3), Ok(()));
@@ -134,7 +139,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn fully_replenished_keys_are_removed() {
-        let store = Store::new(Quota::new(1, SECOND), usize::MAX);
+        let store = QuotaStore::new(Quota::new(1, SECOND), usize::MAX);
         for key in 0..100_000 {
             assert_eq!(store.charge(key), Ok(()));
             advance(Duration::from_millis(10)).await;
@@ -148,14 +153,14 @@ mod tests {
 
     #[test]
     fn extreme_quotas_do_not_overflow() {
-        let store = Store::new(Quota::new(u32::MAX, Duration::from_nanos(1)), 1);
+        let store = QuotaStore::new(Quota::new(u32::MAX, Duration::from_nanos(1)), 1);
         for _ in 0..1000 {
             assert_eq!(store.charge('a'), Ok(()));
         }
-        let store = Store::new(Quota::new(1, Duration::MAX).burst(u32::MAX), 1);
+        let store = QuotaStore::new(Quota::new(1, Duration::MAX).burst(u32::MAX), 1);
         assert_eq!(store.charge('a'), Ok(()));
         assert_eq!(store.charge('a'), Ok(()));
-        let store = Store::new(Quota::new(1, Duration::MAX), 1);
+        let store = QuotaStore::new(Quota::new(1, Duration::MAX), 1);
         assert_eq!(store.charge('a'), Ok(()));
         assert!(store.charge('a').is_err());
     }

@@ -6,6 +6,7 @@
 
 use crate::common;
 
+mod address;
 mod headers;
 mod on_connect;
 mod origin;
