@@ -1,5 +1,6 @@
 //! Metrics of connections. Without the feature `metrics` there are none.
 
+use http::StatusCode;
 use zocket_layers::Error;
 
 /// Counts a refusal, by the code that is sent to the client.
@@ -8,6 +9,17 @@ pub(crate) fn refused(error: &Error) {
     metrics::counter!("zocket_messages_refused_total", "code" => error.code().as_str()).increment(1);
     #[cfg(not(feature = "metrics"))]
     let _ = error;
+}
+
+/// Counts a refused handshake. Both labels are bounded: the code is a constant of the protocol or of the app.
+pub(crate) fn handshake_refused(status: StatusCode, code: &'static str) {
+    #[cfg(feature = "metrics")]
+    {
+        let status = status.as_str().to_owned();
+        metrics::counter!("zocket_handshakes_refused_total", "status" => status, "code" => code).increment(1);
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (status, code);
 }
 
 /// Counts a connection that `on_connect` let in.

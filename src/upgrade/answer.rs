@@ -3,13 +3,13 @@
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 use zocket_layers::{
-    Body, Error, Form,
+    Body, Code, Error, Form,
     http::{retry_after, status_of},
     rescue::explain,
 };
 
 use super::handshake::{Accept, HandshakeError};
-use crate::core::Rejection;
+use crate::core::{Rejection, meter};
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
 /// subprotocol that was negotiated.
@@ -61,7 +61,7 @@ pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
         ],
         _ => &[],
     };
-    let mut response = json(status, &json!({ "error": message }));
+    let mut response = refusal(status, "BAD_HANDSHAKE", &json!({ "error": message }));
     for (name, value) in fields {
         response
             .headers_mut()
@@ -73,8 +73,9 @@ pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
 /// Returns 400 with all issues of the headers, or the app's refusal as an HTTP status.
 pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
     match rejection {
-        Rejection::Headers(issues) => json(
+        Rejection::Headers(issues) => refusal(
             StatusCode::BAD_REQUEST,
+            Code::BAD_REQUEST.as_str(),
             &json!({ "error": "Invalid headers", "details": issues }),
         ),
         Rejection::Refused(error) => refused(&explain(error.into())),
@@ -87,7 +88,7 @@ pub(super) fn refused<B: From<String>>(error: &Error) -> Response<B> {
     if !error.issues().is_empty() {
         body["details"] = json!(error.issues());
     }
-    let mut response = json(status_of(error.code()), &body);
+    let mut response = refusal(status_of(error.code()), error.code().as_str(), &body);
     if let Some(wait) = error.retry_after() {
         response
             .headers_mut()
@@ -96,7 +97,11 @@ pub(super) fn refused<B: From<String>>(error: &Error) -> Response<B> {
     response
 }
 
-fn json<B: From<String>>(status: StatusCode, body: &serde_json::Value) -> Response<B> {
+/// Returns the response of a refused handshake, and logs and counts it. Neither the log nor the metric has anything that
+/// the client sent: a URL may have a token.
+fn refusal<B: From<String>>(status: StatusCode, code: &'static str, body: &serde_json::Value) -> Response<B> {
+    tracing::info!(status = status.as_u16(), code, "handshake refused");
+    meter::handshake_refused(status, code);
     let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() = status;
     response
@@ -109,8 +114,6 @@ fn json<B: From<String>>(status: StatusCode, body: &serde_json::Value) -> Respon
 /// compile here, and belongs into the lists.
 #[cfg(test)]
 pub(crate) fn statuses() -> std::collections::BTreeSet<u16> {
-    use zocket_layers::Code;
-
     let accepts = [Accept::Switch(String::new()), Accept::Connect].map(|accept| match accept {
         Accept::Switch(_) | Accept::Connect => accepted(&accept, Form::BASE),
     });

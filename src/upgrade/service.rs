@@ -149,6 +149,15 @@ where
     }
 }
 
+/// Returns true for a text that may be logged as a version. Other texts of a client do not reach the log.
+fn is_version(text: &str) -> bool {
+    text.len() <= 20
+        && text.starts_with(|first: char| first.is_ascii_digit())
+        && text
+            .chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || ".-+".contains(letter))
+}
+
 /// Logs the first client whose library has another version than the server. Later ones are not logged. All of them are
 /// served.
 fn log_version(request: &Parts) {
@@ -163,7 +172,7 @@ fn log_version(request: &Parts) {
         url::form_urlencoded::parse(query.as_bytes())
             .find_map(|(name, value)| (name == "x-zocket-version").then(|| value.into_owned().into()))
     });
-    if let Some(version) = version.filter(|version| version != KNOWN) {
+    if let Some(version) = version.filter(|version| version != KNOWN && is_version(version)) {
         UNKNOWN.call_once(
             || tracing::warn!(%version, known = KNOWN, "a client with an unknown version connected"),
         );

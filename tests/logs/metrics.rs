@@ -121,6 +121,11 @@ async fn drive(metrics: &Metrics) {
         .incoming("flood", zo.message().handle(flood));
     let server = serve(zo.serve(router)).await;
 
+    // A handshake that is refused.
+    let mut raw = server.dial().await;
+    raw.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert!(raw.read_http().await.starts_with("HTTP/1.1 426 "));
+
     let mut client = server.connect("").await;
     client.call("join", json!(null)).await.unwrap();
     client.call("nowhere", json!(null)).await.unwrap_err();

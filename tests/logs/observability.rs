@@ -42,11 +42,11 @@ async fn slow(cx: Context<Gate>) -> Result<(), Error> {
 }
 
 /// Sums of the recorded values: each snapshot takes the values that it returns.
-struct Recorded(Snapshotter, BTreeMap<String, f64>);
+pub(super) struct Recorded(pub(super) Snapshotter, pub(super) BTreeMap<String, f64>);
 
 impl Recorded {
     /// Returns the value of a counter or gauge, or the number of a histogram's values.
-    fn get(&mut self, name: &str) -> f64 {
+    pub(super) fn get(&mut self, name: &str) -> f64 {
         for (key, _, _, value) in self.0.snapshot().into_vec() {
             let labels = key.key().labels();
             let labels: Vec<_> = labels
@@ -71,7 +71,7 @@ impl Recorded {
 }
 
 #[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
+pub(super) struct Log(pub(super) Arc<Mutex<Vec<u8>>>);
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -28,6 +28,11 @@ pub fn describe() {
         Unit::Count,
         "Messages refused, by code"
     );
+    describe_counter!(
+        "zocket_handshakes_refused_total",
+        Unit::Count,
+        "Handshakes refused, by status and code"
+    );
     describe_gauge!("zocket_rooms", Unit::Count, "Rooms that have members");
     describe_gauge!(
         "zocket_connections",

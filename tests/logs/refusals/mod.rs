@@ -7,7 +7,7 @@
 
 use crate::common;
 
-mod log;
+pub(super) mod log;
 
 mod app_errors;
 mod bad_request;

@@ -1,0 +1,169 @@
+//! Handshakes in the log and in metrics: one line and one count for each that is refused, and never anything that the
+//! client has sent.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use garde::Validate;
+use http::{Request, request::Parts};
+use metrics_util::debugging::DebuggingRecorder;
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+use tower::{Layer, ServiceBuilder};
+use tower_http::trace::TraceLayer as HttpTraceLayer;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::fmt::format::FmtSpan;
+use zocket::{
+    ClientId, Code, Error, Origins, Zocket,
+    address::AddressLimitLayer,
+    layers::{Quota, TraceLayer},
+    server,
+};
+
+use super::{
+    common::listen,
+    observability::{Log, Recorded},
+    refusals,
+};
+
+const NO_SEATS: Code = Code::app("NO_SEATS");
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Headers {
+    #[garde(length(max = 30))]
+    token: String,
+    #[garde(skip)]
+    kind: Kind,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Guest,
+    Unknown,
+    Full,
+    Broken,
+}
+
+async fn connect(headers: Headers, _: ClientId, _: Parts) -> Result<(), Error> {
+    assert!(headers.token.starts_with("hunter2"));
+    match headers.kind {
+        Kind::Guest => Ok(()),
+        Kind::Unknown => Err(Error::unauthorized("log in first")),
+        Kind::Full => Err(Error::new(NO_SEATS, "no seats are left")),
+        Kind::Broken => Err(Error::internal("the database is gone")),
+    }
+}
+
+/// A handshake with the secret `hunter2` wherever a client can put one.
+const SECRETS: [(&str, &str); 6] = [
+    ("cookie", "session=hunter2"),
+    ("authorization", "Bearer hunter2"),
+    ("x-forwarded-for", "hunter2"),
+    ("x-token", "hunter2"),
+    ("sec-websocket-protocol", "zocket.v1.json, token.hunter2"),
+    ("user-agent", "hunter2"),
+];
+
+#[tokio::test]
+async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secrets() {
+    let recorder = DebuggingRecorder::new();
+    let mut recorded = Recorded(recorder.snapshotter(), BTreeMap::new());
+    // The server's tasks run on this thread, too.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    // With the other tests' global subscriber, no thread registers a callsite as disabled for all.
+    refusals::log::Log::keep();
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_span_events(FmtSpan::FULL)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+
+    let zo = Zocket::builder()
+        .on_connect(connect)
+        .origins(Origins::same())
+        .layer(TraceLayer::new())
+        .build();
+    let limits = AddressLimitLayer::new().handshakes(Quota::new(9, Duration::from_secs(3_600)));
+    let service = ServiceBuilder::new()
+        .layer(HttpTraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
+            tracing::info_span!("http", method = %request.method(), path = request.uri().path())
+        }))
+        .service(limits.layer(zo.serve(zo.router())));
+    let server = listen(|listener| server::serve(listener, service)).await;
+
+    let long = format!("kind=guest&token={}", "hunter2".repeat(10));
+    for (query, field, status, code) in [
+        ("kind=guest&token=hunter2&x-zocket-version=hunter2", None, 101, ""),
+        (
+            "kind=guest&token=hunter2&x-zocket-version=1hunter2%20=",
+            None,
+            101,
+            "",
+        ),
+        ("kind=unknown&token=hunter2", None, 401, "UNAUTHORIZED"),
+        ("kind=full&token=hunter2", None, 400, "NO_SEATS"),
+        ("kind=broken&token=hunter2", None, 500, "INTERNAL_SERVER_ERROR"),
+        ("kind=hunter2&token=hunter2", None, 400, "BAD_REQUEST"),
+        (&*long, None, 400, "BAD_REQUEST"),
+        ("token=hunter2", None, 426, "BAD_HANDSHAKE"),
+        (
+            "token=hunter2",
+            Some(("origin", "https://hunter2.example")),
+            403,
+            "FORBIDDEN",
+        ),
+        ("token=hunter2", None, 429, "TOO_MANY_REQUESTS"),
+    ] {
+        let before = log.0.lock().len();
+        let metric = format!("zocket_handshakes_refused_total{{status={status},code={code}}}");
+        let counted = recorded.get(&metric);
+        let fields: Vec<_> = SECRETS.into_iter().chain(field).collect();
+        if status == 426 {
+            let mut raw = server.dial().await;
+            let request = format!("GET /?{query} HTTP/1.1\r\nHost: localhost\r\nCookie: hunter2\r\n\r\n");
+            raw.write(request.as_bytes()).await;
+            assert!(raw.read_http().await.starts_with("HTTP/1.1 426 "));
+        } else {
+            match server.try_connect(query, &fields).await {
+                Ok(mut client) => {
+                    assert_eq!(status, 101, "{query}");
+                    assert_eq!(client.next().await["type"], "__welcome");
+                    client
+                        .send(json!({ "type": "nowhere", "payload": "hunter2", "rpcId": 1 }))
+                        .await;
+                    assert_eq!(client.next().await["type"], "__rpc_err");
+                }
+                Err((got, body)) => assert_eq!(got, status, "{query}: {body}"),
+            }
+        }
+        let lines = String::from_utf8(log.0.lock()[before..].to_vec()).unwrap();
+        assert!(!lines.contains("hunter2"), "{query}:\n{lines}");
+        let refusals: Vec<_> = lines
+            .lines()
+            .filter(|line| line.contains("handshake refused"))
+            .collect();
+        if status == 101 {
+            assert!(refusals.is_empty(), "{refusals:?}");
+        } else {
+            let [line] = refusals.as_slice() else {
+                panic!("expected one line, got {refusals:?}")
+            };
+            assert!(
+                line.contains(" INFO ") && line.contains(&format!("status={status} code=\"{code}\"")),
+                "{line}"
+            );
+            assert!(!line.contains("127.0.0.1"), "{line}");
+            assert_eq!(recorded.get(&metric), counted + 1.0, "{metric}");
+        }
+    }
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    assert!(
+        log.contains("path=\"/\""),
+        "the span of tower-http is in the log: {log}"
+    );
+}
