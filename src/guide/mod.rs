@@ -5,7 +5,7 @@
 //! | [`first_app`] | a new crate, its server and its page: two browser tabs that talk to each other |
 //! | [`contexts`] | the value that handlers receive, middleware that narrows it, the actions of a handler |
 //! | [`errors`] | refusals, the codes that clients receive, handlers that time out |
-//! | [`authentication`] | cookies, tokens, the origin check, logins that expire |
+//! | [`authentication`] | cookies and origins, tokens, logins that expire |
 //! | [`middleware`] | the places for tower's and tower-http's layers, and their effect at each |
 //! | [`layers`] | layers of your own |
 //! | [`typescript_client`] | the generated client: calls, events, reconnecting, React, server-side rendering, tests |
