@@ -498,7 +498,7 @@ fn optional_members_take_undefined_where_a_client_sends_them() {
             "wrap",
             message
                 .input::<Wrapped>()
-                .handle(async |_: Context<()>, _: Wrapped| Ok(())),
+                .handle(async |_: Context<()>, wrapped: Wrapped| Ok(wrapped.0.len())),
         )
         .contract();
     for text in [contract.typescript(), javascript_declarations(&contract)] {

@@ -148,6 +148,26 @@ describe("against the chat example, by the client that it exports", { timeout: 2
     assert.equal((await ann.admin.announce.safe({ text: "x" })).error.code, "FORBIDDEN");
   });
 
+  test("a silent client's pings are answered, so it stays connected", async (t) => {
+    let pongs = 0;
+    const closes = [];
+    const answered = new Promise((resolve) => {
+      class Watched extends WebSocket {
+        constructor(...given) {
+          super(...given);
+          this.on("message", (text) => String(text) === '{"type":"__pong"}' && ++pongs === 3 && resolve());
+        }
+      }
+      // The 25 s of silence, shortened.
+      const clock = { setTimeout: (run, ms) => setTimeout(run, ms === 25_000 ? 20 : ms), clearTimeout, random: Math.random };
+      const client = chat.createClient(`ws:${url}/ws`, { headers: { name: "Ann" }, WebSocket: Watched, dev: false, clock });
+      client.onClose((close) => closes.push(close));
+      t.after(() => client.close());
+    });
+    await answered;
+    assert.deepEqual(closes, []);
+  });
+
   test("thousands of calls a second go through one connection", async (t) => {
     const ann = connect(t, "Ann");
     await ann.whoami();
