@@ -1,11 +1,14 @@
 //! The JSON codec: frames are JSON text.
 
+mod salvage;
+
 use std::{io::Write, ops::Range};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
+use self::salvage::find_id;
 use super::{DataFrame, FrameHeader, Head, Kind, Malformed, Name, RawPayload, RpcId, words};
 use crate::error::{Code, Error};
 
@@ -28,7 +31,7 @@ struct Members<'a> {
 pub(super) fn read(frame: &[u8]) -> Result<Head, Malformed> {
     match std::str::from_utf8(frame) {
         Ok(text) => read_text(text),
-        Err(error) => Err(malformed(read_id_alone(frame), no_object(&error))),
+        Err(error) => Err(malformed(find_id(frame), no_object(&error))),
     }
 }
 
@@ -55,10 +58,11 @@ fn no_object(error: &dyn std::fmt::Display) -> Error {
 fn read_by_keys(frame: &str) -> Result<Head, Malformed> {
     // serde deserializes a struct from an array too.
     if !frame.trim_ascii_start().starts_with('{') {
-        return Err(malformed(None, refuse("expected a JSON object".to_owned())));
+        let rpc_id = find_id(frame.as_bytes());
+        return Err(malformed(rpc_id, refuse("expected a JSON object".to_owned())));
     }
     let members: Members<'_> = serde_json::from_str(frame)
-        .map_err(|error| malformed(read_id_alone(frame.as_bytes()), no_object(&error)))?;
+        .map_err(|error| malformed(find_id(frame.as_bytes()), no_object(&error)))?;
     let rpc_id = match members.rpc_id.map(|id| RpcId::from_json(id.get())).transpose() {
         Ok(rpc_id) => rpc_id.flatten(),
         Err(invalid) => return Err(malformed(None, refuse(invalid.to_string()))),
@@ -137,17 +141,6 @@ fn read_usual(frame: &str) -> Option<Head> {
 /// Returns true for a byte that ends a JSON string or begins an escape.
 const fn is_special(byte: u8) -> bool {
     byte < b' ' || matches!(byte, b'"' | b'\\')
-}
-
-/// Reads the id alone, from an object that repeats another member or is not UTF-8 elsewhere.
-fn read_id_alone(frame: &[u8]) -> Option<RpcId> {
-    #[derive(Deserialize)]
-    struct Id<'a> {
-        #[serde(borrow, rename = "rpcId")]
-        rpc_id: Option<&'a RawValue>,
-    }
-    let id: Id<'_> = serde_json::from_slice(frame).ok()?;
-    RpcId::from_json(id.rpc_id?.get()).ok()?
 }
 
 /// Returns the content of a JSON string.
