@@ -93,7 +93,7 @@ impl Event {
     ///
     /// # Errors
     /// INTERNAL_SERVER_ERROR if the value can't be written as JSON: its `Serialize` fails, or a map has keys that JSON
-    /// can't represent.
+    /// can't represent, or a float is NaN or infinite. The message names its place.
     pub fn of<O: Outgoing>(message: &O) -> Result<Self, Error> {
         let (wire, payload) = Codec::Json
             .event_of(O::TYPE, message)

@@ -1,5 +1,6 @@
 //! The JSON codec: frames are JSON text.
 
+mod finite;
 mod salvage;
 
 use std::{io::Write, ops::Range};
@@ -151,6 +152,9 @@ fn read_string(token: &str) -> Option<Name> {
     }
 }
 
+/// Appends a value as JSON. Numbers that JSON lacks are an error.
+pub(super) use self::finite::write as write_value;
+
 /// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`. An absent payload is left out.
 pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     const BEFORE_PAYLOAD: &[u8] = br#"{"type":"__rpc_res","payload":"#;
@@ -238,7 +242,7 @@ pub(super) fn event_of<P: Serialize + ?Sized>(
 ) -> Result<(Bytes, Range<usize>), serde_json::Error> {
     let mut frame = event_before_payload(name)?;
     let start = frame.len();
-    serde_json::to_writer(&mut frame, payload)?;
+    finite::write(&mut frame, payload)?;
     let payload = start..frame.len();
     let (wire, unused) = finish_event(frame);
     Ok((wire, payload.start - unused..payload.end - unused))

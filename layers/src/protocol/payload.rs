@@ -3,7 +3,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::Codec;
+use super::{Codec, json};
 use crate::error::Error;
 
 /// A payload that is not parsed: bytes, and the codec that they are encoded in. Cheap to clone if it was received.
@@ -55,9 +55,12 @@ impl RawPayload {
     /// Encodes a Rust value as a JSON payload.
     ///
     /// # Errors
-    /// INTERNAL_SERVER_ERROR if the value can't be written as JSON.
+    /// INTERNAL_SERVER_ERROR if the value can't be written as JSON, as one with a float that is NaN or infinite. Its
+    /// message names the place.
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
-        let text = serde_json::to_vec(value)
+        // The initial capacity of `serde_json::to_vec`.
+        let mut text = Vec::with_capacity(128);
+        json::write_value(&mut text, value)
             .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))?;
         Ok(Self {
             codec: Codec::Json,
