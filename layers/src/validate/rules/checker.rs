@@ -1,11 +1,12 @@
 //! Check of payloads against one input type.
 
-use std::{any::TypeId, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
+use std::{any::TypeId, borrow::Cow, collections::BTreeMap, fmt, marker::PhantomData, sync::Arc};
 
 use parking_lot::RwLock;
 use schemars::generate::SchemaSettings;
+use serde::de::DeserializeOwned;
 
-use super::{constraint, plain, schema::Graph, shape};
+use super::{constraint, plain, schema::Graph, shape, unicode, walk, whole};
 use crate::error::Issue;
 
 /// Input of a procedure. It has a shape (serde), constraints (garde) and a schema for the contract (schemars), each by
@@ -111,15 +112,44 @@ impl<T: Input> Checker<T> {
     /// Every issue, from 1 to 100. If serde can't parse the bytes as a `T`, these are the issues that the schema finds,
     /// and serde's own if it is about another place. Otherwise they are the issues that garde finds.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
-        plain::check(json).map_err(|error| vec![shape::no_plain(&error)])?;
-        // UTF-8 is validated once for the whole text, so that serde_json does not validate each string.
-        let parsed = match str::from_utf8(json) {
-            Ok(text) => serde_json::from_str::<T>(text),
-            Err(_) => serde_json::from_slice(json),
+        let read = plain::check(json).and_then(|()| parse(json));
+        match read {
+            Ok(input) => Self::validate(input, json),
+            Err(_) => Self::check_again(json),
+        }
+    }
+
+    /// Checks a payload that serde did not accept as it is. It may have numbers that are integers to JSON Schema alone,
+    /// or lone surrogates in members that `T` ignores. Otherwise its issues are found.
+    #[cold]
+    fn check_again(json: &[u8]) -> Result<T, Vec<Issue>> {
+        let repaired = unicode::repair(json, walk::MOST);
+        let readable = repaired.as_ref().map_or(json, |repaired| &repaired.json);
+        plain::check(readable).map_err(|error| vec![shape::no_plain(&error)])?;
+        let plain_numbers = |json| whole::rewrite(json).map_or(Cow::Borrowed(json), Cow::Owned);
+        let given = plain_numbers(json);
+        if let Ok(input) = parse(&given) {
+            return Self::validate(input, &given);
+        }
+        let readable = plain_numbers(readable);
+        let others = match parse::<T>(&readable) {
+            Ok(input) => Self::validate(input, &readable).err().unwrap_or_default(),
+            Err(_) => shape::issues::<T>(&Self::graph(), &readable),
         };
-        let Ok(input) = parsed else {
-            return Err(shape::issues::<T>(&Self::graph(), json));
-        };
+        // A text that can't be read has no other issue.
+        let mut issues = repaired.map_or_else(Vec::new, |repaired| repaired.issues);
+        let unreadable = issues.len();
+        for other in others {
+            if !issues[..unreadable].iter().any(|issue| issue.path == other.path) {
+                issues.push(other);
+            }
+        }
+        issues.truncate(walk::MOST);
+        Err(issues)
+    }
+
+    /// Checks the constraints of a value, which was parsed from `json`.
+    fn validate(input: T, json: &[u8]) -> Result<T, Vec<Issue>> {
         match input.validate_with(&T::Context::default()) {
             Ok(()) => Ok(input),
             Err(report) => Err(constraint::issues(&Self::graph(), &report, json)),
@@ -168,6 +198,14 @@ impl<T: Input> Checker<T> {
             .entry(input)
             .or_insert_with(|| graph.into())
             .clone()
+    }
+}
+
+/// Parses bytes. UTF-8 is validated once for the whole text, so that serde_json does not validate each string.
+fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    match str::from_utf8(json) {
+        Ok(text) => serde_json::from_str(text),
+        Err(_) => serde_json::from_slice(json),
     }
 }
 

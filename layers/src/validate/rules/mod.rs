@@ -5,10 +5,17 @@
 //! (`schema`, `build`). `tag` and `branch` find the variant that the payload is meant for, `leaf` checks single
 //! values by `number`, `equality`, `pattern` and `format`. If garde refused (`constraint`), its report is translated to
 //! the names on the wire (`wire`) and the codes of the schema. `wording` writes the sentences.
+//!
+//! serde may accept more than the schema says. `alias` finds members under other names, and `confirm` drops issues that
+//! serde does not have. Both parse variants of the payload (`probe`).
+//!
+//! `whole` and `unicode` rewrite a payload that serde_json does not read: integers such as `3.0`, and lone surrogates.
 
+mod alias;
 mod branch;
 mod build;
 mod checker;
+mod confirm;
 mod constraint;
 mod equality;
 mod format;
@@ -16,10 +23,13 @@ mod leaf;
 mod number;
 mod pattern;
 mod plain;
+mod probe;
 mod schema;
 mod shape;
 mod tag;
+mod unicode;
 mod walk;
+mod whole;
 mod wire;
 mod wording;
 

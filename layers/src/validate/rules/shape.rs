@@ -4,18 +4,24 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment as Step;
 
-use super::{schema::Graph, walk, wording};
+use super::{alias, confirm, probe::Probe, schema::Graph, walk, wording};
 use crate::error::{Issue, Segment};
 
 /// Returns every issue of bytes that can't be parsed as a `T`. The result is never empty.
 pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {
-    let value = match serde_json::from_slice::<Value>(json) {
+    let mut value = match serde_json::from_slice::<Value>(json) {
         Ok(value) => value,
         Err(error) => return vec![no_json(json, &error)],
     };
-    let mut issues = walk::issues(graph, &value, json.len(), walk::MOST);
+    let own = of_serde::<T>(json, &value);
+    let mut probe = Probe::<T>::new(json.len());
+    let (found, aliases) = alias::walk(graph, &mut value, json.len(), &mut probe);
+    let own_path = aliases.declared(&own.path);
+    let mut issues = confirm::confirmed(found, &value, &own_path, &mut probe);
+    for issue in &mut issues {
+        issue.path = aliases.given(std::mem::take(&mut issue.path));
+    }
     if issues.len() < walk::MOST {
-        let own = of_serde::<T>(json, &value);
         // The schema's issue is clearer, so serde's is used only if the schema has none about its path.
         let known = |issue: &Issue| issue.path.starts_with(&own.path) || own.path.starts_with(&issue.path);
         if !issues.iter().any(known) {
@@ -84,7 +90,7 @@ fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
     issue_of(path, &sentence(error.inner()))
 }
 
-fn segment(step: &Step) -> Option<Segment> {
+pub(super) fn segment(step: &Step) -> Option<Segment> {
     match step {
         Step::Seq { index } => Some(Segment::Index(*index)),
         Step::Map { key } | Step::Enum { variant: key } => Some(Segment::Key(key.clone())),
@@ -93,7 +99,7 @@ fn segment(step: &Step) -> Option<Segment> {
 }
 
 /// Returns serde's sentence without the position at its end.
-fn sentence(error: &serde_json::Error) -> String {
+pub(super) fn sentence(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rfind(" at line ") {
         Some(end) if error.line() > 0 => text[..end].to_owned(),

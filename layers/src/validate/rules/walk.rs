@@ -18,9 +18,27 @@ use crate::{
 /// Maximum number of issues that are reported for one payload.
 pub(super) const MOST: usize = 100;
 
+/// Maximum number of undeclared members of an object that are looked at as aliases.
+const MOST_ALIASES: usize = 64;
+
 /// Returns the issues of `value`, at most `most`. `size` is the payload's length in bytes, and bounds the number of
 /// steps.
 pub(super) fn issues(graph: &Graph, value: &Value, size: usize, most: usize) -> Vec<Issue> {
+    walk(graph, value, size, most).0
+}
+
+/// An object that lacks members which the schema requires, or has members which it does not declare.
+pub(super) struct Stray {
+    /// Path of the object, with whole names.
+    pub(super) path: Vec<Segment>,
+    /// Declared names that it does not have.
+    pub(super) absent: Vec<String>,
+    /// Names that it has and the schema does not declare.
+    pub(super) undeclared: Vec<String>,
+}
+
+/// Returns the issues of `value` like [`issues`], and the objects whose members do not have the declared names.
+pub(super) fn walk(graph: &Graph, value: &Value, size: usize, most: usize) -> (Vec<Issue>, Vec<Stray>) {
     // A payload has at most one value for every two bytes, and each value is checked at a few nodes. Without this
     // bound, a recursive untagged enum would take time exponential in its depth.
     let steps = 10_000 + 8 * size;
@@ -28,11 +46,12 @@ pub(super) fn issues(graph: &Graph, value: &Value, size: usize, most: usize) -> 
         graph,
         path: Vec::new(),
         issues: Vec::new(),
+        strays: Vec::new(),
         most,
         steps,
     };
     walk.value(0, value);
-    walk.issues
+    (walk.issues, walk.strays)
 }
 
 #[derive(Clone, Copy)]
@@ -46,6 +65,7 @@ pub(super) struct Walk<'a> {
     pub(super) graph: &'a Graph,
     pub(super) path: Vec<Step<'a>>,
     pub(super) issues: Vec<Issue>,
+    strays: Vec<Stray>,
     most: usize,
     /// Remaining number of node checks.
     steps: usize,
@@ -170,6 +190,28 @@ impl<'a> Walk<'a> {
         false
     }
 
+    /// Notes an object that lacks a required member, or has one that is not declared.
+    fn stray(&mut self, node: &Node, members: &Map<String, Value>) {
+        if self.strays.len() >= MOST {
+            return;
+        }
+        let path = self.path.iter().map(|step| match *step {
+            Step::Key(name) => Segment::Key(name.to_owned()),
+            Step::Index(index) => Segment::Index(index),
+        });
+        let absent = node.properties.keys().filter(|name| !members.contains_key(*name));
+        let undeclared = members.keys().filter(|name| !node.properties.contains_key(*name));
+        let stray = Stray {
+            path: path.collect(),
+            absent: absent.cloned().collect(),
+            undeclared: undeclared.cloned().collect(),
+        };
+        // Names of more members than a struct has are no aliases.
+        if !stray.absent.is_empty() && (1..=MOST_ALIASES).contains(&stray.undeclared.len()) {
+            self.strays.push(stray);
+        }
+    }
+
     fn members(&mut self, id: Id, node: &'a Node, members: &'a Map<String, Value>, value: &'a Value) {
         for (name, &id) in &node.properties {
             if let Some((name, value)) = members.get_key_value(name) {
@@ -182,6 +224,12 @@ impl<'a> Walk<'a> {
                 .get(name)
                 .map_or_else(Vec::new, |id| self.graph.types(*id));
             self.report(wording::missing(self.path_to(name), &types));
+        }
+        if node.additional == Additional::Forbidden
+            || node.unevaluated == Additional::Forbidden
+            || node.required.iter().any(|name| !members.contains_key(name))
+        {
+            self.stray(node, members);
         }
         if node.patterns.is_empty()
             && node.additional == Additional::Unspecified

@@ -2,11 +2,13 @@
 #![allow(dead_code, reason = "the inputs are here to be refused")]
 
 mod agreement;
+mod beyond_schema;
 mod constraints;
 mod enums;
 mod leaves;
 mod limits;
 mod names;
+mod readings;
 mod shapes;
 mod standard;
 
