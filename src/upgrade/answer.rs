@@ -41,6 +41,11 @@ pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
             StatusCode::METHOD_NOT_ALLOWED,
             "expected the method GET, which opens a WebSocket",
         ),
+        HandshakeError::Http10 => (
+            StatusCode::UPGRADE_REQUIRED,
+            "expected HTTP/1.1 or later, got HTTP/1.0, which opens no WebSocket; a proxy in front has to speak HTTP/1.1 to \
+             this server",
+        ),
         HandshakeError::NoUpgrade => (
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket endpoint: expected `Upgrade: websocket`",
@@ -119,12 +124,14 @@ pub(crate) fn statuses() -> std::collections::BTreeSet<u16> {
     });
     let malformed = [
         HandshakeError::Method,
+        HandshakeError::Http10,
         HandshakeError::NoUpgrade,
         HandshakeError::Version,
-        HandshakeError::Malformed("expected HTTP/1.1"),
+        HandshakeError::Malformed("expected a `Host`"),
     ];
     let malformed = malformed.map(|reason| match reason {
         HandshakeError::Method
+        | HandshakeError::Http10
         | HandshakeError::NoUpgrade
         | HandshakeError::Version
         | HandshakeError::Malformed(_) => handshake_failed(reason),

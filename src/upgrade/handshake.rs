@@ -13,6 +13,8 @@ use zocket_layers::{Codec, Form};
 pub(super) enum HandshakeError {
     /// 405: the method is not GET.
     Method,
+    /// 426: the request is of HTTP/1.0, whose `Upgrade` a server has to ignore (RFC 9110, section 7.8).
+    Http10,
     /// 426: the request has no `Upgrade: websocket`.
     NoUpgrade,
     /// 426: the client asks for a version other than 13 (RFC 6455, section 4.4).
@@ -70,15 +72,16 @@ fn check_upgrade(request: &Parts) -> Result<String, HandshakeError> {
     if request.method != Method::GET {
         return Err(HandshakeError::Method);
     }
+    // The first check of the fields: a proxy that speaks HTTP/1.0 drops most of them, and is the reason to report.
+    if request.version < Version::HTTP_11 {
+        return Err(HandshakeError::Http10);
+    }
     let headers = &request.headers;
     if !has_token(headers, &UPGRADE, "websocket") {
         return Err(HandshakeError::NoUpgrade);
     }
     if !has_token(headers, &CONNECTION, "upgrade") {
         return Err(HandshakeError::Malformed("expected `Connection: Upgrade`"));
-    }
-    if request.version < Version::HTTP_11 {
-        return Err(HandshakeError::Malformed("expected HTTP/1.1"));
     }
     if !headers.contains_key(HOST) && request.uri.authority().is_none() {
         return Err(HandshakeError::Malformed("expected a `Host`"));
@@ -200,9 +203,20 @@ mod tests {
             })
         };
         assert_eq!(version("8"), Err(HandshakeError::Version));
-        assert_eq!(
-            check_with(|parts| parts.version = Version::HTTP_10),
-            Err(HandshakeError::Malformed("expected HTTP/1.1"))
-        );
+    }
+
+    #[test]
+    fn a_request_of_http_1_0_is_told_the_version_whatever_else_it_lacks() {
+        for missing in ["", "upgrade", "connection", "host", "sec-websocket-key"] {
+            let refused = check_with(|parts| {
+                parts.version = Version::HTTP_10;
+                parts.headers.remove(missing);
+            });
+            assert_eq!(refused, Err(HandshakeError::Http10), "{missing}");
+        }
+        let other = check_with(|parts| {
+            (parts.version, parts.method) = (Version::HTTP_10, Method::POST);
+        });
+        assert_eq!(other, Err(HandshakeError::Method));
     }
 }

@@ -1,6 +1,6 @@
 //! Connect headers: the request's header fields and the URL's query parameters as one map.
 
-use http::request::Parts;
+use http::{header::COOKIE, request::Parts};
 use serde_json::{Map, Value};
 use zocket_layers::{Checker, Input, Issue};
 
@@ -24,7 +24,7 @@ impl<H: Input> HeaderRules<H> {
     /// Reads the declared headers of a request and validates them.
     ///
     /// The names of header fields are compared without regard to case. Several fields of one name are joined by ", "
-    /// (RFC 9110, section 5.3). If there is no field, the last query parameter with exactly the declared name is used.
+    /// (RFC 9110, section 5.3), those of `Cookie` by "; " (RFC 9113, section 8.2.3). If there is no field, the last query parameter with exactly the declared name is used.
     /// A parameter never replaces a field, because a proxy that the app trusts may have set the field.
     ///
     /// # Errors
@@ -40,7 +40,7 @@ impl<H: Input> HeaderRules<H> {
             {
                 Ok(fields) if fields.is_empty() => {}
                 Ok(fields) => {
-                    given.insert(name.clone(), Value::String(fields.join(", ")));
+                    given.insert(name.clone(), Value::String(fields.join(separator(name))));
                 }
                 Err(_) => issues.push(Issue::new(
                     vec![name.as_str().into()],
@@ -64,5 +64,14 @@ impl<H: Input> HeaderRules<H> {
         let others = checked.err().into_iter().flatten();
         issues.extend(others.filter(|issue| issue.path.first().is_none_or(|name| !unread.contains(name))));
         Err(issues)
+    }
+}
+
+/// Returns the text that joins several fields of one name.
+fn separator(name: &str) -> &'static str {
+    if name.eq_ignore_ascii_case(COOKIE.as_str()) {
+        "; "
+    } else {
+        ", "
     }
 }
