@@ -26,6 +26,9 @@ pub struct Headers {
     #[serde(rename = "x-user-id", skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     user_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    cookie: Option<String>,
     /// Code of `on_connect`'s refusal.
     #[serde(rename = "x-refuse", skip_serializing)]
     #[garde(skip)]

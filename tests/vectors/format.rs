@@ -140,6 +140,7 @@ pub struct Closing {
 pub struct Request {
     pub method: Option<String>,
     pub target: Option<String>,
+    pub version: Option<String>,
     #[serde(default)]
     pub fields: Vec<(String, Value)>,
     pub response: Response,

@@ -24,7 +24,8 @@ const USUAL: [(&str, &str); 5] = [
 pub fn written(request: &Request) -> Vec<u8> {
     let method = request.method.as_deref().unwrap_or("GET");
     let target = request.target.as_deref().unwrap_or("/?name=a");
-    let mut bytes = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    let version = request.version.as_deref().unwrap_or("1.1");
+    let mut bytes = format!("{method} {target} HTTP/{version}\r\n").into_bytes();
     let mut field = |name: &str, value: &[u8]| {
         bytes.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     };

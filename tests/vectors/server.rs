@@ -148,6 +148,7 @@ impl Run {
 
     async fn open(&self, query: &str) -> Result<Line, String> {
         let opening = Request {
+            version: None,
             method: None,
             target: Some(format!("/?{query}")),
             fields: Vec::new(),
