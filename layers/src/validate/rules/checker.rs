@@ -6,7 +6,7 @@ use parking_lot::RwLock;
 use schemars::generate::SchemaSettings;
 use serde::de::DeserializeOwned;
 
-use super::{constraint, plain, schema::Graph, shape, unicode, walk, whole};
+use super::{constraint, plain, repair, schema::Graph, shape, walk, whole};
 use crate::error::Issue;
 
 /// Input of a procedure. It has a shape (serde), constraints (garde) and a schema for the contract (schemars), each by
@@ -120,10 +120,10 @@ impl<T: Input> Checker<T> {
     }
 
     /// Checks a payload that serde did not accept as it is. It may have numbers that are integers to JSON Schema alone,
-    /// or lone surrogates in members that `T` ignores. Otherwise its issues are found.
+    /// or parts that Rust can't hold in members that `T` ignores. Otherwise its issues are found.
     #[cold]
     fn check_again(json: &[u8]) -> Result<T, Vec<Issue>> {
-        let repaired = unicode::repair(json, walk::MOST);
+        let repaired = repair::repair(json, walk::MOST);
         let readable = repaired.as_ref().map_or(json, |repaired| &repaired.json);
         plain::check(readable).map_err(|error| vec![shape::no_plain(&error)])?;
         let plain_numbers = |json| whole::rewrite(json).map_or(Cow::Borrowed(json), Cow::Owned);

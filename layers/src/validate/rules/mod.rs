@@ -9,7 +9,8 @@
 //! serde may accept more than the schema says. `alias` finds members under other names, and `confirm` drops issues that
 //! serde does not have. Both parse variants of the payload (`probe`).
 //!
-//! `whole` and `unicode` rewrite a payload that serde_json does not read: integers such as `3.0`, and lone surrogates.
+//! `whole` and `repair` rewrite a payload that serde_json does not read: integers such as `3.0`, lone surrogates, and
+//! numbers that no float can hold.
 
 mod alias;
 mod branch;
@@ -24,10 +25,10 @@ mod number;
 mod pattern;
 mod plain;
 mod probe;
+mod repair;
 mod schema;
 mod shape;
 mod tag;
-mod unicode;
 mod walk;
 mod whole;
 mod wire;

@@ -12,10 +12,7 @@ pub(super) fn rewrite(json: &[u8]) -> Option<Vec<u8>> {
         match byte {
             b'"' => at = end_of_text(json, at),
             b'-' | b'0'..=b'9' => {
-                let end = json[at..]
-                    .iter()
-                    .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
-                    .map_or(json.len(), |length| at + length);
+                let end = end_of_number(json, at);
                 if let Some(integer) = plain(&json[at..end]) {
                     out.extend_from_slice(&json[copied..at]);
                     out.extend_from_slice(integer.as_bytes());
@@ -44,6 +41,14 @@ pub(super) fn end_of_text(json: &[u8], at: usize) -> usize {
             Some(_) => end += 1,
         }
     }
+}
+
+/// Returns the index after a number that begins at `at`.
+pub(super) fn end_of_number(json: &[u8], at: usize) -> usize {
+    json[at..]
+        .iter()
+        .position(|byte| !matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E'))
+        .map_or(json.len(), |length| at + length)
 }
 
 /// Returns the plain form of a number whose fraction is zero. Returns none for a number that has its plain form, and for

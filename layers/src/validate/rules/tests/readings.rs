@@ -154,3 +154,66 @@ fn many_lone_surrogates_are_as_many_issues_as_are_reported() {
     let json = format!(r#"{{"text":"","list":[{}"a"]}}"#, r#""\ud83d","#.repeat(150));
     assert_eq!(refusal_of(&json).len(), 100);
 }
+
+#[derive(Deserialize, JsonSchema, Validate)]
+#[garde(allow_unvalidated)]
+struct Drawing {
+    radius: u8,
+    #[serde(default)]
+    name: String,
+    #[serde(default)]
+    figure: Option<Figure>,
+    #[serde(default)]
+    scale: Option<f64>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(tag = "kind")]
+enum Figure {
+    Circle { radius: u8, label: String },
+}
+
+/// The same with the feature `arbitrary_precision` of serde_json, under which a number is a map to serde.
+#[test]
+fn a_number_that_does_not_fit_has_its_path_and_hides_no_other_issue() {
+    let radius = "type radius: expected an integer, got a number";
+    assert_eq!(refusal::<Drawing>(r#"{"radius":1.5}"#), [radius]);
+    assert_eq!(
+        refusal::<Drawing>(r#"{"radius":1.5,"name":7,"scale":1.5}"#),
+        ["type name: expected a string, got a number", radius]
+    );
+    assert_eq!(
+        refusal::<Drawing>(r#"{"radius":-1,"name":7}"#),
+        [
+            "minimum radius: expected at least 0, got a smaller number",
+            "type name: expected a string, got a number"
+        ]
+    );
+    assert_eq!(
+        refusal::<Drawing>(r#"{"radius":3.0,"figure":{"kind":"Circle","radius":1.5,"label":7},"name":"a"}"#),
+        [
+            "type figure.label: expected a string, got a number",
+            "type figure.radius: expected an integer, got a number"
+        ]
+    );
+    assert_eq!(
+        refusal::<Drawing>(r#"{"radius":"\ud83d","scale":"1.5","name":-1e400}"#),
+        [
+            format!("encoding radius: {LONE}").as_str(),
+            "minimum name: expected at least -1.7976931348623157e308, got a smaller number",
+            "type scale: expected a number or null, got a string"
+        ]
+    );
+}
+
+#[test]
+fn a_number_that_no_float_can_hold_has_its_path_and_hides_no_other_issue() {
+    assert_eq!(
+        refusal::<Drawing>(r#"{"radius":1,"scale":1e400,"name":7}"#),
+        [
+            "maximum scale: expected at most 1.7976931348623157e308, got a greater number",
+            "type name: expected a string, got a number"
+        ]
+    );
+    assert!(accepts::<Drawing>(r#"{"radius":1.0,"ignored":[1e999,"\ud83d"]}"#));
+}

@@ -114,7 +114,7 @@ fn a_number_out_of_range_reports_the_range_of_its_type() {
         (r#"{"u8":1.1}"#, "type u8: expected an integer, got a number"),
         (
             r#"{"f64":1e400}"#,
-            "parse f64: expected JSON: number out of range",
+            "maximum f64: expected at most 1.7976931348623157e308, got a greater number",
         ),
     ] {
         assert_eq!(refusal::<Numbers>(json), [line], "{json}");

@@ -1,14 +1,17 @@
-//! Lone surrogates: escapes such as `\ud83d` that are half of a character. JSON's grammar has them, and no Rust string
-//! can hold them.
+//! Parts of valid JSON that Rust's types can't hold: lone surrogates, which are escapes such as `\ud83d` that are half of
+//! a character, and numbers beyond the range of `f64`.
 
-use super::{whole::end_of_text, wording};
+use super::{
+    whole::{end_of_number, end_of_text},
+    wording,
+};
 use crate::error::{Issue, Segment};
 
-/// A payload without lone surrogates, and the places where they were.
+/// A payload without such parts, and the issues of their places.
 pub(super) struct Repaired {
-    /// The text with U+FFFD for each of them.
+    /// The text with U+FFFD for each lone surrogate, and 0 for each such number.
     pub(super) json: Vec<u8>,
-    /// The texts that had one, in the order of the payload, at most `most`.
+    /// In the order of the payload, at most `most`.
     pub(super) issues: Vec<Issue>,
 }
 
@@ -19,12 +22,8 @@ enum Around {
     Array(usize),
 }
 
-/// Replaces the lone surrogates of valid JSON. Returns none if there are none.
+/// Replaces the parts of valid JSON that Rust's types can't hold. Returns none if there are none.
 pub(super) fn repair(json: &[u8], most: usize) -> Option<Repaired> {
-    let may_have = |part: &[u8]| json.windows(part.len()).any(|window| window == part);
-    if !may_have(b"\\ud") && !may_have(b"\\uD") {
-        return None;
-    }
     let mut repaired = Repaired {
         json: json.to_vec(),
         issues: Vec::new(),
@@ -43,10 +42,18 @@ pub(super) fn repair(json: &[u8], most: usize) -> Option<Repaired> {
                 }
                 if replace(&mut repaired.json[at..end]) {
                     found = true;
-                    if repaired.issues.len() < most {
-                        let path = path(&repaired.json, &around);
-                        repaired.issues.push(issue(path));
-                    }
+                    repaired.report(most, &around, lone_surrogate);
+                }
+                at = end;
+                continue;
+            }
+            b'-' | b'0'..=b'9' => {
+                let end = end_of_number(json, at);
+                if let Some(issue) = out_of_range(&json[at..end]) {
+                    found = true;
+                    repaired.json[at..end].fill(b' ');
+                    repaired.json[at] = b'0';
+                    repaired.report(most, &around, issue);
                 }
                 at = end;
                 continue;
@@ -75,9 +82,34 @@ pub(super) fn repair(json: &[u8], most: usize) -> Option<Repaired> {
     found.then_some(repaired)
 }
 
-fn issue(path: Vec<Segment>) -> Issue {
+impl Repaired {
+    fn report(&mut self, most: usize, around: &[Around], issue: impl FnOnce(Vec<Segment>) -> Issue) {
+        if self.issues.len() < most {
+            let path = path(&self.json, around);
+            self.issues.push(issue(path));
+        }
+    }
+}
+
+fn lone_surrogate(path: Vec<Segment>) -> Issue {
     let message = "expected text in Unicode, got half of a character (a lone surrogate)";
     Issue::new(path, "encoding", message)
+}
+
+/// Returns a function that makes the issue of a number beyond the range of `f64`.
+fn out_of_range(number: &[u8]) -> Option<fn(Vec<Segment>) -> Issue> {
+    let number: f64 = std::str::from_utf8(number).ok()?.parse().ok()?;
+    match number {
+        f64::INFINITY => Some(|path| {
+            let message = "expected at most 1.7976931348623157e308, got a greater number";
+            Issue::new(path, "maximum", message).with("max", f64::MAX)
+        }),
+        f64::NEG_INFINITY => Some(|path| {
+            let message = "expected at least -1.7976931348623157e308, got a smaller number";
+            Issue::new(path, "minimum", message).with("min", f64::MIN)
+        }),
+        _ => None,
+    }
 }
 
 fn path(json: &[u8], around: &[Around]) -> Vec<Segment> {
