@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::{
-    connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame, sync::AtomicWaker,
+    connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame,
+    protocol::write_value, sync::AtomicWaker,
 };
 pub use crate::{
     connection::turns::{Turn, Turns},
@@ -14,6 +17,14 @@ pub use crate::{
         inspect::{Inspection, inspect},
     },
 };
+
+/// Appends a value as JSON, as events and answers are written.
+///
+/// # Errors
+/// Those of `Serialize`, and a float that is not finite.
+pub fn write_json<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) -> Result<(), serde_json::Error> {
+    write_value(buffer, value)
+}
 
 /// Returns the waker of the task that reads a mailbox. Callers may use it to wake that task for other reasons.
 #[must_use]

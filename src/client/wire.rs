@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use zocket_layers::protocol::words;
+use zocket_layers::{internal::write_json, protocol::words};
 
 use super::{server_refusal::ServerRefusal, status::Welcome};
 
@@ -22,11 +22,16 @@ pub(crate) fn write(
         #[serde(rename = "rpcId", skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
     }
-    serde_json::to_string(&Frame {
-        r#type: route,
-        payload,
-        id,
-    })
+    let mut frame = Vec::with_capacity(128);
+    write_json(
+        &mut frame,
+        &Frame {
+            r#type: route,
+            payload,
+            id,
+        },
+    )?;
+    String::from_utf8(frame).map_err(serde::ser::Error::custom)
 }
 
 /// A received frame.
@@ -94,6 +99,10 @@ mod tests {
             r#"{"type":"a.b","payload":[1,"x"],"rpcId":7}"#
         );
         assert_eq!(write("a", &(), None).unwrap(), r#"{"type":"a","payload":null}"#);
+        assert_eq!(
+            write("a", &[None, Some(f64::NAN)], None).unwrap_err().to_string(),
+            "payload[1]: expected a finite number, got NaN"
+        );
     }
 
     #[test]

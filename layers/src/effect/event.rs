@@ -283,6 +283,37 @@ mod tests {
     }
 
     #[test]
+    fn a_float_that_json_lacks_is_an_error_that_names_its_field() {
+        #[derive(Serialize, JsonSchema)]
+        struct Measured {
+            readings: Vec<Option<f64>>,
+        }
+        impl Outgoing for Measured {
+            const TYPE: &'static str = "measured";
+        }
+        let readings = |readings: &[Option<f64>]| {
+            let readings = readings.to_vec();
+            Measured { readings }
+        };
+        assert!(Event::of(&readings(&[None, Some(1.5)])).is_ok());
+        for float in [f64::NAN, f64::INFINITY] {
+            let measured = readings(&[None, Some(float)]);
+            let expected = format!("readings[1]: expected a finite number, got {float}");
+            for error in [
+                Event::of(&measured).unwrap_err(),
+                RawPayload::of(&measured).unwrap_err(),
+            ] {
+                assert_eq!(error.code(), Code::INTERNAL_SERVER_ERROR);
+                let detail = std::error::Error::source(&error).map(ToString::to_string);
+                assert!(
+                    detail.is_some_and(|detail| detail.contains(&expected)),
+                    "{error:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn a_null_payload_stays_null() {
         let null = Event::from_payload("a", RawPayload::absent()).unwrap();
         assert_eq!(null.frame(Form::BASE), br#"{"type":"a","payload":null}"#);

@@ -153,7 +153,7 @@ fn read_string(token: &str) -> Option<Name> {
 }
 
 /// Appends a value as JSON. Numbers that JSON lacks are an error.
-pub(super) use self::finite::write as write_value;
+pub(crate) use self::finite::write as write_value;
 
 /// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`. An absent payload is left out.
 pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {

@@ -15,6 +15,7 @@ mod payload;
 mod rpc_id;
 pub mod words;
 
+pub(crate) use self::json::write_value;
 pub use self::{
     data_frame::{DataFrame, Kind},
     form::{Codec, Form, Level},
