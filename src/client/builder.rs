@@ -1,6 +1,6 @@
 //! The configuration of a client before it connects.
 
-use std::{fmt, future::Future, ops::RangeInclusive, time::Duration};
+use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tower::BoxError;
@@ -17,6 +17,9 @@ use super::{
 /// overflow.
 const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// The callback of [`Builder::on_open`].
+pub(super) type OnOpen = Arc<dyn Fn(Client) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// Configures a client. Created by [`Client::builder`], finished by [`connect`](Self::connect) or
 /// [`start`](Self::start).
 #[must_use = "a builder does not connect until it is started"]
@@ -25,6 +28,7 @@ pub struct Builder {
     pub(super) call: CallOptions,
     pub(super) max_calls: usize,
     pub(super) event_buffer: usize,
+    pub(super) on_open: Option<OnOpen>,
     headers: Source,
     connect_timeout: Duration,
     backoff: Backoff,
@@ -44,6 +48,7 @@ impl Builder {
             call: CallOptions::default(),
             max_calls: 1_024,
             event_buffer: 256,
+            on_open: None,
             headers: Source::Fixed(Headers::default()),
             connect_timeout: Duration::from_secs(10),
             backoff: Backoff {
@@ -93,6 +98,33 @@ impl Builder {
         H: Serialize,
     {
         self.headers = Source::per_attempt(make);
+        self
+    }
+
+    /// Sets a function that runs after each connection and reconnection, for example to join rooms again. Its calls are
+    /// sent first: calls that wait for the connection, and those that are made meanwhile, are sent when it has returned.
+    ///
+    /// ```
+    /// # use zocket::client::Client;
+    /// let builder = Client::builder("ws://127.0.0.1:3000/ws").on_open(async |client| {
+    ///     if let Err(error) = client.call::<()>("rooms.join", "lobby").await {
+    ///         eprintln!("the bot is not in its room: {error}");
+    ///         client.reconnect();
+    ///     }
+    /// });
+    /// # drop(builder);
+    /// ```
+    ///
+    /// The function has to call by the handle that it receives. A call by another one would wait for the function's own
+    /// end, until it times out. If the connection ends, the function is dropped at its `await`, and runs again for the
+    /// next connection. It clones the values that its future needs, as in [`headers_with`](Self::headers_with); a
+    /// [`Client`] among them would keep the connection open for ever, and the handle keeps it open while the function runs.
+    pub fn on_open<F, Fut>(mut self, run: F) -> Self
+    where
+        F: Fn(Client) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        self.on_open = Some(Arc::new(move |client| Box::pin(run(client))));
         self
     }
 

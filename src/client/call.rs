@@ -1,9 +1,12 @@
 //! Options of a call, and the request that the driver receives.
 
-use std::time::Duration;
+use std::{
+    task::{Context as Task, Poll},
+    time::Duration,
+};
 
 use bytes::Bytes;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use super::CallError;
 
@@ -54,6 +57,29 @@ pub(super) struct Request {
     /// Receives the answer's payload. For a message without an answer, it receives empty bytes as soon as the frame
     /// was handed to the socket.
     pub(super) reply: Reply,
+}
+
+/// The queues of a client's requests.
+pub(super) struct Queues {
+    /// Requests of `on_open`, which are sent before all others.
+    pub(super) first: mpsc::Receiver<Request>,
+    pub(super) others: mpsc::Receiver<Request>,
+}
+
+impl Queues {
+    /// Polls for the next request. Those of the second queue wait until `opened`.
+    pub(super) fn poll(&mut self, cx: &mut Task<'_>, opened: bool) -> Poll<Request> {
+        if let Poll::Ready(Some(request)) = self.first.poll_recv(cx) {
+            return Poll::Ready(request);
+        }
+        if !opened {
+            return Poll::Pending;
+        }
+        match self.others.poll_recv(cx) {
+            Poll::Ready(Some(request)) => Poll::Ready(request),
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
 }
 
 pub(super) type Reply = oneshot::Sender<Result<Bytes, CallError>>;

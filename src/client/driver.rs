@@ -4,15 +4,16 @@ use std::future::{Future, poll_fn};
 
 use tokio::{
     select,
-    sync::{mpsc, watch},
+    sync::watch,
     time::{Instant, sleep},
 };
 
 use super::{
     CallError, Outage, Status, Welcome,
-    call::Request,
+    call::Queues,
     config::Config,
     dial::{Stream, dial},
+    handle::Opener,
     inbox::Listeners,
     session::{Session, answer},
 };
@@ -37,10 +38,11 @@ enum Interruption {
 /// The task that owns the connection.
 pub(super) struct Driver {
     config: Config,
-    queue: mpsc::Receiver<Request>,
+    queues: Queues,
     commands: watch::Receiver<Commands>,
     status: watch::Sender<Status>,
     listeners: Listeners,
+    opener: Option<Opener>,
     /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
     attempts: u32,
 }
@@ -48,17 +50,19 @@ pub(super) struct Driver {
 impl Driver {
     pub(super) fn new(
         config: Config,
-        queue: mpsc::Receiver<Request>,
+        queues: Queues,
         commands: watch::Receiver<Commands>,
         status: watch::Sender<Status>,
         listeners: Listeners,
+        opener: Option<Opener>,
     ) -> Self {
         Self {
             config,
-            queue,
+            queues,
             commands,
             status,
             listeners,
+            opener,
             attempts: 0,
         }
     }
@@ -66,9 +70,11 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let outage = self.reconnect_until_closed().await;
         tracing::debug!(%outage, "client closed");
-        self.queue.close();
-        while let Some(request) = self.queue.recv().await {
-            answer(request.reply, Err(CallError::Closed));
+        for queue in [&mut self.queues.first, &mut self.queues.others] {
+            queue.close();
+            while let Some(request) = queue.recv().await {
+                answer(request.reply, Err(CallError::Closed));
+            }
         }
         self.listeners.end();
         self.status.send_replace(Status::Closed(outage));
@@ -107,14 +113,20 @@ impl Driver {
         let mut session = Session::new(stream, &welcome, &self.config);
         self.set_status(Status::Open(welcome));
         let opened = Instant::now();
-        let served = poll_fn(|cx| session.poll(cx, &mut self.queue, &self.listeners));
+        let mut opening = self.opener.as_ref().map(|opener| Box::pin(opener.run()));
+        let served = poll_fn(|cx| {
+            // The callback is polled first, so that its requests are sent by this poll of the session. Its end lets the
+            // others through.
+            opening.take_if(|opening| opening.as_mut().poll(cx).is_ready());
+            session.poll(cx, &mut self.queues, opening.is_none(), &self.listeners)
+        });
         let interruption = until_interrupted(&mut self.commands, served)
             .await
             .map_or_else(|interruption| interruption, Interruption::Lost);
         if opened.elapsed() >= self.config.proven_after {
             self.attempts = 0;
         }
-        session.reject(&mut self.queue, matches!(interruption, Interruption::Close));
+        session.reject(&mut self.queues, matches!(interruption, Interruption::Close));
         let socket = session.into_socket();
         match &interruption {
             Interruption::Lost(Outage::Closed { .. }) => socket.answer_close().await,

@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -18,7 +18,8 @@ use zocket_layers::{ClientId, Outgoing, protocol::words};
 
 use super::{
     Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
-    call::Request,
+    builder::OnOpen,
+    call::{Queues, Request},
     config::Config,
     driver::{Commands, Driver},
     inbox::Listeners,
@@ -33,12 +34,44 @@ pub struct Client(Arc<Inner>);
 struct Inner {
     queue: mpsc::Sender<Request>,
     turns: Semaphore,
-    commands: watch::Sender<Commands>,
+    shared: Shared,
+    commands: Arc<watch::Sender<Commands>>,
+}
+
+/// Parts that the handles of one connection have in common.
+#[derive(Clone)]
+struct Shared {
+    max_calls: usize,
     status: watch::Receiver<Status>,
     listeners: Listeners,
-    next_id: AtomicU64,
+    next_id: Arc<AtomicU64>,
     options: CallOptions,
     event_buffer: usize,
+}
+
+/// Makes the handles that `on_open` receives. Their requests are sent before all others.
+pub(super) struct Opener {
+    on_open: OnOpen,
+    queue: mpsc::Sender<Request>,
+    shared: Shared,
+    /// Weak, since the driver closes the connection when the last handle is dropped.
+    commands: Weak<watch::Sender<Commands>>,
+}
+
+impl Opener {
+    /// Runs the callback for a new connection. Returns at once if no handle is left.
+    pub(super) async fn run(&self) {
+        let Some(commands) = self.commands.upgrade() else {
+            return;
+        };
+        let client = Client(Arc::new(Inner {
+            queue: self.queue.clone(),
+            turns: Semaphore::new(self.shared.max_calls),
+            shared: self.shared.clone(),
+            commands,
+        }));
+        (self.on_open)(client).await;
+    }
 }
 
 impl Client {
@@ -51,28 +84,45 @@ impl Client {
     /// Spawns the task that owns the connection.
     pub(super) fn spawn(config: Config, builder: &Builder) -> Self {
         let (queue, requests) = mpsc::channel(builder.max_calls);
+        let (first, first_requests) = mpsc::channel(builder.max_calls);
         let (commands, received_commands) = watch::channel(Commands::default());
+        let commands = Arc::new(commands);
         let (status_sender, status) = watch::channel(Status::Connecting { attempts: 0 });
-        let listeners = Listeners::default();
+        let shared = Shared {
+            max_calls: builder.max_calls,
+            status,
+            listeners: Listeners::default(),
+            next_id: Arc::new(AtomicU64::new(1)),
+            options: builder.call,
+            event_buffer: builder.event_buffer,
+        };
+        let opener = builder.on_open.clone().map(|on_open| Opener {
+            on_open,
+            queue: first,
+            shared: shared.clone(),
+            commands: Arc::downgrade(&commands),
+        });
+        let queues = Queues {
+            first: first_requests,
+            others: requests,
+        };
+        let listeners = shared.listeners.clone();
         tokio::spawn(
             Driver::new(
                 config,
-                requests,
+                queues,
                 received_commands,
                 status_sender,
-                listeners.clone(),
+                listeners,
+                opener,
             )
             .run(),
         );
         Self(Arc::new(Inner {
             queue,
             turns: Semaphore::new(builder.max_calls),
+            shared,
             commands,
-            status,
-            listeners,
-            next_id: AtomicU64::new(1),
-            options: builder.call,
-            event_buffer: builder.event_buffer,
         }))
     }
 
@@ -96,7 +146,7 @@ impl Client {
         route: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<O, CallError> {
-        self.call_with(route, input, self.0.options).await
+        self.call_with(route, input, self.0.shared.options).await
     }
 
     /// Calls a route like [`call`](Self::call), with its own time-out and its own choice to wait for a connection.
@@ -109,7 +159,7 @@ impl Client {
         input: &(impl Serialize + ?Sized),
         options: CallOptions,
     ) -> Result<O, CallError> {
-        let id = self.0.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = self.0.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
         let answer = self.request(frame, Some(id), options).await?;
         serde_json::from_slice(&answer).map_err(CallError::Decode)
@@ -123,7 +173,7 @@ impl Client {
     /// message has arrived. That is not reported.
     pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
-        self.request(frame, None, self.0.options).await.map(drop)
+        self.request(frame, None, self.0.shared.options).await.map(drop)
     }
 
     async fn request(
@@ -136,8 +186,8 @@ impl Client {
             return Err(CallError::Closed);
         }
         let answered = async {
-            if !options.wait_for_connection && !self.0.status.borrow().is_open() {
-                let closed = self.0.status.borrow().is_closed();
+            if !options.wait_for_connection && !self.0.shared.status.borrow().is_open() {
+                let closed = self.0.shared.status.borrow().is_closed();
                 return Err(if closed {
                     CallError::Closed
                 } else {
@@ -158,25 +208,25 @@ impl Client {
     /// Subscribes to the events of one type, from now on and across reconnections.
     #[must_use = "dropping the stream unsubscribes"]
     pub fn on<T: Outgoing + DeserializeOwned>(&self) -> Events<T> {
-        Events::new(T::TYPE, self.0.event_buffer, &self.0.listeners)
+        Events::new(T::TYPE, self.0.shared.event_buffer, &self.0.shared.listeners)
     }
 
     /// Subscribes to the failures of messages that request no answer: see [`send`](Self::send).
     #[must_use = "dropping the stream unsubscribes"]
     pub fn errors(&self) -> Events<SendFailure> {
-        Events::new(words::ERROR, self.0.event_buffer, &self.0.listeners)
+        Events::new(words::ERROR, self.0.shared.event_buffer, &self.0.shared.listeners)
     }
 
     /// Returns the current status.
     #[must_use]
     pub fn status(&self) -> Status {
-        self.0.status.borrow().clone()
+        self.0.shared.status.borrow().clone()
     }
 
     /// Returns the changes of the status from now on, to wait for one of them.
     #[must_use]
     pub fn statuses(&self) -> Statuses {
-        Statuses::new(self.0.status.clone())
+        Statuses::new(self.0.shared.status.clone())
     }
 
     /// Waits until there is a connection.
@@ -196,7 +246,7 @@ impl Client {
     }
 
     fn welcome(&self) -> Option<Welcome> {
-        match &*self.0.status.borrow() {
+        match &*self.0.shared.status.borrow() {
             Status::Open(welcome) => Some(welcome.clone()),
             _ => None,
         }
@@ -234,8 +284,8 @@ impl Client {
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client")
-            .field("status", &*self.0.status.borrow())
-            .field("streams", &self.0.listeners.len())
+            .field("status", &*self.0.shared.status.borrow())
+            .field("streams", &self.0.shared.listeners.len())
             .finish_non_exhaustive()
     }
 }

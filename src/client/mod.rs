@@ -49,8 +49,9 @@
 //! code makes no difference: after a 1001, a server's whole set of clients comes back within `floor · 2`, so raise the
 //! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt.
 //!
-//! Events that the server sends while there is no connection are lost. [`Client::statuses`] reports each new
-//! connection, so that the program can ask for the current state again.
+//! Events that the server sends while there is no connection are lost, and a new connection is in no room.
+//! [`Builder::on_open`] runs after each connection, before the calls that wait for it, so that the program can join its
+//! rooms and ask for the current state again.
 //!
 //! # Bounds
 //!

@@ -6,12 +6,11 @@ use std::{
 };
 
 use bytes::Bytes;
-use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{
     CallError, Outage, Sent, Welcome,
-    call::{Reply, Request},
+    call::{Queues, Reply, Request},
     config::Config,
     dial::{Received, Stream},
     heartbeat::{Heartbeat, HeartbeatAction},
@@ -45,18 +44,19 @@ impl Session {
         }
     }
 
-    /// Sends queued requests, answers calls, and passes received events to the listeners. Ready when the connection has
-    /// ended. May be dropped and polled again at any time.
+    /// Sends queued requests, answers calls, and passes received events to the listeners. Requests that do not come from
+    /// `on_open` wait until `opened`. Ready when the connection has ended. May be dropped and polled again at any time.
     pub(super) fn poll(
         &mut self,
         cx: &mut Task<'_>,
-        queue: &mut mpsc::Receiver<Request>,
+        queues: &mut Queues,
+        opened: bool,
         listeners: &Listeners,
     ) -> Poll<Outage> {
         loop {
             let mut took = false;
             while self.socket.has_room(cx) {
-                let Poll::Ready(Some(request)) = queue.poll_recv(cx) else {
+                let Poll::Ready(request) = queues.poll(cx, opened) else {
                     break;
                 };
                 took = true;
@@ -121,7 +121,7 @@ impl Session {
     }
 
     /// Fails all calls, because the connection is gone. `closed` is true if the client's owner closed it for good.
-    pub(super) fn reject(&mut self, queue: &mut mpsc::Receiver<Request>, closed: bool) {
+    pub(super) fn reject(&mut self, queues: &mut Queues, closed: bool) {
         let error = |sent| match closed {
             true => CallError::Closed,
             false => CallError::Disconnected { sent },
@@ -129,9 +129,11 @@ impl Session {
         for (_, reply) in self.unanswered.drain() {
             answer(reply, Err(error(Sent::Unknown)));
         }
-        for _ in 0..queue.len() {
-            if let Ok(request) = queue.try_recv() {
-                answer(request.reply, Err(error(Sent::No)));
+        for queue in [&mut queues.first, &mut queues.others] {
+            for _ in 0..queue.len() {
+                if let Ok(request) = queue.try_recv() {
+                    answer(request.reply, Err(error(Sent::No)));
+                }
             }
         }
     }

@@ -15,6 +15,7 @@ mod calls;
 mod closing;
 mod events;
 mod handshake;
+mod opening;
 mod reconnecting;
 mod refused;
 mod silence;
