@@ -88,6 +88,7 @@ mod core;
 #[cfg(test)]
 mod document_tests;
 mod on_connect;
+mod on_disconnect;
 mod procedure;
 mod router;
 mod upgrade;
@@ -101,7 +102,9 @@ pub use zocket_layers::{
 pub use self::{
     app::{Builder, Zocket},
     contract::Contract,
+    core::{Reason, Shutdown},
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
+    on_disconnect::OnDisconnect,
     procedure::{Procedure, ProcedureBuilder, With, WithInput},
     router::{Route, Router, RouterError, RouterService},
     upgrade::{

@@ -43,6 +43,13 @@ pub struct Limits {
     /// Time that a message may wait for the app's layers to become ready. After it, the connection is closed with 3001
     /// `stalled`. Default: 30 s.
     pub stall: Duration,
+    /// Time that the handlers of a client may take after it has disconnected, and then again that `on_disconnect` may
+    /// take. What has not finished is dropped, and the client leaves its rooms. During a shutdown the rest of its grace
+    /// period is the limit. Default: 30 s.
+    pub linger: Duration,
+    /// Time from the success of `on_connect` until the HTTP server has sent the 101. After it, the client is given up.
+    /// Default: 10 s.
+    pub open_within: Duration,
     /// Time without data from the peer after which a ping is sent. Default: 25 s.
     pub ping_after: Duration,
     /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
@@ -63,6 +70,8 @@ impl Default for Limits {
             room_name: 256,
             room_backlog: 16 << 20,
             stall: Duration::from_secs(30),
+            linger: Duration::from_secs(30),
+            open_within: Duration::from_secs(10),
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(20),
             close_within: Duration::from_secs(5),
@@ -124,6 +133,20 @@ impl Limits {
     #[must_use]
     pub const fn stall(mut self, stall: Duration) -> Self {
         self.stall = stall;
+        self
+    }
+
+    /// Sets the time that handlers may take after their client has disconnected: [`linger`](field@Self::linger).
+    #[must_use]
+    pub const fn linger(mut self, linger: Duration) -> Self {
+        self.linger = linger;
+        self
+    }
+
+    /// Sets the time in which the 101 has to be sent: [`open_within`](field@Self::open_within).
+    #[must_use]
+    pub const fn open_within(mut self, open_within: Duration) -> Self {
+        self.open_within = open_within;
         self
     }
 

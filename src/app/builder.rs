@@ -14,6 +14,7 @@ use super::Zocket;
 use crate::{
     core::{Core, Lifecycle},
     on_connect::{Connecting, OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
+    on_disconnect::{OnDisconnect, disconnect},
     router::RouterService,
     upgrade::{
         ServeOptions, UpgradeService,
@@ -135,14 +136,15 @@ impl<C, L> Builder<C, L> {
     }
 
     /// Sets the callback that runs exactly once for every `on_connect` that succeeded, after the last handler has
-    /// finished. The client is still in its rooms.
+    /// finished or was dropped: `async fn(Context<C>)`, or with the [`Reason`](crate::Reason) as its second argument.
+    /// The client is still in its rooms. It leaves them when the callback has finished, or after
+    /// [`Limits::linger`](field@Limits::linger).
     #[must_use]
-    pub fn on_disconnect<F, Fut>(mut self, f: F) -> Self
+    pub fn on_disconnect<F, M>(mut self, f: F) -> Self
     where
-        F: Fn(Context<C>) -> Fut + Send + Sync + 'static, // `on_connect` makes `C`: call it before.
-        Fut: Future<Output = ()> + Send + 'static,
+        F: OnDisconnect<C, M>, // `on_connect` makes `C`: call it before.
     {
-        self.lifecycle.disconnect = Some(Box::new(move |cx| Box::pin(f(cx))));
+        self.lifecycle.disconnect = Some(disconnect(f));
         self
     }
 

@@ -3,14 +3,14 @@
 mod builder;
 mod serve;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc};
 
 use tower::layer::util::Identity;
 use zocket_layers::{Connection, Context, Emitter};
 
 pub use self::builder::Builder;
 use crate::{
-    core::Core,
+    core::{Core, Shutdown},
     procedure::ProcedureBuilder,
     router::{Router, RouterService},
     upgrade::UpgradeService,
@@ -72,7 +72,8 @@ impl<C> Zocket<C> {
         self.core.registry.len()
     }
 
-    /// Returns the context of each connection that [`connections`](Self::connections) counts, in no order. A context
+    /// Returns the context of each connection that [`connections`](Self::connections) counts and whose socket is open, in
+    /// no order. A context
     /// gives access to the value that `on_connect` made and to the client's rooms. It can send to the client and close
     /// the connection. Its effects are performed at once.
     #[must_use]
@@ -80,13 +81,17 @@ impl<C> Zocket<C> {
         self.core.registry.contexts()
     }
 
-    /// Refuses new connections (503), closes every connection with 1001 `going-away`, and waits until
-    /// [`connections`](Self::connections) is 0, but no longer than `grace`. Returns the number of connections that are
-    /// left then.
-    pub async fn shutdown(&self, grace: Duration) -> usize {
-        self.core.registry.shutdown();
-        let _ = tokio::time::timeout(grace, self.core.registry.drained()).await;
-        self.core.registry.len()
+    /// Shuts the app down. New handshakes are refused with 503 and `Retry-After`. Messages that were read and have not
+    /// begun are refused with OVERLOADED, so that their senders may repeat them elsewhere. Messages in flight are
+    /// answered. Each connection is then closed with 1001 `going-away`, or 1012 `restarting`: [`Shutdown`]. Calls of
+    /// `on_connect` that are under way end, and are then refused with 503.
+    ///
+    /// Waits until [`connections`](Self::connections) is 0, but no longer than the grace period. In the last quarter of
+    /// it, and at most its last second, connections are closed with messages in flight. At its end the handlers and
+    /// sockets that are left are dropped, and `on_disconnect` runs. Returns the number of connections and of calls of
+    /// `on_connect` that were left then.
+    pub async fn shutdown(&self, shutdown: impl Into<Shutdown>) -> usize {
+        self.core.registry.shut_down(shutdown.into()).await
     }
 }
 

@@ -1,28 +1,27 @@
 //! The driver of a connection, on one page.
 
 use std::{
-    future::{Future, poll_fn},
+    future::poll_fn,
     panic::AssertUnwindSafe,
     sync::Arc,
-    task::{Context as Task, Poll, ready},
-    time::Duration,
+    task::{Context as Task, Poll},
 };
 
-use futures_util::{FutureExt, future::join};
-use tokio::time::{sleep, timeout};
+use futures_util::FutureExt;
 use tower::{BoxError, Service};
-use zocket_layers::{Error, Frame, FrameResponse, Limits};
+use zocket_layers::{Error, Frame, FrameResponse};
 
 use super::{
-    handlers::Handlers,
+    handlers::{Handlers, begin},
     io_wake_flag::IoWakeFlag,
     session::{DueAction, End, Session},
+    teardown::Teardown,
     timer::{Timer, now},
     websocket::{ReadError, Received, WebSocket},
 };
 use crate::core::{
     BoxFuture, Core, DisconnectGuard,
-    closes::{INTERNAL_ERROR, SLOW_READER, STALLED, UNAVAILABLE, refused_on_open},
+    closes::{INTERNAL_ERROR, UNAVAILABLE, refused_on_open},
 };
 
 /// Moves bytes between a session and its socket, and messages between the session and the handlers, until the
@@ -67,9 +66,7 @@ where
         }
     }
 
-    /// Drives the connection to its end, then tears it down: completes the messages that were read, and runs
-    /// `on_disconnect`. The Close frame is sent at the same time, so that `on_disconnect` does not wait for a peer that
-    /// answers it late.
+    /// Drives the connection to its end, then tears it down.
     pub(super) async fn run<C: Send + Sync + 'static>(
         mut self: Box<Self>,
         core: Arc<Core<C>>,
@@ -78,40 +75,16 @@ where
         let end = poll_fn(|cx| self.poll(cx)).await;
         self.session.stop_sending();
         // Boxed, so that the task of an idle connection does not reserve memory for the teardown.
-        Box::pin(core.teardown.run(self.tear_down(end, &core.limits, guard))).await;
+        Box::pin(core.teardown.run(self.into_teardown().run(end, &core, guard))).await;
     }
 
-    async fn tear_down<C: Send + Sync + 'static>(self, end: End, limits: &Limits, guard: DisconnectGuard<C>) {
-        let Self {
-            mut socket,
-            mut session,
-            mut handlers,
-            opening,
-            ..
-        } = self;
-        let mut outbound = std::mem::take(session.outbound());
-        // This future owns the socket and the unwritten frames. They are dropped when the closing handshake has ended,
-        // not when the last handler has completed.
-        let close = async move {
-            let close = async {
-                match end {
-                    End::ByPeer => socket.answer_close(&mut outbound).await,
-                    End::ByServer(close) => socket.close(&mut outbound, close).await,
-                    End::Gone => {}
-                }
-            };
-            let _ = timeout(limits.close_within, close).await;
-        };
-        let finish = async {
-            if let Some(opening) = opening
-                && !matches!(AssertUnwindSafe(opening).catch_unwind().await, Ok(Ok(())))
-            {
-                session.drop_queue();
-            }
-            finish(&mut session, &mut handlers, limits.stall).await;
-            guard.run().await;
-        };
-        join(close, finish).await;
+    fn into_teardown(self) -> Teardown<S> {
+        Teardown {
+            socket: self.socket,
+            session: self.session,
+            handlers: self.handlers,
+            opening: self.opening,
+        }
     }
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
@@ -156,7 +129,7 @@ where
             match self.socket.poll_write(self.session.outbound(), cx) {
                 Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
                 Poll::Pending if self.session.is_slow_reader(self.socket.control_bytes()) => {
-                    return Poll::Ready(End::ByServer(SLOW_READER));
+                    return Poll::Ready(End::SlowReader);
                 }
                 Poll::Ready(Ok(())) if self.session.is_finished() => {
                     return Poll::Ready(End::ByServer(UNAVAILABLE));
@@ -186,12 +159,12 @@ where
                     return Poll::Pending;
                 }
                 Poll::Ready(DueAction::Ping) => self.socket.ping(),
-                Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Gone),
+                Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Silent),
                 Poll::Ready(DueAction::Stalled) => {
                     // The client is expected to reconnect and to send its messages again. Without this, the old ones
                     // would be handled as well, much later.
                     self.session.drop_queue();
-                    return Poll::Ready(End::ByServer(STALLED));
+                    return Poll::Ready(End::Stalled);
                 }
             }
         }
@@ -285,7 +258,7 @@ where
                 Ok(Received::Text(text)) => self.session.text_frame(text),
                 Ok(Received::Binary(bytes)) => self.session.binary_frame(bytes),
                 Ok(Received::Control) => continue,
-                Ok(Received::Closed) => return Err(End::ByPeer),
+                Ok(Received::Closed(close)) => return Err(End::ByPeer(close)),
                 Err(ReadError::Gone) => return Err(End::Gone),
                 Err(ReadError::Violation(close)) => return Err(End::ByServer(close)),
             };
@@ -311,83 +284,6 @@ where
         }
         Ok(has_read)
     }
-}
-
-/// Begins a message. The pipeline must be ready.
-fn begin<S>(
-    session: &mut Session,
-    handlers: &mut Handlers<S>,
-    mut frame: Frame,
-    cx: &mut Task<'_>,
-) -> Result<(), End>
-where
-    S: Service<Frame>,
-    S::Response: Into<FrameResponse>,
-    S::Error: Into<BoxError>,
-{
-    let message = session.begin(&mut frame);
-    let end = match handlers.call(frame, message, cx) {
-        Ok((message, handled)) => session.end(&message, handled),
-        Err(message) => {
-            session.stays_in_flight(message);
-            None
-        }
-    };
-    end.map_or(Ok(()), Err)
-}
-
-/// Handles the messages that were read until all have completed. Nothing is sent to the peer any more, so their
-/// responses are dropped. If the pipeline is not ready for longer than `stall`, the queued messages are dropped.
-async fn finish<S>(session: &mut Session, handlers: &mut Handlers<S>, stall: Duration)
-where
-    S: Service<Frame>,
-    S::Response: Into<FrameResponse>,
-    S::Error: Into<BoxError>,
-{
-    let mut stalled = None;
-    poll_fn(|cx| {
-        loop {
-            // Registers the task's waker, because a message that gives up its turn wakes the mailbox's reader.
-            let _ = session.mailbox().poll_notified(cx);
-            let mut is_waiting = false;
-            let mut begun = false;
-            if session.may_begin() {
-                match handlers.poll_ready(cx) {
-                    Poll::Pending => is_waiting = true,
-                    Poll::Ready(Err(error)) => session.fail(error),
-                    Poll::Ready(Ok(())) => {
-                        if let Some(frame) = session.take_queued() {
-                            begun = true;
-                            let _ = begin(session, handlers, frame, cx);
-                        }
-                    }
-                }
-            }
-            if begun || !is_waiting {
-                stalled = None;
-            }
-            let polled = handlers.poll_next(cx);
-            match polled {
-                Poll::Ready(Some((message, handled))) => drop(session.end_in_flight(&message, handled)),
-                Poll::Ready(None) if session.is_queue_empty() => return Poll::Ready(()),
-                _ if begun => {}
-                _ if is_waiting => {
-                    session.report();
-                    let stalled = stalled.get_or_insert_with(|| Box::pin(sleep(stall)));
-                    ready!(stalled.as_mut().poll(cx));
-                    let count = session.drop_queue();
-                    tracing::warn!(client = %session.client_id(), count, "queued messages dropped: the app was not ready within Limits::stall");
-                }
-                _ => {
-                    session.report();
-                    return Poll::Pending;
-                }
-            }
-            // Nobody reads the responses.
-            session.outbound().forget();
-        }
-    })
-    .await;
 }
 
 /// Limit for the messages that begin in one poll of a connection, before its task yields to others.

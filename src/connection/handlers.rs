@@ -12,7 +12,8 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tower::{BoxError, Service};
 use zocket_layers::{Frame, FrameResponse, internal::panic_error};
 
-use super::session::InFlightMessage;
+use super::session::{End, InFlightMessage, Session};
+use crate::core::contain::contained;
 
 /// Size limit, in bytes, of the slot that an idle connection keeps.
 const MAX_KEPT_SIZE: usize = 256;
@@ -139,6 +140,16 @@ where
         }
     }
 
+    /// Drops the messages in flight. Returns their number. A future whose drop panics affects no other.
+    pub(super) fn abandon(&mut self) -> usize {
+        let mut count = 0;
+        for waiting in self.waiting.iter_mut().flat_map(|waiting| waiting.iter_mut()) {
+            count += usize::from(waiting.slot.is_some());
+            contained("drop of a message", || waiting.slot.set(None));
+        }
+        count
+    }
+
     /// Frees the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         if size_of::<Option<S::Future>>() > MAX_KEPT_SIZE {
@@ -148,4 +159,27 @@ where
             self.waiting = None;
         }
     }
+}
+
+/// Begins a message. The pipeline must be ready.
+pub(super) fn begin<S>(
+    session: &mut Session,
+    handlers: &mut Handlers<S>,
+    mut frame: Frame,
+    cx: &mut Task<'_>,
+) -> Result<(), End>
+where
+    S: Service<Frame>,
+    S::Response: Into<FrameResponse>,
+    S::Error: Into<BoxError>,
+{
+    let message = session.begin(&mut frame);
+    let end = match handlers.call(frame, message, cx) {
+        Ok((message, handled)) => session.end(&message, handled),
+        Err(message) => {
+            session.stays_in_flight(message);
+            None
+        }
+    };
+    end.map_or(Ok(()), Err)
 }

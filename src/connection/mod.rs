@@ -9,16 +9,21 @@ mod handlers;
 mod io_wake_flag;
 mod session;
 mod sync;
+mod teardown;
 mod timer;
 mod websocket;
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, pin::pin, sync::Arc, time::Duration};
 
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
+use tokio::time::sleep;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, Mailbox, internal};
+use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, internal};
 
 use self::{
     driver::Driver,
@@ -26,16 +31,19 @@ use self::{
     websocket::WebSocket,
 };
 use crate::{
-    core::{BoxFuture, ClientHandle, Core, DisconnectGuard},
+    core::{BoxFuture, ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
     upgrade::address::OpenSlot,
 };
+
+/// Time in which the 101 of a client that `on_connect` has accepted is sent, once the app shuts down. The client then
+/// receives a Close.
+const OPEN_WITHIN_AT_SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// The task of one connection.
 pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) core: Arc<Core<C>>,
     pub(crate) pipeline: S,
     pub(crate) handle: ClientHandle<C>,
-    pub(crate) mailbox: Arc<Mailbox>,
     pub(crate) guard: DisconnectGuard<C>,
     /// Counts the connection for its address, if a layer limits their number.
     pub(crate) slot: Option<OpenSlot>,
@@ -62,42 +70,64 @@ where
         // earlier.
         let _registered = self.guard.registered();
         let _slot = self.slot.take();
-        match upgrade.await {
-            Ok(upgraded) => {
+        match Box::pin(self.opened(upgrade)).await {
+            Some(upgraded) => {
                 tracing::debug!(%client, "connection opened");
                 // The handlers catch panics of the app. A panic of the driver itself is logged. It drops the guard,
                 // which then runs on_disconnect in a task of its own.
-                if AssertUnwindSafe(self.drive(upgraded))
-                    .catch_unwind()
-                    .await
-                    .is_err()
-                {
+                if let Err(panic) = AssertUnwindSafe(self.drive(upgraded)).catch_unwind().await {
                     tracing::error!(%client, "the connection's driver panicked");
+                    drop_contained(panic);
                 }
             }
-            Err(error) => {
-                if error.is_user() {
-                    tracing::error!(%client, %error, "upgrade failed: the HTTP server must serve connections `with_upgrades`");
-                } else {
-                    tracing::debug!(%client, %error, "the client disconnected before the handshake was answered");
-                }
-                Box::pin(self.guard.run()).await;
-            }
+            None => Box::pin(self.guard.run(Reason::NeverOpened)).await,
         }
         tracing::debug!(%client, "connection ended");
     }
 
-    fn drive(self, upgraded: Upgraded) -> impl Future<Output = ()> {
+    /// Waits until the HTTP server has sent the 101. Returns none if it has not, because the client disconnected, a
+    /// layer replaced the 101 or holds it back, or the app shuts down.
+    async fn opened(&self, upgrade: OnUpgrade) -> Option<Upgraded> {
+        let client = self.handle.connection.client_id();
+        let shut_down = async {
+            self.core.registry.reached(Phase::Draining).await;
+            let sent = sleep(OPEN_WITHIN_AT_SHUTDOWN);
+            select(pin!(sent), pin!(self.core.registry.reached(Phase::Cut))).await;
+        };
+        let late = pin!(sleep(self.core.limits.open_within));
+        let shut_down = pin!(shut_down);
+        match select(upgrade, select(late, shut_down)).await {
+            Either::Left((Ok(upgraded), _)) => return Some(upgraded),
+            Either::Left((Err(error), _)) if error.is_user() => {
+                tracing::error!(%client, %error, "upgrade failed: the HTTP server must serve connections `with_upgrades`");
+            }
+            Either::Left((Err(error), _)) => {
+                tracing::debug!(%client, %error, "the client disconnected before the handshake was answered");
+            }
+            Either::Right((Either::Left(_), _)) => {
+                tracing::warn!(%client, "client given up: the 101 was not sent within Limits::open_within");
+            }
+            Either::Right((Either::Right(_), _)) => {
+                tracing::debug!(%client, "client given up: the app shut down before the handshake was answered");
+            }
+        }
+        None
+    }
+
+    /// Connects the client to the hub, and drives the connection to its end.
+    async fn drive(self: Box<Self>, upgraded: Upgraded) {
         let welcome = self.welcome();
         let Self {
             core,
             pipeline,
             handle,
-            mailbox,
-            guard,
+            mut guard,
             codec,
             ..
-        } = self;
+        } = *self;
+        let Some(mailbox) = guard.open() else {
+            return;
+        };
         let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
         let options = SessionOptions {
             codec,
@@ -109,12 +139,15 @@ where
             options,
             core.limits.clone(),
             timer::now(),
-        );
+        )
+        .with_ending(guard.ending());
         if let Some(welcome) = welcome {
             session.outbound().push(welcome);
         }
         let socket = WebSocket::new(upgraded, &core.limits);
-        Box::new(Driver::new(socket, session, pipeline, opening)).run(core, guard)
+        let driver = Box::new(Driver::new(socket, session, pipeline, opening));
+        // Values of this function that the driver does not need are dropped before its future is polled.
+        driver.run(core, guard).await;
     }
 
     /// Returns the first frame of the extended protocol. `None` for a client of the base protocol.

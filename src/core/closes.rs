@@ -31,6 +31,8 @@ closes! {
     INTERNAL_ERROR = 1011, "internal-error";
     /// Close for a pipeline that has failed for good.
     UNAVAILABLE = 1011, "unavailable";
+    /// Close of a server that starts again (IANA's registry of close codes).
+    RESTARTING = 1012, "restarting";
     /// Close for a message that has waited to begin for longer than `Limits::stall`.
     STALLED = 3001, "stalled";
     /// Close for a peer that reads too slowly: more than `Limits::outbound` waits for it.

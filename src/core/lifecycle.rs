@@ -3,12 +3,13 @@ use std::{future::Future, pin::Pin};
 use http::request::Parts;
 use zocket_layers::{ClientId, Context, Error, Issue};
 
+use super::reason::Reason;
 use crate::{contract::SchemaOf, upgrade::origin::AmbientCredential};
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
 type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
-type Disconnect<C> = Box<dyn Fn(Context<C>) -> BoxFuture<()> + Send + Sync>;
+pub(crate) type Disconnect<C> = Box<dyn Fn(Context<C>, Reason) -> BoxFuture<()> + Send + Sync>;
 
 /// The app's callbacks `on_connect`, `on_open` and `on_disconnect`, for the start and the end of a connection.
 pub(crate) struct Lifecycle<C> {

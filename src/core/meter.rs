@@ -31,6 +31,14 @@ pub(crate) fn connection_opened() {
     }
 }
 
+/// Counts connections that were left at the end of a shutdown's grace period.
+pub(crate) fn connections_cut(cut: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("zocket_connections_cut_total").increment(cut as u64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = cut;
+}
+
 /// Counts a connection whose `on_disconnect` has ended.
 pub(crate) fn connection_closed() {
     #[cfg(feature = "metrics")]

@@ -3,14 +3,20 @@
 mod background;
 mod client_handle;
 pub(crate) mod closes;
+pub(crate) mod contain;
 mod disconnect_guard;
+mod ending;
 mod lifecycle;
 pub(crate) mod meter;
+mod reason;
 mod registry;
+mod shutdown;
 mod teardown_queue;
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc, time::Duration};
 
+use futures_util::future::select;
+use tokio::time::sleep;
 use zocket_layers::{Declared, Hub, Limits};
 
 use self::background::Background;
@@ -18,10 +24,12 @@ use self::background::Background;
 pub(crate) use self::{
     client_handle::ClientHandle,
     disconnect_guard::DisconnectGuard,
-    lifecycle::{BoxFuture, Connect, Lifecycle, Rejection},
-    registry::{ConnectionRegistry, RegistryGuard},
+    ending::{Ending, Stage},
+    lifecycle::{BoxFuture, Connect, Disconnect, Lifecycle, Rejection},
+    registry::{ConnectionRegistry, Phase, RegistryGuard},
     teardown_queue::TeardownQueue,
 };
+pub use self::{reason::Reason, shutdown::Shutdown};
 use crate::upgrade::origin::OriginChoice;
 
 /// State that the connections of an app share.
@@ -59,6 +67,11 @@ impl<C> Core<C> {
             teardown: TeardownQueue::default(),
             background: Background::default(),
         }
+    }
+
+    /// Resolves after this time, or once the grace period of a shutdown is over.
+    pub(crate) async fn over(&self, time: Duration) {
+        select(pin!(sleep(time)), pin!(self.registry.reached(Phase::Cut))).await;
     }
 
     /// Spawns the hub's background future at the first call on each runtime. Not in [`new`](Self::new), since an app may

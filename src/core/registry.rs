@@ -1,115 +1,215 @@
-use std::{
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::Mutex;
-use tokio::sync::Notify;
-use zocket_layers::{ClientId, Context, Mailbox};
+use tokio::sync::{Notify, watch};
+use zocket_layers::{ClientId, Context, Mailbox, internal};
 
-use super::{ClientHandle, closes::GOING_AWAY, meter};
+use super::{ClientHandle, Ending, Stage, contain::drop_contained, meter};
 
 /// The connections of an app. Each is registered from the success of `on_connect` until `on_disconnect` has finished
-/// and the closing handshake has ended.
+/// and the closing handshake has ended. The registry also counts the calls of `on_connect` that are under way.
 pub(crate) struct ConnectionRegistry<C> {
-    connections: Mutex<HashMap<ClientId, Entry<C>>>,
-    is_shut_down: AtomicBool,
-    /// Notified when the last connection is removed.
+    entries: Mutex<Entries<C>>,
+    phase: watch::Sender<Phase>,
+    /// Notified when the last connection and the last call of `on_connect` have ended.
     emptied: Notify,
 }
 
+struct Entries<C> {
+    connections: HashMap<ClientId, Entry<C>>,
+    /// Calls of `on_connect` that are under way.
+    attempts: usize,
+    /// True if the app shuts down to start again.
+    restarts: bool,
+}
+
 struct Entry<C> {
-    mailbox: Arc<Mailbox>,
     handle: ClientHandle<C>,
+    /// `None` until the socket is open.
+    mailbox: Option<Arc<Mailbox>>,
+    ending: Arc<Ending>,
+}
+
+impl<C> Entry<C> {
+    /// Advances the connection to a stage of its end, and wakes its task.
+    fn advance(&self, stage: Stage, restarts: bool) {
+        self.ending.advance(stage, restarts);
+        if let Some(mailbox) = &self.mailbox {
+            internal::reader(mailbox).wake();
+        }
+    }
+}
+
+/// Phase of an app's shutdown. Phases are reached in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// The app accepts clients.
+    Running,
+    /// New clients are refused, and connections end.
+    Draining,
+    /// What is left is dropped.
+    Cut,
 }
 
 impl<C> Default for ConnectionRegistry<C> {
     fn default() -> Self {
         Self {
-            connections: Mutex::default(),
-            is_shut_down: AtomicBool::default(),
+            entries: Mutex::new(Entries {
+                connections: HashMap::new(),
+                attempts: 0,
+                restarts: false,
+            }),
+            phase: watch::Sender::new(Phase::Running),
             emptied: Notify::default(),
         }
     }
 }
 
 impl<C> ConnectionRegistry<C> {
-    /// Registers a connection, until the last clone of the guard is dropped.
-    pub(super) fn enter(
-        self: &Arc<Self>,
-        mailbox: Arc<Mailbox>,
-        handle: ClientHandle<C>,
-    ) -> Arc<RegistryGuard<C>> {
-        let client = mailbox.client_id();
-        let entry = Entry {
-            mailbox: mailbox.clone(),
-            handle,
-        };
-        self.connections.lock().insert(client, entry);
-        // `shutdown` may have run before the insertion. Then it has not closed this connection.
-        if self.is_shut_down() {
-            mailbox.close(GOING_AWAY);
+    /// Counts a call of `on_connect`, until the attempt is dropped. `None` once the app shuts down.
+    pub(crate) fn attempt(self: &Arc<Self>) -> Option<Attempt<C>> {
+        let mut entries = self.entries.lock();
+        if self.phase() > Phase::Running {
+            return None;
         }
+        entries.attempts += 1;
+        Some(Attempt(self.clone()))
+    }
+
+    /// Registers a connection, until the last clone of the guard is dropped.
+    pub(super) fn enter(self: &Arc<Self>, handle: ClientHandle<C>) -> Arc<RegistryGuard<C>> {
+        let client = handle.connection.client_id();
+        let ending = Arc::new(Ending::default());
+        let entry = Entry {
+            handle,
+            mailbox: None,
+            ending: ending.clone(),
+        };
+        let mut entries = self.entries.lock();
+        // `shutdown` may have run before the insertion. Then it has not advanced this connection.
+        if self.phase() > Phase::Running {
+            ending.advance(Stage::Close, entries.restarts);
+        }
+        entries.connections.insert(client, entry);
+        drop(entries);
         meter::connection_opened();
         Arc::new(RegistryGuard {
             registry: self.clone(),
             client,
+            ending,
         })
     }
 
     fn exit(&self, client: &ClientId) {
-        let mut connections = self.connections.lock();
+        let mut entries = self.entries.lock();
+        let connections = &mut entries.connections;
         let gone = connections.remove(client);
-        let is_empty = connections.is_empty();
         // Frees the memory of a burst.
         if connections.len() < connections.capacity() / 4 {
             let half = connections.capacity() / 2;
             connections.shrink_to(half);
         }
-        drop(connections);
-        // Dropped only now that the lock is released: the app's value may run any code when it is dropped.
-        drop(gone);
-        if is_empty {
+        self.notify_if_empty(&entries);
+        drop(entries);
+        // Dropped only now that the lock is released: the app's value may run any code when it is dropped, and panic.
+        drop_contained(gone);
+    }
+
+    fn notify_if_empty(&self, entries: &Entries<C>) {
+        if entries.len() == 0 {
             self.emptied.notify_waiters();
         }
     }
 
     /// Returns the number of registered connections.
     pub(crate) fn len(&self) -> usize {
-        self.connections.lock().len()
+        self.entries.lock().connections.len()
     }
 
-    /// Returns a context for each registered connection, in no order.
+    /// Returns a context for each registered connection whose socket is open, in no order.
     pub(crate) fn contexts(&self) -> Vec<Context<C>> {
-        let connections = self.connections.lock();
-        let handles: Vec<_> = connections.values().map(|entry| entry.handle.clone()).collect();
-        drop(connections);
+        let entries = self.entries.lock();
+        let open = entries
+            .connections
+            .values()
+            .filter(|entry| entry.mailbox.is_some());
+        let handles: Vec<_> = open.map(|entry| entry.handle.clone()).collect();
+        drop(entries);
         handles.iter().map(ClientHandle::context).collect()
     }
 
-    /// Returns true once [`shutdown`](Self::shutdown) has been called.
-    pub(crate) fn is_shut_down(&self) -> bool {
-        self.is_shut_down.load(Ordering::SeqCst)
+    fn phase(&self) -> Phase {
+        *self.phase.borrow()
     }
 
-    /// Marks the app as shut down, so that it refuses new connections, and closes the open ones.
-    pub(crate) fn shutdown(&self) {
-        self.is_shut_down.store(true, Ordering::SeqCst);
-        for entry in self.connections.lock().values() {
-            entry.mailbox.close(GOING_AWAY);
+    /// Waits until the app has reached this phase of its shutdown.
+    pub(crate) async fn reached(&self, phase: Phase) {
+        // The sender is a field of `self`, so the wait does not fail.
+        let _ = self.phase.subscribe().wait_for(|reached| *reached >= phase).await;
+    }
+
+    /// Refuses new clients from now on, and begins the end of every connection.
+    pub(super) fn drain(&self, restarts: bool) {
+        let mut entries = self.entries.lock();
+        entries.restarts = restarts;
+        self.advance_phase(Phase::Draining);
+        for entry in entries.connections.values() {
+            entry.advance(Stage::Drain, restarts);
         }
     }
 
-    /// Waits until no connection is left.
-    pub(crate) async fn drained(&self) {
+    fn advance_phase(&self, phase: Phase) {
+        self.phase.send_if_modified(|reached| {
+            let advances = *reached < phase;
+            *reached = phase.max(*reached);
+            advances
+        });
+    }
+
+    /// Returns the clients whose connections are not asked to close yet.
+    pub(super) fn to_close(&self) -> Vec<ClientId> {
+        let entries = self.entries.lock();
+        let draining = |entry: &Entry<C>| entry.ending.stage() < Stage::CloseWhenIdle;
+        let clients = entries.connections.iter();
+        clients
+            .filter(|(_, entry)| draining(entry))
+            .map(|(client, _)| *client)
+            .collect()
+    }
+
+    /// Closes these clients' connections once no message of theirs is in flight.
+    pub(super) fn close_when_idle(&self, clients: &[ClientId]) {
+        let entries = self.entries.lock();
+        for entry in clients
+            .iter()
+            .filter_map(|client| entries.connections.get(client))
+        {
+            entry.advance(Stage::CloseWhenIdle, entries.restarts);
+        }
+    }
+
+    /// Closes every connection, whatever is in flight.
+    pub(super) fn close(&self) {
+        let entries = self.entries.lock();
+        for entry in entries.connections.values() {
+            entry.advance(Stage::Close, entries.restarts);
+        }
+    }
+
+    /// Drops the handlers and sockets that are left. Returns the number of connections and of calls of `on_connect`.
+    pub(super) fn cut(&self) -> usize {
+        let entries = self.entries.lock();
+        self.advance_phase(Phase::Cut);
+        entries.len()
+    }
+
+    /// Waits until no connection is left, and no call of `on_connect` is under way.
+    pub(super) async fn drained(&self) {
         loop {
             let mut emptied = std::pin::pin!(self.emptied.notified());
             // Enabled before the check, so that a removal between the check and the wait still notifies.
             emptied.as_mut().enable();
-            if self.len() == 0 {
+            if self.entries.lock().len() == 0 {
                 return;
             }
             emptied.await;
@@ -117,10 +217,42 @@ impl<C> ConnectionRegistry<C> {
     }
 }
 
+impl<C> Entries<C> {
+    fn len(&self) -> usize {
+        self.connections.len() + self.attempts
+    }
+}
+
+/// A call of `on_connect` that is under way.
+pub(crate) struct Attempt<C>(Arc<ConnectionRegistry<C>>);
+
+impl<C> Drop for Attempt<C> {
+    fn drop(&mut self) {
+        let mut entries = self.0.entries.lock();
+        entries.attempts -= 1;
+        self.0.notify_if_empty(&entries);
+    }
+}
+
 /// Keeps a connection registered until its last clone is dropped.
 pub(crate) struct RegistryGuard<C> {
     registry: Arc<ConnectionRegistry<C>>,
     client: ClientId,
+    ending: Arc<Ending>,
+}
+
+impl<C> RegistryGuard<C> {
+    /// Records that the socket is open. Its task is woken by this mailbox.
+    pub(super) fn open(&self, mailbox: Arc<Mailbox>) {
+        if let Some(entry) = self.registry.entries.lock().connections.get_mut(&self.client) {
+            entry.mailbox = Some(mailbox);
+        }
+    }
+
+    /// Returns the progress of the app's shutdown for this connection.
+    pub(super) const fn ending(&self) -> &Arc<Ending> {
+        &self.ending
+    }
 }
 
 impl<C> Drop for RegistryGuard<C> {

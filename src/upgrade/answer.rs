@@ -1,5 +1,7 @@
 //! HTTP responses to upgrade requests.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 use zocket_layers::{
@@ -85,6 +87,18 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
         ),
         Rejection::Refused(error) => refused(&explain(error.into())),
     }
+}
+
+/// Time after which a client that a shutdown refused may try again. It is short, because other servers accept clients.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// Returns 503 with `Retry-After`.
+pub(super) fn shutting_down() -> Response<Body> {
+    let mut response = refused(&Error::new(Code::OVERLOADED, "the server is shutting down"));
+    response
+        .headers_mut()
+        .insert(header::RETRY_AFTER, retry_after(RETRY_AFTER));
+    response
 }
 
 /// Returns a refusal as an HTTP status, with the error as its JSON body.

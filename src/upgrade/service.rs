@@ -3,22 +3,25 @@ use std::{
     fmt,
     future::Future,
     panic::AssertUnwindSafe,
-    pin::Pin,
+    pin::{Pin, pin},
     sync::Arc,
     task::{Context as Task, Poll},
 };
 
-use futures_util::FutureExt;
+use futures_util::{
+    FutureExt,
+    future::{Either, select},
+};
 use http::{Extensions, Request, Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
 use tower::{BoxError, Service};
-use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse, hub::ConnectOptions};
+use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse};
 
 use super::{address::OpenSlot, answer, handshake, options::ServeOptions, origin::OriginChoice};
 use crate::{
     connection::ConnectionTask,
-    core::{ClientHandle, Core, DisconnectGuard, Rejection},
+    core::{ClientHandle, Core, DisconnectGuard, Phase, Reason, Rejection, Stage, contain::drop_contained},
 };
 
 /// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
@@ -92,9 +95,10 @@ where
             let checked = origins.check(&request.uri, &request.headers);
             checked.map_err(|error| answer::refused(&error))?;
         }
-        if core.registry.is_shut_down() {
-            return Err(answer::refused(&Error::new(Code::OVERLOADED, "the server is shutting down")).into());
-        }
+        // Counted until the client is registered or refused, so that a shutdown waits for it.
+        let Some(_attempt) = core.registry.attempt() else {
+            return Err(answer::shutting_down().into());
+        };
         let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else {
             tracing::error!("upgrade refused: the HTTP server must serve connections `with_upgrades`");
             return Err(answer::refused(&Error::new(
@@ -116,9 +120,16 @@ where
         };
         let asking =
             AssertUnwindSafe(async { (core.lifecycle.connect)(request, client_id).await }).catch_unwind();
-        let value = match asking.await {
-            Ok(value) => value,
-            Err(_) => Err(Rejection::Refused(Error::internal("on_connect panicked"))),
+        let value = match select(Box::pin(asking), pin!(core.registry.reached(Phase::Cut))).await {
+            Either::Left((Ok(value), _)) => value,
+            Either::Left((Err(panic), _)) => {
+                drop_contained(panic);
+                Err(Rejection::Refused(Error::internal("on_connect panicked")))
+            }
+            Either::Right(((), asking)) => {
+                drop_contained(asking);
+                return Err(answer::shutting_down().into());
+            }
         };
         let value = value.map_err(answer::rejected)?;
 
@@ -128,17 +139,16 @@ where
         let connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
         let handle = ClientHandle { connection, value };
-        core.start_background();
-        let mailbox = core
-            .hub
-            .connect(client_id, &ConnectOptions::new(core.limits.clone(), form));
         // From here on the guard runs on_disconnect, however the connection ends.
-        let guard = DisconnectGuard::new(core.clone(), handle.clone(), mailbox.clone());
+        let guard = DisconnectGuard::new(core.clone(), handle.clone());
+        if guard.ending().stage() > Stage::Open {
+            guard.spawn(Reason::Shutdown);
+            return Err(answer::shutting_down().into());
+        }
         let task = Box::new(ConnectionTask {
             core: core.clone(),
             pipeline: self.stack.clone(),
             handle,
-            mailbox,
             guard,
             slot,
             codec: self.options.codec,

@@ -44,6 +44,11 @@ pub fn describe() {
         Unit::Count,
         "Connections that on_connect accepted"
     );
+    describe_counter!(
+        "zocket_connections_cut_total",
+        Unit::Count,
+        "Connections left at the end of a shutdown's grace period"
+    );
     describe_gauge!(
         "zocket_queued_messages",
         Unit::Count,

@@ -14,6 +14,7 @@
 //! | `zocket_rooms` | gauge | rooms | | [`LocalHub`](crate::LocalHub): rooms with members |
 //! | `zocket_connections` | gauge | connections | | the app: from a successful `on_connect` until `on_disconnect` has ended |
 //! | `zocket_connections_total` | counter | connections | | the app: successful `on_connect`s |
+//! | `zocket_connections_cut_total` | counter | connections | | the app: those that a shutdown left at the end of its grace period |
 //! | `zocket_handshakes_refused_total` | counter | handshakes | `status`, `code` | the app, and its layers around the upgrade: refused requests, by HTTP status and code; `BAD_HANDSHAKE` for a request that opens no WebSocket |
 //! | `zocket_queued_messages` | gauge | messages | | connections: read and not yet begun |
 //! | `zocket_in_flight_messages` | gauge | messages | | connections: being handled |

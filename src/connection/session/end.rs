@@ -1,16 +1,27 @@
 use zocket_layers::{Close, hub::MailboxState};
 
-use crate::core::closes::SLOW_READER;
+use crate::core::{
+    Reason,
+    closes::{SLOW_READER, STALLED},
+};
 
 /// The end of a session.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::connection) enum End {
-    /// The peer sent a Close frame.
-    ByPeer,
+    /// The peer sent this Close frame.
+    ByPeer(Close),
     /// The server sends this Close frame.
     ByServer(Close),
-    /// The connection was lost without a Close frame, or the peer stayed silent.
+    /// The peer reads too slowly.
+    SlowReader,
+    /// A message has waited too long to begin.
+    Stalled,
+    /// The app shuts down, and sends this Close frame.
+    Shutdown(Close),
+    /// The connection was lost without a Close frame.
     Gone,
+    /// The peer stayed silent after a ping.
+    Silent,
 }
 
 impl End {
@@ -19,7 +30,30 @@ impl End {
         match state {
             MailboxState::Open => None,
             MailboxState::Close(close) => Some(Self::ByServer(close)),
-            MailboxState::Overflowed => Some(Self::ByServer(SLOW_READER)),
+            MailboxState::Overflowed => Some(Self::SlowReader),
+        }
+    }
+
+    /// Returns the Close frame that the server sends by itself.
+    pub(in crate::connection) fn close(&self) -> Option<Close> {
+        match self {
+            Self::ByServer(close) | Self::Shutdown(close) => Some(close.clone()),
+            Self::SlowReader => Some(SLOW_READER),
+            Self::Stalled => Some(STALLED),
+            Self::ByPeer(_) | Self::Gone | Self::Silent => None,
+        }
+    }
+
+    /// Returns the reason that `on_disconnect` receives.
+    pub(in crate::connection) fn into_reason(self) -> Reason {
+        match self {
+            Self::ByPeer(close) => Reason::ClosedByPeer(close),
+            Self::ByServer(close) => Reason::ClosedByServer(close),
+            Self::SlowReader => Reason::SlowReader,
+            Self::Stalled => Reason::Stalled,
+            Self::Shutdown(_) => Reason::Shutdown,
+            Self::Gone => Reason::Cut,
+            Self::Silent => Reason::Silent,
         }
     }
 }

@@ -153,6 +153,11 @@ impl Inbound {
         }
     }
 
+    /// Frees the id of a queued message that was refused.
+    pub(super) fn forget(&mut self, rpc_id: &RpcId) {
+        self.ids.remove(rpc_id);
+    }
+
     /// Frees the memory that an idle connection does not need.
     pub(super) fn shrink(&mut self) {
         if self.queue.is_empty() {

@@ -5,6 +5,7 @@
 //! its tests need none either. The connection's task owns it, and moves bytes between it and a socket.
 
 mod deadlines;
+mod drain;
 mod end;
 mod gauge;
 mod inbound;
@@ -29,7 +30,7 @@ use self::{
     outbound::Outbound,
 };
 pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage};
-use crate::core::meter;
+use crate::core::{Ending, meter};
 
 /// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
 /// the frames to be written.
@@ -40,6 +41,8 @@ pub(super) struct Session {
     inbound: Inbound,
     /// True if the pipeline failed for good. Then no message begins any more.
     pipeline_has_failed: bool,
+    /// Progress of the app's shutdown.
+    ending: Arc<Ending>,
     /// Number of pings of the extended protocol that are not answered yet.
     pings: usize,
     deadlines: Deadlines,
@@ -72,6 +75,7 @@ impl Session {
             options,
             inbound: Inbound::new(),
             pipeline_has_failed: false,
+            ending: Arc::default(),
             pings: 0,
             deadlines: Deadlines::new(limits, now),
             outbound: Outbound::default(),
@@ -148,6 +152,9 @@ impl Session {
                 self.outbound
                     .push(self.connection.form().codec.error(&error, route));
             }
+            return None;
+        }
+        if self.refuses(&frame) {
             return None;
         }
         if may_begin && self.inbound.is_queue_empty() && self.has_free_turn() {
@@ -286,6 +293,9 @@ impl Session {
 
     /// Queues the events if the mailbox has notified of any, or a ping has to be answered.
     pub(super) fn send_notified(&mut self) -> Option<End> {
+        if let Some(end) = self.drain() {
+            return Some(end);
+        }
         if self.mailbox.is_notified() || self.pings > 0 {
             return self.send_events();
         }

@@ -10,7 +10,6 @@ use zocket_layers::{
 };
 
 use super::*;
-use crate::core::closes::SLOW_READER;
 
 /// A session, its mailbox, and the time at which it started.
 struct World {
@@ -305,7 +304,7 @@ fn an_overflowed_mailbox_and_a_close_end_the_session() {
     for number in 0..10 {
         world.push_event(number);
     }
-    assert_eq!(world.session.send_notified(), Some(End::ByServer(SLOW_READER)));
+    assert_eq!(world.session.send_notified(), Some(End::SlowReader));
 
     let mut world = self::world(Form::BASE, limits);
     world.push_event(1);

@@ -4,6 +4,7 @@ mod stream;
 mod write;
 
 use std::{
+    borrow::Cow,
     future::poll_fn,
     io,
     pin::Pin,
@@ -29,6 +30,11 @@ use crate::core::closes::{INVALID_UTF_8, MESSAGE_TOO_LARGE, PROTOCOL_ERROR};
 const READ_BUFFER: usize = 512;
 /// Size from which tungstenite writes buffered control frames without a flush, in bytes.
 const CONTROL_BUFFER: usize = 1 << 10;
+/// The code of a Close frame without one (RFC 6455, section 7.1.5). It is never sent.
+const NO_STATUS: Close = Close {
+    code: 1005,
+    reason: Cow::Borrowed(""),
+};
 /// Limit for the bytes of a close reason: 125 for the payload of a control frame (RFC 6455, section 5.5), less 2 for
 /// the code.
 const MAX_REASON: usize = 123;
@@ -60,7 +66,7 @@ pub(super) enum Received {
     /// A ping or a pong. It shows that the peer is alive.
     Control,
     /// The peer's Close frame. tungstenite has queued the answer.
-    Closed,
+    Closed(Close),
 }
 
 /// The reason why nothing more can be read.
@@ -158,9 +164,11 @@ impl WebSocket {
         let received = match read {
             Ok(Message::Text(text)) => Ok(Received::Text(text)),
             Ok(Message::Binary(bytes)) => Ok(Received::Binary(bytes)),
-            Ok(Message::Close(_)) => {
+            Ok(Message::Close(frame)) => {
                 self.control = true;
-                Ok(Received::Closed)
+                Ok(Received::Closed(frame.map_or(NO_STATUS, |frame| {
+                    Close::new(frame.code.into(), frame.reason.to_string())
+                })))
             }
             Ok(Message::Ping(payload)) => {
                 // tungstenite queues a pong in a buffer without a bound, so its bytes are counted here.

@@ -2,10 +2,15 @@
 
 use crate::common;
 
+mod abandoned;
+mod drain;
+mod lingering;
 mod messages;
 mod on_disconnect;
 mod on_disconnect_once;
 mod on_open;
+mod opening;
+mod reasons;
 mod shutdown;
 
 use std::sync::{Arc, Mutex};
