@@ -66,10 +66,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
     }
 
-    // Stops accepting, closes every connection, and waits for each `on_disconnect`.
+    // Stops accepting, answers what has begun, closes every connection, and waits for each `on_disconnect`. Both at
+    // once: requests wait for calls of `on_connect`, which `zo.shutdown` ends.
     drop(listener);
-    requests.shutdown().await;
-    let left = zo.shutdown(Duration::from_secs(5)).await;
-    tracing::info!(left, "stopped");
+    let grace = Duration::from_secs(5);
+    let (cut, _) = tokio::join!(
+        zo.shutdown(grace),
+        tokio::time::timeout(grace, requests.shutdown())
+    );
+    tracing::info!(cut, "stopped");
     Ok(())
 }

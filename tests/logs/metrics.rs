@@ -5,6 +5,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
+    time::Duration,
 };
 
 use metrics::{Counter, Gauge, Histogram, Key, KeyName, Metadata, Recorder, SharedString, Unit};
@@ -140,6 +141,9 @@ async fn drive(metrics: &Metrics) {
     let mut reader = server.connect("").await;
     reader.begin("flood", json!(null)).await;
     metrics.until_registered("zocket_outbound_bytes").await;
+
+    // Without a grace period, a shutdown leaves both clients.
+    assert_eq!(zo.shutdown(Duration::ZERO).await, 2);
 }
 
 /// Returns the names of metrics in the code: literals that begin with `zocket_`.

@@ -271,3 +271,38 @@ async fn closes_are_spread_over_part_of_the_grace_period() {
         "{groups:?}"
     );
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_calls_in_flight_are_answered_beside_peers_that_never_read() {
+    const CALLS: usize = 1_000;
+    let world = World::new();
+    world.disconnect.add_permits(20);
+    let zo = app(&world).build();
+    let service = zo.serve(router(&zo));
+    let mut clients = JoinSet::new();
+    for _ in 0..CALLS {
+        let mut client = connect_in_memory(&service, "").await.unwrap();
+        let id = client.begin("work", Value::Null).await;
+        clients.spawn(async move {
+            assert_eq!(client.answer(&id).await, Ok(None));
+            client.closed().await
+        });
+    }
+    let mut never_read = Vec::new();
+    for _ in 0..20 {
+        never_read.push(connect_in_memory(&service, "").await.unwrap());
+    }
+    until(|| world.count("work begins") == CALLS && zo.contexts().len() == CALLS + 20).await;
+    let shutdown = shut_down(&zo, Duration::from_secs(15)).await;
+    // The calls end while the Closes are spread over half of the grace period.
+    world.handler.add_permits(CALLS);
+    let closes = clients.join_all().await;
+    assert_eq!(closes.len(), CALLS);
+    assert!(
+        closes
+            .iter()
+            .all(|close| *close == (1001, "going-away".to_owned()))
+    );
+    assert_eq!(shutdown.await.unwrap(), 0);
+    all_gone(&zo, &world, CALLS + 20).await;
+}
