@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 use futures_util::future::join_all;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use tokio::runtime::{Builder, Handle, Runtime};
-use zocket::{ClientId, Context, Error, Hub, NoHeaders, Outgoing, UpgradeService, Zocket, layers::LocalHub};
+use zocket::{Context, Error, Hub, Outgoing, UpgradeService, Zocket, layers::LocalHub};
 
-use crate::common::{PATIENCE, Server, serve, until};
+use crate::common::{Server, serve, until};
 
 /// More members than the sender notifies itself.
 const MEMBERS: usize = 20;
@@ -23,15 +23,10 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-type Cx = Context<Arc<Gate>>;
+type Cx = Context<()>;
 
-/// A handler that has sent blocks its thread until the test lets it go on.
-#[derive(Default)]
-struct Gate(parking_lot::Mutex<Option<mpsc::Receiver<()>>>);
-
-fn app(hub: Option<Arc<dyn Hub>>, gate: Arc<Gate>) -> (Zocket<Arc<Gate>>, UpgradeService) {
-    let builder =
-        Zocket::builder().on_connect_with(gate, async |gate: Arc<Gate>, _: NoHeaders, _: ClientId| Ok(gate));
+fn app(hub: Option<Arc<dyn Hub>>) -> (Zocket, UpgradeService) {
+    let builder = Zocket::builder();
     let zo = match hub {
         Some(hub) => builder.hub(hub).build(),
         None => builder.build(),
@@ -45,14 +40,6 @@ fn app(hub: Option<Arc<dyn Hub>>, gate: Arc<Gate>) -> (Zocket<Arc<Gate>>, Upgrad
             zo.message().handle(async |cx: Cx| -> Result<(), Error> {
                 cx.send(Said(1)).to_room("big");
                 Ok(())
-            }),
-        )
-        .incoming(
-            "block",
-            zo.message().handle(async |cx: Cx| -> Result<(), Error> {
-                cx.send(Said(1)).to_room("big");
-                let gate = cx.0.lock().take().unwrap();
-                gate.recv_timeout(2 * PATIENCE).map_err(Error::internal)
             }),
         );
     let service = zo.serve(router);
@@ -91,7 +78,7 @@ async fn crowd(server: &Server) -> Vec<crate::common::Client> {
 
 #[test]
 fn an_app_continues_on_a_second_runtime_after_the_first_has_ended() {
-    let (_zo, service) = app(None, Arc::default());
+    let (_zo, service) = app(None);
     for _ in 0..3 {
         runtime().block_on(all_members_hear(&service));
     }
@@ -99,7 +86,7 @@ fn an_app_continues_on_a_second_runtime_after_the_first_has_ended() {
 
 #[test]
 fn an_app_continues_on_a_second_runtime_while_the_first_stands_still() {
-    let (_zo, service) = app(None, Arc::default());
+    let (_zo, service) = app(None);
     // It only runs within `block_on`.
     let first = Builder::new_current_thread().enable_all().build().unwrap();
     first.block_on(all_members_hear(&service));
@@ -113,10 +100,7 @@ fn an_app_continues_on_a_second_runtime_while_the_first_stands_still() {
 fn an_app_continues_after_another_on_the_same_hub_has_gone() {
     runtime().block_on(async {
         let hub: Arc<dyn Hub> = Arc::new(LocalHub::new());
-        let (first, second) = (
-            app(Some(hub.clone()), Arc::default()),
-            app(Some(hub), Arc::default()),
-        );
+        let (first, second) = (app(Some(hub.clone())), app(Some(hub)));
         all_members_hear(&first.1).await;
         all_members_hear(&second.1).await;
         drop(first);
@@ -131,40 +115,19 @@ fn no_task_is_left_of_apps_that_have_gone() {
         let before = Handle::current().metrics().num_alive_tasks();
         let tasks = || Handle::current().metrics().num_alive_tasks();
         for _ in 0..2 {
-            let apps = [(); 3].map(|()| app(Some(hub.clone()), Arc::default()));
+            let apps = [(); 3].map(|()| app(Some(hub.clone())));
             for (_, service) in &apps {
                 all_members_hear(service).await;
             }
             drop(apps);
             until(|| tasks() == before).await;
         }
-        let apps = [(); 2].map(|()| app(Some(Arc::new(LocalHub::new())), Arc::default()));
+        let apps = [(); 2].map(|()| app(Some(Arc::new(LocalHub::new()))));
         for (_, service) in &apps {
             all_members_hear(service).await;
         }
         drop(apps);
         until(|| tasks() == before).await;
         drop(hub);
-    });
-}
-
-#[test]
-fn members_hear_an_event_while_its_handler_blocks_a_thread() {
-    runtime().block_on(async {
-        let gate = Arc::new(Gate::default());
-        let (_zo, service) = app(None, gate.clone());
-        let server = serve(service).await;
-        let mut members = crowd(&server).await;
-        for _ in 0..20 {
-            let (open, gated) = mpsc::channel();
-            *gate.0.lock() = Some(gated);
-            let id = members[0].begin("block", Value::Null).await;
-            // The sender's own connection is stuck.
-            for member in &mut members[1..] {
-                assert_eq!(member.event("said").await, 1);
-            }
-            open.send(()).unwrap();
-            members[0].answer(&id).await.unwrap();
-        }
     });
 }
