@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::Value;
 
-use super::types::{Writer, comment, doc, literal, property};
+use super::types::{Writer, comment, doc, literal, property, rounding};
 use crate::contract::{Contract, IncomingContract, names::Names};
 
 /// A level of the client: its calls and events, and the levels below.
@@ -55,7 +55,12 @@ impl<'a> Surface<'a> {
             let Some(incoming) = contract.incoming.get(*path) else {
                 continue;
             };
-            text.push_str(&comment(incoming.doc.as_deref().unwrap_or_default(), indent));
+            let rounded = [&incoming.input, &incoming.output]
+                .into_iter()
+                .flatten()
+                .find_map(rounding);
+            let lines: Vec<_> = incoming.doc.iter().cloned().chain(rounded).collect();
+            text.push_str(&comment(&lines.join("\n"), indent));
             let _ = writeln!(
                 text,
                 "{indent}readonly {}: {};",

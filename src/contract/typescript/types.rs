@@ -284,12 +284,7 @@ pub(super) fn doc(schema: &Value, indent: &str) -> String {
         .flat_map(|text| text.lines())
         .map(str::to_owned)
         .collect();
-    if matches!(
-        schema.get("format").and_then(Value::as_str),
-        Some("int64" | "uint64" | "int128" | "uint128")
-    ) {
-        lines.push("A 64-bit integer: beyond 2^53 - 1, JSON.parse rounds it.".to_owned());
-    }
+    lines.extend(rounding(schema));
     if let Some(default) = schema.get("default") {
         lines.push(format!("@default {default}"));
     }
@@ -297,6 +292,46 @@ pub(super) fn doc(schema: &Value, indent: &str) -> String {
         lines.push("@deprecated".to_owned());
     }
     comment(&lines.join("\n"), indent)
+}
+
+/// Returns a sentence about the integers of a schema that a number of JavaScript can't hold. Named types and members of
+/// objects have comments of their own.
+pub(super) fn rounding(schema: &Value) -> Option<String> {
+    if let Some(bits) = integer_bits(schema) {
+        return Some(format!(
+            "A {bits}-bit integer: beyond 2^53 - 1, JSON.parse rounds it."
+        ));
+    }
+    let bits = nested_bits(schema)?;
+    Some(format!(
+        "Has {bits}-bit integers: beyond 2^53 - 1, JSON.parse rounds them."
+    ))
+}
+
+/// Returns the size of the integer that a schema is itself, if a number of JavaScript can't hold it. `usize` has 64 bits on
+/// most machines.
+fn integer_bits(schema: &Value) -> Option<u8> {
+    match schema.get("format")?.as_str()? {
+        "int64" | "uint64" | "int" | "uint" => Some(64),
+        "int128" | "uint128" => Some(128),
+        _ => None,
+    }
+}
+
+/// Returns the size of the largest such integer within arrays, tuples, maps and variants.
+fn nested_bits(schema: &Value) -> Option<u8> {
+    let keywords = schema.as_object()?;
+    let parts = keywords
+        .iter()
+        .flat_map(|(keyword, value)| match (keyword.as_str(), value) {
+            ("items" | "additionalProperties", schema) => vec![schema],
+            ("prefixItems" | "anyOf" | "oneOf" | "allOf", Value::Array(schemas)) => schemas.iter().collect(),
+            ("patternProperties", Value::Object(schemas)) => schemas.values().collect(),
+            _ => Vec::new(),
+        });
+    parts
+        .filter_map(|part| integer_bits(part).max(nested_bits(part)))
+        .max()
 }
 
 /// Returns a text as a doc comment. An empty text has no comment.
