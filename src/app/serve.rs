@@ -7,7 +7,7 @@ use zocket_layers::{Frame, FrameResponse, service::ServedByClones};
 
 use super::Zocket;
 use crate::{
-    router::{Router, RouterError, RouterService},
+    router::{CheckedRouter, Router, RouterError, RouterService},
     upgrade::{ServeError, ServeOptions, UpgradeService},
 };
 
@@ -29,10 +29,11 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// [`ServeError::Origins`] if `on_connect` can read a cookie, and the builder has no
     /// [`origins`](crate::Builder::origins) or [`any_origin`](crate::Builder::any_origin).
     ///
-    /// [`ServeError::Router`] with all problems of a router that is invalid: a route declared twice, a route that is the prefix of another
-    /// route or of a nest, a route that would shadow a member of the generated clients, an empty segment, a name that
-    /// begins with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of
-    /// another, or a router of another app.
+    /// [`ServeError::Router`] with all problems of a router that is invalid: a route declared twice, a route that is the
+    /// prefix of another route or of a nest, a route that would shadow a member of the generated clients, an empty
+    /// segment, a segment to which JavaScript or the clients give a meaning (`then`, `toString`), a name that begins
+    /// with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of another, two
+    /// types that schemars takes for one, a connect header of a type that no text can hold, or a router of another app.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, ServeError> {
         self.check_origins()?;
         let checked = self.check(router)?;
@@ -159,15 +160,9 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         Ok(self.core.origins.check(self.core.lifecycle.credential)?)
     }
 
-    /// Checks a router, and makes its service and the hash of its contract.
+    /// Checks a router, and makes its service.
     fn check(&self, router: Router<C>) -> Result<CheckedRouter, RouterError> {
-        let contract = router.contract().hash();
-        let (routes, outgoing) = router.build_for(&self.core.hub)?;
-        Ok(CheckedRouter {
-            routes,
-            outgoing,
-            contract,
-        })
+        router.build_for(&self.core.hub)
     }
 
     /// Declares a router's events, so that handlers and emitters may send them, and its routes, which metrics may then
@@ -176,15 +171,6 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         self.core.declared.extend(router.outgoing.iter().copied());
         self.core.declared.extend_routes(router.routes.paths());
     }
-}
-
-/// A router that has been checked.
-struct CheckedRouter {
-    routes: RouterService,
-    /// Names of its events.
-    outgoing: Vec<&'static str>,
-    /// Hash of its contract.
-    contract: String,
 }
 
 #[track_caller]

@@ -70,7 +70,11 @@ pub(super) fn document(contract: &Contract, info: &Info) -> Value {
         );
     }
     for (name, outgoing) in &contract.outgoing {
-        let key = format!("{name}.event");
+        let mut key = format!("{name}.event");
+        // A route may be called like that.
+        while messages.contains_key(&key) {
+            key.push('_');
+        }
         let payload = draft.schema(&outgoing.payload);
         let frame = frame(name, [("payload", payload, true)]);
         messages.insert(

@@ -54,7 +54,7 @@ impl Contract {
             // `text/plain` makes editors and browsers show the file, because `.ts` is also the extension of a video
             // format.
             declarations: File::new(
-                typescript::javascript_declarations(self),
+                typescript::javascript_declarations(&self.canonical()),
                 "text/plain; charset=utf-8",
             ),
         }

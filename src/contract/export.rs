@@ -8,7 +8,7 @@ impl Contract {
     /// Returns the types and the client for TypeScript, as one file without dependencies.
     #[must_use]
     pub fn typescript(&self) -> String {
-        typescript::typescript(self)
+        typescript::typescript(&self.canonical())
     }
 
     /// Writes [`typescript`](Self::typescript) to a file, unless the file already has this content, so that a build
@@ -50,7 +50,10 @@ impl Contract {
             [
                 ("zocket.ts", self.typescript()),
                 ("zocket.js", typescript::javascript(self)),
-                ("zocket.d.ts", typescript::javascript_declarations(self)),
+                (
+                    "zocket.d.ts",
+                    typescript::javascript_declarations(&self.canonical()),
+                ),
                 ("contract.json", self.to_json()),
                 ("asyncapi.json", asyncapi),
             ],

@@ -1,16 +1,20 @@
 //! Gathers schemas under stable names.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use schemars::{Schema, SchemaGenerator, generate::SchemaSettings};
+use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
-use super::Types;
+use super::{
+    Types,
+    canonical::sorted,
+    conflation::conflated,
+    references::{local_name, settings},
+    unique_names::{Use, choose_names},
+};
 
 /// Function that generates a type's schema.
 pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
-
-const PREFIX: &str = "#/$defs/";
 
 /// Direction in which values of a type are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,11 +36,11 @@ impl Direction {
 
 /// Gathers the schemas of several roots: the connect headers, the inputs and outputs of routes, and the payloads of
 /// events. The owner of a root is its route or event, or `headers`. Each root has its own generator, so that a type's
-/// name does not depend on the other declarations. If roots use one name for different types, each type's name is
-/// prefixed with the first owner that uses the type, in the order of the owners' names.
+/// name does not depend on the other declarations, unless several types have the same name: see [`choose_names`].
 #[derive(Debug, Default)]
 pub(crate) struct Gatherer {
     roots: Vec<Root>,
+    problems: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -55,14 +59,17 @@ pub(crate) struct Gathered(usize);
 impl Gatherer {
     /// Adds a root: the schema of the type that its `owner` receives or sends.
     pub(crate) fn add(&mut self, owner: &str, direction: Direction, schema_of: SchemaOf) -> Gathered {
-        let settings = SchemaSettings::draft2020_12();
-        let mut generator = match direction {
-            Direction::Input => settings.for_deserialize(),
-            Direction::Output => settings.for_serialize(),
+        let mut generator = settings(direction).into_generator();
+        let schema = sorted(schema_of(&mut generator).to_value());
+        let types = generator.take_definitions(true).into_iter();
+        let types = types.map(|(name, schema)| (name, sorted(schema))).collect();
+        for name in conflated(&schema, &types, direction, schema_of) {
+            self.problems.push(format!(
+                "two types in the {} of `{owner}` are called `{name}`: give one of them another name, by \
+                 `#[serde(rename = \"..\")]` or `#[schemars(rename = \"..\")]`, or put them into different modules",
+                direction.name(),
+            ));
         }
-        .into_generator();
-        let schema = schema_of(&mut generator).to_value();
-        let types = generator.take_definitions(true).into_iter().collect();
         self.roots.push(Root {
             owner: owner.to_owned(),
             direction,
@@ -72,9 +79,14 @@ impl Gatherer {
         Gathered(self.roots.len() - 1)
     }
 
+    /// Takes the problems of the types: those that can't be distinguished by their schemas.
+    pub(crate) fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
+    }
+
     /// Returns the schemas of the roots, in the order in which they were added, and the types that they refer to.
     pub(crate) fn finish(self) -> (GatheredSchemas, Types) {
-        let names = self.choose_names();
+        let names = choose_names(self.uses());
         let mut types = Types::default();
         let mut schemas = Vec::with_capacity(self.roots.len());
         for (
@@ -107,46 +119,20 @@ impl Gatherer {
         (GatheredSchemas(schemas), types)
     }
 
-    /// Chooses the name of each type of each root, keyed by the root's index and the type's name in that root.
-    fn choose_names(&self) -> BTreeMap<(usize, String), String> {
-        // For each name, the roots that use it, grouped by the type's definition with all that it refers to.
-        let mut meanings: BTreeMap<(&str, Direction), BTreeMap<String, Vec<usize>>> = BTreeMap::new();
-        for (index, root) in self.roots.iter().enumerate() {
-            for name in root.types.keys() {
-                let meaning = definitions_reached(name, &root.types);
-                meanings
-                    .entry((name, root.direction))
-                    .or_default()
-                    .entry(meaning)
-                    .or_default()
-                    .push(index);
-            }
-        }
-        let mut names = BTreeMap::new();
-        for ((name, _), meanings) in meanings {
-            let single = meanings.len() == 1;
-            let mut taken = BTreeSet::new();
-            let first_owner =
-                |users: &Vec<usize>| users.iter().map(|&user| self.roots[user].owner.as_str()).min();
-            let mut meanings: Vec<_> = meanings.into_values().collect();
-            meanings.sort_by_key(first_owner);
-            for users in meanings {
-                let mut unique = match first_owner(&users) {
-                    Some(owner) if !single => format!("{}{}", pascal_case(owner), pascal_case(name)),
-                    _ => pascal_case(name),
-                };
-                // Two definitions can have the same first owner.
-                while !taken.insert(unique.clone()) {
-                    unique.push('_');
-                }
-                names.extend(
-                    users
-                        .into_iter()
-                        .map(|user| ((user, name.to_owned()), unique.clone())),
-                );
-            }
-        }
-        names
+    /// Returns each type of each root.
+    fn uses(&self) -> Vec<Use<'_>> {
+        let roots = self.roots.iter().enumerate();
+        roots
+            .flat_map(|(index, root)| {
+                root.types.keys().map(move |name| Use {
+                    root: index,
+                    owner: &root.owner,
+                    direction: root.direction,
+                    name,
+                    meaning: definitions_reached(name, &root.types),
+                })
+            })
+            .collect()
     }
 }
 
@@ -163,25 +149,29 @@ impl GatheredSchemas {
 /// Returns the definitions of a type and of all that it refers to, as text for comparison.
 fn definitions_reached(name: &str, types: &BTreeMap<String, Value>) -> String {
     let mut reached = BTreeMap::new();
-    let mut open = vec![name];
+    let mut open: Vec<&str> = vec![name];
     while let Some(name) = open.pop() {
         if let Some(schema) = types.get(name)
             && reached.insert(name, schema).is_none()
         {
-            references(schema, &mut |name| open.push(name));
+            references(schema, &mut |name| {
+                if let Some((name, _)) = types.get_key_value(name) {
+                    open.push(name);
+                }
+            });
         }
     }
     format!("{reached:?}")
 }
 
-fn references<'a>(schema: &'a Value, see: &mut impl FnMut(&'a str)) {
+fn references(schema: &Value, see: &mut impl FnMut(&str)) {
     match schema {
         Value::Object(members) => {
             for (name, value) in members {
                 match value {
                     Value::String(target) if name == "$ref" => {
-                        if let Some(target) = target.strip_prefix(PREFIX) {
-                            see(target);
+                        if let Some(target) = local_name(target) {
+                            see(&target);
                         }
                     }
                     value => references(value, see),
@@ -200,9 +190,9 @@ fn rewrite(schema: &mut Value, direction: Direction, rename: &impl Fn(&str) -> S
             for (name, value) in members {
                 if name == "$ref"
                     && let Value::String(target) = value
-                    && let Some(local) = target.strip_prefix(PREFIX)
+                    && let Some(local) = local_name(target)
                 {
-                    *target = format!("#/types/{}/{}", direction.name(), rename(local));
+                    *target = format!("#/types/{}/{}", direction.name(), rename(&local));
                 } else {
                     rewrite(value, direction, rename);
                 }
@@ -211,25 +201,4 @@ fn rewrite(schema: &mut Value, direction: Direction, rename: &impl Fn(&str) -> S
         Value::Array(items) => items.iter_mut().for_each(|item| rewrite(item, direction, rename)),
         _ => {}
     }
-}
-
-/// Converts a name to an identifier that is valid in any language: `Page_for_chat-line` to `PageForChatLine`,
-/// `chat.post` to `ChatPost`.
-fn pascal_case(name: &str) -> String {
-    let mut pascal = String::with_capacity(name.len());
-    let mut begins = true;
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() {
-            begins = true;
-        } else if begins {
-            pascal.extend(letter.to_uppercase());
-            begins = false;
-        } else {
-            pascal.push(letter);
-        }
-    }
-    if pascal.starts_with(|first: char| first.is_numeric()) {
-        pascal.insert(0, '_');
-    }
-    pascal
 }

@@ -5,14 +5,18 @@
 
 mod assert;
 mod asyncapi;
+mod canonical;
 mod client_files;
+mod conflation;
 mod diff;
 mod error;
 mod export;
 mod gaps;
 mod gather;
 mod names;
+mod references;
 mod typescript;
+mod unique_names;
 
 use std::collections::BTreeMap;
 
@@ -41,7 +45,8 @@ pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
 pub struct Contract {
     /// The version of this format.
     pub zocket: u32,
-    /// Schema of the connect headers, which a client sends with its upgrade request: an object of strings.
+    /// Schema of the connect headers, which a client sends with its upgrade request: an object of texts, numbers and
+    /// booleans. Numbers and booleans are sent as their text.
     pub headers: Value,
     /// Messages that the app receives, by dotted path.
     pub incoming: BTreeMap<String, IncomingContract>,
@@ -97,9 +102,9 @@ impl Contract {
     /// Returns the contract as JSON, with sorted members and a line break at the end, so that it can be committed.
     #[must_use]
     pub fn to_json(&self) -> String {
-        // `Value` sorts the members. A contract holds only JSON, so the conversion can't fail.
+        // A contract holds only JSON, so the conversion can't fail.
         let mut json = serde_json::to_value(self)
-            .and_then(|value| serde_json::to_string_pretty(&value))
+            .and_then(|value| serde_json::to_string_pretty(&canonical::sorted(value)))
             .unwrap_or_default();
         json.push('\n');
         json
@@ -121,9 +126,7 @@ impl Contract {
     /// routes and codes, on any machine. Documentation does not affect it.
     #[must_use]
     pub fn hash(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
-        strip_docs(&mut value);
-        fingerprint(&value.to_string())
+        fingerprint(&self.undocumented())
     }
 
     /// Returns the contract as an AsyncAPI 3.0 document, in AsyncAPI's default schema format (JSON Schema draft 07).
@@ -132,13 +135,13 @@ impl Contract {
     /// send.
     #[must_use]
     pub fn asyncapi(&self, info: &Info) -> Value {
-        asyncapi::document(self, info)
+        canonical::sorted(asyncapi::document(&self.canonical(), info))
     }
 
     /// Compares the contract with `old`. Returns the changes and their effect on clients of `old`.
     #[must_use]
     pub fn diff(&self, old: &Self) -> Diff {
-        diff::diff(old, self)
+        diff::diff(&old.canonical(), &self.canonical())
     }
 }
 
@@ -146,21 +149,4 @@ impl Contract {
 fn fingerprint(text: &str) -> String {
     let digest = Sha1::digest(text);
     digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Removes documentation from schemas. A member with such a name whose value is not a text (for `examples`, not an
-/// array) is a property, and stays.
-fn strip_docs(value: &mut Value) {
-    match value {
-        Value::Object(members) => {
-            members.retain(|name, value| match name.as_str() {
-                "title" | "description" | "doc" | "$comment" => !value.is_string(),
-                "examples" => !value.is_array(),
-                _ => true,
-            });
-            members.values_mut().for_each(strip_docs);
-        }
-        Value::Array(items) => items.iter_mut().for_each(strip_docs),
-        _ => {}
-    }
 }

@@ -28,6 +28,15 @@ const CLIENT_MEMBERS: [&str; 14] = [
     "then",
 ];
 
+/// A router without problems.
+pub(crate) struct CheckedRouter {
+    pub(crate) routes: RouterService,
+    /// Names of its events.
+    pub(crate) outgoing: Vec<&'static str>,
+    /// Hash of its contract.
+    pub(crate) contract: String,
+}
+
 impl<C> Router<C> {
     /// Returns true if the router's effects are sent to this hub.
     pub(super) fn uses_hub(&self, hub: &Arc<dyn Hub>) -> bool {
@@ -35,10 +44,7 @@ impl<C> Router<C> {
     }
 
     /// Builds the service like [`build`](Self::build), and refuses a router that was not made for this hub.
-    pub(crate) fn build_for(
-        mut self,
-        hub: &Arc<dyn Hub>,
-    ) -> Result<(RouterService, Vec<&'static str>), RouterError> {
+    pub(crate) fn build_for(mut self, hub: &Arc<dyn Hub>) -> Result<CheckedRouter, RouterError> {
         if !self.uses_hub(hub) {
             let problem = "it was made by another app, whose clients its effects would go to";
             self.problems.push(problem.to_owned());
@@ -46,8 +52,10 @@ impl<C> Router<C> {
         self.build()
     }
 
-    /// Checks the declarations against each other. Returns the service and the names of the outgoing messages.
-    pub(crate) fn build(self) -> Result<(RouterService, Vec<&'static str>), RouterError> {
+    /// Checks the declarations against each other.
+    pub(crate) fn build(mut self) -> Result<CheckedRouter, RouterError> {
+        let (contract, unclear) = self.gather();
+        self.problems.extend(unclear);
         let Self {
             incoming,
             outgoing,
@@ -150,19 +158,20 @@ impl<C> Router<C> {
             .into_iter()
             .map(|(path, (entry, _))| (path, entry))
             .collect();
-        Ok((
-            RouterService {
+        Ok(CheckedRouter {
+            routes: RouterService {
                 routes: Arc::new(routes),
             },
-            events.into_keys().collect(),
-        ))
+            outgoing: events.into_keys().collect(),
+            contract: contract.hash(),
+        })
     }
 }
 
 /// Error of an invalid router. Displays every problem, with the locations in the source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouterError {
-    problems: Vec<String>,
+    pub(super) problems: Vec<String>,
 }
 
 impl RouterError {

@@ -1,12 +1,26 @@
 //! The contract of a router.
 
-use super::{Incoming, Router};
+use super::{Incoming, Router, RouterError};
 use crate::contract::{Contract, Direction, Gatherer, IncomingContract, OutgoingContract};
 
 impl<C> Router<C> {
     /// Returns the contract of an app with this router as its root: the types of its handlers, as data.
+    ///
+    /// # Panics
+    /// If two types have the same name and module for schemars, so that one of them would stand for both. Serving such
+    /// a router fails as well.
     #[must_use]
+    #[track_caller]
     pub fn contract(&self) -> Contract {
+        let (contract, problems) = self.gather();
+        if !problems.is_empty() {
+            panic!("{}", RouterError { problems });
+        }
+        contract
+    }
+
+    /// Returns the contract, and the problems of its types.
+    pub(super) fn gather(&self) -> (Contract, Vec<String>) {
         let mut gatherer = Gatherer::default();
         let headers = gatherer.add("headers", Direction::Input, self.headers);
         let incoming: Vec<_> = self
@@ -33,6 +47,7 @@ impl<C> Router<C> {
             })
             .collect();
 
+        let problems = gatherer.take_problems();
         let (mut schemas, types) = gatherer.finish();
         let headers = schemas.take(headers);
         let incoming = incoming.into_iter().map(|(path, traits, input, output)| {
@@ -64,12 +79,13 @@ impl<C> Router<C> {
                 )
             })
             .collect();
-        Contract {
+        let contract = Contract {
             zocket: Contract::FORMAT,
             headers,
             incoming,
             outgoing,
             types,
-        }
+        };
+        (contract, problems)
     }
 }

@@ -17,6 +17,7 @@ use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
 use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words, service::ServedByClones};
 
+pub(crate) use self::check::CheckedRouter;
 use self::service::Entry;
 pub use self::{check::RouterError, route::Route, service::RouterService};
 use crate::{
@@ -180,7 +181,7 @@ impl<C> Router<C> {
     /// # Errors
     /// All problems of a router that is invalid.
     pub fn into_service(self) -> Result<RouterService, RouterError> {
-        self.build().map(|(service, _)| service)
+        self.build().map(|checked| checked.routes)
     }
 
     fn apply_layers(mut self) -> Self {

@@ -44,6 +44,13 @@ for (const [name, compiler] of Object.entries(compilers)) {
   });
 }
 
+for (const [name, compiler] of Object.entries(compilers)) {
+  test(`TypeScript ${name} accepts types and members with the names that the client uses`, async () => {
+    await writeFile(written("names/package.json"), '{ "type": "module" }');
+    assert.deepEqual(await check(compiler, written("names/names.ts")), []);
+  });
+}
+
 test("a check that finds nothing is detected", async () => {
   const truth = await readFile(written("truth/truth.ts"), "utf8");
   await writeFile(written("truth/broken.ts"), truth.replaceAll("// @ts-expect-error\n", ""));

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
+#[macro_use]
+mod declare;
+
 mod asyncapi;
+mod canonical;
 mod client_files;
+mod conflation;
 mod contract;
 mod integers;
+mod names;
 mod typescript;
