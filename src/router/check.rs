@@ -6,27 +6,9 @@ use zocket_layers::Hub;
 
 use super::{
     Declaration, Incoming, Router, SourceLocation,
+    reserved::{CLIENT_MEMBERS, meaning_of},
     service::{Entry, RouterService},
 };
-
-/// Names that no route may begin with. They are the members that generated clients have beside the routes, and `then`,
-/// which would make a client a promise.
-const CLIENT_MEMBERS: [&str; 14] = [
-    "on",
-    "onOpen",
-    "onClose",
-    "onError",
-    "onStatus",
-    "onRetry",
-    "close",
-    "reconnect",
-    "status",
-    "lastError",
-    "clientId",
-    "retryAt",
-    "constructor",
-    "then",
-];
 
 /// A router without problems.
 pub(crate) struct CheckedRouter {
@@ -88,6 +70,7 @@ impl<C> Router<C> {
                     "route `{path}` ({location}) would shadow the client's member `{first}`"
                 ));
             }
+            check_segments("route", path, location, &mut problems);
             for (end, _) in path.match_indices('.') {
                 // Reported below, for the nest.
                 let is_nest = nests.iter().any(|(nest, _)| *nest == path[..end]);
@@ -139,6 +122,7 @@ impl<C> Router<C> {
             }
         }
         for (name, Declaration { location, .. }) in &events {
+            check_segments("outgoing", name, location, &mut problems);
             for (end, _) in name.match_indices('.') {
                 if let Some(prefix) = events.get(&name[..end]) {
                     problems.push(format!(
@@ -165,6 +149,17 @@ impl<C> Router<C> {
             outgoing: events.into_keys().collect(),
             contract: contract.hash(),
         })
+    }
+}
+
+/// Adds a problem for each segment with a meaning of its own.
+fn check_segments(what: &str, path: &str, location: SourceLocation, problems: &mut Vec<String>) {
+    for segment in path.split('.') {
+        if let Some(meaning) = meaning_of(segment) {
+            problems.push(format!(
+                "{what} `{path}` ({location}) has the segment `{segment}`, which clients can't have as a member: {meaning}"
+            ));
+        }
     }
 }
 

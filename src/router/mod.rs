@@ -2,6 +2,7 @@
 
 mod check;
 mod contract;
+mod reserved;
 mod route;
 mod service;
 

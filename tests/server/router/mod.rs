@@ -23,6 +23,7 @@ macro_rules! outgoing {
 mod layers;
 mod oneshot;
 mod problems;
+mod reserved;
 
 use std::any::Any;
 
