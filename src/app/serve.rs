@@ -8,7 +8,7 @@ use zocket_layers::{Frame, FrameResponse, service::ServedByClones};
 use super::Zocket;
 use crate::{
     router::{CheckedRouter, Router, RouterError, RouterService},
-    upgrade::{ServeError, ServeOptions, UpgradeService},
+    upgrade::{HeaderKinds, ServeError, ServeOptions, StackError, UpgradeService},
 };
 
 impl<C: Send + Sync + 'static> Zocket<C> {
@@ -141,8 +141,8 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// Serves a stack like [`serve_stack`](Self::serve_stack), for callers that handle the error.
     ///
     /// # Errors
-    /// [`ServeError::Stack`] for a `ContextLayer` of another type than `C`. [`ServeError::Origins`] as with
-    /// [`try_serve`](Self::try_serve).
+    /// [`ServeError::Stack`] for a `ContextLayer` of another type than `C`, or a connect header of a type that no text can
+    /// hold. [`ServeError::Origins`] as with [`try_serve`](Self::try_serve).
     pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, ServeError>
     where
         S: ServedByClones<Frame> + Send + Sync + 'static,
@@ -151,6 +151,10 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         S::Future: Send,
     {
         self.check_origins()?;
+        let headers = HeaderKinds::of(self.core.lifecycle.headers);
+        if !headers.problems.is_empty() {
+            return Err(StackError::of_headers(headers.problems).into());
+        }
         let options = ServeOptions::of_stack::<C, _>(&stack)?;
         Ok(UpgradeService::new(self.core.clone(), stack, options))
     }

@@ -65,7 +65,8 @@ impl Builder {
         }
     }
 
-    /// Sets the connect headers: any value that serialises to an object of strings. Members that are null are left out.
+    /// Sets the connect headers: any value that serialises to an object of strings, numbers and booleans. Members that are
+    /// null are left out.
     /// Headers are sent as fields of the request. The few that no field can carry (a line break in the value, a space
     /// in the name) are sent as query parameters of the URL.
     ///

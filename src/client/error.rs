@@ -94,7 +94,7 @@ pub enum BuildError {
     /// The URL is invalid, or its scheme is neither `ws` nor `wss`, or it is `wss` without the feature `client-rustls`.
     /// The string describes the problem.
     Url(String),
-    /// The headers are not an object of strings, or use a name that the handshake needs. The string describes the
+    /// The headers are not an object of strings, numbers and booleans, or use a name that the handshake needs. The string describes the
     /// problem.
     Headers(String),
     /// The operating system has no root certificates to verify servers with. The string lists the problems that were

@@ -64,20 +64,25 @@ const RESERVED: [&str; 7] = [
 ];
 
 impl Headers {
-    /// Converts an object of strings. Members that are null are left out.
+    /// Converts an object of strings, numbers and booleans, which are sent as their text. Members that are null are left
+    /// out.
     pub(crate) fn of(headers: &(impl Serialize + ?Sized)) -> Result<Self, BuildError> {
         let value = serde_json::to_value(headers).map_err(|error| BuildError::Headers(error.to_string()))?;
         let members = match value {
             Value::Object(members) => members,
             Value::Null => return Ok(Self::default()),
-            _ => return Err(BuildError::Headers("expected an object of strings".to_owned())),
+            _ => return Err(BuildError::Headers("expected an object".to_owned())),
         };
         let mut converted = Self::default();
         for (name, value) in members {
             match value {
                 Value::Null => {}
                 Value::String(value) => converted.add(name, value)?,
-                _ => return Err(BuildError::Headers(format!("`{name}`: expected a string"))),
+                Value::Number(_) | Value::Bool(_) => converted.add(name, value.to_string())?,
+                Value::Array(_) | Value::Object(_) => {
+                    let problem = format!("`{name}`: expected a string, a number or a boolean");
+                    return Err(BuildError::Headers(problem));
+                }
             }
         }
         Ok(converted)
@@ -125,11 +130,19 @@ mod tests {
     }
 
     #[test]
-    fn only_objects_of_strings_are_headers() {
+    fn numbers_and_booleans_are_sent_as_their_text() {
+        let headers = Headers::of(&json!({ "room": 4, "ratio": -0.5, "flag": true })).unwrap();
+        let text = |name: &str| headers.fields[name].to_str().unwrap();
+        assert_eq!((text("room"), text("ratio"), text("flag")), ("4", "-0.5", "true"));
+    }
+
+    #[test]
+    fn only_objects_of_such_values_are_headers() {
         assert_eq!(Headers::of(&()), Ok(Headers::default()));
         for bad in [
             json!(1),
-            json!({ "n": 1 }),
+            json!({ "n": [1] }),
+            json!({ "n": {} }),
             json!({ "Host": "a" }),
             json!({ "sec-websocket-key": "a" }),
         ] {

@@ -30,7 +30,10 @@ pub use self::asyncapi::Info;
 pub use self::client_files::ClientFiles;
 pub use self::diff::{Change, Compatibility, Diff};
 pub use self::error::ContractError;
-pub(crate) use self::gather::{Direction, Gatherer, SchemaOf};
+pub(crate) use self::{
+    gather::{Direction, Gatherer, SchemaOf},
+    references::{Definitions, local_name, settings},
+};
 
 /// The messages that an app receives and sends: its connect headers, its incoming routes, its outgoing events, each
 /// with its types as JSON Schema (draft 2020-12), constraints included.

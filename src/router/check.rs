@@ -9,6 +9,7 @@ use super::{
     reserved::{CLIENT_MEMBERS, meaning_of},
     service::{Entry, RouterService},
 };
+use crate::upgrade::HeaderKinds;
 
 /// A router without problems.
 pub(crate) struct CheckedRouter {
@@ -38,6 +39,7 @@ impl<C> Router<C> {
     pub(crate) fn build(mut self) -> Result<CheckedRouter, RouterError> {
         let (contract, unclear) = self.gather();
         self.problems.extend(unclear);
+        self.problems.extend(HeaderKinds::of(self.headers).problems);
         let Self {
             incoming,
             outgoing,

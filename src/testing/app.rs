@@ -56,11 +56,11 @@ impl TestApp {
         }
     }
 
-    /// Connects a client with these connect headers (an object of strings; `&()` for none).
+    /// Connects a client with these connect headers (an object of strings, numbers and booleans; `&()` for none).
     ///
     /// # Errors
     /// [`Outage::Refused`], with the status and the error of `on_connect` or of the validation. [`Outage::Build`] for
-    /// headers that are not an object of strings. Another [`Outage`] if the app does not complete the handshake.
+    /// headers that are no such object. Another [`Outage`] if the app does not complete the handshake.
     pub async fn connect(&self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
         self.handshake().connect(headers).await
     }

@@ -1,19 +1,30 @@
 //! Connect headers: the request's header fields and the URL's query parameters as one map.
 
+use std::collections::BTreeMap;
+
 use http::{header::COOKIE, request::Parts};
-use serde_json::{Map, Value};
+use schemars::SchemaGenerator;
+use serde_json::Value;
 use zocket_layers::{Checker, Input, Issue};
+
+use super::HeaderKinds;
 
 /// The names and rules that an app's headers type declares.
 pub(crate) struct HeaderRules<H> {
     checker: Checker<H>,
     names: Vec<String>,
+    kinds: HeaderKinds,
 }
 
 impl<H: Input> HeaderRules<H> {
     pub(crate) fn new(checker: Checker<H>) -> Self {
         let names = checker.names();
-        Self { checker, names }
+        let kinds = HeaderKinds::of(SchemaGenerator::subschema_for::<H>);
+        Self {
+            checker,
+            names,
+            kinds,
+        }
     }
 
     /// Returns the declared names.
@@ -24,13 +35,14 @@ impl<H: Input> HeaderRules<H> {
     /// Reads the declared headers of a request and validates them.
     ///
     /// The names of header fields are compared without regard to case. Several fields of one name are joined by ", "
-    /// (RFC 9110, section 5.3), those of `Cookie` by "; " (RFC 9113, section 8.2.3). If there is no field, the last query parameter with exactly the declared name is used.
-    /// A parameter never replaces a field, because a proxy that the app trusts may have set the field.
+    /// (RFC 9110, section 5.3), those of `Cookie` by "; " (RFC 9113, section 8.2.3). If there is no field, the last query
+    /// parameter with exactly the declared name is used. A parameter never replaces a field, because a proxy that the app
+    /// trusts may have set the field. Numbers and booleans are parsed from their text.
     ///
     /// # Errors
     /// Every issue of the headers.
     pub(crate) fn read(&self, request: &Parts) -> Result<H, Vec<Issue>> {
-        let mut given = Map::new();
+        let mut given = BTreeMap::new();
         let mut issues = Vec::new();
         for name in &self.names {
             let fields = request.headers.get_all(name.as_str()).iter();
@@ -40,7 +52,7 @@ impl<H: Input> HeaderRules<H> {
             {
                 Ok(fields) if fields.is_empty() => {}
                 Ok(fields) => {
-                    given.insert(name.clone(), Value::String(fields.join(separator(name))));
+                    given.insert(name.as_str(), fields.join(separator(name)));
                 }
                 Err(_) => issues.push(Issue::new(
                     vec![name.as_str().into()],
@@ -50,11 +62,17 @@ impl<H: Input> HeaderRules<H> {
             }
         }
         for (name, value) in url::form_urlencoded::parse(request.uri.query().unwrap_or_default().as_bytes()) {
-            if self.names.iter().any(|declared| *declared == name) && !request.headers.contains_key(&*name) {
-                given.insert(name.into_owned(), Value::String(value.into_owned()));
+            if let Some(declared) = self.names.iter().find(|declared| **declared == name)
+                && !request.headers.contains_key(&*name)
+            {
+                given.insert(declared, value.into_owned());
             }
         }
-        let checked = self.checker.check(Value::Object(given).to_string().as_bytes());
+        let members = given
+            .iter()
+            .map(|(name, text)| format!("{}:{}", Value::from(*name), self.kinds.json(name, text)));
+        let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let checked = self.checker.check(json.as_bytes());
         if issues.is_empty() {
             return checked;
         }

@@ -3,6 +3,7 @@
 pub mod address;
 mod answer;
 mod handshake;
+mod header_kinds;
 mod headers;
 mod options;
 pub mod origin;
@@ -11,7 +12,7 @@ mod service;
 
 #[cfg(test)]
 pub(crate) use self::answer::statuses;
-pub(crate) use self::{headers::HeaderRules, options::ServeOptions};
+pub(crate) use self::{header_kinds::HeaderKinds, headers::HeaderRules, options::ServeOptions};
 pub use self::{
     options::{ServeError, StackError},
     refusable::HandshakeFuture,

@@ -32,10 +32,8 @@ impl ServeOptions {
     pub(crate) fn of_stack<C: 'static, S: Clone>(stack: &S) -> Result<Self, StackError> {
         let inspection = inspect(stack);
         if let Some(found) = inspection.context_other_than::<C>() {
-            return Err(StackError {
-                expected: std::any::type_name::<C>(),
-                found,
-            });
+            let expected = std::any::type_name::<C>();
+            return Err(StackError(Misfit::Context { expected, found }));
         }
         Ok(Self {
             codec: inspection.codec(),
@@ -58,21 +56,35 @@ impl ServeOptions {
 }
 
 /// Error of a stack that does not fit its app: the type of its [`ContextLayer`](zocket_layers::ContextLayer) is not
-/// the type of the app's context.
+/// the type of the app's context. Or of an app whose connect headers have types that no text can hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StackError {
-    expected: &'static str,
-    found: &'static str,
+pub struct StackError(Misfit);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Misfit {
+    Context {
+        expected: &'static str,
+        found: &'static str,
+    },
+    Headers(Vec<String>),
+}
+
+impl StackError {
+    pub(crate) const fn of_headers(problems: Vec<String>) -> Self {
+        Self(Misfit::Headers(problems))
+    }
 }
 
 impl fmt::Display for StackError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, found } = self;
-        write!(
-            f,
-            "the stack has a `ContextLayer::<{found}>`, and `on_connect` makes a `{expected}`: expected \
-             `ContextLayer::<{expected}>`"
-        )
+        match &self.0 {
+            Misfit::Context { expected, found } => write!(
+                f,
+                "the stack has a `ContextLayer::<{found}>`, and `on_connect` makes a `{expected}`: expected \
+                 `ContextLayer::<{expected}>`"
+            ),
+            Misfit::Headers(problems) => f.write_str(&problems.join("; ")),
+        }
     }
 }
 

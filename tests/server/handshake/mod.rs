@@ -8,6 +8,7 @@ use crate::common;
 
 mod address;
 mod headers;
+mod kinds;
 mod on_connect;
 mod origin;
 mod upgrade;
