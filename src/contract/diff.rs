@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, fmt};
 
 use serde_json::{Value, json};
 
-use super::{Contract, Direction, IncomingContract, gaps::GapFinder};
+use super::{
+    Contract, Direction, IncomingContract,
+    gaps::{Gap, GapFinder},
+};
 
 /// Changes between two contracts. Displays as a list, the most severe first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -180,18 +183,21 @@ impl Differ<'_> {
             Direction::Input => (old_to_new(), new_to_old()),
             Direction::Output => (new_to_old(), old_to_new()),
         };
-        // A gap describes the contract that rejects the values.
-        let (now, before) = match direction {
-            Direction::Input => ("", "in the old contract, "),
-            Direction::Output => ("in the old contract, ", ""),
-        };
-        for (gaps, compatibility, whose) in [
-            (breaking, Compatibility::Breaking, now),
-            (additive, Compatibility::Additive, before),
+        for (gaps, compatibility) in [
+            (breaking, Compatibility::Breaking),
+            (additive, Compatibility::Additive),
         ] {
-            for gap in gaps {
-                let at = if gap.at.is_empty() { "the payload" } else { &gap.at };
-                self.push(compatibility, format!("{what}: {whose}{at} {}", gap.rule));
+            for Gap { at, rule } in gaps {
+                let at = if at.is_empty() { "the payload" } else { &at };
+                let change = match (direction, compatibility) {
+                    (Direction::Input, Compatibility::Breaking) => format!("{at} {}", rule.statement()),
+                    (Direction::Input, _) => format!("in the old contract, {at} {}", rule.statement()),
+                    (Direction::Output, Compatibility::Breaking) => {
+                        format!("{at} {}, which the old contract excludes", rule.sent_now())
+                    }
+                    (Direction::Output, _) => format!("{at} {}", rule.no_longer_sent()),
+                };
+                self.push(compatibility, format!("{what}: {change}"));
             }
         }
     }

@@ -4,15 +4,15 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::Types;
+use super::{Types, rule::Rule};
 
 /// A rule of one schema that rejects some values of another schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Gap {
     /// Path from the value's root: `tags[].name`; empty for the root.
     pub(super) at: String,
-    /// The rule of the schema that rejects the values: `is required`.
-    pub(super) rule: String,
+    /// The rule of the schema that rejects the values.
+    pub(super) rule: Rule,
 }
 
 /// Compares schemas of two sets of named types. `seen` holds the pairs of schemas whose comparison has begun, so that
@@ -63,18 +63,18 @@ impl<'a> GapFinder<'a> {
     /// Returns the rules by which `to` rejects values that `from` accepts. Empty if `to` accepts all of them.
     pub(super) fn find(&mut self, at: &str, from: &Value, to: &Value) -> Vec<Gap> {
         let (from, to) = (resolve(self.from, from), resolve(self.to, to));
-        let gap = |rule: &str| {
+        let gap = |rule| {
             vec![Gap {
                 at: at.to_owned(),
-                rule: rule.to_owned(),
+                rule,
             }]
         };
         match (from, to) {
             (Value::Bool(false), _) | (_, Value::Bool(true)) => Vec::new(),
-            (_, Value::Bool(false)) => gap("accepts no value"),
+            (_, Value::Bool(false)) => gap(Rule::NoValue),
             (Value::Object(from), Value::Object(to)) => self.objects(at, from, to),
             (_, Value::Object(to)) if to.keys().all(|keyword| is_annotation(keyword)) => Vec::new(),
-            _ => gap("accepts fewer values"),
+            _ => gap(Rule::FewerValues),
         }
     }
 
@@ -120,27 +120,27 @@ impl<'a> GapFinder<'a> {
         nearest.unwrap_or_else(|| {
             vec![Gap {
                 at: at.to_owned(),
-                rule: format!("has no variant {}", describe(from)),
+                rule: Rule::NoVariant(describe(from)),
             }]
         })
     }
 
     fn members(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let mut gap = |at: String, rule: String| gaps.push(Gap { at, rule });
+        let mut gap = |at: String, rule| gaps.push(Gap { at, rule });
         for name in required(to).filter(|name| !required(from).any(|other| other == *name)) {
-            gap(join(at, name), "is required".to_owned());
+            gap(join(at, name), Rule::Required);
         }
         let further = to.get("additionalProperties");
         let closed = further == Some(&Value::Bool(false));
         for (name, _) in entries(from, "properties") {
             if closed && find(to, "properties", name).is_none() {
-                gap(join(at, name), "is not a member".to_owned());
+                gap(join(at, name), Rule::NoMember);
             }
         }
         let open = from.get("additionalProperties") != Some(&Value::Bool(false));
         if closed && open && types(from).contains(&"object") && !to.contains_key("patternProperties") {
-            gap(at.to_owned(), "accepts no additional members".to_owned());
+            gap(at.to_owned(), Rule::NoFurtherMembers);
         }
         for (name, schema) in entries(from, "properties") {
             if let Some(other) = find(to, "properties", name).or(further.filter(|_| !closed)) {
@@ -182,7 +182,7 @@ impl<'a> GapFinder<'a> {
 /// Compares the rules for a single value: type, constants, bounds.
 fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
     let mut gaps = Vec::new();
-    let mut gap = |rule: String| {
+    let mut gap = |rule| {
         gaps.push(Gap {
             at: at.to_owned(),
             rule,
@@ -193,14 +193,13 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
             Some(given) => given
                 .iter()
                 .filter(|value| !accepted.contains(value))
-                .for_each(|value| gap(format!("does not accept {value}"))),
-            None => gap(format!(
-                "accepts only {}",
+                .for_each(|value| gap(Rule::Not(value.to_string()))),
+            None => gap(Rule::Only(
                 accepted
                     .iter()
                     .map(ToString::to_string)
                     .collect::<Vec<_>>()
-                    .join(", ")
+                    .join(", "),
             )),
         }
         return gaps;
@@ -209,12 +208,12 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
     if !accepted.is_empty() {
         let given = types(from);
         if given.is_empty() {
-            gap(format!("accepts only {}", accepted.join(", ")));
+            gap(Rule::Only(accepted.join(", ")));
         }
         for kind in given {
             let fits = accepted.contains(&kind) || kind == "integer" && accepted.contains(&"number");
             if !fits {
-                gap(format!("does not accept {kind}"));
+                gap(Rule::Not(kind.to_owned()));
             }
         }
     }
@@ -227,14 +226,14 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         if let Some(bound) =
             number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other < *bound))
         {
-            gap(format!("has {keyword} {bound}"));
+            gap(Rule::Keyword(format!("{keyword} {bound}")));
         }
     }
     for keyword in UPPER {
         if let Some(bound) =
             number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other > *bound))
         {
-            gap(format!("has {keyword} {bound}"));
+            gap(Rule::Keyword(format!("{keyword} {bound}")));
         }
     }
     for keyword in RULES {
@@ -242,7 +241,7 @@ fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
             .get(keyword)
             .filter(|rule| from.get(keyword) != Some(rule) && **rule != Value::Bool(false))
         {
-            gap(format!("has {keyword} {rule}"));
+            gap(Rule::Keyword(format!("{keyword} {rule}")));
         }
     }
     gaps

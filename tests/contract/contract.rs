@@ -233,11 +233,11 @@ fn narrower_inputs_and_outputs_are_breaking() {
     );
     breaking(
         |c| c["types"]["output"]["Line"]["required"] = json!(["text"]),
-        "incoming `chat.post` output: in the old contract, replyTo is required",
+        "incoming `chat.post` output: replyTo may now be missing, which the old contract excludes",
     );
     breaking(
         |c| c["types"]["output"]["Line"]["properties"]["text"]["type"] = json!(["string", "null"]),
-        "incoming `chat.post` output: in the old contract, text does not accept null",
+        "incoming `chat.post` output: text may now be null, which the old contract excludes",
     );
     breaking(
         |c| c["incoming"]["chat.post"]["output"] = json!(null),
@@ -266,7 +266,7 @@ fn new_and_looser_declarations_are_additive() {
             c["types"]["output"]["Line"]["properties"]["at"] = json!({ "type": "integer" });
             c["types"]["output"]["Line"]["required"] = json!(["text", "replyTo", "at"]);
         },
-        "incoming `chat.post` output: at is required",
+        "incoming `chat.post` output: at is now always there",
     );
     additive(
         |c| c["incoming"]["chat.clear"]["errors"] = json!(["TOO_LATE", "TOO_SOON"]),
@@ -306,15 +306,15 @@ fn variants_are_compared_by_their_tags() {
     let message = |diff: zocket::contract::Diff| diff.to_string();
     assert_eq!(
         message(wider.diff(&old)),
-        "breaking: outgoing `e`: in the old contract, the payload has no variant kind \"c\""
+        "breaking: outgoing `e`: the payload may now be the variant kind \"c\", which the old contract excludes"
     );
     assert_eq!(
         message(old.diff(&wider)),
-        "additive: outgoing `e`: the payload has no variant kind \"c\""
+        "additive: outgoing `e`: the payload is no longer the variant kind \"c\""
     );
     assert!(
         message(other.diff(&old))
-            .starts_with("breaking: outgoing `e`: in the old contract, r does not accept boolean")
+            .starts_with("breaking: outgoing `e`: r may now be boolean, which the old contract excludes")
     );
 }
 

@@ -13,3 +13,4 @@ mod contract;
 mod integers;
 mod names;
 mod typescript;
+mod wording;
