@@ -4,7 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Map, Value};
 
-use super::{Types, rule::Rule};
+use super::{
+    Types,
+    resolve::{combinations, is_annotation, parts, resolve, variants},
+    rule::Rule,
+};
 
 /// A rule of one schema that rejects some values of another schema.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,6 +67,7 @@ impl<'a> GapFinder<'a> {
     /// Returns the rules by which `to` rejects values that `from` accepts. Empty if `to` accepts all of them.
     pub(super) fn find(&mut self, at: &str, from: &Value, to: &Value) -> Vec<Gap> {
         let (from, to) = (resolve(self.from, from), resolve(self.to, to));
+        let (from, to) = (&*from, &*to);
         let gap = |rule| {
             vec![Gap {
                 at: at.to_owned(),
@@ -83,25 +88,26 @@ impl<'a> GapFinder<'a> {
         if from == to && !mentions_names(from) || !self.seen.insert((text(from), text(to))) {
             return Vec::new();
         }
-        if let Some(variants) = variants(from) {
-            // Keywords beside the variants apply to each variant.
-            let whole = |variant: &Value| merge(resolve(self.from, variant), from);
-            let wholes: Vec<_> = variants.iter().map(whole).collect();
+        // The keywords beside the variants apply to each variant.
+        let wholes = combinations(self.from, from).or_else(|| variants(self.from, from));
+        if let Some(wholes) = wholes {
             return wholes
                 .iter()
                 .flat_map(|whole| self.objects(at, whole, to))
                 .collect();
         }
-        let Some(variants) = variants(to) else {
+        if let Some(parts) = parts(self.to, to) {
+            return parts
+                .iter()
+                .flat_map(|part| self.objects(at, from, part))
+                .collect();
+        }
+        let Some(candidates) = variants(self.to, to) else {
             let mut gaps = values(at, from, to);
             gaps.extend(self.members(at, from, to));
             gaps.extend(self.items(at, from, to));
             return gaps;
         };
-        let candidates: Vec<_> = variants
-            .iter()
-            .map(|variant| merge(resolve(self.to, variant), to))
-            .collect();
         let mut nearest = None;
         for candidate in &candidates {
             let mut attempt = Self {
@@ -113,7 +119,7 @@ impl<'a> GapFinder<'a> {
                 self.seen = attempt.seen;
                 return found;
             }
-            if candidates.len() == 1 || tag(from).is_some() && tag(from) == tag(candidate) {
+            if candidates.len() == 1 || has_tag(from, candidate) {
                 nearest = Some(found);
             }
         }
@@ -256,57 +262,6 @@ fn mentions_names(schema: &Object) -> bool {
     text(schema).contains("\"$ref\"")
 }
 
-fn reference(schema: &Value) -> Option<&str> {
-    schema.get("$ref").and_then(Value::as_str)
-}
-
-/// Follows references to the schema that they lead to. Returns a schema without a known reference as it is.
-fn resolve<'a>(types: &'a Types, schema: &'a Value) -> &'a Value {
-    let mut schema = schema;
-    // A chain of references is no longer than the number of names. This bound ends a cycle.
-    for _ in 0..=types.input.len() + types.output.len() {
-        let target = reference(schema).and_then(|target| {
-            let (direction, name) = target.strip_prefix("#/types/")?.split_once('/')?;
-            if direction == "input" {
-                types.input.get(name)
-            } else {
-                types.output.get(name)
-            }
-        });
-        match target {
-            Some(target) => schema = target,
-            None => break,
-        }
-    }
-    schema
-}
-
-/// Merges a variant with the keywords beside the variants.
-fn merge(variant: &Value, beside: &Object) -> Object {
-    let mut merged = variant.as_object().cloned().unwrap_or_default();
-    for (keyword, value) in beside {
-        match (merged.get_mut(keyword), value) {
-            _ if keyword == "anyOf" || keyword == "oneOf" => {}
-            (Some(Value::Object(own)), Value::Object(more)) if keyword == "properties" => {
-                own.extend(more.iter().map(|(name, schema)| (name.clone(), schema.clone())));
-            }
-            (Some(Value::Array(own)), Value::Array(more)) if keyword == "required" => {
-                own.extend(more.iter().cloned())
-            }
-            (Some(_), _) => {}
-            (None, value) => drop(merged.insert(keyword.clone(), value.clone())),
-        }
-    }
-    merged
-}
-
-fn variants(schema: &Object) -> Option<&Vec<Value>> {
-    schema
-        .get("oneOf")
-        .or_else(|| schema.get("anyOf"))
-        .and_then(Value::as_array)
-}
-
 fn constants(schema: &Object) -> Option<Vec<&Value>> {
     match (schema.get("const"), schema.get("enum")) {
         (Some(value), _) => Some(vec![value]),
@@ -329,6 +284,14 @@ fn tag(schema: &Object) -> Option<Vec<(&str, &Value)>> {
         .filter_map(|(name, schema)| Some((name, schema.get("const")?)))
         .collect();
     (!tags.is_empty()).then_some(tags)
+}
+
+/// Returns true if a schema has the constant members that identify a variant.
+fn has_tag(schema: &Object, variant: &Object) -> bool {
+    match (tag(schema), tag(variant)) {
+        (Some(all), Some(tags)) => tags.iter().all(|tag| all.contains(tag)),
+        _ => false,
+    }
 }
 
 fn describe(schema: &Object) -> String {
@@ -377,13 +340,6 @@ fn entries<'a>(schema: &'a Object, keyword: &str) -> impl Iterator<Item = (&'a s
 
 fn find<'a>(schema: &'a Object, keyword: &str, name: &str) -> Option<&'a Value> {
     schema.get(keyword).and_then(|entries| entries.get(name))
-}
-
-fn is_annotation(keyword: &str) -> bool {
-    matches!(
-        keyword,
-        "title" | "description" | "default" | "examples" | "deprecated"
-    )
 }
 
 fn join(at: &str, name: &str) -> String {

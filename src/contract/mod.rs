@@ -15,6 +15,7 @@ mod gaps;
 mod gather;
 mod names;
 mod references;
+mod resolve;
 mod rule;
 mod typescript;
 mod unique_names;

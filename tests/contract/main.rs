@@ -6,6 +6,7 @@
 mod declare;
 
 mod asyncapi;
+mod branches;
 mod canonical;
 mod client_files;
 mod conflation;
