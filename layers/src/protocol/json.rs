@@ -1,6 +1,5 @@
 //! The JSON codec: frames are JSON text.
 
-mod finite;
 mod salvage;
 
 use std::{io::Write, ops::Range};
@@ -10,7 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 
 use self::salvage::find_id;
-use super::{DataFrame, FrameHeader, Head, Kind, Malformed, Name, RawPayload, RpcId, words};
+use super::{
+    DataFrame, FrameHeader, Head, Kind, Malformed, Name, RawPayload, RpcId, finite::write_value, words,
+};
 use crate::error::{Code, Error};
 
 /// Subprotocol of the extended protocol in JSON.
@@ -152,9 +153,6 @@ fn read_string(token: &str) -> Option<Name> {
     }
 }
 
-/// Appends a value as JSON. Numbers that JSON lacks are an error.
-pub(crate) use self::finite::write as write_value;
-
 /// Writes `{"type":"__rpc_res","payload":…,"rpcId":…}`. An absent payload is left out.
 pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     const BEFORE_PAYLOAD: &[u8] = br#"{"type":"__rpc_res","payload":"#;
@@ -242,7 +240,7 @@ pub(super) fn event_of<P: Serialize + ?Sized>(
 ) -> Result<(Bytes, Range<usize>), serde_json::Error> {
     let mut frame = event_before_payload(name)?;
     let start = frame.len();
-    finite::write(&mut frame, payload)?;
+    write_value(&mut frame, payload)?;
     let payload = start..frame.len();
     let (wire, unused) = finish_event(frame);
     Ok((wire, payload.start - unused..payload.end - unused))

@@ -6,6 +6,7 @@
 
 mod codec;
 mod data_frame;
+mod finite;
 mod form;
 mod head;
 mod header;
@@ -15,7 +16,7 @@ mod payload;
 mod rpc_id;
 pub mod words;
 
-pub(crate) use self::json::write_value;
+pub(crate) use self::finite::write_value;
 pub use self::{
     data_frame::{DataFrame, Kind},
     form::{Codec, Form, Level},

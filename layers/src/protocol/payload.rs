@@ -3,7 +3,7 @@ use std::ops::Range;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::{Codec, json};
+use super::{Codec, finite::write_value};
 use crate::error::Error;
 
 /// A payload that is not parsed: bytes, and the codec that they are encoded in. Cheap to clone if it was received.
@@ -60,7 +60,7 @@ impl RawPayload {
     pub fn of<T: Serialize + ?Sized>(value: &T) -> Result<Self, Error> {
         // The initial capacity of `serde_json::to_vec`.
         let mut text = Vec::with_capacity(128);
-        json::write_value(&mut text, value)
+        write_value(&mut text, value)
             .map_err(|error| Error::internal(format!("a value can't be encoded as JSON: {error}")))?;
         Ok(Self {
             codec: Codec::Json,

@@ -6,7 +6,7 @@
 
 use serde_json::value::RawValue;
 
-use super::RpcId;
+use crate::protocol::RpcId;
 
 const NAME: &str = "rpcId";
 

@@ -10,7 +10,10 @@ use serde_json::ser::Formatter;
 ///
 /// # Errors
 /// Those of `Serialize`, and a float that is not finite: the message names its place in the value.
-pub(crate) fn write<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) -> Result<(), serde_json::Error> {
+pub(crate) fn write_value<T: Serialize + ?Sized>(
+    buffer: &mut Vec<u8>,
+    value: &T,
+) -> Result<(), serde_json::Error> {
     let mut nulls = false;
     value.serialize(&mut serde_json::Serializer::with_formatter(
         buffer,

@@ -2,11 +2,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use serde::{Serialize, Serializer};
 
-use super::write;
+use super::write_value;
 
 fn written<T: Serialize + ?Sized>(value: &T) -> Result<String, String> {
     let mut buffer = Vec::new();
-    write(&mut buffer, value).map_err(|error| error.to_string())?;
+    write_value(&mut buffer, value).map_err(|error| error.to_string())?;
     Ok(String::from_utf8(buffer).unwrap())
 }
 
