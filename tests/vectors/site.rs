@@ -62,6 +62,7 @@ impl Site {
 
 fn builder(world: &World, limits: Limits) -> Builder<User, Identity> {
     Zocket::builder()
+        .any_origin()
         .on_connect_with(world.clone(), connect)
         .on_open(open)
         .on_disconnect(left)

@@ -75,7 +75,7 @@ async fn invalid_configuration_fails_at_once() {
     assert!(matches!(url("wss://127.0.0.1"), BuildError::Url(_)));
     let builder = Client::builder("ws://127.0.0.1");
     assert!(matches!(
-        builder.headers(&json!({ "n": 1 })),
+        builder.headers(&json!({ "n": [1] })),
         Err(BuildError::Headers(_))
     ));
     // Headers of the wrong shape are final: another attempt would fail as well.

@@ -81,7 +81,7 @@ async fn a_panic_is_internal_and_its_detail_is_only_logged() {
         )
         .nest("layer", echoing(&zo).layer(from_fn(layer)))
         .nest("ready", with_bug("poll_ready"))
-        .nest("call", with_bug("call"));
+        .nest("calling", with_bug("call"));
     let mut client = connect(zo.serve(router)).await;
     for route in [
         "bug",
@@ -90,7 +90,7 @@ async fn a_panic_is_internal_and_its_detail_is_only_logged() {
         "answer",
         "layer.echo",
         "ready.echo",
-        "call.echo",
+        "calling.echo",
     ] {
         assert_concealed(&mut client, route, &log).await;
     }

@@ -57,13 +57,9 @@ async fn an_invalid_message_without_an_id_is_a_parse_error_without_an_answer() {
         r#""echo""#,
         "[]",
         r#"["echo",null,"a"]"#,
-        r#"{"type":"echo","rpcId":"a"} {}"#,
         r#"{"type":"echo","rpcId":"a"#,
-        r#"{'type':'echo','rpcId':'a'}"#,
-        r#"{"type":"echo","rpcId":"a",}"#,
         r#"{"type":"echo","rpcId":NaN}"#,
         r#"{"type":"echo","rpcId":01}"#,
-        "\u{feff}{\"type\":\"echo\",\"rpcId\":\"a\"}",
     ] {
         client.send_text(text).await;
     }
@@ -93,4 +89,20 @@ async fn a_parse_error_names_the_expected_and_the_received_value() {
     client.send(json!({ "type": 7, "rpcId": "a" })).await;
     let refusal = client.answer(&json!("a")).await.unwrap_err();
     assert_eq!(refusal.message(), "type: expected a string, got a number");
+}
+
+#[tokio::test]
+async fn a_frame_that_is_invalid_json_is_a_parse_error_with_its_id() {
+    let (state, mut client) = visit().await;
+    for text in [
+        r#"{"type":"echo","rpcId":"a"} {}"#,
+        r#"{'type':'echo','rpcId':'a'}"#,
+        r#"{"type":"echo","rpcId":"a",}"#,
+        "\u{feff}{\"type\":\"echo\",\"rpcId\":\"a\"}",
+    ] {
+        client.send_text(text).await;
+        let refusal = client.answer(&json!("a")).await.unwrap_err();
+        assert_eq!(refusal.code(), "PARSE_ERROR", "{text}");
+    }
+    assert_eq!(state.runs(), 0);
 }

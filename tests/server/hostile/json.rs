@@ -73,8 +73,6 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
         ("small", r#"{"n":-1}"#),
         ("small", r#"{"n":-0}"#),
         ("small", r#"{"n":1.5}"#),
-        ("small", r#"{"n":1.0}"#),
-        ("small", r#"{"n":1e2}"#),
         ("small", r#"{"n":1e400}"#),
         ("numbers", r#"{"natural":18446744073709551616}"#),
         ("numbers", r#"{"natural":-1}"#),
@@ -94,6 +92,8 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
     }
     for (route, number, back) in [
         ("small", r#"{"n":255}"#, json!({ "n": 255 })),
+        ("small", r#"{"n":1.0}"#, json!({ "n": 1 })),
+        ("small", r#"{"n":1e2}"#, json!({ "n": 100 })),
         (
             "numbers",
             r#"{"natural":18446744073709551615}"#,
@@ -120,7 +120,6 @@ async fn invalid_utf_8_in_binary_messages_is_refused_without_a_close() {
         &b"\xff\xfe\xfd"[..],
         b"",
         b"{\"type\":\"here\",\"rpcId\":\"\xc3\"}",
-        b"{\"type\":\"here\",\"rpcId\":1}\xff",
     ] {
         raw.write(&frame(FIN | BINARY, bytes)).await;
     }
@@ -128,6 +127,7 @@ async fn invalid_utf_8_in_binary_messages_is_refused_without_a_close() {
     // The refusal has the id, if that is readable.
     for bytes in [
         &b"{\"type\":\"here\xff\",\"rpcId\":1}"[..],
+        b"{\"type\":\"here\",\"rpcId\":1}\xff",
         b"{\"type\":\"any\",\"payload\":{\"any\":\"\xed\xa0\x80\"},\"rpcId\":1}",
     ] {
         raw.write(&frame(FIN | BINARY, bytes)).await;
