@@ -11,7 +11,7 @@ use crate::{
 pub use crate::{
     connection::turns::{Turn, Turns},
     quota::{layer::network, store::QuotaStore},
-    rescue::explain::panic_error,
+    rescue::explain::{caught, drop_caught},
     service::{
         completed::polled_after_completion,
         inspect::{Inspection, inspect},

@@ -2,14 +2,16 @@
 
 use std::{
     future::poll_fn,
-    panic::AssertUnwindSafe,
     sync::Arc,
     task::{Context as Task, Poll},
 };
 
 use futures_util::FutureExt;
 use tower::{BoxError, Service};
-use zocket_layers::{Error, Frame, FrameResponse};
+use zocket_layers::{
+    Error, Frame, FrameResponse,
+    internal::{caught, drop_caught},
+};
 
 use super::{
     handlers::{Handlers, begin},
@@ -189,13 +191,17 @@ where
         let Some(opening) = &mut self.opening else {
             return Ok(());
         };
-        let close = match AssertUnwindSafe(opening).catch_unwind().poll_unpin(cx) {
-            Poll::Pending => return Ok(()),
-            Poll::Ready(Ok(Ok(()))) => None,
-            Poll::Ready(Ok(Err(error))) => Some(refused_on_open(&error)),
-            Poll::Ready(Err(_)) => Some(INTERNAL_ERROR),
+        let close = match caught(|| opening.poll_unpin(cx)) {
+            Ok(Poll::Pending) => return Ok(()),
+            Ok(Poll::Ready(Ok(()))) => None,
+            Ok(Poll::Ready(Err(error))) => {
+                let close = refused_on_open(&error);
+                drop_caught(error);
+                Some(close)
+            }
+            Err(_) => Some(INTERNAL_ERROR),
         };
-        self.opening = None;
+        drop_caught(self.opening.take());
         match close {
             Some(close) => {
                 tracing::error!(client = %self.session.client_id(), ?close, "on_open failed");

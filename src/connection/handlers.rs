@@ -1,16 +1,14 @@
 //! The pipeline of a connection and its messages in flight.
 
 use std::{
-    any::Any,
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context as Task, Poll, ready},
 };
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use tower::{BoxError, Service};
-use zocket_layers::{Frame, FrameResponse, internal::panic_error};
+use zocket_layers::{Frame, FrameResponse, internal::caught};
 
 use super::session::{End, InFlightMessage, Session};
 use crate::core::contain::contained;
@@ -59,11 +57,6 @@ where
     let dropped = caught(|| slot.set(None));
     drop(dropped);
     Poll::Ready(handled)
-}
-
-/// Calls code of the app, and converts a panic to an error.
-fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
-    catch_unwind(AssertUnwindSafe(call)).map_err(|panic: Box<dyn Any + Send>| panic_error(&*panic))
 }
 
 impl<F, R, E> Future for Waiting<F>

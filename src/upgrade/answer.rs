@@ -7,6 +7,7 @@ use serde_json::json;
 use zocket_layers::{
     Body, Code, Error, Form,
     http::{retry_after, status_of},
+    internal,
     rescue::explain,
 };
 
@@ -85,7 +86,12 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
             Code::BAD_REQUEST.as_str(),
             &json!({ "error": "Invalid headers", "details": issues }),
         ),
-        Rejection::Refused(error) => refused(&explain(error.into())),
+        Rejection::Refused(error) => {
+            let error = explain(error.into());
+            let response = refused(&error);
+            internal::drop_caught(error);
+            response
+        }
     }
 }
 

@@ -1,6 +1,11 @@
 //! Maps errors and panics to the refusals that clients receive.
 
-use std::{any::Any, error::Error as StdError, fmt};
+use std::{
+    any::Any,
+    error::Error as StdError,
+    fmt, mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use tower::{
     BoxError,
@@ -15,16 +20,22 @@ use crate::error::{Code, Error};
 /// Maps an error to the refusal that the client receives. An [`Error`] with any code but INTERNAL_SERVER_ERROR is
 /// returned unchanged. tower's `Elapsed` becomes TIMEOUT. `Overloaded`, and a buffer that is closed or whose service
 /// has failed, become OVERLOADED. Anything else becomes INTERNAL_SERVER_ERROR with only an id. The details are logged
-/// under that id.
+/// under that id. Errors of the app may panic in `source`, in `Display` or in their drop, which becomes
+/// INTERNAL_SERVER_ERROR, too.
 #[must_use]
 pub fn explain(error: BoxError) -> Error {
-    let error = match error.downcast::<Error>() {
+    let mut error = match error.downcast::<Error>() {
+        Ok(refusal) if refusal.code() != Code::INTERNAL_SERVER_ERROR => return *refusal,
         Ok(refusal) => return conceal(*refusal),
         Err(other) => other,
     };
-    match visible_refusal(&*error) {
-        Some(refusal) => refusal.with_source(error),
-        None => conceal(Error::internal(error)),
+    match caught(|| visible_refusal(&*error)) {
+        Ok(Some(refusal)) => refusal.with_source(error),
+        Ok(None) => conceal(Error::internal(error)),
+        Err(panic) => {
+            drop_caught(mem::replace(&mut error, panic));
+            conceal(Error::internal(error))
+        }
     }
 }
 
@@ -93,26 +104,35 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// Returns the refusal for a panic.
-pub(super) fn explain_panic(payload: &(dyn Any + Send)) -> Error {
-    explain(panic_error(payload))
+/// Calls code of the app. A panic becomes an error with the panic's message, which [`explain`] turns into a refusal with
+/// only an id.
+///
+/// # Errors
+/// If the code panicked.
+pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
+    catch_unwind(AssertUnwindSafe(call)).map_err(|panic| Box::new(Panic::of(panic)) as BoxError)
 }
 
-/// Turns a caught panic into an error with the panic's message. [`explain`] turns it into a refusal with only an id.
-#[must_use]
-pub fn panic_error(payload: &(dyn Any + Send)) -> BoxError {
-    Box::new(Panic::new(payload))
+/// Drops a value of the app. A panic of its drop is caught. A panic's payload may be such a value itself, so one whose
+/// drop panics again is leaked.
+pub fn drop_caught<T>(value: T) {
+    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value)))
+        && let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
+    {
+        mem::forget(panic);
+    }
 }
 
 /// Hides the details of an internal error from the client. They are logged under an id that the client receives too.
 fn conceal(error: Error) -> Error {
-    if error.code() != Code::INTERNAL_SERVER_ERROR {
-        return error;
-    }
     let id = Uuid::new_v4();
-    let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-    let detail = causes.map(ToString::to_string).collect::<Vec<_>>().join(": ");
+    let detail = caught(|| {
+        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
+        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    });
+    let detail = detail.unwrap_or_else(|panic| format!("an error that {panic}"));
     tracing::error!(%id, message = error.message(), detail, "internal error");
+    drop_caught(error);
     Error::new(Code::INTERNAL_SERVER_ERROR, format!("internal error {id}"))
 }
 
@@ -121,11 +141,12 @@ fn conceal(error: Error) -> Error {
 struct Panic(String);
 
 impl Panic {
-    fn new(payload: &(dyn Any + Send)) -> Self {
+    fn of(payload: Box<dyn Any + Send>) -> Self {
         let message = payload
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
             .or_else(|| payload.downcast_ref::<String>().cloned());
+        drop_caught(payload);
         Self(message.unwrap_or_else(|| "a value that is no text".to_owned()))
     }
 }

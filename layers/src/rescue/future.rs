@@ -1,6 +1,5 @@
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     task::{Context as Task, Poll},
 };
@@ -8,7 +7,7 @@ use std::{
 use pin_project::pin_project;
 use tower::BoxError;
 
-use super::explain::{explain, explain_panic};
+use super::explain::{caught, explain};
 use crate::{
     client_id::ClientId,
     error::Error,
@@ -61,11 +60,10 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let error = match this.state.project() {
-            StateProjection::Inner(future) => match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            StateProjection::Inner(future) => match caught(|| future.poll(cx).map_err(Into::into)) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(Ok(reply))) => return Poll::Ready(Ok(Outcome::Reply(reply))),
-                Ok(Poll::Ready(Err(error))) => explain(error.into()),
-                Err(panic) => explain_panic(&*panic),
+                Ok(Poll::Ready(Err(error))) | Err(error) => explain(error),
             },
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => error,

@@ -1,11 +1,11 @@
-use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
-    task::{Context as Task, Poll},
-};
+use std::task::{Context as Task, Poll};
 
 use tower::{BoxError, Service};
 
-use super::{RescueFuture, explain::explain_panic};
+use super::{
+    RescueFuture,
+    explain::{caught, explain},
+};
 use crate::{
     error::Error,
     message::{Message, Reply},
@@ -52,13 +52,10 @@ where
         if self.panicked.is_some() {
             return Poll::Ready(Ok(()));
         }
-        catch_unwind(AssertUnwindSafe(|| self.inner.poll_ready(cx))).map_or_else(
-            |panic| {
-                self.panicked = Some(explain_panic(&*panic));
-                Poll::Ready(Ok(()))
-            },
-            |ready| ready.map_err(Into::into),
-        )
+        caught(|| self.inner.poll_ready(cx).map_err(Into::into)).unwrap_or_else(|panic| {
+            self.panicked = Some(explain(panic));
+            Poll::Ready(Ok(()))
+        })
     }
 
     fn call(&mut self, message: Message) -> Self::Future {
@@ -69,9 +66,9 @@ where
         if let Some(error) = self.panicked.take() {
             return RescueFuture::refused(about, error);
         }
-        match catch_unwind(AssertUnwindSafe(|| self.inner.call(message))) {
+        match caught(|| self.inner.call(message)) {
             Ok(future) => RescueFuture::inner(about, future),
-            Err(panic) => RescueFuture::refused(about, explain_panic(&*panic)),
+            Err(panic) => RescueFuture::refused(about, explain(panic)),
         }
     }
 }

@@ -220,7 +220,12 @@ impl Session {
         self.inbound.forget_id(message);
         let frame = match response {
             Ok(response) => response.into_frame(),
-            Err(error) => self.refusal(&explain(error), message),
+            Err(error) => {
+                let error = explain(error);
+                let frame = self.refusal(&error, message);
+                internal::drop_caught(error);
+                frame
+            }
         };
         let mut end = None;
         if let Some(frame) = frame {
@@ -266,12 +271,12 @@ impl Session {
         tracing::error!(client = %self.client_id(), %error, "the pipeline failed for good");
         self.pipeline_has_failed = true;
         let queue = self.inbound.take_queue();
-        let Some(codec) = self.options.codec else {
-            return;
-        };
-        for rpc_id in queue.iter().filter_map(Frame::rpc_id) {
-            self.outbound.push(codec.refusal(&error, rpc_id));
+        if let Some(codec) = self.options.codec {
+            for rpc_id in queue.iter().filter_map(Frame::rpc_id) {
+                self.outbound.push(codec.refusal(&error, rpc_id));
+            }
         }
+        internal::drop_caught(error);
     }
 
     /// Returns true if the pipeline has failed and no message is in flight any more, so that the connection can close.

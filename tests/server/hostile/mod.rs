@@ -14,6 +14,7 @@ mod half_connections;
 mod json;
 mod limits;
 mod oversized;
+mod panicking_values;
 mod panics;
 mod slow_peers;
 

@@ -10,11 +10,13 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as WebSocketMessage;
 use tower::{BoxError, Layer, Service, ServiceBuilder, layer::layer_fn, service_fn, util::MapRequestLayer};
 use zocket::{
-    Limits,
-    layers::{DataFrame, Frame},
+    Context, Limits, Message,
+    layers::{
+        ContextLayer, DataFrame, DecodeLayer, FanoutLayer, Frame, RescueLayer, ValidateLayer, handler_fn,
+    },
 };
 
-use super::{app, echo, stack};
+use super::{User, app, echo, stack};
 use crate::{
     common::{serve, until},
     extended::offer,
@@ -81,6 +83,47 @@ async fn a_panic_in_call_or_its_future_fails_only_its_message() {
         assert!(refusal.message().starts_with("internal error "), "{refusal:?}");
     }
     assert_eq!(client.call("fine", Value::Null).await, Ok(Some(json!("Ann"))));
+}
+
+#[tokio::test]
+async fn a_failure_between_decode_and_rescue_fails_only_its_message() {
+    let (zo, ..) = app(Limits::default());
+    let is = |message: &Message, route: &str| &**message.parts().route() == route;
+    let stack = ServiceBuilder::new()
+        .layer(DecodeLayer::json())
+        .timeout(Duration::from_millis(50))
+        .map_request(move |message: Message| {
+            assert!(!is(&message, "panic"), "asked for");
+            message
+        })
+        .filter_async(async move |message: Message| match &**message.parts().route() {
+            "slow" => std::future::pending().await,
+            "error" => Err::<_, BoxError>("asked for".into()),
+            "panic.later" => {
+                tokio::task::yield_now().await;
+                panic!("asked for")
+            }
+            _ => Ok(message),
+        })
+        .layer(RescueLayer::new())
+        .layer(FanoutLayer::new())
+        .layer(ValidateLayer::<()>::ignoring())
+        .layer(ContextLayer::<User>::new())
+        .service(handler_fn(async |cx: Context<User>| Ok(cx.name)));
+    let server = serve(zo.serve_stack(stack)).await;
+    let mut client = server.connect("").await;
+    for _ in 0..2 {
+        for (route, code) in [
+            ("slow", "TIMEOUT"),
+            ("error", "INTERNAL_SERVER_ERROR"),
+            ("panic", "INTERNAL_SERVER_ERROR"),
+            ("panic.later", "INTERNAL_SERVER_ERROR"),
+        ] {
+            let refusal = client.call(route, Value::Null).await.unwrap_err();
+            assert_eq!(refusal.code(), code, "{route}");
+            assert_eq!(client.call("fast", Value::Null).await, Ok(Some(json!("Ann"))));
+        }
+    }
 }
 
 #[tokio::test]
