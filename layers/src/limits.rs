@@ -22,9 +22,10 @@ pub struct Limits {
     pub message: usize,
     /// Messages that are handled at the same time, those of `.concurrent()` routes included; at least 1. Default: 64.
     pub in_flight: usize,
-    /// Messages that were read and have not begun; at least 1. A full queue stops reading from the socket, and TCP's
-    /// flow control slows the client down. The bytes in the queue are bounded too: once they reach
-    /// [`message`](field@Self::message), reading stops. Default: 64.
+    /// Messages that were read and have not begun; at least 1. The bytes in the queue are bounded too, by
+    /// [`message`](field@Self::message). A full queue stops reading from the socket, and TCP's flow control slows the
+    /// client down. It does so after another 64 KiB of messages, so that pings and the Close frame behind a full queue
+    /// take effect. Default: 64.
     pub queued: usize,
     /// Bytes that wait to be written to the client. Each frame counts 64 bytes more than its length. If a client reads
     /// too slowly and exceeds this limit, its connection is closed with 3002 `slow-reader`. One message always fits,
@@ -55,7 +56,8 @@ pub struct Limits {
     /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
     pub pong_within: Duration,
     /// Time for the closing handshake (RFC 6455, section 7.1.2): writing the last frames and the Close frame, and
-    /// receiving the peer's Close frame. Default: 5 s.
+    /// receiving the peer's Close frame. Also the time in which messages are answered that were read before the peer's
+    /// Close frame, until that is answered. Default: 5 s.
     pub close_within: Duration,
 }
 

@@ -14,6 +14,7 @@ use zocket_layers::{
 };
 
 use super::{
+    budget::{poll_app, wake_later},
     handlers::{Handlers, begin},
     io_wake_flag::IoWakeFlag,
     session::{DueAction, End, Session},
@@ -34,12 +35,19 @@ use crate::core::{
 /// it. In the other order, idle sockets would hoard the permits of a shared limit. While the pipeline is not ready, the
 /// driver keeps writing, polling messages in flight, and reading into a bounded queue. A bare `ready().await` would
 /// deadlock with a concurrency limit whose permits are held by this connection's own messages.
+///
+/// One poll of the task is divided: every message in flight is polled once, with a budget of its own, then at most
+/// [`STEPS_A_ROUND`] frames are read and messages begun, then everything is written that the socket accepts. So a handler
+/// that is always ready delays the connection's other messages and its control frames by one share of tokio's budget.
 pub(super) struct Driver<S: Service<Frame>> {
     socket: WebSocket,
     session: Session,
     handlers: Handlers<S>,
     /// `on_open`, until it has completed. Messages that are read before that stay in the queue.
     opening: Option<BoxFuture<Result<(), Error>>>,
+    /// The end of the connection, once nothing more is read. It takes place when the messages that were read before it
+    /// have been answered.
+    closing: Option<End>,
     timer: Timer,
     io_wake_flag: IoWakeFlag,
 }
@@ -63,6 +71,7 @@ where
             session,
             handlers: Handlers::new(pipeline),
             opening,
+            closing: None,
             timer,
             io_wake_flag,
         }
@@ -90,16 +99,14 @@ where
     }
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
-        // Written first, while the task has its cooperative budget: reading from a peer that never stops sending would
-        // use it up.
         if let Poll::Ready(Err(_)) = self.socket.poll_write(self.session.outbound(), cx) {
             return Poll::Ready(End::Gone);
         }
         // Registers the task's waker before the mailbox is read, so that no notification is lost.
         let _ = self.session.mailbox().poll_notified(cx);
         let mut round = Round {
-            messages: 0,
-            may_read: self.io_wake_flag.take(),
+            steps: 0,
+            may_read: self.io_wake_flag.take() && self.closing.is_none(),
         };
         loop {
             if let Some(end) = self.poll_outgoing(cx) {
@@ -117,12 +124,12 @@ where
                 Ok(begun) => begun,
                 Err(end) => return Poll::Ready(end),
             };
-            round.messages += usize::from(begun);
+            round.steps += usize::from(begun);
             let has_read = match self.poll_read(cx, &mut round) {
                 Ok(has_read) => has_read,
                 Err(end) => return Poll::Ready(end),
             };
-            let is_over = round.messages >= MESSAGES_A_ROUND;
+            let is_over = round.steps >= STEPS_A_ROUND;
             // A message that began may have sent events already. They are queued first, so that they go out in the same
             // write.
             if (has_read || begun) && !is_over && self.session.has_more() {
@@ -136,12 +143,15 @@ where
                 Poll::Ready(Ok(())) if self.session.is_finished() => {
                     return Poll::Ready(End::ByServer(UNAVAILABLE));
                 }
+                Poll::Ready(Ok(())) if self.closing.is_some() && self.session.may_close() => {
+                    return Poll::Ready(self.closing.take().unwrap_or(End::Gone));
+                }
                 _ => {}
             }
             if is_over {
                 // Yields to other connections. The flag is set, because there may be more to read.
                 self.io_wake_flag.set();
-                cx.waker().wake_by_ref();
+                wake_later(cx);
                 return Poll::Pending;
             }
             // Enough has been written for the next message to begin.
@@ -161,6 +171,12 @@ where
                     return Poll::Pending;
                 }
                 Poll::Ready(DueAction::Ping) => self.socket.ping(),
+                Poll::Ready(DueAction::AnswerClose) => {
+                    // A peer that does not accept the answers would not accept the Close, either.
+                    let is_written = self.session.outbound().is_empty();
+                    let end = self.closing.take().filter(|_| is_written);
+                    return Poll::Ready(end.unwrap_or(End::Gone));
+                }
                 Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Silent),
                 Poll::Ready(DueAction::Stalled) => {
                     // The client is expected to reconnect and to send its messages again. Without this, the old ones
@@ -191,7 +207,7 @@ where
         let Some(opening) = &mut self.opening else {
             return Ok(());
         };
-        let close = match caught(|| opening.poll_unpin(cx)) {
+        let close = match caught(|| poll_app(cx, |cx| opening.poll_unpin(cx))) {
             Ok(Poll::Pending) => return Ok(()),
             Ok(Poll::Ready(Ok(()))) => None,
             Ok(Poll::Ready(Err(error))) => {
@@ -248,25 +264,32 @@ where
     /// Reads messages while the queue has room, and begins those that may begin. Returns true if a message was read.
     fn poll_read(&mut self, cx: &mut Task<'_>, round: &mut Round) -> Result<bool, End> {
         let (mut has_activity, mut has_read) = (false, false);
-        while round.may_read && round.messages < MESSAGES_A_ROUND {
+        while round.may_read && round.steps < STEPS_A_ROUND {
             if !self.session.has_room() {
                 // While the queue is full nothing is read, so the peer's silence does not show that it is gone.
                 has_activity = true;
                 break;
             }
             let stream = &mut Task::from_waker(self.io_wake_flag.waker());
-            let Poll::Ready(received) = self.socket.poll_read(self.session.outbound(), stream) else {
+            let Poll::Ready(received) = self.socket.poll_read(stream) else {
                 round.may_read = false;
                 break;
             };
             has_activity = true;
+            round.steps += 1;
             let frame = match received {
                 Ok(Received::Text(text)) => self.session.text_frame(text),
                 Ok(Received::Binary(bytes)) => self.session.binary_frame(bytes),
                 Ok(Received::Control) => continue,
-                Ok(Received::Closed(close)) => return Err(End::ByPeer(close)),
                 Err(ReadError::Gone) => return Err(End::Gone),
-                Err(ReadError::Violation(close)) => return Err(End::ByServer(close)),
+                Ok(Received::Closed(close)) => {
+                    self.stop_reading(End::ByPeer(close), round);
+                    break;
+                }
+                Err(ReadError::Violation(close)) => {
+                    self.stop_reading(End::ByServer(close), round);
+                    break;
+                }
             };
             has_read = true;
             let may_begin = self.opening.is_none() && !self.is_on_hold();
@@ -276,7 +299,6 @@ where
             match self.handlers.poll_ready(cx) {
                 Poll::Ready(Ok(())) => {
                     begin(&mut self.session, &mut self.handlers, frame, cx)?;
-                    round.messages += 1;
                 }
                 Poll::Ready(Err(error)) => {
                     self.session.queue(frame);
@@ -290,15 +312,24 @@ where
         }
         Ok(has_read)
     }
+
+    /// Reads nothing more. The connection ends once the messages that were read before have been answered.
+    fn stop_reading(&mut self, end: End, round: &mut Round) {
+        round.may_read = false;
+        self.closing = Some(end);
+        self.session.stop_reading(now());
+        self.timer.set_earlier(&self.session);
+    }
 }
 
-/// Limit for the messages that begin in one poll of a connection, before its task yields to others.
-const MESSAGES_A_ROUND: usize = 64;
+/// Limit for the frames that are read and the queued messages that begin in one poll of a connection, before its task
+/// yields to others.
+const STEPS_A_ROUND: usize = 64;
 
 /// One poll of a connection.
 struct Round {
-    /// Messages that have begun.
-    messages: usize,
+    /// Frames that were read, and queued messages that have begun.
+    steps: usize,
     /// True if the stream may have something to read.
     may_read: bool,
 }

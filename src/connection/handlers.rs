@@ -10,7 +10,10 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use tower::{BoxError, Service};
 use zocket_layers::{Frame, FrameResponse, internal::caught};
 
-use super::session::{End, InFlightMessage, Session};
+use super::{
+    budget::{poll_app, poll_without_budget},
+    session::{End, InFlightMessage, Session},
+};
 use crate::core::contain::contained;
 
 /// Size limit, in bytes, of the slot that an idle connection keeps.
@@ -22,7 +25,8 @@ pub(super) type Handled = Result<FrameResponse, BoxError>;
 /// The pipeline of a connection and its messages in flight.
 ///
 /// Most messages complete at their first poll. The first poll takes place in a slot that is reused. A message that is
-/// pending after it moves to the set of waiting messages, together with its slot.
+/// pending after it moves to the set of waiting messages, together with its slot. Each poll of a message has a budget of
+/// its own, so that no message keeps another one from running, and none the connection from reading and writing.
 pub(super) struct Handlers<S: Service<Frame>> {
     pipeline: S,
     first_poll: Option<Slot<S::Future>>,
@@ -48,7 +52,7 @@ where
     let Some(future) = slot.as_mut().as_pin_mut() else {
         return Poll::Pending;
     };
-    let polled = caught(|| match future.poll(cx) {
+    let polled = caught(|| match poll_app(cx, |cx| future.poll(cx)) {
         Poll::Ready(result) => Poll::Ready(result.map(Into::into).map_err(Into::into)),
         Poll::Pending => Poll::Pending,
     });
@@ -87,9 +91,10 @@ where
         }
     }
 
-    /// Polls the pipeline's readiness. An error or a panic means that the pipeline failed for good.
+    /// Polls the pipeline's readiness. An error or a panic means that the pipeline failed for good. Polled without a
+    /// budget, because a load shed over a limit would refuse messages for lack of it.
     pub(super) fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), BoxError>> {
-        caught(|| self.pipeline.poll_ready(cx).map_err(Into::into))
+        caught(|| poll_without_budget(cx, |cx| self.pipeline.poll_ready(cx).map_err(Into::into)))
             .unwrap_or_else(|panic| Poll::Ready(Err(panic)))
     }
 

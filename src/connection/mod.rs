@@ -3,6 +3,7 @@
 //! The [`Session`] is the protocol without input and output. The [`WebSocket`] is the framing on a stream. The
 //! [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The [`Driver`] polls all three.
 
+mod budget;
 mod buffers;
 mod driver;
 mod handlers;

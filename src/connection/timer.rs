@@ -8,7 +8,10 @@ use std::{
 
 use tokio::time::{Sleep, sleep_until};
 
-use super::session::{DueAction, Session};
+use super::{
+    budget::poll_without_budget,
+    session::{DueAction, Session},
+};
 
 /// Wakes the driver at the session's deadlines. It is not reset when a deadline becomes later, as with every frame that
 /// is received. When it fires, it is reset to the session's current deadline.
@@ -44,13 +47,14 @@ impl Timer {
         self.is_set = true;
     }
 
-    /// Polls for an action that is due. Ready once a deadline has passed.
+    /// Polls for an action that is due. Ready once a deadline has passed. Polled without a budget, because a timer that is
+    /// pending for lack of budget has no waker.
     pub(super) fn poll(&mut self, session: &mut Session, cx: &mut Task<'_>) -> Poll<DueAction> {
         // A poll costs ten times as much as `is_elapsed`.
         if !std::mem::take(&mut self.is_set) && !self.sleep.is_elapsed() {
             return Poll::Pending;
         }
-        while self.sleep.as_mut().poll(cx).is_ready() {
+        while poll_without_budget(cx, |cx| self.sleep.as_mut().poll(cx)).is_ready() {
             if let Some(action) = session.take_due(now()) {
                 return Poll::Ready(action);
             }

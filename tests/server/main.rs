@@ -5,9 +5,12 @@ mod common;
 
 mod app_type;
 mod background;
+mod closing_by_peer;
 mod custom_hub;
 mod driver;
 mod extended;
+mod fairness;
+mod full_queue;
 mod handshake;
 mod hostile;
 mod lifecycle;

@@ -1,4 +1,4 @@
-//! Deadlines of a connection: for a silent peer, and for a message that waits to begin.
+//! Deadlines of a connection: for a silent peer, for a message that waits to begin, and for answers before a Close.
 
 use std::{
     sync::Arc,
@@ -25,6 +25,8 @@ pub(super) struct Deadlines {
     pinged: Option<Instant>,
     /// The time at which a message began to wait. `None` if none waits.
     waiting_since: Option<Instant>,
+    /// The time at which the peer's Close was read. From then on the peer's silence is expected.
+    closing_since: Option<Instant>,
 }
 
 /// An action that a deadline calls for.
@@ -36,6 +38,8 @@ pub(in crate::connection) enum DueAction {
     Gone,
     /// Close the connection: a message has waited too long.
     Stalled,
+    /// Answer the peer's Close: messages that were read before it have taken too long.
+    AnswerClose,
 }
 
 impl Deadlines {
@@ -45,6 +49,7 @@ impl Deadlines {
             last_activity: now,
             pinged: None,
             waiting_since: None,
+            closing_since: None,
         }
     }
 
@@ -68,10 +73,20 @@ impl Deadlines {
         self.waiting_since = None;
     }
 
+    /// Records that the peer's Close was read, and that `Limits::close_within` bounds the time until its answer.
+    pub(super) const fn begin_closing(&mut self, now: Instant) {
+        self.closing_since = Some(now);
+    }
+
     /// Returns the next time at which [`take_due`](Self::take_due) may return an action.
     pub(super) fn deadline(&self) -> Instant {
-        let silence = self.silence_deadline();
-        self.stall_deadline().map_or(silence, |stall| stall.min(silence))
+        let other = self.closing_deadline().unwrap_or_else(|| self.silence_deadline());
+        self.stall_deadline().map_or(other, |stall| stall.min(other))
+    }
+
+    fn closing_deadline(&self) -> Option<Instant> {
+        self.closing_since
+            .map(|since| saturating_add(since, self.limits.close_within))
     }
 
     fn silence_deadline(&self) -> Instant {
@@ -90,6 +105,9 @@ impl Deadlines {
     pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
         if self.stall_deadline().is_some_and(|deadline| deadline <= now) {
             return Some(DueAction::Stalled);
+        }
+        if let Some(deadline) = self.closing_deadline() {
+            return (deadline <= now).then_some(DueAction::AnswerClose);
         }
         if self.silence_deadline() > now {
             return None;

@@ -10,10 +10,18 @@ use zocket_layers::{
     internal::{self, Turn},
 };
 
+/// Bytes of the messages that are read beyond a full queue, each counted with [`MESSAGE_WEIGHT`] more. Control frames
+/// behind these messages take effect although the queue is full. Beyond it, reading stops.
+const READ_BEYOND: usize = 64 << 10;
+/// Bytes that a message beyond a full queue counts for in addition to its own.
+const MESSAGE_WEIGHT: usize = 256;
+
 /// Messages that were read and have not completed: the queue, and the ids and turns of those in flight.
 pub(super) struct Inbound {
     queue: VecDeque<Frame>,
     queued_bytes: usize,
+    /// Weight of the messages that were read while the queue was full.
+    beyond: usize,
     /// Messages that have begun and were pending after their first poll.
     in_flight: usize,
     /// The turn of the message that began last.
@@ -50,6 +58,7 @@ impl Inbound {
         Self {
             queue: VecDeque::new(),
             queued_bytes: 0,
+            beyond: 0,
             in_flight: 0,
             turn: Turn::MIN,
             turns: Vec::new(),
@@ -57,9 +66,14 @@ impl Inbound {
         }
     }
 
-    /// Returns true if one more message may be queued: the queue is below its limits of messages and of bytes.
+    /// Returns true if one more message may be read: the queue is below its limits of messages and of bytes, or little has
+    /// been read beyond them.
     pub(super) fn has_room(&self, limits: &Limits) -> bool {
-        self.queue.len() < limits.queued.max(1) && self.queued_bytes < limits.message
+        !self.is_full(limits) || self.beyond < READ_BEYOND
+    }
+
+    fn is_full(&self, limits: &Limits) -> bool {
+        self.queue.len() >= limits.queued.max(1) || self.queued_bytes >= limits.message
     }
 
     /// Returns true for the id of a message that is queued or in flight.
@@ -68,7 +82,11 @@ impl Inbound {
         !self.ids.is_empty() && self.ids.contains(rpc_id)
     }
 
-    pub(super) fn queue(&mut self, frame: Frame) {
+    pub(super) fn queue(&mut self, frame: Frame, limits: &Limits) {
+        match self.is_full(limits) {
+            true => self.beyond += frame.len() + MESSAGE_WEIGHT,
+            false => self.beyond = 0,
+        }
         self.ids.extend(frame.rpc_id().cloned());
         self.queued_bytes += frame.len();
         self.queue.push_back(frame);
@@ -78,12 +96,14 @@ impl Inbound {
     pub(super) fn take(&mut self) -> Option<Frame> {
         let frame = self.queue.pop_front()?;
         self.queued_bytes -= frame.len();
+        // The first message beyond the limits is within them now.
+        self.beyond = self.beyond.saturating_sub(frame.len() + MESSAGE_WEIGHT);
         Some(frame)
     }
 
     /// Takes all messages from the queue. None of them will begin.
     pub(super) fn take_queue(&mut self) -> VecDeque<Frame> {
-        self.queued_bytes = 0;
+        (self.queued_bytes, self.beyond) = (0, 0);
         mem::take(&mut self.queue)
     }
 
@@ -102,6 +122,11 @@ impl Inbound {
     /// Returns true if no message is queued or in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.in_flight == 0
+    }
+
+    /// Returns true if no message is queued or holds a turn. A message that has given up its turn may be overtaken.
+    pub(super) fn holds_no_turn(&self) -> bool {
+        self.queue.is_empty() && self.turns.is_empty()
     }
 
     /// Returns true if one more message may begin: a turn is free, and fewer messages than `Limits::in_flight` are in

@@ -125,7 +125,8 @@ impl Session {
         }
     }
 
-    /// Returns true if one more message may be queued. False for good once the pipeline has failed.
+    /// Returns true if one more message may be read. A full queue reads on a little, for the control frames behind it.
+    /// False for good once the pipeline has failed.
     pub(super) fn has_room(&self) -> bool {
         !self.pipeline_has_failed && self.inbound.has_room(self.limits())
     }
@@ -166,7 +167,7 @@ impl Session {
 
     /// Queues a message that does not begin yet.
     pub(super) fn queue(&mut self, frame: Frame) {
-        self.inbound.queue(frame);
+        self.inbound.queue(frame, self.connection.limits());
     }
 
     // Messages in the pipeline.
@@ -177,12 +178,16 @@ impl Session {
     }
 
     fn has_free_turn(&mut self) -> bool {
+        self.free_given_up();
+        self.inbound
+            .has_free_turn(self.options.concurrency, self.limits())
+    }
+
+    fn free_given_up(&mut self) {
         let given_up = internal::turns(&self.connection).take_given_up();
         if !given_up.is_empty() {
             self.inbound.give_up(&given_up);
         }
-        self.inbound
-            .has_free_turn(self.options.concurrency, self.limits())
     }
 
     /// Takes the next message from the queue of those that were read and have not begun.
@@ -342,6 +347,23 @@ impl Session {
     fn max_outbound(&self) -> usize {
         let limits = self.limits();
         limits.outbound.max(limits.message)
+    }
+
+    // The peer's Close.
+
+    /// Records that nothing more is read, because the peer has sent its Close or violated the protocol. Messages that were
+    /// read before are answered within `Limits::close_within`. Resolves `closed` of the client's contexts, which handlers
+    /// wait for.
+    pub(super) fn stop_reading(&mut self, now: Instant) {
+        self.deadlines.begin_closing(now);
+        self.connection.close();
+    }
+
+    /// Returns true if every message before a Close has completed: none is queued, and none holds a turn. A message of a
+    /// concurrent route gave up its turn, so the Close overtakes it, as any message does.
+    pub(super) fn may_close(&mut self) -> bool {
+        self.free_given_up();
+        self.inbound.holds_no_turn()
     }
 
     // Time.

@@ -149,28 +149,37 @@ fn releasing_the_turn_lets_the_next_message_start() {
 }
 
 #[test]
-fn a_full_queue_accepts_no_frame_until_a_message_leaves_it() {
+fn a_full_queue_reads_on_a_little_for_the_control_frames_behind_it() {
     let limits = Limits::default().queued(2);
-    let mut world = world(Form::BASE, limits);
-    for id in 0..2 {
-        assert!(world.session.has_room());
-        let frame = world.session.text_frame(message(id));
+    let mut world = world(Form::extended(Codec::Json), limits);
+    let mut read = 0;
+    while world.session.has_room() {
+        let frame = world.session.text_frame(message(read));
         world.session.receive(frame, false);
+        read += 1;
     }
-    assert!(!world.session.has_room());
+    // 64 KiB at about 280 bytes for each.
+    assert!((200..300).contains(&read), "{read}");
+    // One message less is room for one more, up to the same bound.
     world.session.take_queued();
+    assert!(world.session.has_room());
+    let frame = world.session.text_frame(message(read));
+    world.session.receive(frame, false);
+    assert!(!world.session.has_room());
+    while world.session.take_queued().is_some() {}
     assert!(world.session.has_room());
 }
 
 #[test]
 fn a_queue_is_bounded_in_bytes_too() {
-    let limits = Limits::default().message(100);
+    let limits = Limits::default().message(100_000);
     let mut world = world(Form::BASE, limits);
-    let frame = world
-        .session
-        .text_frame(format!(r#"{{"type":"{}"}}"#, "x".repeat(100)));
-    world.session.receive(frame, false);
-    assert!(!world.session.has_room());
+    let large = || format!(r#"{{"type":"{}"}}"#, "x".repeat(100_000));
+    for has_room in [true, false] {
+        let frame = world.session.text_frame(large());
+        world.session.receive(frame, false);
+        assert_eq!(world.session.has_room(), has_room);
+    }
 }
 
 #[test]
@@ -354,6 +363,36 @@ fn a_message_that_waits_too_long_for_readiness_closes_with_3001() {
     assert_eq!(world.take_due(stall + SECOND), Some(DueAction::Stalled));
     world.session.end_wait();
     assert_eq!(world.take_due(stall + SECOND), None);
+}
+
+#[test]
+fn a_close_waits_for_messages_that_are_queued_or_hold_a_turn() {
+    let mut world = world(Form::BASE, Limits::default());
+    assert!(world.session.may_close());
+    let mut frame = world.receive(message(1)).unwrap();
+    let first = world.session.begin(&mut frame);
+    world.session.stays_in_flight(first.clone());
+    assert!(world.receive(message(2)).is_none());
+    assert!(!world.session.may_close());
+    frame.into_message().unwrap().parts().give_up_turn();
+    assert!(!world.session.may_close(), "one is queued");
+    world.session.take_queued();
+    assert!(world.session.may_close(), "anything may overtake the first");
+}
+
+#[test]
+fn a_close_is_answered_in_time_and_ends_the_wait_for_silence() {
+    let mut world = world(Form::BASE, Limits::default());
+    let (now, close_within) = (world.start + SECOND, Limits::default().close_within);
+    let connection = world.session.connection.clone();
+    world.session.stop_reading(now);
+    assert!(connection.is_closed());
+    assert_eq!(world.session.deadline(), now + close_within);
+    assert_eq!(world.take_due(close_within), None);
+    assert_eq!(
+        world.take_due(close_within + SECOND),
+        Some(DueAction::AnswerClose)
+    );
 }
 
 #[test]

@@ -22,14 +22,18 @@ use tokio_tungstenite::tungstenite::{
 use zocket_layers::{Close, Limits};
 
 use self::{stream::Stream, write::poll_write_some};
-use super::session::outbound::{FRAME_WEIGHT, Outbound};
+use super::{
+    budget::poll_without_budget,
+    session::outbound::{FRAME_WEIGHT, Outbound},
+};
 use crate::core::closes::{INVALID_UTF_8, MESSAGE_TOO_LARGE, PROTOCOL_ERROR};
 
 /// Size of tungstenite's read buffer, in bytes. tungstenite allocates it for every connection, so it is small.
 /// [`Stream`] reads more at a time.
 const READ_BUFFER: usize = 512;
-/// Size from which tungstenite writes buffered control frames without a flush, in bytes.
-const CONTROL_BUFFER: usize = 1 << 10;
+/// Size from which tungstenite writes buffered control frames without a flush, in bytes. Each is written at once: it is
+/// buffered in [`WebSocket`].
+const CONTROL_BUFFER: usize = 0;
 /// The code of a Close frame without one (RFC 6455, section 7.1.5). It is never sent.
 const NO_STATUS: Close = Close {
     code: 1005,
@@ -39,17 +43,18 @@ const NO_STATUS: Close = Close {
 /// the code.
 const MAX_REASON: usize = 123;
 
-/// The WebSocket of a connection. It owns the two writers on one stream. tungstenite reads, and writes control frames.
-/// Data frames are written from the session's queue without tungstenite, so that frames that many receivers share are
-/// not copied for each. Neither writer begins while the other has written only part of a frame.
+/// The WebSocket of a connection. It owns the two writers on one stream. tungstenite reads, and writes control frames into
+/// a buffer. Data frames are written from the session's queue without tungstenite, so that frames that many receivers
+/// share are not copied for each. Neither begins while the other has been written only in part of a frame.
 pub(super) struct WebSocket {
     stream: Stream,
     protocol: WebSocketContext,
-    /// True if a ping has to be written.
-    ping: bool,
-    /// True if tungstenite may have something to write.
-    control: bool,
-    /// Bytes of the pongs that tungstenite has not flushed, each counted with [`FRAME_WEIGHT`] more.
+    /// Control frames that tungstenite has written, and the stream has not.
+    control: Vec<u8>,
+    /// The answer to the peer's Close. It is held back, so that messages before the Close can be answered first. Empty
+    /// before the peer's Close, and after the answer was released.
+    close_answer: Vec<u8>,
+    /// Weight of the pongs in `control`, each counted with [`FRAME_WEIGHT`] more.
     pongs: usize,
     /// True if something was written since the last flush.
     unflushed: bool,
@@ -65,7 +70,7 @@ pub(super) enum Received {
     Binary(Bytes),
     /// A ping or a pong. It shows that the peer is alive.
     Control,
-    /// The peer's Close frame. tungstenite has queued the answer.
+    /// The peer's Close frame. [`WebSocket::answer_close`] answers it.
     Closed(Close),
 }
 
@@ -89,8 +94,8 @@ impl WebSocket {
         Self {
             stream: Stream::new(upgraded),
             protocol: WebSocketContext::new(Role::Server, Some(config)),
-            ping: false,
-            control: false,
+            control: Vec::new(),
+            close_answer: Vec::new(),
             pongs: 0,
             unflushed: false,
             ended: false,
@@ -98,8 +103,11 @@ impl WebSocket {
     }
 
     /// Queues a ping. It is written before the data frames that have not begun.
-    pub(super) const fn ping(&mut self) {
-        self.ping = true;
+    pub(super) fn ping(&mut self) {
+        // A buffer accepts everything, so the only error is that the peer has sent its Close.
+        let _ = self
+            .protocol
+            .write(&mut Buffered(&mut self.control), Message::Ping(Bytes::new()));
     }
 
     /// Returns the bytes of pongs that wait to be written, each counted with [`FRAME_WEIGHT`] more. A peer causes them
@@ -113,67 +121,62 @@ impl WebSocket {
         self.stream.shrink();
     }
 
-    /// Writes the queued frames, as far as the peer accepts them. Ready when all have been written and flushed.
-    pub(super) fn poll_write(
-        &mut self,
-        outbound: &mut Outbound,
-        cx: &mut Task<'_>,
-    ) -> Poll<Result<(), tungstenite::Error>> {
+    /// Writes the queued frames, as far as the socket accepts them. Ready when all have been written and flushed. Written
+    /// without a budget, because a peer whose socket accepts more is no slow reader.
+    pub(super) fn poll_write(&mut self, outbound: &mut Outbound, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
+        if self.control.is_empty() && outbound.is_empty() && !self.unflushed {
+            return Poll::Ready(Ok(()));
+        }
+        poll_without_budget(cx, |cx| self.poll_write_all(outbound, cx))
+    }
+
+    fn poll_write_all(&mut self, outbound: &mut Outbound, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
         loop {
-            let control = self.ping || self.control;
+            let control = !self.control.is_empty();
             if control && !outbound.is_midway() {
-                ready!(self.poll_write_control(cx))?;
+                let written = ready!(Pin::new(&mut self.stream.io).poll_write(cx, &self.control))?;
+                if written == 0 {
+                    return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+                }
+                self.control.drain(..written);
+                if self.control.is_empty() {
+                    (self.control, self.pongs) = (Vec::new(), 0);
+                }
             } else if !outbound.is_empty() {
                 // Control frames wait for the rest of the piece that has begun, and for no other.
                 let pieces = if control { 1 } else { usize::MAX };
                 ready!(poll_write_some(outbound, pieces, &mut self.stream.io, cx))?;
-                self.unflushed = true;
             } else if self.unflushed {
                 ready!(Pin::new(&mut self.stream.io).poll_flush(cx))?;
                 self.unflushed = false;
+                continue;
             } else {
                 return Poll::Ready(Ok(()));
             }
+            self.unflushed = true;
         }
     }
 
-    /// Writes tungstenite's control frames. Ready when all have been written and flushed.
-    fn poll_write_control(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), tungstenite::Error>> {
-        let stream = &mut self.stream.polled(cx, true);
-        if std::mem::take(&mut self.ping) {
-            self.control = true;
-            let _ = or_pending(self.protocol.write(stream, Message::Ping(Bytes::new())))?;
-        }
-        ready!(or_pending(self.protocol.flush(stream)))?;
-        self.control = false;
-        self.pongs = 0;
-        Poll::Ready(Ok(()))
-    }
-
-    /// Reads the next message. While a data frame of `outbound` is written only in part, tungstenite writes nothing.
-    pub(super) fn poll_read(
-        &mut self,
-        outbound: &Outbound,
-        cx: &mut Task<'_>,
-    ) -> Poll<Result<Received, ReadError>> {
+    /// Reads the next message.
+    pub(super) fn poll_read(&mut self, cx: &mut Task<'_>) -> Poll<Result<Received, ReadError>> {
         if self.ended {
             return Poll::Ready(Err(ReadError::Gone));
         }
-        let may_write = !outbound.is_midway();
-        let read = self.protocol.read(&mut self.stream.polled(cx, may_write));
+        let read = self.protocol.read(&mut self.stream.polled(cx, &mut self.control));
         let received = match read {
             Ok(Message::Text(text)) => Ok(Received::Text(text)),
             Ok(Message::Binary(bytes)) => Ok(Received::Binary(bytes)),
             Ok(Message::Close(frame)) => {
-                self.control = true;
+                // tungstenite ends its connection by an error once the answer is written.
+                let _ = self.protocol.flush(&mut Buffered(&mut self.close_answer));
                 Ok(Received::Closed(frame.map_or(NO_STATUS, |frame| {
                     Close::new(frame.code.into(), frame.reason.to_string())
                 })))
             }
             Ok(Message::Ping(payload)) => {
-                // tungstenite queues a pong in a buffer without a bound, so its bytes are counted here.
+                // The buffer of pongs has no bound, so its bytes are counted here.
                 self.pongs += payload.len() + FRAME_WEIGHT;
-                self.control = true;
+                let _ = self.protocol.flush(&mut Buffered(&mut self.control));
                 Ok(Received::Control)
             }
             Ok(Message::Pong(_) | Message::Frame(_)) => Ok(Received::Control),
@@ -188,29 +191,29 @@ impl WebSocket {
         Poll::Ready(received)
     }
 
-    /// Writes the queued frames, then a Close frame, and reads until the peer has answered it and shut down its side.
+    /// Writes the queued frames, then a Close frame, and reads until the peer has answered it and shut down its side. If
+    /// the peer has sent its Close, answers that instead.
     pub(super) async fn close(&mut self, outbound: &mut Outbound, close: Close) {
         let reason = cut(&close.reason, MAX_REASON).to_owned();
         let code = CloseCode::from(close.code);
         // Some codes must not be sent (RFC 6455, section 7.4).
         let code = if code.is_allowed() { code } else { CloseCode::Error };
-        let mut frame = Some(CloseFrame {
+        let frame = CloseFrame {
             code,
             reason: reason.into(),
-        });
-        let said = poll_fn(|cx| {
-            ready!(self.poll_write(outbound, cx))?;
-            let stream = &mut self.stream.polled(cx, true);
-            or_pending(match frame.take() {
-                Some(frame) => self.protocol.close(stream, Some(frame)),
-                None => self.protocol.flush(stream),
-            })
-        });
-        if said.await.is_err() {
+        };
+        if poll_fn(|cx| self.poll_write(outbound, cx)).await.is_err() {
+            return;
+        }
+        if self.close_answer.is_empty() {
+            let _ = self.protocol.close(&mut Buffered(&mut self.control), Some(frame));
+        }
+        self.control.append(&mut self.close_answer);
+        if poll_fn(|cx| self.poll_write(outbound, cx)).await.is_err() {
             return;
         }
         while let Ok(Received::Text(_) | Received::Binary(_) | Received::Control) =
-            poll_fn(|cx| self.poll_read(outbound, cx)).await
+            poll_fn(|cx| self.poll_read(cx)).await
         {}
         self.drain().await;
     }
@@ -218,6 +221,7 @@ impl WebSocket {
     /// Answers the peer's Close. Queued frames that have not begun are dropped.
     pub(super) async fn answer_close(&mut self, outbound: &mut Outbound) {
         outbound.forget();
+        self.control.append(&mut self.close_answer);
         // The connection ends either way, so an error is ignored.
         let _ = poll_fn(|cx| self.poll_write(outbound, cx)).await;
     }
@@ -233,12 +237,23 @@ impl WebSocket {
     }
 }
 
-/// Converts tungstenite's `WouldBlock` to pending, and its error for the end of a closing handshake to success.
-fn or_pending(result: Result<(), tungstenite::Error>) -> Poll<Result<(), tungstenite::Error>> {
-    match result {
-        Err(tungstenite::Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
-        Err(tungstenite::Error::ConnectionClosed) => Poll::Ready(Ok(())),
-        result => Poll::Ready(result),
+/// A stream that is only written to, into a buffer.
+struct Buffered<'a>(&'a mut Vec<u8>);
+
+impl io::Read for Buffered<'_> {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+}
+
+impl io::Write for Buffered<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(buf);
+        Ok(buf.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

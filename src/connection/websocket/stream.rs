@@ -9,7 +9,7 @@ use std::{
 
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::connection::buffers::{return_read_buffer, take_read_buffer};
 
@@ -35,12 +35,17 @@ impl Stream {
         }
     }
 
-    /// Returns the stream for one poll, as a blocking stream whose operations return `WouldBlock` where it is pending.
-    pub(super) fn polled<'a, 'b>(&'a mut self, cx: &'a mut Task<'b>, may_write: bool) -> Polled<'a, 'b> {
+    /// Returns the stream for one poll, as a blocking stream. Reading returns `WouldBlock` if the stream is pending.
+    /// Writing appends to `control`.
+    pub(super) fn polled<'a, 'b>(
+        &'a mut self,
+        cx: &'a mut Task<'b>,
+        control: &'a mut Vec<u8>,
+    ) -> Polled<'a, 'b> {
         Polled {
             stream: self,
             cx,
-            may_write,
+            control,
         }
     }
 
@@ -89,33 +94,25 @@ impl Stream {
 pub(super) struct Polled<'a, 'b> {
     stream: &'a mut Stream,
     cx: &'a mut Task<'b>,
-    /// False while a data frame is written only in part. tungstenite must not write into it.
-    may_write: bool,
+    control: &'a mut Vec<u8>,
 }
 
 impl Read for Polled<'_, '_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        or_block(self.stream.poll_read(self.cx, buf))
+        match self.stream.poll_read(self.cx, buf) {
+            Poll::Ready(result) => result,
+            Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        }
     }
 }
 
 impl Write for Polled<'_, '_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        if !self.may_write {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        or_block(Pin::new(&mut self.stream.io).poll_write(self.cx, buf))
+        self.control.extend_from_slice(buf);
+        Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        or_block(Pin::new(&mut self.stream.io).poll_flush(self.cx))
-    }
-}
-
-/// Converts pending to `WouldBlock`.
-fn or_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
-    match poll {
-        Poll::Ready(result) => result,
-        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+        Ok(())
     }
 }
