@@ -1,6 +1,6 @@
 //! Tokio's cooperative budget: a task may do a limited number of operations in one poll, after which everything of
 //! tokio that it polls is pending. The task of a connection polls the app's code and its own socket, so they do not
-//! share one budget.
+//! share one budget. What the driver itself does in one poll is bounded by its [`Round`].
 
 use std::{
     future::{Future, poll_fn},
@@ -12,6 +12,34 @@ use tokio::task::{
     coop::{poll_proceed, unconstrained},
     yield_now,
 };
+
+/// Limit for the frames that are read and the queued messages that begin in one poll of a connection, before its task
+/// yields to others.
+const STEPS_A_ROUND: usize = 64;
+
+/// One poll of a connection.
+pub(super) struct Round {
+    /// Frames that were read, and queued messages that have begun.
+    steps: usize,
+    /// True if the stream may have something to read.
+    pub(super) may_read: bool,
+}
+
+impl Round {
+    pub(super) const fn new(may_read: bool) -> Self {
+        Self { steps: 0, may_read }
+    }
+
+    /// Counts a frame that was read, or a queued message that has begun.
+    pub(super) const fn step(&mut self) {
+        self.steps += 1;
+    }
+
+    /// Returns true if the task has to yield.
+    pub(super) const fn is_over(&self) -> bool {
+        self.steps >= STEPS_A_ROUND
+    }
+}
 
 /// Polls code of the app with a budget of its own, as large as what is left of the task's. The task's is unchanged
 /// afterwards. Code that uses up its budget is pending and wakes the task, after the runtime has polled its sockets.

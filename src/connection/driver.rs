@@ -6,26 +6,20 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use futures_util::FutureExt;
 use tower::{BoxError, Service};
-use zocket_layers::{
-    Error, Frame, FrameResponse,
-    internal::{caught, drop_caught},
-};
+use zocket_layers::{Error, Frame, FrameResponse};
 
 use super::{
-    budget::{poll_app, wake_later},
+    budget::{Round, wake_later},
     handlers::{Handlers, begin},
     io_wake_flag::IoWakeFlag,
+    opening::poll_opening,
     session::{DueAction, End, Session},
     teardown::Teardown,
     timer::{Timer, now},
     websocket::{ReadError, Received, WebSocket},
 };
-use crate::core::{
-    BoxFuture, Core, DisconnectGuard,
-    closes::{INTERNAL_ERROR, UNAVAILABLE, refused_on_open},
-};
+use crate::core::{BoxFuture, Core, DisconnectGuard, closes::UNAVAILABLE};
 
 /// Moves bytes between a session and its socket, and messages between the session and the handlers, until the
 /// connection ends.
@@ -37,7 +31,7 @@ use crate::core::{
 /// deadlock with a concurrency limit whose permits are held by this connection's own messages.
 ///
 /// One poll of the task is divided: every message in flight is polled once, with a budget of its own, then at most
-/// [`STEPS_A_ROUND`] frames are read and messages begun, then everything is written that the socket accepts. So a handler
+/// 64 frames are read and messages begun ([`Round`]), then everything is written that the socket accepts. So a handler
 /// that is always ready delays the connection's other messages and its control frames by one share of tokio's budget.
 pub(super) struct Driver<S: Service<Frame>> {
     socket: WebSocket,
@@ -99,20 +93,18 @@ where
     }
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
+        // Written first, because messages are on hold for frames that the socket may accept by now.
         if let Poll::Ready(Err(_)) = self.socket.poll_write(self.session.outbound(), cx) {
             return Poll::Ready(End::Gone);
         }
         // Registers the task's waker before the mailbox is read, so that no notification is lost.
         let _ = self.session.mailbox().poll_notified(cx);
-        let mut round = Round {
-            steps: 0,
-            may_read: self.io_wake_flag.take() && self.closing.is_none(),
-        };
+        let mut round = Round::new(self.io_wake_flag.take() && self.closing.is_none());
         loop {
             if let Some(end) = self.poll_outgoing(cx) {
                 return Poll::Ready(end);
             }
-            if let Err(end) = self.poll_opening(cx) {
+            if let Err(end) = poll_opening(&mut self.opening, self.session.client_id(), cx) {
                 // Events that on_open sent before it failed are written before the Close. Messages that were read
                 // meanwhile do not begin.
                 self.session.send_notified();
@@ -124,15 +116,16 @@ where
                 Ok(begun) => begun,
                 Err(end) => return Poll::Ready(end),
             };
-            round.steps += usize::from(begun);
+            if begun {
+                round.step();
+            }
             let has_read = match self.poll_read(cx, &mut round) {
                 Ok(has_read) => has_read,
                 Err(end) => return Poll::Ready(end),
             };
-            let is_over = round.steps >= STEPS_A_ROUND;
             // A message that began may have sent events already. They are queued first, so that they go out in the same
             // write.
-            if (has_read || begun) && !is_over && self.session.has_more() {
+            if (has_read || begun) && !round.is_over() && self.session.has_more() {
                 continue;
             }
             match self.socket.poll_write(self.session.outbound(), cx) {
@@ -148,7 +141,7 @@ where
                 }
                 _ => {}
             }
-            if is_over {
+            if round.is_over() {
                 // Yields to other connections. The flag is set, because there may be more to read.
                 self.io_wake_flag.set();
                 wake_later(cx);
@@ -199,34 +192,6 @@ where
         self.session.send_notified()
     }
 
-    /// Polls `on_open`.
-    ///
-    /// # Errors
-    /// The end of the connection, if it failed: 1008 with the error's code as the reason, or 1011 after a panic.
-    fn poll_opening(&mut self, cx: &mut Task<'_>) -> Result<(), End> {
-        let Some(opening) = &mut self.opening else {
-            return Ok(());
-        };
-        let close = match caught(|| poll_app(cx, |cx| opening.poll_unpin(cx))) {
-            Ok(Poll::Pending) => return Ok(()),
-            Ok(Poll::Ready(Ok(()))) => None,
-            Ok(Poll::Ready(Err(error))) => {
-                let close = refused_on_open(&error);
-                drop_caught(error);
-                Some(close)
-            }
-            Err(_) => Some(INTERNAL_ERROR),
-        };
-        drop_caught(self.opening.take());
-        match close {
-            Some(close) => {
-                tracing::error!(client = %self.session.client_id(), ?close, "on_open failed");
-                Err(End::ByServer(close))
-            }
-            None => Ok(()),
-        }
-    }
-
     /// Returns true if responses have to be written before more messages begin.
     fn is_on_hold(&self) -> bool {
         self.session.is_on_hold(self.socket.control_bytes())
@@ -264,7 +229,7 @@ where
     /// Reads messages while the queue has room, and begins those that may begin. Returns true if a message was read.
     fn poll_read(&mut self, cx: &mut Task<'_>, round: &mut Round) -> Result<bool, End> {
         let (mut has_activity, mut has_read) = (false, false);
-        while round.may_read && round.steps < STEPS_A_ROUND {
+        while round.may_read && !round.is_over() {
             if !self.session.has_room() {
                 // While the queue is full nothing is read, so the peer's silence does not show that it is gone.
                 has_activity = true;
@@ -276,7 +241,7 @@ where
                 break;
             };
             has_activity = true;
-            round.steps += 1;
+            round.step();
             let frame = match received {
                 Ok(Received::Text(text)) => self.session.text_frame(text),
                 Ok(Received::Binary(bytes)) => self.session.binary_frame(bytes),
@@ -320,16 +285,4 @@ where
         self.session.stop_reading(now());
         self.timer.set_earlier(&self.session);
     }
-}
-
-/// Limit for the frames that are read and the queued messages that begin in one poll of a connection, before its task
-/// yields to others.
-const STEPS_A_ROUND: usize = 64;
-
-/// One poll of a connection.
-struct Round {
-    /// Frames that were read, and queued messages that have begun.
-    steps: usize,
-    /// True if the stream may have something to read.
-    may_read: bool,
 }

@@ -25,8 +25,8 @@ pub(super) type Handled = Result<FrameResponse, BoxError>;
 /// The pipeline of a connection and its messages in flight.
 ///
 /// Most messages complete at their first poll. The first poll takes place in a slot that is reused. A message that is
-/// pending after it moves to the set of waiting messages, together with its slot. Each poll of a message has a budget of
-/// its own, so that no message keeps another one from running, and none the connection from reading and writing.
+/// pending after it moves to the set of waiting messages, together with its slot. Each poll of a message has its own
+/// budget, so that no message keeps another one from running, or the connection from reading and writing.
 pub(super) struct Handlers<S: Service<Frame>> {
     pipeline: S,
     first_poll: Option<Slot<S::Future>>,

@@ -8,6 +8,7 @@ mod buffers;
 mod driver;
 mod handlers;
 mod io_wake_flag;
+mod opening;
 mod session;
 mod sync;
 mod teardown;
@@ -24,15 +25,16 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use serde_json::json;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, Context, DataFrame, Error, Frame, FrameResponse, internal};
+use zocket_layers::{Codec, DataFrame, Frame, FrameResponse};
 
 use self::{
     driver::Driver,
+    opening::open,
     session::{Session, SessionOptions},
     websocket::WebSocket,
 };
 use crate::{
-    core::{BoxFuture, ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
+    core::{ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
     upgrade::address::OpenSlot,
 };
 
@@ -164,15 +166,4 @@ where
         payload["limits"] = json!({ "message": self.core.limits.message });
         Some(connection.form().codec.welcome(&payload))
     }
-}
-
-/// Runs the app's `on_open`, and waits until its effects have been performed.
-fn open<C: Send + Sync + 'static>(core: Arc<Core<C>>, context: Context<C>) -> BoxFuture<Result<(), Error>> {
-    Box::pin(async move {
-        let Some(open) = &core.lifecycle.open else {
-            return Ok(());
-        };
-        open(context.clone()).await?;
-        internal::performed(&context).await
-    })
 }

@@ -47,7 +47,7 @@ impl Timer {
         self.is_set = true;
     }
 
-    /// Polls for an action that is due. Ready once a deadline has passed. Polled without a budget, because a timer that is
+    /// Polls for an action that is due. Ready once a deadline has passed. The timer has no budget, because one that is
     /// pending for lack of budget has no waker.
     pub(super) fn poll(&mut self, session: &mut Session, cx: &mut Task<'_>) -> Poll<DueAction> {
         // A poll costs ten times as much as `is_elapsed`.

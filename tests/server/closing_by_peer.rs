@@ -1,5 +1,7 @@
 //! Messages that were read before the peer's Close.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
 use std::{sync::Arc, time::Duration};
 
 use serde_json::json;

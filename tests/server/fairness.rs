@@ -1,5 +1,7 @@
 //! Handlers whose awaits are always ready, beside the socket and the timer of their own connection.
 
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
 use std::{
     sync::{
         Arc,

@@ -104,8 +104,8 @@ impl<'a> Cause<'a> {
     }
 }
 
-/// Calls code of the app. A panic becomes an error with the panic's message, which [`explain`] turns into a refusal with
-/// only an id.
+/// Calls code of the app. A panic becomes an error with the panic's message. [`explain`] turns it into a refusal with only
+/// an id.
 ///
 /// # Errors
 /// If the code panicked.

@@ -66,8 +66,8 @@ impl Inbound {
         }
     }
 
-    /// Returns true if one more message may be read: the queue is below its limits of messages and of bytes, or little has
-    /// been read beyond them.
+    /// Returns true if one more message may be read: the queue is below its limits of messages and of bytes, or little
+    /// has been read beyond them.
     pub(super) fn has_room(&self, limits: &Limits) -> bool {
         !self.is_full(limits) || self.beyond < READ_BEYOND
     }

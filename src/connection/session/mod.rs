@@ -125,8 +125,7 @@ impl Session {
         }
     }
 
-    /// Returns true if one more message may be read. A full queue reads on a little, for the control frames behind it.
-    /// False for good once the pipeline has failed.
+    /// Returns true if one more message may be read. False for good once the pipeline has failed.
     pub(super) fn has_room(&self) -> bool {
         !self.pipeline_has_failed && self.inbound.has_room(self.limits())
     }
@@ -225,12 +224,7 @@ impl Session {
         self.inbound.forget_id(message);
         let frame = match response {
             Ok(response) => response.into_frame(),
-            Err(error) => {
-                let error = explain(error);
-                let frame = self.refusal(&error, message);
-                internal::drop_caught(error);
-                frame
-            }
+            Err(error) => self.refusal(error, message),
         };
         let mut end = None;
         if let Some(frame) = frame {
@@ -255,18 +249,17 @@ impl Session {
 
     /// Returns the frame that notifies the client that its message failed. `None` if the protocol has no such frame:
     /// without a codec, and for a message without an id in the base protocol.
-    fn refusal(&self, error: &Error, message: &InFlightMessage) -> Option<DataFrame> {
-        meter::refused(error);
+    fn refusal(&self, error: BoxError, message: &InFlightMessage) -> Option<DataFrame> {
+        let error = explain(error);
+        meter::refused(&error);
         tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
-        let codec = self.options.codec?;
-        match message.rpc_id() {
-            Some(rpc_id) => Some(codec.refusal(error, rpc_id)),
-            None => self
-                .connection
-                .form()
-                .is_extended()
-                .then(|| codec.error(error, message.route())),
-        }
+        let is_extended = self.connection.form().is_extended();
+        let frame = self.options.codec.and_then(|codec| match message.rpc_id() {
+            Some(rpc_id) => Some(codec.refusal(&error, rpc_id)),
+            None => is_extended.then(|| codec.error(&error, message.route())),
+        });
+        internal::drop_caught(error);
+        frame
     }
 
     /// Records that the pipeline failed for good, as an error of tower's `poll_ready` means. Refuses the queued
@@ -287,6 +280,13 @@ impl Session {
     /// Returns true if the pipeline has failed and no message is in flight any more, so that the connection can close.
     pub(super) const fn is_finished(&self) -> bool {
         self.pipeline_has_failed && self.inbound.in_flight() == 0
+    }
+
+    /// Returns true if every message before a Close has completed: none is queued, and none holds a turn. A message of
+    /// a concurrent route gave up its turn, so the Close overtakes it, as any message does.
+    pub(super) fn may_close(&mut self) -> bool {
+        self.free_given_up();
+        self.inbound.holds_no_turn()
     }
 
     /// Returns true if no message is queued.
@@ -349,24 +349,14 @@ impl Session {
         limits.outbound.max(limits.message)
     }
 
-    // The peer's Close.
+    // Time.
 
-    /// Records that nothing more is read, because the peer has sent its Close or violated the protocol. Messages that were
-    /// read before are answered within `Limits::close_within`. Resolves `closed` of the client's contexts, which handlers
-    /// wait for.
+    /// Records that nothing more is read: the peer has sent its Close, or violated the protocol. Until it is answered,
+    /// `Limits::close_within` bounds the time. Resolves `closed` of the client's contexts, which handlers wait for.
     pub(super) fn stop_reading(&mut self, now: Instant) {
         self.deadlines.begin_closing(now);
         self.connection.close();
     }
-
-    /// Returns true if every message before a Close has completed: none is queued, and none holds a turn. A message of a
-    /// concurrent route gave up its turn, so the Close overtakes it, as any message does.
-    pub(super) fn may_close(&mut self) -> bool {
-        self.free_given_up();
-        self.inbound.holds_no_turn()
-    }
-
-    // Time.
 
     /// Records that the peer is alive.
     pub(super) const fn record_activity(&mut self, now: Instant) {

@@ -43,9 +43,9 @@ const NO_STATUS: Close = Close {
 /// the code.
 const MAX_REASON: usize = 123;
 
-/// The WebSocket of a connection. It owns the two writers on one stream. tungstenite reads, and writes control frames into
-/// a buffer. Data frames are written from the session's queue without tungstenite, so that frames that many receivers
-/// share are not copied for each. Neither begins while the other has been written only in part of a frame.
+/// The WebSocket of a connection. tungstenite reads, and writes control frames into a buffer. Data frames are written
+/// from the session's queue without tungstenite, so that frames that many receivers share are not copied for each.
+/// Neither buffer nor queue is written while a frame of the other has been written only in part.
 pub(super) struct WebSocket {
     stream: Stream,
     protocol: WebSocketContext,
@@ -121,8 +121,8 @@ impl WebSocket {
         self.stream.shrink();
     }
 
-    /// Writes the queued frames, as far as the socket accepts them. Ready when all have been written and flushed. Written
-    /// without a budget, because a peer whose socket accepts more is no slow reader.
+    /// Writes the queued frames, as far as the socket accepts them. Ready when all have been written and flushed. Writes
+    /// have no budget, because a peer whose socket accepts more is no slow reader.
     pub(super) fn poll_write(&mut self, outbound: &mut Outbound, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
         if self.control.is_empty() && outbound.is_empty() && !self.unflushed {
             return Poll::Ready(Ok(()));
@@ -191,8 +191,8 @@ impl WebSocket {
         Poll::Ready(received)
     }
 
-    /// Writes the queued frames, then a Close frame, and reads until the peer has answered it and shut down its side. If
-    /// the peer has sent its Close, answers that instead.
+    /// Writes the queued frames, then a Close frame, and reads until the peer has answered it and shut down its side.
+    /// If the peer has sent its Close, answers that instead.
     pub(super) async fn close(&mut self, outbound: &mut Outbound, close: Close) {
         let reason = cut(&close.reason, MAX_REASON).to_owned();
         let code = CloseCode::from(close.code);

@@ -62,7 +62,7 @@ struct Bomb(usize);
 impl Drop for Bomb {
     fn drop(&mut self) {
         if self.0 > 0 && !std::thread::panicking() {
-            panic_any(Bomb(self.0 - 1));
+            panic_any(Self(self.0 - 1));
         }
     }
 }
