@@ -1,16 +1,11 @@
-//! Drops of the app's values, whose code may panic.
+//! Calls and drops of the app's values, whose code may panic.
 
-use std::{
-    mem,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+use zocket_layers::internal::caught;
 
 /// Calls code of the app. A panic is logged, and ends nothing but the call.
 pub(crate) fn contained(action: &'static str, call: impl FnOnce()) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(call)) {
-        tracing::error!(action, "the app's code panicked");
-        // The drop of a panic's payload may panic again.
-        mem::forget(panic);
+    if let Err(panic) = caught(call) {
+        tracing::error!(action, %panic, "the app's code panicked");
     }
 }
 

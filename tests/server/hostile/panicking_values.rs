@@ -412,6 +412,7 @@ async fn an_on_connect_whose_panic_or_error_panics_is_a_500() {
                 None => Ok(()),
             },
         )
+        .any_origin()
         .build();
     let server = serve(zo.serve(zo.router())).await;
     for query in ["bomb", "chain", "display"] {
