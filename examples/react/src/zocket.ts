@@ -57,6 +57,7 @@ export interface Posted {
 
 /** The members of a room. */
 export interface Present {
+  /** A 64-bit integer: beyond 2^53 - 1, JSON.parse rounds it. */
   members: number;
   who: Person[];
 }
