@@ -47,7 +47,7 @@ pub(crate) enum Phase {
     Running,
     /// New clients are refused, and connections end.
     Draining,
-    /// What is left is dropped.
+    /// The rest is dropped.
     Cut,
 }
 
