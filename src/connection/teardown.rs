@@ -71,10 +71,13 @@ where
         };
         let finish = async {
             let finished = async {
-                if let Some(opening) = &mut opening
-                    && !matches!(AssertUnwindSafe(opening).catch_unwind().await, Ok(Ok(())))
-                {
-                    session.drop_queue();
+                if let Some(opening) = &mut opening {
+                    let opened = AssertUnwindSafe(opening).catch_unwind().await;
+                    if !matches!(opened, Ok(Ok(()))) {
+                        session.drop_queue();
+                    }
+                    // An error of the app, or the payload of a panic.
+                    drop_contained(opened);
                 }
                 finish(&mut session, &mut handlers, core.limits.stall).await;
             };

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 use tower::{BoxError, ServiceBuilder, layer::layer_fn};
 use zocket::{
-    ClientId, Code, Context, Error, NoHeaders, Outgoing, Zocket,
+    ClientId, Code, Context, Error, NoHeaders, Outgoing, Reason, Zocket,
     layers::{
         AuditLayer, Audited, ContextLayer, DecodeLayer, FanoutLayer, IdempotencyLayer, Parts, Quota,
         QuotaLayer, RescueLayer, ValidateLayer, handler_fn,
@@ -399,6 +399,32 @@ async fn an_on_open_whose_panic_panics_closes_only_its_connection() {
     let server = serve(zo.serve(zo.router())).await;
     let mut client = server.connect("").await;
     assert_eq!(client.closed().await, (1011, "internal-error".to_owned()));
+}
+
+#[tokio::test]
+async fn an_on_open_that_fails_after_the_close_does_not_change_the_reason() {
+    for fails in ["error", "panic"] {
+        let (sender, mut reasons) = tokio::sync::mpsc::channel(1);
+        let zo = Zocket::builder()
+            .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
+            .on_open(move |cx: Context<()>| async move {
+                cx.closed().await;
+                match fails {
+                    "error" => Err(Error::internal(Evil("drop"))),
+                    _ => panic_any(Bomb(1)),
+                }
+            })
+            .on_disconnect(move |_: Context<()>, reason: Reason| {
+                let sender = sender.clone();
+                async move { sender.send(reason).await.unwrap() }
+            })
+            .build();
+        let server = serve(zo.serve(zo.router())).await;
+        let client = server.connect("").await;
+        client.close().await;
+        let reason = reasons.recv().await.unwrap();
+        assert!(matches!(reason, Reason::ClosedByPeer(_)), "{fails}: {reason:?}");
+    }
 }
 
 #[tokio::test]
