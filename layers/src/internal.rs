@@ -11,7 +11,7 @@ use crate::{
 pub use crate::{
     connection::turns::{Turn, Turns},
     quota::{layer::network, store::QuotaStore},
-    rescue::explain::{caught, drop_caught},
+    rescue::explain::caught,
     service::{
         completed::polled_after_completion,
         inspect::{Inspection, inspect},

@@ -57,9 +57,8 @@ where
         Poll::Pending => Poll::Pending,
     });
     let handled = ready!(polled.unwrap_or_else(|panic| Poll::Ready(Err(panic))));
-    // The future's drop may panic as well. The message has its result by then, so the panic is ignored.
-    let dropped = caught(|| slot.set(None));
-    drop(dropped);
+    // The future's drop may panic as well. The message has its result by then.
+    contained("drop of a message", || slot.set(None));
     Poll::Ready(handled)
 }
 

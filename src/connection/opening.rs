@@ -8,13 +8,14 @@ use std::{
 use futures_util::FutureExt;
 use zocket_layers::{
     ClientId, Context, Error,
-    internal::{self, caught, drop_caught},
+    internal::{self, caught},
 };
 
 use super::{budget::poll_app, session::End};
 use crate::core::{
     BoxFuture, Core,
     closes::{INTERNAL_ERROR, refused_on_open},
+    contain::drop_contained,
 };
 
 /// Runs the app's `on_open`, and waits until its effects have been performed.
@@ -48,12 +49,12 @@ pub(super) fn poll_opening(
         Ok(Poll::Ready(Ok(()))) => None,
         Ok(Poll::Ready(Err(error))) => {
             let close = refused_on_open(&error);
-            drop_caught(error);
+            drop_contained(error);
             Some(close)
         }
         Err(_) => Some(INTERNAL_ERROR),
     };
-    drop_caught(opening.take());
+    drop_contained(opening.take());
     match close {
         Some(close) => {
             tracing::error!(%client, ?close, "on_open failed");

@@ -7,12 +7,11 @@ use serde_json::json;
 use zocket_layers::{
     Body, Code, Error, Form,
     http::{retry_after, status_of},
-    internal,
     rescue::explain,
 };
 
 use super::handshake::{Accept, HandshakeError};
-use crate::core::{Rejection, meter};
+use crate::core::{Rejection, contain::drop_contained, meter};
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
 /// subprotocol that was negotiated.
@@ -89,7 +88,7 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
         Rejection::Refused(error) => {
             let error = explain(error.into());
             let response = refused(&error);
-            internal::drop_caught(error);
+            drop_contained(error);
             response
         }
     }

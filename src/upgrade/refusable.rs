@@ -3,13 +3,16 @@
 use std::{
     fmt,
     future::Future,
+    mem,
     pin::Pin,
     task::{Context as Task, Poll},
 };
 
 use http::Response;
 use pin_project::pin_project;
-use zocket_layers::internal::polled_after_completion;
+use zocket_layers::{Error, internal::polled_after_completion};
+
+use super::answer;
 
 /// Future of the layers around the upgrade, such as [`OriginLayer`](crate::origin::OriginLayer).
 #[pin_project]
@@ -32,9 +35,16 @@ impl<F, B> HandshakeFuture<F, B> {
         }
     }
 
-    pub(super) fn refused(response: Response<B>) -> Self {
+    /// Refuses a request without calling `inner`, which was ready for it. The ready service is replaced by a clone, so
+    /// that its permits are released.
+    pub(super) fn refuse<S: Clone>(inner: &mut S, error: &Error) -> Self
+    where
+        B: From<String>,
+    {
+        let fresh = inner.clone();
+        drop(mem::replace(inner, fresh));
         Self {
-            state: State::Refused(Some(Box::new(response))),
+            state: State::Refused(Some(Box::new(answer::refused(error)))),
         }
     }
 }

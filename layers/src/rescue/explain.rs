@@ -115,7 +115,7 @@ pub fn caught<T>(call: impl FnOnce() -> T) -> Result<T, BoxError> {
 
 /// Drops a value of the app. A panic of its drop is caught. A panic's payload may be such a value itself, so one whose
 /// drop panics again is leaked.
-pub fn drop_caught<T>(value: T) {
+fn drop_caught<T>(value: T) {
     if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value)))
         && let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(panic)))
     {

@@ -30,7 +30,7 @@ use self::{
     outbound::Outbound,
 };
 pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage};
-use crate::core::{Ending, meter};
+use crate::core::{Ending, contain::drop_contained, meter};
 
 /// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
 /// the frames to be written.
@@ -258,7 +258,7 @@ impl Session {
             Some(rpc_id) => Some(codec.refusal(&error, rpc_id)),
             None => is_extended.then(|| codec.error(&error, message.route())),
         });
-        internal::drop_caught(error);
+        drop_contained(error);
         frame
     }
 
@@ -274,7 +274,7 @@ impl Session {
                 self.outbound.push(codec.refusal(&error, rpc_id));
             }
         }
-        internal::drop_caught(error);
+        drop_contained(error);
     }
 
     /// Returns true if the pipeline has failed and no message is in flight any more, so that the connection can close.

@@ -1,15 +1,11 @@
-use std::{
-    mem,
-    task::{Context as Task, Poll},
-};
+use std::task::{Context as Task, Poll};
 
-use http::Extensions;
-use http::{HeaderMap, Request, Response};
+use http::{Extensions, HeaderMap, Request, Response};
 use tower::Service;
 use zocket_layers::{Code, Error, internal::network};
 
 use super::{AddressLimitLayer, ClientAddr, open::OpenSlot};
-use crate::upgrade::{answer, refusable::HandshakeFuture};
+use crate::upgrade::refusable::HandshakeFuture;
 
 /// The service of [`AddressLimitLayer`].
 #[derive(Debug, Clone)]
@@ -69,12 +65,7 @@ where
         let (mut parts, body) = request.into_parts();
         match self.admit(&parts.headers, &mut parts.extensions) {
             Ok(()) => HandshakeFuture::inner(self.inner.call(Request::from_parts(parts, body))),
-            Err(error) => {
-                // The ready service is not called. Dropping it gives up its permits.
-                let fresh = self.inner.clone();
-                drop(mem::replace(&mut self.inner, fresh));
-                HandshakeFuture::refused(answer::refused(&error))
-            }
+            Err(error) => HandshakeFuture::refuse(&mut self.inner, &error),
         }
     }
 }

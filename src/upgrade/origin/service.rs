@@ -1,13 +1,10 @@
-use std::{
-    mem,
-    task::{Context as Task, Poll},
-};
+use std::task::{Context as Task, Poll};
 
 use http::{Request, Response};
 use tower::Service;
 
 use super::Origins;
-use crate::upgrade::{answer, refusable::HandshakeFuture};
+use crate::upgrade::refusable::HandshakeFuture;
 
 /// The service of [`OriginLayer`](super::OriginLayer).
 #[derive(Debug, Clone)]
@@ -38,12 +35,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.origins.check(request.uri(), request.headers()) {
             Ok(()) => HandshakeFuture::inner(self.inner.call(request)),
-            Err(error) => {
-                // The ready service is not called. Dropping it gives up its permits.
-                let fresh = self.inner.clone();
-                drop(mem::replace(&mut self.inner, fresh));
-                HandshakeFuture::refused(answer::refused(&error))
-            }
+            Err(error) => HandshakeFuture::refuse(&mut self.inner, &error),
         }
     }
 }
