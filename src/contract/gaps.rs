@@ -8,6 +8,7 @@ use super::{
     Types,
     resolve::{combinations, is_annotation, parts, resolve, variants},
     rule::Rule,
+    value_rules::{broken_rules, constants, types},
 };
 
 /// A rule of one schema that rejects some values of another schema.
@@ -28,32 +29,6 @@ pub(super) struct GapFinder<'a> {
 }
 
 type Object = Map<String, Value>;
-
-/// Keywords whose number is a lower bound.
-const LOWER: [&str; 5] = [
-    "minimum",
-    "exclusiveMinimum",
-    "minLength",
-    "minItems",
-    "minProperties",
-];
-/// Keywords whose number is an upper bound.
-const UPPER: [&str; 5] = [
-    "maximum",
-    "exclusiveMaximum",
-    "maxLength",
-    "maxItems",
-    "maxProperties",
-];
-/// Keywords that are compared as text.
-const RULES: [&str; 6] = [
-    "pattern",
-    "format",
-    "multipleOf",
-    "uniqueItems",
-    "not",
-    "propertyNames",
-];
 
 impl<'a> GapFinder<'a> {
     pub(super) fn new(from: &'a Types, to: &'a Types) -> Self {
@@ -103,7 +78,13 @@ impl<'a> GapFinder<'a> {
                 .collect();
         }
         let Some(candidates) = variants(self.to, to) else {
-            let mut gaps = values(at, from, to);
+            let mut gaps: Vec<_> = broken_rules(from, to)
+                .into_iter()
+                .map(|rule| Gap {
+                    at: at.to_owned(),
+                    rule,
+                })
+                .collect();
             gaps.extend(self.members(at, from, to));
             gaps.extend(self.items(at, from, to));
             return gaps;
@@ -133,124 +114,58 @@ impl<'a> GapFinder<'a> {
 
     fn members(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         let mut gaps = Vec::new();
-        let mut gap = |at: String, rule| gaps.push(Gap { at, rule });
+        let gap = |gaps: &mut Vec<Gap>, at, rule| gaps.push(Gap { at, rule });
         for name in required(to).filter(|name| !required(from).any(|other| other == *name)) {
-            gap(join(at, name), Rule::Required);
+            gap(&mut gaps, join(at, name), Rule::Required);
         }
         let further = to.get("additionalProperties");
         let closed = further == Some(&Value::Bool(false));
-        for (name, _) in entries(from, "properties") {
-            if closed && find(to, "properties", name).is_none() {
-                gap(join(at, name), Rule::NoMember);
-            }
-        }
-        let open = from.get("additionalProperties") != Some(&Value::Bool(false));
-        if closed && open && types(from).contains(&"object") && !to.contains_key("patternProperties") {
-            gap(at.to_owned(), Rule::NoFurtherMembers);
-        }
+        let further = further.filter(|_| !closed);
         for (name, schema) in entries(from, "properties") {
-            if let Some(other) = find(to, "properties", name).or(further.filter(|_| !closed)) {
-                gaps.extend(self.find(&join(at, name), schema, other));
+            match find(to, "properties", name).or(further) {
+                Some(other) => gaps.extend(self.find(&join(at, name), schema, other)),
+                None if closed => gap(&mut gaps, join(at, name), Rule::NoMember),
+                None => {}
             }
         }
-        for keyword in ["patternProperties", "dependentSchemas"] {
-            for (name, schema) in entries(from, keyword) {
-                if let Some(other) = find(to, keyword, name) {
-                    gaps.extend(self.find(&join(at, "*"), schema, other));
-                }
+        for (pattern, schema) in entries(from, "patternProperties") {
+            match find(to, "patternProperties", pattern).or(further) {
+                Some(other) => gaps.extend(self.find(&join(at, "*"), schema, other)),
+                None if closed => gap(&mut gaps, at.to_owned(), Rule::NoFurtherMembers),
+                None => {}
             }
         }
-        if let (Some(one), Some(other)) = (from.get("additionalProperties"), further.filter(|_| !closed)) {
-            gaps.extend(self.find(&join(at, "*"), one, other));
+        let own_further = from.get("additionalProperties");
+        if closed && own_further != Some(&Value::Bool(false)) && types(from).contains(&"object") {
+            gap(&mut gaps, at.to_owned(), Rule::NoFurtherMembers);
+        }
+        if let Some(one) = own_further {
+            // A further member may have any name, so one that fits a pattern, too.
+            let patterns = entries(to, "patternProperties").map(|(_, schema)| schema);
+            for other in patterns.chain(further) {
+                gaps.extend(self.find(&join(at, "*"), one, other));
+            }
+        }
+        for (name, schema) in entries(from, "dependentSchemas") {
+            if let Some(other) = find(to, "dependentSchemas", name) {
+                gaps.extend(self.find(&join(at, "*"), schema, other));
+            }
         }
         gaps
     }
 
     fn items(&mut self, at: &str, from: &Object, to: &Object) -> Vec<Gap> {
         let mut gaps = Vec::new();
+        for position in 0..tuple(from).len().max(tuple(to).len()) {
+            if let (Some(one), Some(other)) = (item(from, position), item(to, position)) {
+                gaps.extend(self.find(&format!("{at}[{position}]"), one, other));
+            }
+        }
         if let (Some(one), Some(other)) = (from.get("items"), to.get("items")) {
             gaps.extend(self.find(&format!("{at}[]"), one, other));
         }
-        let tuple = |schema: &Object| {
-            schema
-                .get("prefixItems")
-                .and_then(Value::as_array)
-                .cloned()
-                .unwrap_or_default()
-        };
-        for (position, (one, other)) in tuple(from).iter().zip(&tuple(to)).enumerate() {
-            gaps.extend(self.find(&format!("{at}[{position}]"), one, other));
-        }
         gaps
     }
-}
-
-/// Compares the rules for a single value: type, constants, bounds.
-fn values(at: &str, from: &Object, to: &Object) -> Vec<Gap> {
-    let mut gaps = Vec::new();
-    let mut gap = |rule| {
-        gaps.push(Gap {
-            at: at.to_owned(),
-            rule,
-        })
-    };
-    if let Some(accepted) = constants(to) {
-        match constants(from) {
-            Some(given) => given
-                .iter()
-                .filter(|value| !accepted.contains(value))
-                .for_each(|value| gap(Rule::Not(value.to_string()))),
-            None => gap(Rule::Only(
-                accepted
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            )),
-        }
-        return gaps;
-    }
-    let accepted = types(to);
-    if !accepted.is_empty() {
-        let given = types(from);
-        if given.is_empty() {
-            gap(Rule::Only(accepted.join(", ")));
-        }
-        for kind in given {
-            let fits = accepted.contains(&kind) || kind == "integer" && accepted.contains(&"number");
-            if !fits {
-                gap(Rule::Not(kind.to_owned()));
-            }
-        }
-    }
-    if constants(from).is_some() {
-        // Constants are within the bounds of their own type.
-        return gaps;
-    }
-    let number = |schema: &Object, keyword: &str| schema.get(keyword).and_then(Value::as_f64);
-    for keyword in LOWER {
-        if let Some(bound) =
-            number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other < *bound))
-        {
-            gap(Rule::Keyword(format!("{keyword} {bound}")));
-        }
-    }
-    for keyword in UPPER {
-        if let Some(bound) =
-            number(to, keyword).filter(|bound| number(from, keyword).is_none_or(|other| other > *bound))
-        {
-            gap(Rule::Keyword(format!("{keyword} {bound}")));
-        }
-    }
-    for keyword in RULES {
-        if let Some(rule) = to
-            .get(keyword)
-            .filter(|rule| from.get(keyword) != Some(rule) && **rule != Value::Bool(false))
-        {
-            gap(Rule::Keyword(format!("{keyword} {rule}")));
-        }
-    }
-    gaps
 }
 
 fn text(schema: &Object) -> String {
@@ -260,22 +175,6 @@ fn text(schema: &Object) -> String {
 /// Returns true if the schema has references: the same text may then mean something else in the other contract.
 fn mentions_names(schema: &Object) -> bool {
     text(schema).contains("\"$ref\"")
-}
-
-fn constants(schema: &Object) -> Option<Vec<&Value>> {
-    match (schema.get("const"), schema.get("enum")) {
-        (Some(value), _) => Some(vec![value]),
-        (None, Some(Value::Array(values))) => Some(values.iter().collect()),
-        _ => None,
-    }
-}
-
-fn types(schema: &Object) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Value::String(kind)) => vec![kind],
-        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
-        _ => Vec::new(),
-    }
 }
 
 /// Returns the constant members that identify a variant.
@@ -319,6 +218,21 @@ fn describe(schema: &Object) -> String {
             }
         }
     }
+}
+
+/// Returns the schemas of the first items, if each has its own.
+fn tuple(schema: &Object) -> &[Value] {
+    let own = schema.get("prefixItems").and_then(Value::as_array);
+    own.map_or(&[], Vec::as_slice)
+}
+
+/// Returns the schema of the item at a position. `None` if there is no such item, or if it may be anything.
+fn item(schema: &Object, position: usize) -> Option<&Value> {
+    let most = schema.get("maxItems").and_then(Value::as_u64);
+    if most.is_some_and(|most| position as u64 >= most) {
+        return None;
+    }
+    tuple(schema).get(position).or_else(|| schema.get("items"))
 }
 
 fn required(schema: &Object) -> impl Iterator<Item = &str> {

@@ -19,6 +19,7 @@ mod resolve;
 mod rule;
 mod typescript;
 mod unique_names;
+mod value_rules;
 
 use std::collections::BTreeMap;
 

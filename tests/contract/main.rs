@@ -13,5 +13,6 @@ mod conflation;
 mod contract;
 mod integers;
 mod names;
+mod pairs;
 mod typescript;
 mod wording;
