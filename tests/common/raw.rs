@@ -67,7 +67,10 @@ pub struct Raw(pub TcpStream);
 impl Server {
     /// Opens a TCP connection without a handshake.
     pub async fn dial(&self) -> Raw {
-        Raw(TcpStream::connect(self.addr).await.unwrap())
+        let stream = TcpStream::connect(self.addr).await.unwrap();
+        // Without it, the second of two small frames waits for the server's delayed acknowledgement.
+        stream.set_nodelay(true).unwrap();
+        Raw(stream)
     }
 
     /// Opens a WebSocket and returns it after the 101.

@@ -7,7 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use garde::Validate;
@@ -304,4 +304,76 @@ async fn control_frames_pass_a_greedy_on_open() {
     assert_eq!(raw.closed().await.0, 1000);
     work.stop.store(true, Ordering::SeqCst);
     until(|| zo.connections() == 0).await;
+}
+
+/// Time from a frame until its answer, over several rounds.
+struct Lateness(Vec<Duration>);
+
+impl Lateness {
+    fn median(&mut self) -> Duration {
+        self.0.sort_unstable();
+        self.0[self.0.len() / 2]
+    }
+}
+
+impl std::fmt::Display for Lateness {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (least, middle, most) = (self.0[0], self.0[self.0.len() / 2], self.0[self.0.len() - 1]);
+        write!(f, "median {middle:.1?} ({least:.1?} to {most:.1?})")
+    }
+}
+
+/// Measures a ping, a quick call and a Close on connections, whose first message is `first`.
+async fn measure(server: &Server, first: Option<&str>) -> [Lateness; 3] {
+    const CONNECTIONS: usize = 10;
+    const ROUNDS: usize = 5;
+    let mut lateness = [(); 3].map(|()| Lateness(Vec::new()));
+    for _ in 0..CONNECTIONS {
+        let mut raw = server.raw().await;
+        if let Some(route) = first {
+            raw.write(&call(route, 0, 0)).await;
+        }
+        let asked = [
+            (FIN | PING, frame(FIN | PING, b"well?")),
+            (FIN | TEXT, call("steps", 1, 1)),
+        ];
+        for _ in 0..ROUNDS {
+            for ((kind, bytes), lateness) in asked.iter().zip(&mut lateness) {
+                let answer = if *kind == FIN | PING { FIN | PONG } else { *kind };
+                let sent = Instant::now();
+                raw.write(bytes).await;
+                while raw.read_frame().await.unwrap().0 != answer {}
+                lateness.0.push(sent.elapsed());
+            }
+        }
+        let sent = Instant::now();
+        raw.write(&frame(FIN | CLOSE, &1000_u16.to_be_bytes())).await;
+        assert_eq!(raw.closed().await.0, 1000);
+        lateness[2].0.push(sent.elapsed());
+    }
+    lateness
+}
+
+/// Prints the figures: `cargo test --release --all-features --test server lateness -- --nocapture`.
+#[tokio::test]
+async fn a_greedy_handler_adds_little_to_the_lateness_of_pings_calls_and_closes() {
+    let mut alone = {
+        let (_zo, server, _work) = site(Limits::default()).await;
+        measure(&server, None).await
+    };
+    for greedy in GREEDY {
+        let (_zo, server, work) = site(Limits::default()).await;
+        let beside = measure(&server, Some(greedy)).await;
+        work.stop.store(true, Ordering::SeqCst);
+        for ((asked, mut beside), alone) in ["ping", "call", "close"].into_iter().zip(beside).zip(&mut alone)
+        {
+            let (median, alone_median) = (beside.median(), alone.median());
+            println!("{asked} beside {greedy}: {beside}; alone: {alone}");
+            // Handlers that never end stay in closed connections, so up to ten of them share the thread.
+            assert!(
+                median < alone_median + Duration::from_millis(250),
+                "{asked} beside {greedy}: {beside}"
+            );
+        }
+    }
 }
