@@ -102,7 +102,7 @@ pub use zocket_layers::{
 pub use self::{
     app::{Builder, Zocket},
     contract::Contract,
-    core::{Reason, Shutdown},
+    core::{AppLimits, Reason, Shutdown},
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     on_disconnect::OnDisconnect,
     procedure::{Procedure, ProcedureBuilder, With, WithInput},

@@ -1,10 +1,10 @@
-//! Limits of one connection.
+//! Limits of one connection, and of a room.
 
 use std::time::Duration;
 
-/// Limits on the resources that one connection may use. Every limit is finite by default, and the largest
-/// value of its type turns it off. Raise a limit that is too low for your
-/// app:
+/// Limits on the resources that one connection may use, and on those of a room. The crate `zocket` limits all
+/// connections together by its `AppLimits`. Every limit is finite by default, and the largest value of its type turns it
+/// off. Raise a limit that is too low for your app:
 ///
 /// ```
 /// use std::time::Duration;
@@ -48,9 +48,6 @@ pub struct Limits {
     /// take. What has not finished is dropped, and the client leaves its rooms. During a shutdown the rest of its grace
     /// period is the limit. Default: 30 s.
     pub linger: Duration,
-    /// Time from the success of `on_connect` until the HTTP server has sent the 101. After it, the client is given up.
-    /// Default: 10 s.
-    pub open_within: Duration,
     /// Time without data from the peer after which a ping is sent. Default: 25 s.
     pub ping_after: Duration,
     /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
@@ -73,7 +70,6 @@ impl Default for Limits {
             room_backlog: 16 << 20,
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(30),
-            open_within: Duration::from_secs(10),
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(20),
             close_within: Duration::from_secs(5),
@@ -142,13 +138,6 @@ impl Limits {
     #[must_use]
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
-        self
-    }
-
-    /// Sets the time in which the 101 has to be sent: [`open_within`](field@Self::open_within).
-    #[must_use]
-    pub const fn open_within(mut self, open_within: Duration) -> Self {
-        self.open_within = open_within;
         self
     }
 

@@ -12,7 +12,7 @@ use zocket_layers::{
 
 use super::Zocket;
 use crate::{
-    core::{Core, Lifecycle},
+    core::{AppLimits, Core, Lifecycle},
     on_connect::{Connecting, OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
     on_disconnect::{OnDisconnect, disconnect},
     router::RouterService,
@@ -29,6 +29,7 @@ impl Zocket {
         Builder {
             hub: None,
             limits: Limits::default(),
+            app_limits: AppLimits::default(),
             concurrency: 1,
             lifecycle: no_lifecycle(),
             origins: OriginChoice::Unchosen,
@@ -41,6 +42,7 @@ impl Zocket {
 pub struct Builder<C, L> {
     hub: Option<Arc<dyn Hub>>,
     limits: Limits,
+    app_limits: AppLimits,
     concurrency: usize,
     lifecycle: Lifecycle<C>,
     origins: OriginChoice,
@@ -105,6 +107,7 @@ impl<L> Builder<(), L> {
         let Self {
             hub,
             limits,
+            app_limits,
             concurrency,
             origins,
             layers,
@@ -113,6 +116,7 @@ impl<L> Builder<(), L> {
         Builder {
             hub,
             limits,
+            app_limits,
             concurrency,
             lifecycle,
             origins,
@@ -189,6 +193,13 @@ impl<C, L> Builder<C, L> {
         self
     }
 
+    /// Sets the limits of all connections together, and of handshakes.
+    #[must_use]
+    pub fn app_limits(mut self, app_limits: AppLimits) -> Self {
+        self.app_limits = app_limits;
+        self
+    }
+
     /// Lets up to `messages` messages of one connection be handled at once. They start in order and may overtake each
     /// other. Default: 1, so that each message waits for the one before it, except on `.concurrent()` routes.
     #[must_use]
@@ -213,6 +224,7 @@ impl<C, L> Builder<C, L> {
         let Self {
             hub,
             limits,
+            app_limits,
             concurrency,
             lifecycle,
             origins,
@@ -221,6 +233,7 @@ impl<C, L> Builder<C, L> {
         Builder {
             hub,
             limits,
+            app_limits,
             concurrency,
             lifecycle,
             origins,
@@ -246,6 +259,7 @@ impl<C, L> Builder<C, L> {
         let core = Core::new(
             hub,
             Arc::new(self.limits),
+            self.app_limits,
             self.concurrency,
             self.lifecycle,
             self.origins,
@@ -270,6 +284,7 @@ impl<C, L> fmt::Debug for Builder<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
             .field("limits", &self.limits)
+            .field("app_limits", &self.app_limits)
             .field("concurrency", &self.concurrency)
             .finish_non_exhaustive()
     }

@@ -109,6 +109,7 @@ impl<C> fmt::Debug for Zocket<C> {
         f.debug_struct("Zocket")
             .field("hub", &self.core.hub)
             .field("limits", &self.core.limits)
+            .field("app_limits", &self.core.app_limits)
             .field("connections", &self.connections())
             .finish_non_exhaustive()
     }

@@ -97,7 +97,7 @@ where
             let sent = sleep(OPEN_WITHIN_AT_SHUTDOWN);
             select(pin!(sent), pin!(self.core.registry.reached(Phase::Cut))).await;
         };
-        let late = pin!(sleep(self.core.limits.open_within));
+        let late = pin!(sleep(self.core.app_limits.open_within));
         let shut_down = pin!(shut_down);
         match select(upgrade, select(late, shut_down)).await {
             Either::Left((Ok(upgraded), _)) => return Some(upgraded),
@@ -108,7 +108,7 @@ where
                 tracing::debug!(%client, %error, "the client disconnected before the handshake was answered");
             }
             Either::Right((Either::Left(_), _)) => {
-                tracing::warn!(%client, "client given up: the 101 was not sent within Limits::open_within");
+                tracing::warn!(%client, "client given up: the 101 was not sent within AppLimits::open_within");
             }
             Either::Right((Either::Right(_), _)) => {
                 tracing::debug!(%client, "client given up: the app shut down before the handshake was answered");

@@ -9,7 +9,7 @@ use tokio::{runtime::Handle, time::timeout};
 use zocket_layers::{Mailbox, hub::ConnectOptions};
 
 use super::{
-    ClientHandle, Core, Ending, Reason, RegistryGuard,
+    Attempt, ClientHandle, Core, Ending, Reason, RegistryGuard,
     contain::{contained, drop_contained},
     lifecycle::BoxFuture,
 };
@@ -32,9 +32,9 @@ struct Armed<C> {
 }
 
 impl<C: Send + Sync + 'static> DisconnectGuard<C> {
-    /// Registers the connection, and creates its guard.
-    pub(crate) fn new(core: Arc<Core<C>>, handle: ClientHandle<C>) -> Self {
-        let registered = core.registry.enter(handle.clone());
+    /// Registers the connection that an attempt has become, and creates its guard.
+    pub(crate) fn new(core: Arc<Core<C>>, attempt: Attempt<C>, handle: ClientHandle<C>) -> Self {
+        let registered = core.registry.enter(attempt, handle.clone());
         Self {
             armed: Some(Armed {
                 core,

@@ -1,5 +1,6 @@
 //! State that the connections of an app share.
 
+mod app_limits;
 mod background;
 mod client_handle;
 pub(crate) mod closes;
@@ -21,15 +22,15 @@ use zocket_layers::{Declared, Hub, Limits};
 
 use self::background::Background;
 
+pub use self::{app_limits::AppLimits, reason::Reason, shutdown::Shutdown};
 pub(crate) use self::{
     client_handle::ClientHandle,
     disconnect_guard::DisconnectGuard,
     ending::{Ending, Stage},
     lifecycle::{BoxFuture, Connect, Disconnect, Lifecycle, Rejection},
-    registry::{ConnectionRegistry, Phase, RegistryGuard},
+    registry::{Attempt, ConnectionRegistry, NotAdmitted, Phase, RegistryGuard},
     teardown_queue::TeardownQueue,
 };
-pub use self::{reason::Reason, shutdown::Shutdown};
 use crate::upgrade::origin::OriginChoice;
 
 /// State that the connections of an app share.
@@ -38,6 +39,7 @@ pub(crate) struct Core<C> {
     /// Events and routes of the routers that are served.
     pub(crate) declared: Declared,
     pub(crate) limits: Arc<Limits>,
+    pub(crate) app_limits: AppLimits,
     /// Messages of one connection that may be handled at once, besides those of concurrent routes.
     pub(crate) concurrency: usize,
     pub(crate) lifecycle: Lifecycle<C>,
@@ -52,6 +54,7 @@ impl<C> Core<C> {
     pub(crate) fn new(
         hub: Arc<dyn Hub>,
         limits: Arc<Limits>,
+        app_limits: AppLimits,
         concurrency: usize,
         lifecycle: Lifecycle<C>,
         origins: OriginChoice,
@@ -60,6 +63,7 @@ impl<C> Core<C> {
             hub,
             declared: Declared::default(),
             limits,
+            app_limits,
             concurrency,
             lifecycle,
             origins,

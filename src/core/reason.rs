@@ -38,7 +38,7 @@ pub enum Reason {
     /// runtime, so it can't await.
     RuntimeDropped,
     /// `on_connect` succeeded, and the WebSocket was never opened: the client went away, a layer replaced the 101, or
-    /// the 101 was not sent within [`Limits::open_within`](crate::Limits::open_within).
+    /// the 101 was not sent within [`AppLimits::open_within`](crate::AppLimits::open_within).
     NeverOpened,
 }
 

@@ -1,10 +1,10 @@
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, mem, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use zocket_layers::{ClientId, Context, Mailbox, internal};
 
-use super::{ClientHandle, Ending, Stage, contain::drop_contained, meter};
+use super::{AppLimits, ClientHandle, Ending, Stage, contain::drop_contained, meter};
 
 /// The connections of an app. Each is registered from the success of `on_connect` until `on_disconnect` has finished
 /// and the closing handshake has ended. The registry also counts the calls of `on_connect` that are under way.
@@ -19,6 +19,9 @@ struct Entries<C> {
     connections: HashMap<ClientId, Entry<C>>,
     /// Calls of `on_connect` that are under way.
     attempts: usize,
+    /// True from the first handshake that a limit refuses until the next one that is admitted. So the log has one line
+    /// each time a limit is reached.
+    is_full: bool,
     /// True if the app shuts down to start again.
     restarts: bool,
 }
@@ -57,6 +60,7 @@ impl<C> Default for ConnectionRegistry<C> {
             entries: Mutex::new(Entries {
                 connections: HashMap::new(),
                 attempts: 0,
+                is_full: false,
                 restarts: false,
             }),
             phase: watch::Sender::new(Phase::Running),
@@ -66,18 +70,38 @@ impl<C> Default for ConnectionRegistry<C> {
 }
 
 impl<C> ConnectionRegistry<C> {
-    /// Counts a call of `on_connect`, until the attempt is dropped. `None` once the app shuts down.
-    pub(crate) fn attempt(self: &Arc<Self>) -> Option<Attempt<C>> {
+    /// Counts a call of `on_connect`, until the attempt is dropped or has become a connection.
+    ///
+    /// # Errors
+    /// The reason why no client is admitted now.
+    pub(crate) fn attempt(self: &Arc<Self>, limits: &AppLimits) -> Result<Attempt<C>, NotAdmitted> {
         let mut entries = self.entries.lock();
         if self.phase() > Phase::Running {
-            return None;
+            return Err(NotAdmitted::ShuttingDown);
         }
-        entries.attempts += 1;
-        Some(Attempt(self.clone()))
+        let full = if entries.len() >= limits.connections {
+            NotAdmitted::Connections
+        } else if entries.attempts >= limits.handshakes {
+            NotAdmitted::Handshakes
+        } else {
+            entries.attempts += 1;
+            entries.is_full = false;
+            return Ok(Attempt(Some(self.clone())));
+        };
+        let was_full = mem::replace(&mut entries.is_full, true);
+        drop(entries);
+        if !was_full {
+            tracing::warn!(limit = ?full, "handshakes are refused: the app has reached a limit of AppLimits");
+        }
+        Err(full)
     }
 
-    /// Registers a connection, until the last clone of the guard is dropped.
-    pub(super) fn enter(self: &Arc<Self>, handle: ClientHandle<C>) -> Arc<RegistryGuard<C>> {
+    /// Registers the connection that an attempt has become, until the last clone of the guard is dropped.
+    pub(super) fn enter(
+        self: &Arc<Self>,
+        mut attempt: Attempt<C>,
+        handle: ClientHandle<C>,
+    ) -> Arc<RegistryGuard<C>> {
         let client = handle.connection.client_id();
         let ending = Arc::new(Ending::default());
         let entry = Entry {
@@ -91,6 +115,8 @@ impl<C> ConnectionRegistry<C> {
             ending.advance(Stage::Close, entries.restarts);
         }
         entries.connections.insert(client, entry);
+        // In one step with the insertion, so that the client never counts twice.
+        entries.attempts -= usize::from(attempt.0.take().is_some());
         drop(entries);
         meter::connection_opened();
         Arc::new(RegistryGuard {
@@ -223,15 +249,25 @@ impl<C> Entries<C> {
     }
 }
 
-/// A call of `on_connect` that is under way.
-pub(crate) struct Attempt<C>(Arc<ConnectionRegistry<C>>);
+/// A call of `on_connect` that is under way. `None` once it has become a connection.
+pub(crate) struct Attempt<C>(Option<Arc<ConnectionRegistry<C>>>);
 
 impl<C> Drop for Attempt<C> {
     fn drop(&mut self) {
-        let mut entries = self.0.entries.lock();
-        entries.attempts -= 1;
-        self.0.notify_if_empty(&entries);
+        if let Some(registry) = self.0.take() {
+            let mut entries = registry.entries.lock();
+            entries.attempts -= 1;
+            registry.notify_if_empty(&entries);
+        }
     }
+}
+
+/// The reason why the app admits no client now. A limit is named as in [`AppLimits`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NotAdmitted {
+    ShuttingDown,
+    Connections,
+    Handshakes,
 }
 
 /// Keeps a connection registered until its last clone is dropped.

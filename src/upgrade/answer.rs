@@ -11,7 +11,7 @@ use zocket_layers::{
 };
 
 use super::handshake::{Accept, HandshakeError};
-use crate::core::{Rejection, contain::drop_contained, meter};
+use crate::core::{NotAdmitted, Rejection, contain::drop_contained, meter};
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
 /// subprotocol that was negotiated.
@@ -94,16 +94,30 @@ pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
     }
 }
 
-/// Time after which a client that a shutdown refused may try again. It is short, because other servers accept clients.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
-
 /// Returns 503 with `Retry-After`.
-pub(super) fn shutting_down() -> Response<Body> {
-    let mut response = refused(&Error::new(Code::OVERLOADED, "the server is shutting down"));
+pub(super) fn not_admitted(reason: NotAdmitted) -> Response<Body> {
+    let (message, wait) = match reason {
+        // Short, because other servers accept clients.
+        NotAdmitted::ShuttingDown => ("the server is shutting down", Duration::from_secs(1)),
+        NotAdmitted::Connections => (
+            "the server has no room for another client",
+            Duration::from_secs(5),
+        ),
+        NotAdmitted::Handshakes => ("too many clients connect at once", Duration::from_secs(1)),
+    };
+    let mut response = refused(&Error::new(Code::OVERLOADED, message));
     response
         .headers_mut()
-        .insert(header::RETRY_AFTER, retry_after(RETRY_AFTER));
+        .insert(header::RETRY_AFTER, retry_after(wait));
     response
+}
+
+/// Returns 504, for an `on_connect` that did not end in time.
+pub(super) fn connect_timed_out() -> Response<Body> {
+    refused(&Error::new(
+        Code::TIMEOUT,
+        "the server did not decide in time whether the client may connect",
+    ))
 }
 
 /// Returns a refusal as an HTTP status, with the error as its JSON body.

@@ -15,13 +15,17 @@ use futures_util::{
 use http::{Extensions, Request, Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
+use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse};
 
 use super::{address::OpenSlot, answer, handshake, options::ServeOptions, origin::OriginChoice};
 use crate::{
     connection::ConnectionTask,
-    core::{ClientHandle, Core, DisconnectGuard, Phase, Reason, Rejection, Stage, contain::drop_contained},
+    core::{
+        ClientHandle, Core, DisconnectGuard, NotAdmitted, Phase, Reason, Rejection, Stage,
+        contain::drop_contained,
+    },
 };
 
 /// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
@@ -29,7 +33,7 @@ use crate::{
 ///
 /// It answers 101 (200 over HTTP/2, with the feature `http2`) and serves the connection in its own task. Otherwise it
 /// answers 405, 426 or 400 to a request that opens no WebSocket, 403 to a page of another origin, the status of
-/// `on_connect`'s refusal, 503 during shutdown, or 500 if the HTTP server does not allow upgrades. The body is JSON with
+/// `on_connect`'s refusal, 504 if it takes too long, 503 during shutdown and beyond [`AppLimits`](crate::AppLimits), or 500 if the HTTP server does not allow upgrades. The body is JSON with
 /// the reason: `{"error": …}`.
 ///
 /// The HTTP server must allow upgrades. axum does, and hyper does with `serve_connection_with_upgrades`. For WebSockets
@@ -97,9 +101,8 @@ where
             checked.map_err(|error| answer::refused(&error))?;
         }
         // Counted until the client is registered or refused, so that a shutdown waits for it.
-        let Some(_attempt) = core.registry.attempt() else {
-            return Err(answer::shutting_down().into());
-        };
+        let attempt = core.registry.attempt(&core.app_limits);
+        let attempt = attempt.map_err(answer::not_admitted)?;
         let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else {
             tracing::error!("upgrade refused: the HTTP server must serve connections `with_upgrades`");
             return Err(answer::refused(&Error::new(
@@ -119,32 +122,17 @@ where
             true => Extensions::new(),
             false => request.extensions.clone(),
         };
-        let asking =
-            AssertUnwindSafe(async { (core.lifecycle.connect)(request, client_id).await }).catch_unwind();
-        let value = match select(Box::pin(asking), pin!(core.registry.reached(Phase::Cut))).await {
-            Either::Left((Ok(value), _)) => value,
-            Either::Left((Err(panic), _)) => {
-                drop_contained(panic);
-                Err(Rejection::Refused(Error::internal("on_connect panicked")))
-            }
-            Either::Right(((), asking)) => {
-                drop_contained(asking);
-                return Err(answer::shutting_down().into());
-            }
-        };
-        let value = value.map_err(answer::rejected)?;
-
-        let value = Arc::new(value);
+        let value = Arc::new(self.connect(request, client_id).await?);
         let declared = self.options.declared.clone();
         let (hub, limits) = (core.hub.clone(), core.limits.clone());
         let connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
         let handle = ClientHandle { connection, value };
         // From here on the guard runs on_disconnect, however the connection ends.
-        let guard = DisconnectGuard::new(core.clone(), handle.clone());
+        let guard = DisconnectGuard::new(core.clone(), attempt, handle.clone());
         if guard.ending().stage() > Stage::Open {
             guard.spawn(Reason::Shutdown);
-            return Err(answer::shutting_down().into());
+            return Err(answer::not_admitted(NotAdmitted::ShuttingDown).into());
         }
         let task = Box::new(ConnectionTask {
             core: core.clone(),
@@ -157,6 +145,38 @@ where
         });
         tokio::spawn(task.run(upgrade));
         Ok(answer::accepted(&accept, form))
+    }
+
+    /// Runs `on_connect`, for `AppLimits::connect_within` at most.
+    ///
+    /// # Errors
+    /// The response that refuses the client.
+    async fn connect(&self, request: Parts, client_id: ClientId) -> Result<C, Response<Body>> {
+        let core = &self.core;
+        let limit = core.app_limits.connect_within;
+        let connecting =
+            AssertUnwindSafe(async { (core.lifecycle.connect)(request, client_id).await }).catch_unwind();
+        let (late, cut) = (pin!(sleep(limit)), pin!(core.registry.reached(Phase::Cut)));
+        match select(Box::pin(connecting), select(late, cut)).await {
+            Either::Left((Ok(value), _)) => value.map_err(answer::rejected),
+            Either::Left((Err(panic), _)) => {
+                drop_contained(panic);
+                let error = Error::internal("on_connect panicked");
+                Err(answer::rejected(Rejection::Refused(error)))
+            }
+            Either::Right((Either::Left(_), connecting)) => {
+                drop_contained(connecting);
+                tracing::warn!(
+                    ?limit,
+                    "on_connect dropped: it did not finish within AppLimits::connect_within"
+                );
+                Err(answer::connect_timed_out())
+            }
+            Either::Right((Either::Right(_), connecting)) => {
+                drop_contained(connecting);
+                Err(answer::not_admitted(NotAdmitted::ShuttingDown))
+            }
+        }
     }
 }
 

@@ -11,17 +11,17 @@ use serde::Deserialize;
 use serde_json::json;
 use tower::{Layer, ServiceBuilder};
 use tower_http::trace::TraceLayer as HttpTraceLayer;
-use tracing::level_filters::LevelFilter;
+use tracing::{level_filters::LevelFilter, subscriber::DefaultGuard};
 use tracing_subscriber::fmt::format::FmtSpan;
 use zocket::{
-    ClientId, Code, Error, Origins, Zocket,
+    AppLimits, ClientId, Code, Error, Origins, Zocket,
     address::AddressLimitLayer,
     layers::{Quota, TraceLayer},
     server,
 };
 
 use super::{
-    common::listen,
+    common::{listen, serve, until},
     observability::{Log, Recorded},
     refusals,
 };
@@ -65,12 +65,8 @@ const SECRETS: [(&str, &str); 6] = [
     ("user-agent", "hunter2"),
 ];
 
-#[tokio::test]
-async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secrets() {
-    let recorder = DebuggingRecorder::new();
-    let mut recorded = Recorded(recorder.snapshotter(), BTreeMap::new());
-    // The server's tasks run on this thread, too.
-    let _recording = metrics::set_default_local_recorder(&recorder);
+/// Logs everything of this thread, until the guard is dropped. The server's tasks run on it, too.
+fn logging() -> (Log, DefaultGuard) {
     // With the other tests' global subscriber, no thread registers a callsite as disabled for all.
     refusals::log::Log::keep();
     let log = Log::default();
@@ -81,7 +77,16 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let _logging = tracing::subscriber::set_default(subscriber);
+    (log, tracing::subscriber::set_default(subscriber))
+}
+
+#[tokio::test]
+async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secrets() {
+    let recorder = DebuggingRecorder::new();
+    let mut recorded = Recorded(recorder.snapshotter(), BTreeMap::new());
+    // The server's tasks run on this thread, too.
+    let _recording = metrics::set_default_local_recorder(&recorder);
+    let (log, _logging) = logging();
 
     let zo = Zocket::builder()
         .on_connect(connect)
@@ -165,5 +170,34 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
     assert!(
         log.contains("path=\"/\""),
         "the span of tower-http is in the log: {log}"
+    );
+}
+
+#[tokio::test]
+async fn an_app_that_is_full_logs_it_once_each_time() {
+    let (log, _logging) = logging();
+    let limits = AppLimits::default().connections(1);
+    let zo = Zocket::builder().app_limits(limits).build();
+    let server = serve(zo.serve(zo.router())).await;
+    let warnings = || {
+        let text = String::from_utf8(log.0.lock().clone()).unwrap();
+        let lines = text
+            .lines()
+            .filter(|line| line.contains("reached a limit of AppLimits"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    for times in 1..=3 {
+        let client = server.connect("").await;
+        for _ in 0..5 {
+            assert_eq!(server.try_connect("", &[]).await.err().unwrap().0, 503);
+        }
+        assert_eq!(warnings().len(), times);
+        client.close().await;
+        until(|| zo.connections() == 0).await;
+    }
+    assert!(
+        warnings()
+            .iter()
+            .all(|line| line.contains(" WARN ") && line.contains("limit=Connections"))
     );
 }

@@ -3,6 +3,7 @@
 use crate::common;
 
 mod abandoned;
+mod app_limits;
 mod drain;
 mod lingering;
 mod messages;

@@ -9,7 +9,7 @@ use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use tokio::{io::AsyncWriteExt, sync::Semaphore, time::Instant};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
-use zocket::{Builder, Hub, Limits, LocalHub, Target};
+use zocket::{AppLimits, Builder, Hub, LocalHub, Target};
 
 use super::{
     World, all_gone, app,
@@ -130,8 +130,8 @@ async fn a_layer_that_fails_after_on_connect_ends_the_client() {
 #[tokio::test(start_paused = true)]
 async fn a_pending_upgrade_is_given_up_after_open_within() {
     let world = World::new();
-    let limits = Limits::default().open_within(Duration::from_secs(3));
-    let zo = app(&world).limits(limits).build();
+    let limits = AppLimits::default().open_within(Duration::from_secs(3));
+    let zo = app(&world).app_limits(limits).build();
     let service = zo.serve(router(&zo));
     let replaces = service_fn(move |request: Request<Incoming>| {
         let service = service.clone();
