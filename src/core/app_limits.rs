@@ -28,6 +28,9 @@ pub struct AppLimits {
     /// Time from the success of `on_connect` until the HTTP server has sent the 101. After it, the client is given up.
     /// Default: 10 s.
     pub open_within: Duration,
+    /// Refused handshakes that are open at a time as sockets, so that clients which can't read an HTTP status receive the
+    /// refusal and a close code. Beyond it, a client receives the HTTP status alone. Default: 256.
+    pub refusals: usize,
 }
 
 impl Default for AppLimits {
@@ -37,6 +40,7 @@ impl Default for AppLimits {
             handshakes: 1_024,
             connect_within: Duration::from_secs(10),
             open_within: Duration::from_secs(10),
+            refusals: 256,
         }
     }
 }
@@ -67,6 +71,13 @@ impl AppLimits {
     #[must_use]
     pub const fn open_within(mut self, open_within: Duration) -> Self {
         self.open_within = open_within;
+        self
+    }
+
+    /// Sets the maximum number of refused handshakes that are open as sockets: [`refusals`](field@Self::refusals).
+    #[must_use]
+    pub const fn refusals(mut self, refusals: usize) -> Self {
+        self.refusals = refusals;
         self
     }
 }
