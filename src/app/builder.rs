@@ -7,12 +7,12 @@ use tower::{
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
-    Context, DecodeLayer, Error, Hub, Limits, LocalHub, Message, Reply, RescueLayer, service::ServedByClones,
+    Context, DecodeLayer, Error, Hub, Limits, Message, Reply, RescueLayer, service::ServedByClones,
 };
 
 use super::Zocket;
 use crate::{
-    core::{AppLimits, Core, Lifecycle},
+    core::{AppLimits, Core, Lifecycle, Settings},
     on_connect::{Connecting, OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
     on_disconnect::{OnDisconnect, disconnect},
     router::RouterService,
@@ -27,12 +27,8 @@ impl Zocket {
     #[must_use]
     pub fn builder() -> Builder<(), Identity> {
         Builder {
-            hub: None,
-            limits: Limits::default(),
-            app_limits: AppLimits::default(),
-            concurrency: 1,
+            settings: Settings::default(),
             lifecycle: no_lifecycle(),
-            origins: OriginChoice::Unchosen,
             layers: Identity::new(),
         }
     }
@@ -40,12 +36,8 @@ impl Zocket {
 
 /// Builder of an app, made by [`Zocket::builder`].
 pub struct Builder<C, L> {
-    hub: Option<Arc<dyn Hub>>,
-    limits: Limits,
-    app_limits: AppLimits,
-    concurrency: usize,
+    settings: Settings,
     lifecycle: Lifecycle<C>,
-    origins: OriginChoice,
     layers: L,
 }
 
@@ -104,23 +96,10 @@ impl<L> Builder<(), L> {
             open: None,
             disconnect: None,
         };
-        let Self {
-            hub,
-            limits,
-            app_limits,
-            concurrency,
-            origins,
-            layers,
-            ..
-        } = self;
         Builder {
-            hub,
-            limits,
-            app_limits,
-            concurrency,
+            settings: self.settings,
             lifecycle,
-            origins,
-            layers,
+            layers: self.layers,
         }
     }
 }
@@ -172,7 +151,7 @@ impl<C, L> Builder<C, L> {
     /// ```
     #[must_use]
     pub fn origins(mut self, origins: Origins) -> Self {
-        self.origins = OriginChoice::Only(origins);
+        self.settings.origins = OriginChoice::Only(origins);
         self
     }
 
@@ -182,21 +161,21 @@ impl<C, L> Builder<C, L> {
     /// if no user is identified by them.
     #[must_use]
     pub fn any_origin(mut self) -> Self {
-        self.origins = OriginChoice::Any;
+        self.settings.origins = OriginChoice::Any;
         self
     }
 
     /// Sets the limits of each connection.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.settings.limits = Arc::new(limits);
         self
     }
 
     /// Sets the limits of all connections together, and of handshakes.
     #[must_use]
     pub fn app_limits(mut self, app_limits: AppLimits) -> Self {
-        self.app_limits = app_limits;
+        self.settings.app_limits = app_limits;
         self
     }
 
@@ -204,7 +183,7 @@ impl<C, L> Builder<C, L> {
     /// other. Default: 1, so that each message waits for the one before it, except on `.concurrent()` routes.
     #[must_use]
     pub fn concurrency(mut self, messages: usize) -> Self {
-        self.concurrency = messages.max(1);
+        self.settings.concurrency = messages.max(1);
         self
     }
 
@@ -212,7 +191,7 @@ impl<C, L> Builder<C, L> {
     /// change a hub that is set here: pass them to [`LocalHub::with_limits`].
     #[must_use]
     pub fn hub(mut self, hub: Arc<dyn Hub>) -> Self {
-        self.hub = Some(hub);
+        self.settings.hub = Some(hub);
         self
     }
 
@@ -221,23 +200,10 @@ impl<C, L> Builder<C, L> {
     /// until its queue is full.
     #[must_use]
     pub fn layer<T>(self, layer: T) -> Builder<C, Stack<T, L>> {
-        let Self {
-            hub,
-            limits,
-            app_limits,
-            concurrency,
-            lifecycle,
-            origins,
-            layers,
-        } = self;
         Builder {
-            hub,
-            limits,
-            app_limits,
-            concurrency,
-            lifecycle,
-            origins,
-            layers: Stack::new(layer, layers),
+            settings: self.settings,
+            lifecycle: self.lifecycle,
+            layers: Stack::new(layer, self.layers),
         }
     }
 }
@@ -253,17 +219,7 @@ impl<C, L> Builder<C, L> {
         <L::Service as Service<Message>>::Error: Into<BoxError>,
         <L::Service as Service<Message>>::Future: Send,
     {
-        let hub = self
-            .hub
-            .unwrap_or_else(|| Arc::new(LocalHub::with_limits(&self.limits)));
-        let core = Core::new(
-            hub,
-            Arc::new(self.limits),
-            self.app_limits,
-            self.concurrency,
-            self.lifecycle,
-            self.origins,
-        );
+        let core = Core::new(self.settings, self.lifecycle);
         let layers = self.layers;
         let decode = DecodeLayer::json();
         let compose = move |core: &Arc<Core<C>>, routes: RouterService, contract: &str| {
@@ -283,9 +239,9 @@ impl<C, L> Builder<C, L> {
 impl<C, L> fmt::Debug for Builder<C, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Builder")
-            .field("limits", &self.limits)
-            .field("app_limits", &self.app_limits)
-            .field("concurrency", &self.concurrency)
+            .field("limits", &self.settings.limits)
+            .field("app_limits", &self.settings.app_limits)
+            .field("concurrency", &self.settings.concurrency)
             .finish_non_exhaustive()
     }
 }

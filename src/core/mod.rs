@@ -11,6 +11,7 @@ mod lifecycle;
 pub(crate) mod meter;
 mod reason;
 mod registry;
+mod settings;
 mod shutdown;
 mod teardown_queue;
 
@@ -18,7 +19,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::select;
 use tokio::time::sleep;
-use zocket_layers::{Declared, Hub, Limits};
+use zocket_layers::{Declared, Hub, Limits, LocalHub};
 
 use self::background::Background;
 
@@ -29,6 +30,7 @@ pub(crate) use self::{
     ending::{Ending, Stage},
     lifecycle::{BoxFuture, Connect, Disconnect, Lifecycle, Rejection},
     registry::{Attempt, ConnectionRegistry, NotAdmitted, Phase, RegistryGuard},
+    settings::Settings,
     teardown_queue::TeardownQueue,
 };
 use crate::upgrade::origin::OriginChoice;
@@ -51,16 +53,16 @@ pub(crate) struct Core<C> {
 }
 
 impl<C> Core<C> {
-    pub(crate) fn new(
-        hub: Arc<dyn Hub>,
-        limits: Arc<Limits>,
-        app_limits: AppLimits,
-        concurrency: usize,
-        lifecycle: Lifecycle<C>,
-        origins: OriginChoice,
-    ) -> Self {
-        Self {
+    pub(crate) fn new(settings: Settings, lifecycle: Lifecycle<C>) -> Self {
+        let Settings {
             hub,
+            limits,
+            app_limits,
+            concurrency,
+            origins,
+        } = settings;
+        Self {
+            hub: hub.unwrap_or_else(|| Arc::new(LocalHub::with_limits(&limits))),
             declared: Declared::default(),
             limits,
             app_limits,
