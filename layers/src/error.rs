@@ -143,9 +143,7 @@ impl Error {
     /// in whole milliseconds, rounded up.
     #[must_use]
     pub fn too_many_requests(retry_after: Duration) -> Self {
-        let mut refusal = Self::new(Code::TOO_MANY_REQUESTS, "too many requests");
-        refusal.0.retry_after = Some(retry_after);
-        refusal
+        Self::new(Code::TOO_MANY_REQUESTS, "too many requests").with_retry_after(retry_after)
     }
 
     /// Creates a refusal with [`Code::INTERNAL_SERVER_ERROR`] for a failure whose details are hidden from the client.
@@ -171,6 +169,13 @@ impl Error {
     #[must_use]
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
+        self
+    }
+
+    /// Sets the time to wait before a retry: [`retry_after`](Self::retry_after).
+    #[must_use]
+    pub fn with_retry_after(mut self, retry_after: Duration) -> Self {
+        self.0.retry_after = Some(retry_after);
         self
     }
 
@@ -200,7 +205,7 @@ impl Error {
         &self.0.issues
     }
 
-    /// Returns the time to wait before a retry, for [`Code::TOO_MANY_REQUESTS`].
+    /// Returns the time to wait before a retry, for [`Code::TOO_MANY_REQUESTS`] and where it was set.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
