@@ -33,7 +33,8 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     /// prefix of another route or of a nest, a route that would shadow a member of the generated clients, an empty
     /// segment, a segment to which JavaScript or the clients give a meaning (`then`, `toString`), a name that begins
     /// with `__`, an outgoing message outside of its nest's prefix, declared as two types or the prefix of another, two
-    /// types that schemars takes for one, a connect header of a type that no text can hold, or a router of another app.
+    /// types that schemars takes for one, a connect header of a type that no text can hold or with the name
+    /// `sec-websocket-protocol`, or a router of another app.
     pub fn try_serve(&self, router: Router<C>) -> Result<UpgradeService, ServeError> {
         self.check_origins()?;
         let checked = self.check(router)?;
@@ -142,7 +143,7 @@ impl<C: Send + Sync + 'static> Zocket<C> {
     ///
     /// # Errors
     /// [`ServeError::Stack`] for a `ContextLayer` of another type than `C`, or a connect header of a type that no text can
-    /// hold. [`ServeError::Origins`] as with [`try_serve`](Self::try_serve).
+    /// hold or with the name `sec-websocket-protocol`. [`ServeError::Origins`] as with [`try_serve`](Self::try_serve).
     pub fn try_serve_stack<S>(&self, stack: S) -> Result<UpgradeService, ServeError>
     where
         S: ServedByClones<Frame> + Send + Sync + 'static,

@@ -9,6 +9,7 @@ mod driver;
 mod handlers;
 mod io_wake_flag;
 mod opening;
+mod refused;
 mod session;
 mod sync;
 mod teardown;
@@ -27,6 +28,7 @@ use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{Codec, DataFrame, Frame, FrameResponse};
 
+pub(crate) use self::refused::tell_refusal;
 use self::{
     driver::Driver,
     opening::open,
@@ -35,7 +37,7 @@ use self::{
 };
 use crate::{
     core::{ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
-    upgrade::address::OpenSlot,
+    upgrade::{FEATURES, Offers, address::OpenSlot},
 };
 
 /// Time in which the 101 of a client that `on_connect` has accepted is sent, once the app shuts down. The client then
@@ -50,6 +52,8 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) guard: DisconnectGuard<C>,
     /// Counts the connection for its address, if a layer limits their number.
     pub(crate) slot: Option<OpenSlot>,
+    /// The frames that the client understands.
+    pub(crate) offers: Offers,
     /// The codec of the stack. `None` if its frames are opaque.
     pub(crate) codec: Option<Codec>,
     /// Hash of the contract. `None` for a stack without one.
@@ -119,23 +123,23 @@ where
 
     /// Connects the client to the hub, and drives the connection to its end.
     async fn drive(self: Box<Self>, upgraded: Upgraded) {
-        let welcome = self.welcome();
+        let options = SessionOptions {
+            codec: self.codec,
+            concurrency: self.core.concurrency,
+            has_flow: self.offers.flow,
+        };
+        let welcome = self.welcome(options);
         let Self {
             core,
             pipeline,
             handle,
             mut guard,
-            codec,
             ..
         } = *self;
         let Some(mailbox) = guard.open() else {
             return;
         };
         let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
-        let options = SessionOptions {
-            codec,
-            concurrency: core.concurrency,
-        };
         let mut session = Session::new(
             handle.connection,
             mailbox,
@@ -154,16 +158,30 @@ where
     }
 
     /// Returns the first frame of the extended protocol. `None` for a client of the base protocol.
-    fn welcome(&self) -> Option<DataFrame> {
+    fn welcome(&self, options: SessionOptions) -> Option<DataFrame> {
         let connection = &self.handle.connection;
         if !connection.form().is_extended() {
             return None;
         }
-        let mut payload = json!({ "clientId": connection.client_id() });
+        let limits = &self.core.limits;
+        let mut payload = json!({
+            "clientId": connection.client_id(),
+            "features": FEATURES,
+            "limits": { "message": limits.message },
+            "heartbeatMs": heartbeat_ms(limits.ping_after),
+        });
         if let Some(contract) = &self.contract {
             payload["contract"] = json!(&**contract);
         }
-        payload["limits"] = json!({ "message": self.core.limits.message });
+        if options.has_flow {
+            payload["limits"]["calls"] = json!(options.max_calls(limits));
+        }
         Some(connection.form().codec.welcome(&payload))
     }
+}
+
+/// Returns the heartbeat of a client in milliseconds, at least 1. Timers of browsers have no more than 31 bits.
+fn heartbeat_ms(ping_after: Duration) -> u32 {
+    const MAX: u32 = i32::MAX.unsigned_abs();
+    u32::try_from(ping_after.as_millis()).unwrap_or(MAX).clamp(1, MAX)
 }

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use zocket_layers::{Close, Error};
+use http::StatusCode;
+use zocket_layers::{Close, Code, Error};
 
 /// Defines the constants and the list of them all, so that neither has a close that the other lacks.
 macro_rules! closes {
@@ -45,4 +46,16 @@ pub(crate) const REFUSED_ON_OPEN: u16 = 1008;
 /// Returns the close for an error of `on_open`.
 pub(crate) fn refused_on_open(error: &Error) -> Close {
     Close::new(REFUSED_ON_OPEN, error.code().as_str())
+}
+
+/// Code of the close for a handshake that is refused with 400, and may not be repeated. Other statuses follow.
+const REFUSED: u16 = 3600;
+/// The same for refusals that pass by themselves.
+const REFUSED_FOR_NOW: u16 = 3100;
+
+/// Returns the close for a handshake that is refused with this status, from 400 to 599.
+pub(crate) fn refused_handshake(status: StatusCode, code: Code) -> Close {
+    let passes = matches!(status.as_u16(), 408 | 429 | 500..600);
+    let first = if passes { REFUSED_FOR_NOW } else { REFUSED };
+    Close::new(first + (status.as_u16().saturating_sub(400)), code.as_str())
 }

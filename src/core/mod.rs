@@ -18,7 +18,7 @@ mod teardown_queue;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::select;
-use tokio::time::sleep;
+use tokio::{sync::Semaphore, time::sleep};
 use zocket_layers::{Declared, Hub, Limits, LocalHub};
 
 use self::background::Background;
@@ -49,6 +49,8 @@ pub(crate) struct Core<C> {
     pub(crate) origins: OriginChoice,
     pub(crate) registry: Arc<ConnectionRegistry<C>>,
     pub(crate) teardown: TeardownQueue,
+    /// One permit for each WebSocket that is opened only to tell a refusal.
+    pub(crate) refusals: Arc<Semaphore>,
     background: Background,
 }
 
@@ -65,6 +67,7 @@ impl<C> Core<C> {
             hub: hub.unwrap_or_else(|| Arc::new(LocalHub::with_limits(&limits))),
             declared: Declared::default(),
             limits,
+            refusals: Arc::new(Semaphore::new(app_limits.refusals.min(Semaphore::MAX_PERMITS))),
             app_limits,
             concurrency,
             lifecycle,

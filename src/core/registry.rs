@@ -164,7 +164,8 @@ impl<C> ConnectionRegistry<C> {
         handles.iter().map(ClientHandle::context).collect()
     }
 
-    fn phase(&self) -> Phase {
+    /// Returns the phase of the app's shutdown.
+    pub(crate) fn phase(&self) -> Phase {
         *self.phase.borrow()
     }
 

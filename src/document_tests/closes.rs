@@ -1,7 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use zocket_layers::{Code, http::status_of};
+
 use super::lists::{Document, assert_none, quoted};
-use crate::core::closes::{self, REFUSED_ON_OPEN};
+use crate::core::closes::{self, REFUSED_ON_OPEN, refused_handshake};
 
 #[test]
 fn close_codes_and_their_reasons_are_in_the_protocol() {
@@ -20,6 +22,27 @@ fn close_codes_and_their_reasons_are_in_the_protocol() {
         [(cells[0].to_owned(), reasons.join(", "))]
     });
     assert_none(&table.differences(&code.collect()));
+}
+
+#[test]
+fn close_codes_of_refused_handshakes_are_in_the_protocol() {
+    let close = |code: Code| {
+        let status = status_of(code);
+        let close = refused_handshake(status, code);
+        assert_eq!(close.reason, code.as_str());
+        format!("{}, {}", status.as_u16(), close.code)
+    };
+    let own = close(Code::app("OWN"));
+    let mut closes: BTreeMap<_, _> = Code::PROTOCOL
+        .map(|code| (code.to_string(), close(code)))
+        .into_iter()
+        .filter(|(_, close)| *close != own)
+        .collect();
+    closes.insert("anything else".to_owned(), own);
+    let table = Document::read("PROTOCOL.md").table("| error code | status | close code |", |cells| {
+        [(cells[0].to_owned(), format!("{}, {}", cells[1], cells[2]))]
+    });
+    assert_none(&table.differences(&closes));
 }
 
 /// Returns the close codes of a text, each with the reason that follows it in backticks or quotes, perhaps in brackets.

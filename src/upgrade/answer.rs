@@ -1,17 +1,11 @@
 //! HTTP responses to upgrade requests.
 
-use std::time::Duration;
-
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
-use zocket_layers::{
-    Body, Code, Error, Form,
-    http::{retry_after, status_of},
-    rescue::explain,
-};
+use zocket_layers::{Body, Form};
 
 use super::handshake::{Accept, HandshakeError};
-use crate::core::{NotAdmitted, Rejection, contain::drop_contained, meter};
+use crate::core::meter;
 
 /// Returns 101 with the `Sec-WebSocket-Accept` that answers the client's key, or 200 over HTTP/2. Either names the
 /// subprotocol that was negotiated.
@@ -68,7 +62,8 @@ pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
         ],
         _ => &[],
     };
-    let mut response = refusal(status, "BAD_HANDSHAKE", &json!({ "error": message }));
+    record_refusal(status, "BAD_HANDSHAKE");
+    let mut response = json_response(status, &json!({ "error": message }));
     for (name, value) in fields {
         response
             .headers_mut()
@@ -77,69 +72,8 @@ pub(super) fn handshake_failed(reason: HandshakeError) -> Response<Body> {
     response
 }
 
-/// Returns 400 with all issues of the headers, or the app's refusal as an HTTP status.
-pub(super) fn rejected(rejection: Rejection) -> Response<Body> {
-    match rejection {
-        Rejection::Headers(issues) => refusal(
-            StatusCode::BAD_REQUEST,
-            Code::BAD_REQUEST.as_str(),
-            &json!({ "error": "Invalid headers", "details": issues }),
-        ),
-        Rejection::Refused(error) => {
-            let error = explain(error.into());
-            let response = refused(&error);
-            drop_contained(error);
-            response
-        }
-    }
-}
-
-/// Returns 503 with `Retry-After`.
-pub(super) fn not_admitted(reason: NotAdmitted) -> Response<Body> {
-    let (message, wait) = match reason {
-        // Short, because other servers accept clients.
-        NotAdmitted::ShuttingDown => ("the server is shutting down", Duration::from_secs(1)),
-        NotAdmitted::Connections => (
-            "the server has no room for another client",
-            Duration::from_secs(5),
-        ),
-        NotAdmitted::Handshakes => ("too many clients connect at once", Duration::from_secs(1)),
-    };
-    let mut response = refused(&Error::new(Code::OVERLOADED, message));
-    response
-        .headers_mut()
-        .insert(header::RETRY_AFTER, retry_after(wait));
-    response
-}
-
-/// Returns 504, for an `on_connect` that did not end in time.
-pub(super) fn connect_timed_out() -> Response<Body> {
-    refused(&Error::new(
-        Code::TIMEOUT,
-        "the server did not decide in time whether the client may connect",
-    ))
-}
-
-/// Returns a refusal as an HTTP status, with the error as its JSON body.
-pub(super) fn refused<B: From<String>>(error: &Error) -> Response<B> {
-    let mut body = json!({ "error": error.message(), "code": error.code().as_str() });
-    if !error.issues().is_empty() {
-        body["details"] = json!(error.issues());
-    }
-    let mut response = refusal(status_of(error.code()), error.code().as_str(), &body);
-    if let Some(wait) = error.retry_after() {
-        response
-            .headers_mut()
-            .insert(header::RETRY_AFTER, retry_after(wait));
-    }
-    response
-}
-
-/// Returns the response of a refused handshake, and logs and counts it. Neither the log nor the metric has anything that
-/// the client sent: a URL may have a token.
-fn refusal<B: From<String>>(status: StatusCode, code: &'static str, body: &serde_json::Value) -> Response<B> {
-    tracing::info!(status = status.as_u16(), code, "handshake refused");
-    meter::handshake_refused(status, code);
+/// Returns a response with this JSON as its body.
+pub(super) fn json_response<B: From<String>>(status: StatusCode, body: &serde_json::Value) -> Response<B> {
     let mut response = Response::new(B::from(body.to_string()));
     *response.status_mut() = status;
     response
@@ -148,10 +82,22 @@ fn refusal<B: From<String>>(status: StatusCode, code: &'static str, body: &serde
     response
 }
 
+/// Logs and counts a refused handshake. Neither the log nor the metric has anything that the client sent: a URL may have
+/// a token.
+pub(super) fn record_refusal(status: StatusCode, code: &'static str) {
+    tracing::info!(status = status.as_u16(), code, "handshake refused");
+    meter::handshake_refused(status, code);
+}
+
 /// Returns the status of every answer, for the comparison with PROTOCOL.md. A new variant of the matched types does not
 /// compile here, and belongs into the lists.
 #[cfg(test)]
 pub(crate) fn statuses() -> std::collections::BTreeSet<u16> {
+    use zocket_layers::{Code, Error};
+
+    use super::refusal::Refusal;
+    use crate::core::Rejection;
+
     let accepts = [Accept::Switch(String::new()), Accept::Connect].map(|accept| match accept {
         Accept::Switch(_) | Accept::Connect => accepted(&accept, Form::BASE),
     });
@@ -172,7 +118,7 @@ pub(crate) fn statuses() -> std::collections::BTreeSet<u16> {
     let rejections = Code::PROTOCOL.map(|code| Rejection::Refused(Error::new(code, "")));
     let rejections = std::iter::once(Rejection::Headers(Vec::new())).chain(rejections);
     let rejections = rejections.map(|rejection| match rejection {
-        Rejection::Headers(_) | Rejection::Refused(_) => rejected(rejection),
+        Rejection::Headers(_) | Rejection::Refused(_) => Refusal::from(rejection).response(),
     });
     accepts
         .into_iter()

@@ -2,11 +2,15 @@
 
 use http::{
     HeaderMap, HeaderName, Method, Version,
+    header::Entry,
     header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE},
     request::Parts,
 };
+use hyper::upgrade::OnUpgrade;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use zocket_layers::{Codec, Form};
+use zocket_layers::Codec;
+
+use super::offers::Offers;
 
 /// The reason why a request opens no WebSocket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +36,33 @@ pub(super) enum Accept {
     Connect,
 }
 
+/// A valid request to open a WebSocket.
+pub(super) struct Handshake {
+    pub(super) accept: Accept,
+    pub(super) offers: Offers,
+    /// The connection after the answer. `None` if the HTTP server does not support upgrades, or once it was taken.
+    pub(super) upgrade: Option<OnUpgrade>,
+}
+
+impl Handshake {
+    /// Checks a request, and takes the upgrade of its connection from the extensions. `codec` is the codec of the stack.
+    pub(super) fn take(request: &mut Parts, codec: Option<Codec>) -> Result<Self, HandshakeError> {
+        let accept = check(request)?;
+        let offers = Offers::read(&request.headers, codec);
+        // A client may offer a token as one more subprotocol. Marked, it is no part of a `Debug` in the app's logs.
+        if let Entry::Occupied(mut offered) = request.headers.entry(SEC_WEBSOCKET_PROTOCOL) {
+            offered.iter_mut().for_each(|line| line.set_sensitive(true));
+        }
+        Ok(Self {
+            accept,
+            offers,
+            upgrade: request.extensions.remove(),
+        })
+    }
+}
+
 /// Checks a request to open a WebSocket, over HTTP/1.1 or HTTP/2. Returns the answer that accepts it.
-pub(super) fn check(request: &Parts) -> Result<Accept, HandshakeError> {
+fn check(request: &Parts) -> Result<Accept, HandshakeError> {
     if request.version >= Version::HTTP_2 {
         check_connect(request)
     } else {
@@ -99,14 +128,6 @@ fn check_upgrade(request: &Parts) -> Result<String, HandshakeError> {
         )),
         None => Err(HandshakeError::Malformed("expected a `Sec-WebSocket-Key`")),
     }
-}
-
-/// Negotiates the form of a stack that decodes with `codec`. A client that does not offer the codec's subprotocol gets
-/// the base protocol.
-pub(super) fn negotiate(headers: &HeaderMap, codec: Option<Codec>) -> Form {
-    codec
-        .filter(|codec| has_token(headers, &SEC_WEBSOCKET_PROTOCOL, codec.subprotocol()))
-        .map_or(Form::BASE, Form::extended)
 }
 
 /// Returns true if one of a header's comma-separated tokens equals `token`, ignoring ASCII case.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use http::header::SEC_WEBSOCKET_PROTOCOL;
 use serde_json::{Number, Value};
 
 use crate::contract::{Definitions, Direction, SchemaOf, local_name, settings};
@@ -43,6 +44,13 @@ impl HeaderKinds {
             );
         }
         for (name, places) in &root.members {
+            if name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()) {
+                problems.push(format!(
+                    "connect header `{name}` has the offers of the protocol, tokens among them: expected a header of \
+                     another name, or an `on_connect` that takes the request's parts"
+                ));
+                continue;
+            }
             match Shape::of(places, &types).kind() {
                 Ok(kind) => {
                     kinds.insert((*name).to_owned(), kind);

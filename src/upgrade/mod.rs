@@ -5,14 +5,22 @@ mod answer;
 mod handshake;
 mod header_kinds;
 mod headers;
+mod inner_app;
+mod offers;
 mod options;
 pub mod origin;
 mod refusable;
+mod refusal;
 mod service;
 
 #[cfg(test)]
 pub(crate) use self::answer::statuses;
-pub(crate) use self::{header_kinds::HeaderKinds, headers::HeaderRules, options::ServeOptions};
+pub(crate) use self::{
+    header_kinds::HeaderKinds,
+    headers::HeaderRules,
+    offers::{FEATURES, Offers},
+    options::ServeOptions,
+};
 pub use self::{
     options::{ServeError, StackError},
     refusable::HandshakeFuture,

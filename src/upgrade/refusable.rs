@@ -8,11 +8,11 @@ use std::{
     task::{Context as Task, Poll},
 };
 
-use http::Response;
+use http::{Request, Response};
 use pin_project::pin_project;
-use zocket_layers::{Error, internal::polled_after_completion};
+use zocket_layers::internal::polled_after_completion;
 
-use super::answer;
+use super::{inner_app::clone_and_find_app, refusal::Refusal};
 
 /// Future of the layers around the upgrade, such as [`OriginLayer`](crate::origin::OriginLayer).
 #[pin_project]
@@ -36,15 +36,21 @@ impl<F, B> HandshakeFuture<F, B> {
     }
 
     /// Refuses a request without calling `inner`, which was ready for it. The ready service is replaced by a clone, so
-    /// that its permits are released.
-    pub(super) fn refuse<S: Clone>(inner: &mut S, error: &Error) -> Self
+    /// that its permits are released. If the app inside can tell the refusal by a close code, it does.
+    pub(super) fn refuse<S: Clone, T>(inner: &mut S, request: Request<T>, refusal: &Refusal) -> Self
     where
         B: From<String>,
     {
-        let fresh = inner.clone();
+        let (fresh, app) = clone_and_find_app(inner);
         drop(mem::replace(inner, fresh));
+        let (mut parts, _) = request.into_parts();
+        let told = app.and_then(|app| app.tell(&mut parts, refusal));
+        let response = match told {
+            Some(accepted) => accepted.map(|_| B::from(String::new())),
+            None => refusal.response(),
+        };
         Self {
-            state: State::Refused(Some(Box::new(answer::refused(error)))),
+            state: State::Refused(Some(Box::new(response))),
         }
     }
 }

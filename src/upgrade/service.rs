@@ -6,6 +6,7 @@ use std::{
     pin::{Pin, pin},
     sync::Arc,
     task::{Context as Task, Poll},
+    time::Duration,
 };
 
 use futures_util::{
@@ -13,15 +14,17 @@ use futures_util::{
     future::{Either, select},
 };
 use http::{Extensions, Request, Response, request::Parts};
-use hyper::upgrade::OnUpgrade;
 use pin_project::pin_project;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse};
 
-use super::{address::OpenSlot, answer, handshake, options::ServeOptions, origin::OriginChoice};
+use super::{
+    address::OpenSlot, answer, handshake::Handshake, inner_app, options::ServeOptions, origin::OriginChoice,
+    refusal::Refusal,
+};
 use crate::{
-    connection::ConnectionTask,
+    connection::{ConnectionTask, tell_refusal},
     core::{
         ClientHandle, Core, DisconnectGuard, NotAdmitted, Phase, Reason, Rejection, Stage,
         contain::drop_contained,
@@ -39,15 +42,29 @@ use crate::{
 /// The HTTP server must allow upgrades. axum does, and hyper does with `serve_connection_with_upgrades`. For WebSockets
 /// over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`, or axum's
 /// feature `http2`.
-#[derive(Clone)]
 pub struct UpgradeService(Arc<dyn Accept>);
 
+impl Clone for UpgradeService {
+    fn clone(&self) -> Self {
+        inner_app::report(&self.0);
+        Self(self.0.clone())
+    }
+}
+
 /// Accepts upgrade requests. Erases the types of the app's context and of its stack.
-trait Accept: Send + Sync {
+pub(super) trait Accept: Send + Sync {
     fn accept(self: Arc<Self>, request: Parts) -> Accepting;
+
+    /// Refuses a request by a WebSocket that is closed at once, and returns the response that opens it. Returns none if
+    /// the client is told by the HTTP status: it has not offered to understand a close code, opens no WebSocket, or there
+    /// are too many such WebSockets.
+    fn tell(&self, request: &mut Parts, refusal: &Refusal) -> Option<Response<Body>>;
 }
 
 type Accepting = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
+
+/// Time for the WebSocket of a refused handshake, from the refusal to the end of the connection.
+const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 
 struct App<C, S> {
     core: Arc<Core<C>>,
@@ -76,8 +93,27 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    fn accept(self: Arc<Self>, request: Parts) -> Accepting {
-        Box::pin(async move { self.try_accept(request).await.unwrap_or_else(|refusal| *refusal) })
+    fn accept(self: Arc<Self>, mut request: Parts) -> Accepting {
+        Box::pin(async move {
+            let mut handshake = match Handshake::take(&mut request, self.options.codec) {
+                Ok(handshake) => handshake,
+                Err(reason) => return answer::handshake_failed(reason),
+            };
+            match self.try_accept(request, &mut handshake).await {
+                Ok(accepted) => accepted,
+                Err(refusal) => {
+                    let told = self.tell_by_socket(&mut handshake, &refusal);
+                    let response = told.unwrap_or_else(|| refusal.response());
+                    drop_contained(refusal);
+                    response
+                }
+            }
+        })
+    }
+
+    fn tell(&self, request: &mut Parts, refusal: &Refusal) -> Option<Response<Body>> {
+        let mut handshake = Handshake::take(request, self.options.codec).ok()?;
+        self.tell_by_socket(&mut handshake, refusal)
     }
 }
 
@@ -89,29 +125,25 @@ where
     S::Error: Into<BoxError>,
     S::Future: Send,
 {
-    /// Answers an upgrade request, and spawns the connection's task.
+    /// Accepts an upgrade request, and spawns the connection's task.
     ///
     /// # Errors
-    /// The response that refuses the request.
-    async fn try_accept(&self, mut request: Parts) -> Result<Response<Body>, Box<Response<Body>>> {
+    /// The refusal of the request.
+    async fn try_accept(
+        &self,
+        mut request: Parts,
+        handshake: &mut Handshake,
+    ) -> Result<Response<Body>, Refusal> {
         let core = &self.core;
-        let accept = handshake::check(&request).map_err(answer::handshake_failed)?;
         if let OriginChoice::Only(origins) = &core.origins {
             let checked = origins.check(&request.uri, &request.headers);
-            checked.map_err(|error| answer::refused(&error))?;
+            checked.map_err(Refusal::of_origin)?;
         }
         // Counted until the client is registered or refused, so that a shutdown waits for it.
-        let attempt = core.registry.attempt(&core.app_limits);
-        let attempt = attempt.map_err(answer::not_admitted)?;
-        let Some(upgrade) = request.extensions.remove::<OnUpgrade>() else {
-            tracing::error!("upgrade refused: the HTTP server must serve connections `with_upgrades`");
-            return Err(answer::refused(&Error::new(
-                Code::INTERNAL_SERVER_ERROR,
-                "this server does not support upgrades",
-            ))
-            .into());
-        };
-        let form = handshake::negotiate(&request.headers, self.options.codec);
+        let attempt = core.registry.attempt(&core.app_limits)?;
+        if handshake.upgrade.is_none() {
+            return Err(no_upgrades());
+        }
         log_version(&request);
 
         let client_id = ClientId::random();
@@ -123,6 +155,7 @@ where
             false => request.extensions.clone(),
         };
         let value = Arc::new(self.connect(request, client_id).await?);
+        let form = handshake.offers.form();
         let declared = self.options.declared.clone();
         let (hub, limits) = (core.hub.clone(), core.limits.clone());
         let connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
@@ -132,37 +165,41 @@ where
         let guard = DisconnectGuard::new(core.clone(), attempt, handle.clone());
         if guard.ending().stage() > Stage::Open {
             guard.spawn(Reason::Shutdown);
-            return Err(answer::not_admitted(NotAdmitted::ShuttingDown).into());
+            return Err(NotAdmitted::ShuttingDown.into());
         }
+        let Some(upgrade) = handshake.upgrade.take() else {
+            return Err(no_upgrades());
+        };
         let task = Box::new(ConnectionTask {
             core: core.clone(),
             pipeline: self.stack.clone(),
             handle,
             guard,
             slot,
+            offers: handshake.offers.clone(),
             codec: self.options.codec,
             contract: self.options.contract.clone(),
         });
         tokio::spawn(task.run(upgrade));
-        Ok(answer::accepted(&accept, form))
+        Ok(answer::accepted(&handshake.accept, form))
     }
 
     /// Runs `on_connect`, for `AppLimits::connect_within` at most.
     ///
     /// # Errors
-    /// The response that refuses the client.
-    async fn connect(&self, request: Parts, client_id: ClientId) -> Result<C, Response<Body>> {
+    /// The refusal of the client.
+    async fn connect(&self, request: Parts, client_id: ClientId) -> Result<C, Refusal> {
         let core = &self.core;
         let limit = core.app_limits.connect_within;
         let connecting =
             AssertUnwindSafe(async { (core.lifecycle.connect)(request, client_id).await }).catch_unwind();
         let (late, cut) = (pin!(sleep(limit)), pin!(core.registry.reached(Phase::Cut)));
         match select(Box::pin(connecting), select(late, cut)).await {
-            Either::Left((Ok(value), _)) => value.map_err(answer::rejected),
+            Either::Left((Ok(value), _)) => value.map_err(Refusal::from),
             Either::Left((Err(panic), _)) => {
                 drop_contained(panic);
                 let error = Error::internal("on_connect panicked");
-                Err(answer::rejected(Rejection::Refused(error)))
+                Err(Rejection::Refused(error).into())
             }
             Either::Right((Either::Left(_), connecting)) => {
                 drop_contained(connecting);
@@ -170,14 +207,46 @@ where
                     ?limit,
                     "on_connect dropped: it did not finish within AppLimits::connect_within"
                 );
-                Err(answer::connect_timed_out())
+                Err(Refusal::connect_timed_out())
             }
             Either::Right((Either::Right(_), connecting)) => {
                 drop_contained(connecting);
-                Err(answer::not_admitted(NotAdmitted::ShuttingDown))
+                Err(NotAdmitted::ShuttingDown.into())
             }
         }
     }
+
+    /// Refuses a handshake by a WebSocket that is closed at once: [`Accept::tell`].
+    fn tell_by_socket(&self, handshake: &mut Handshake, refusal: &Refusal) -> Option<Response<Body>> {
+        let core = &self.core;
+        let Handshake {
+            accept,
+            offers,
+            upgrade,
+        } = handshake;
+        let codec = offers.codec.filter(|_| offers.refusals)?;
+        // Past the grace period of a shutdown no WebSocket is waited for.
+        if core.registry.phase() == Phase::Cut {
+            return None;
+        }
+        let permit = core.refusals.clone().try_acquire_owned().ok()?;
+        let (upgrade, core) = (upgrade.take()?, core.clone());
+        refusal.record();
+        let (frame, close) = refusal.told(codec);
+        tokio::spawn(async move {
+            let telling = pin!(tell_refusal(upgrade, frame, close));
+            select(telling, pin!(core.over(REFUSED_WITHIN))).await;
+            drop(permit);
+        });
+        Some(answer::accepted(accept, offers.form()))
+    }
+}
+
+/// Returns the refusal of a server that does not let its connections be upgraded.
+fn no_upgrades() -> Refusal {
+    tracing::error!("upgrade refused: the HTTP server must serve connections `with_upgrades`");
+    let message = "this server does not support upgrades";
+    Error::new(Code::INTERNAL_SERVER_ERROR, message).into()
 }
 
 /// Returns true for a text that may be logged as a version. Other texts of a client do not reach the log.

@@ -2,13 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-use crate::common::{Client, Server, serve};
+use std::time::Duration;
+
+use crate::common::{
+    Client, Server,
+    raw::{FIN, TEXT, frame, handshake},
+    serve,
+};
 use serde_json::{Value, json};
 use tokio_tungstenite::{
     connect_async,
     tungstenite::{client::IntoClientRequest, http::HeaderValue},
 };
-use zocket::{Context, Error, Zocket};
+use zocket::{Context, Error, Limits, Zocket};
 
 async fn app() -> (Server, String) {
     let zo = Zocket::builder().build();
@@ -47,6 +53,9 @@ async fn the_welcome_comes_first_with_the_clients_id_the_contract_and_the_limits
     assert_eq!(welcome["clientId"].as_str().map(str::len), Some(36));
     assert_eq!(welcome["contract"], hash);
     assert_eq!(welcome["limits"], json!({ "message": 1 << 20 }));
+    assert_eq!(welcome["features"], json!(["refusals", "flow"]));
+    assert_eq!(welcome["heartbeatMs"], 25_000);
+    assert_eq!(welcome.as_object().unwrap().len(), 5, "{welcome}");
     assert_eq!(client.call("hello", Value::Null).await, Ok(Some(json!("hello"))));
 }
 
@@ -84,4 +93,44 @@ async fn a_base_protocol_client_receives_no_extended_frame() {
     plain.expect_nothing().await;
     let refusal = plain.call("__ping", Value::Null).await.unwrap_err();
     assert_eq!(refusal.code(), "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn the_welcome_has_the_heartbeat_of_the_limits() {
+    for (ping_after, expected) in [
+        (Duration::from_millis(1_500), 1_500),
+        (Duration::ZERO, 1),
+        // Browsers keep times in 31 bits.
+        (Duration::MAX, i32::MAX),
+    ] {
+        let limits = Limits::default()
+            .ping_after(ping_after)
+            .pong_within(Duration::MAX);
+        let zo = Zocket::builder().limits(limits).build();
+        let server = serve(zo.serve(zo.router())).await;
+        let (mut client, _) = offer(&server, "zocket.v1.json").await;
+        assert_eq!(client.event("__welcome").await["heartbeatMs"], expected);
+    }
+}
+
+#[tokio::test]
+async fn modifiers_without_a_codec_change_nothing() {
+    let (server, _) = app().await;
+    for offered in ["zocket.refusals, zocket.flow", "ZOCKET.V1.JSON, zocket.flow"] {
+        let mut raw = server.dial().await;
+        let fields = format!("Sec-WebSocket-Protocol: {offered}\r\n");
+        raw.write(handshake(&fields).as_bytes()).await;
+        let answer = raw.read_http().await.to_ascii_lowercase();
+        assert!(
+            answer.starts_with("http/1.1 101 ") && !answer.contains("protocol:"),
+            "{answer}"
+        );
+        raw.write(&frame(FIN | TEXT, br#"{"type":"refuse"}"#)).await;
+        raw.write(&frame(FIN | TEXT, br#"{"type":"hello","rpcId":1}"#))
+            .await;
+        assert_eq!(
+            raw.read_text().await,
+            r#"{"type":"__rpc_res","payload":"hello","rpcId":1}"#
+        );
+    }
 }

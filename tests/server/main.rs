@@ -10,6 +10,7 @@ mod custom_hub;
 mod driver;
 mod extended;
 mod fairness;
+mod flow;
 mod full_queue;
 mod handshake;
 mod hostile;

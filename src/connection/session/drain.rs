@@ -24,7 +24,7 @@ impl Session {
     }
 
     /// Refuses a message that does not begin. Without a codec, and without an id in the base protocol, it is dropped.
-    fn refuse(&mut self, error: &Error, frame: &Frame) {
+    pub(super) fn refuse(&mut self, error: &Error, frame: &Frame) {
         meter::refused(error);
         let Some(codec) = self.options.codec else {
             return;

@@ -115,6 +115,10 @@ impl Inbound {
         self.queue.len()
     }
 
+    pub(super) const fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
     pub(super) const fn in_flight(&self) -> usize {
         self.in_flight
     }

@@ -7,8 +7,10 @@
 mod deadlines;
 mod drain;
 mod end;
+mod flow;
 mod gauge;
 mod inbound;
+mod options;
 pub(super) mod outbound;
 #[cfg(test)]
 mod tests;
@@ -19,7 +21,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
-    ClientId, Codec, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal,
+    ClientId, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal,
     protocol::ProtocolFrame, rescue::explain,
 };
 
@@ -29,7 +31,7 @@ use self::{
     inbound::Inbound,
     outbound::Outbound,
 };
-pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage};
+pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage, options::SessionOptions};
 use crate::core::{Ending, contain::drop_contained, meter};
 
 /// The protocol of one connection. It holds the messages that were read and have not begun, the messages in flight, and
@@ -49,15 +51,6 @@ pub(super) struct Session {
     outbound: Outbound,
     queued_gauge: GaugePart<Queued>,
     in_flight_gauge: GaugePart<InFlight>,
-}
-
-/// Properties of a stack, for its sessions.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct SessionOptions {
-    /// The codec in which heads are read. `None` for a stack without a codec, whose frames are opaque.
-    pub(super) codec: Option<Codec>,
-    /// Messages that may be handled at once, besides those of concurrent routes.
-    pub(super) concurrency: usize,
 }
 
 impl Session {
@@ -127,7 +120,7 @@ impl Session {
 
     /// Returns true if one more message may be read. False for good once the pipeline has failed.
     pub(super) fn has_room(&self) -> bool {
-        !self.pipeline_has_failed && self.inbound.has_room(self.limits())
+        !self.pipeline_has_failed && (self.options.has_flow || self.inbound.has_room(self.limits()))
     }
 
     /// Receives a frame. Returns it if it may begin at once: `may_begin` is true, no message is queued, and a turn is
@@ -160,7 +153,9 @@ impl Session {
         if may_begin && self.inbound.is_queue_empty() && self.has_free_turn() {
             return Some(frame);
         }
-        self.queue(frame);
+        if !(self.options.has_flow && self.refuses_beyond_flow(&frame)) {
+            self.queue(frame);
+        }
         None
     }
 

@@ -37,6 +37,7 @@ fn world_with(form: Form, codec: Option<Codec>, limits: Limits) -> World {
     let options = SessionOptions {
         codec,
         concurrency: 1,
+        has_flow: false,
     };
     let start = Instant::now();
     let session = Session::new(connection, mailbox.clone(), options, limits, start);

@@ -63,9 +63,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let (mut parts, body) = request.into_parts();
-        match self.admit(&parts.headers, &mut parts.extensions) {
-            Ok(()) => HandshakeFuture::inner(self.inner.call(Request::from_parts(parts, body))),
-            Err(error) => HandshakeFuture::refuse(&mut self.inner, &error),
+        let admitted = self.admit(&parts.headers, &mut parts.extensions);
+        let request = Request::from_parts(parts, body);
+        match admitted {
+            Ok(()) => HandshakeFuture::inner(self.inner.call(request)),
+            Err(error) => HandshakeFuture::refuse(&mut self.inner, request, &error.into()),
         }
     }
 }

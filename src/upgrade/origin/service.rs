@@ -4,7 +4,7 @@ use http::{Request, Response};
 use tower::Service;
 
 use super::Origins;
-use crate::upgrade::refusable::HandshakeFuture;
+use crate::upgrade::{refusable::HandshakeFuture, refusal::Refusal};
 
 /// The service of [`OriginLayer`](super::OriginLayer).
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         match self.origins.check(request.uri(), request.headers()) {
             Ok(()) => HandshakeFuture::inner(self.inner.call(request)),
-            Err(error) => HandshakeFuture::refuse(&mut self.inner, &error),
+            Err(error) => HandshakeFuture::refuse(&mut self.inner, request, &Refusal::of_origin(error)),
         }
     }
 }

@@ -11,6 +11,7 @@ mod headers;
 mod kinds;
 mod on_connect;
 mod origin;
+mod told;
 mod upgrade;
 
 use std::{
