@@ -53,6 +53,7 @@ pub enum App {
     Stalling,
     Stopping,
     Slender,
+    Narrow,
     Pinging,
 }
 
@@ -99,6 +100,7 @@ pub enum Action {
     // Steps that check the server.
     Request(Box<Request>),
     Open(String),
+    Offer(Offer),
     Binary(Value),
     Bytes(Value),
     Ping(String),
@@ -153,6 +155,17 @@ pub struct Response {
     #[serde(default)]
     pub fields: BTreeMap<String, Value>,
     pub body: Option<Value>,
+}
+
+/// A handshake that offers subprotocols.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Offer {
+    /// Header lines, each with one subprotocol or several.
+    pub lines: Vec<String>,
+    pub query: Option<String>,
+    /// The subprotocol that the server picks.
+    pub picks: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]

@@ -1,4 +1,4 @@
-//! PROTOCOL.md, sections 1 and 2, as vectors of input and expected output. README.md describes the format. These tests
+//! PROTOCOL.md as vectors of input and expected output. README.md describes the format. These tests
 //! run them against this crate's server and client.
 #![allow(
     clippy::unwrap_used,

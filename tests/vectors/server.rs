@@ -1,13 +1,14 @@
 //! Runs the vectors against the server.
 
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use crate::{
     PATIENCE,
     common::raw::{BINARY, CLOSE, FIN, PING, PONG, Raw, TEXT, frame},
-    format::{Action, Asking, Closing, Request, Response, Step, Vector, bytes, text},
+    format::{Action, Asking, Closing, Offer, Request, Response, Step, Vector, bytes, text},
     pattern::check,
     request,
     site::Site,
@@ -63,6 +64,10 @@ impl Run {
         match action {
             Action::Open(query) => {
                 let line = self.open(query).await?;
+                self.lines.insert(on.clone(), line);
+            }
+            Action::Offer(offer) => {
+                let line = self.offer(on, offer).await?;
                 self.lines.insert(on.clone(), line);
             }
             Action::Request(request) => {
@@ -147,14 +152,37 @@ impl Run {
     }
 
     async fn open(&self, query: &str) -> Result<Line, String> {
+        self.open_by(query, Vec::new(), Default::default()).await
+    }
+
+    /// Opens a connection that offers subprotocols, and checks which one the server picks.
+    async fn offer(&self, on: &str, offer: &Offer) -> Result<Line, String> {
+        let usual = format!("name={on}");
+        let lines = offer.lines.iter();
+        let lines = lines.map(|line| ("Sec-WebSocket-Protocol".to_owned(), json!(line)));
+        let picks = ("sec-websocket-protocol".to_owned(), json!(offer.picks));
+        self.open_by(
+            offer.query.as_ref().unwrap_or(&usual),
+            lines.collect(),
+            [picks].into(),
+        )
+        .await
+    }
+
+    async fn open_by(
+        &self,
+        query: &str,
+        fields: Vec<(String, Value)>,
+        expected: BTreeMap<String, Value>,
+    ) -> Result<Line, String> {
         let opening = Request {
             version: None,
             method: None,
             target: Some(format!("/?{query}")),
-            fields: Vec::new(),
+            fields,
             response: Response {
                 status: 101,
-                fields: Default::default(),
+                fields: expected,
                 body: None,
             },
         };
@@ -191,9 +219,9 @@ impl Line {
     async fn silence(&mut self) -> Result<(), String> {
         self.probes += 1;
         let id = format!("probe-{}", self.probes);
-        let probe = serde_json::json!({ "type": "nothing", "rpcId": id });
+        let probe = json!({ "type": "nothing", "rpcId": id });
         self.send(TEXT, probe.to_string().as_bytes()).await;
-        let expected = serde_json::json!({ "type": "__rpc_res", "rpcId": id });
+        let expected = json!({ "type": "__rpc_res", "rpcId": id });
         match self.next().await {
             Came::Text(got) => check(&expected, &got).map_err(|why| format!("it is not silent: {why}")),
             other => Err(format!("expected silence\n  got {other:?}")),

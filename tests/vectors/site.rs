@@ -45,6 +45,7 @@ impl Site {
                 let limits = limits.message(1 << 16).outbound(1 << 16);
                 start(zo(limits).build(), &world).await
             }
+            App::Narrow => start(zo(limits.queued(2)).build(), &world).await,
             App::Pinging => {
                 // A long wait for the pong, as a loaded machine delays the client.
                 let (ping_after, pong_within) = (Duration::from_millis(250), Duration::from_secs(2));

@@ -15,7 +15,7 @@ const files = readdirSync(folder).filter((name) => name.endsWith(".json")).sort(
 /** Abilities that a vector may need and this client lacks: messages without an id. */
 const LACKS = ["send"];
 /** Steps of a server's runner, which are skipped here. */
-const ELSEWHERE = ["request", "open", "binary", "bytes", "ping", "pong", "pinged", "silence", "ask", "end", "hangUp", "shutdown", "send"];
+const ELSEWHERE = ["request", "open", "offer", "binary", "bytes", "ping", "pong", "pinged", "silence", "ask", "end", "hangUp", "shutdown", "send"];
 
 /** Returns the runtime of an app with the routes that a vector calls. */
 async function load(vector) {
