@@ -8,7 +8,7 @@ use std::{collections::HashMap, env, error::Error, sync::Arc, time::Duration};
 use axum::{
     Router,
     extract::{Path, Request, State},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header::SEC_WEBSOCKET_PROTOCOL, request::Parts},
     routing::{get, post},
 };
 use axum_extra::extract::cookie::{Cookie, CookieJar, SameSite};
@@ -97,6 +97,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let router = zo.router().outgoing::<Ordered>().incoming("whoami", whoami);
 
     let layers = ServiceBuilder::new()
+        // A subprotocol may be a token.
+        .sensitive_request_headers([SEC_WEBSOCKET_PROTOCOL].into())
         .set_x_request_id(MakeRequestUuid)
         .layer(TraceLayer::new_for_http().make_span_with(path_only))
         .propagate_x_request_id()

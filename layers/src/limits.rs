@@ -25,7 +25,8 @@ pub struct Limits {
     /// Messages that were read and have not begun; at least 1. The bytes in the queue are bounded too, by
     /// [`message`](field@Self::message). A full queue stops reading from the socket, and TCP's flow control slows the
     /// client down. It does so after another 64 KiB of messages, so that pings and the Close frame behind a full queue
-    /// take effect. Default: 64.
+    /// take effect. For a client that offers `zocket.flow`, a full queue is read on, and further messages are refused with
+    /// `OVERLOADED`. Default: 64.
     pub queued: usize,
     /// Bytes that wait to be written to the client. Each frame counts 64 bytes more than its length. If a client reads
     /// too slowly and exceeds this limit, its connection is closed with 3002 `slow-reader`. One message always fits,

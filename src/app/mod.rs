@@ -81,7 +81,8 @@ impl<C> Zocket<C> {
         self.core.registry.contexts()
     }
 
-    /// Shuts the app down. New handshakes are refused with 503 and `Retry-After`. Messages that were read and have not
+    /// Shuts the app down. New handshakes are refused with 503 and `Retry-After`, or by a close code, which is not waited
+    /// for. Messages that were read and have not
     /// begun are refused with OVERLOADED, so that their senders may repeat them elsewhere. Messages in flight are
     /// answered. Each connection is then closed with 1001 `going-away`, or 1012 `restarting`: [`Shutdown`]. Calls of
     /// `on_connect` that are under way end, and are then refused with 503.

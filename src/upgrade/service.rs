@@ -37,7 +37,8 @@ use crate::{
 /// It answers 101 (200 over HTTP/2, with the feature `http2`) and serves the connection in its own task. Otherwise it
 /// answers 405, 426 or 400 to a request that opens no WebSocket, 403 to a page of another origin, the status of
 /// `on_connect`'s refusal, 504 if it takes too long, 503 during shutdown and beyond [`AppLimits`](crate::AppLimits), or 500 if the HTTP server does not allow upgrades. The body is JSON with
-/// the reason: `{"error": …}`.
+/// the reason: `{"error": …}`. A client that offers the subprotocol `zocket.refusals` is told all but 405, 426 and the 400
+/// of a malformed handshake by a WebSocket that is closed at once.
 ///
 /// The HTTP server must allow upgrades. axum does, and hyper does with `serve_connection_with_upgrades`. For WebSockets
 /// over HTTP/2 (RFC 8441), it must also enable the CONNECT protocol: `http2().enable_connect_protocol()`, or axum's

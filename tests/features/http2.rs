@@ -24,7 +24,7 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role},
 };
-use zocket::{ClientId, Context, NoHeaders, UpgradeService, Zocket};
+use zocket::{ClientId, Context, NoHeaders, Origins, UpgradeService, Zocket, origin::OriginLayer};
 
 fn app() -> (Zocket<()>, UpgradeService) {
     let zo = Zocket::builder()
@@ -152,6 +152,53 @@ async fn the_subprotocol_is_negotiated_as_over_http_1() {
     let mut socket = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
     let welcome = socket.next().await.unwrap().unwrap().into_text().unwrap();
     assert!(welcome.contains("__welcome"), "{welcome}");
+}
+
+/// Opens a socket that offers `zocket.refusals`, from a page of another origin. Returns what it receives.
+async fn refused_by_a_close(server: &Server) {
+    let mut client = connect(server).await;
+    let request = |offered: &'static str| {
+        move |request: &mut Request<Empty<Bytes>>| {
+            let headers = request.headers_mut();
+            headers.insert("origin", "https://other.example".parse().unwrap());
+            headers.insert("sec-websocket-protocol", offered.parse().unwrap());
+        }
+    };
+    let response = ask(&mut client, request("zocket.v1.json, zocket.refusals")).await;
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(response.headers()["sec-websocket-protocol"], "zocket.v1.json");
+    let io = TokioIo::new(hyper::upgrade::on(response).await.unwrap());
+    let mut socket = WebSocketStream::from_raw_socket(io, Role::Client, None).await;
+    let error = socket.next().await.unwrap().unwrap().into_text().unwrap();
+    assert_eq!(
+        serde_json::from_str::<Value>(&error).unwrap(),
+        json!({ "type": "__error", "payload": { "code": "FORBIDDEN", "message": "" } })
+    );
+    let Some(Ok(Message::Close(Some(close)))) = socket.next().await else {
+        panic!("expected a Close")
+    };
+    assert_eq!(
+        (u16::from(close.code), close.reason.as_str()),
+        (3603, "FORBIDDEN")
+    );
+    assert!(socket.next().await.is_none());
+    let response = ask(&mut client, request("zocket.v1.json")).await;
+    assert_eq!(response.status(), StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_refused_handshake_is_accepted_and_closed() {
+    let origins = || Origins::list(["https://chat.example"]).unwrap();
+    let zo = Zocket::builder().origins(origins()).build();
+    refused_by_a_close(&on_hyper_util(zo.serve(zo.router())).await).await;
+    refused_by_a_close(&on_axum(zo.serve(zo.router())).await).await;
+    // axum applies the layer to the route.
+    let (_zo, service) = app();
+    let app = Router::new()
+        .route_service("/ws", service)
+        .layer(OriginLayer::new(origins()));
+    let server = listen(|listener| async move { axum::serve(listener, app).await.unwrap() }).await;
+    refused_by_a_close(&server).await;
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
         .origins(Origins::same())
         .layer(TraceLayer::new())
         .build();
-    let limits = AddressLimitLayer::new().handshakes(Quota::new(9, Duration::from_secs(3_600)));
+    let limits = AddressLimitLayer::new().handshakes(Quota::new(11, Duration::from_secs(3_600)));
     let service = ServiceBuilder::new()
         .layer(HttpTraceLayer::new_for_http().make_span_with(|request: &Request<_>| {
             tracing::info_span!("http", method = %request.method(), path = request.uri().path())
@@ -102,6 +102,8 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
     let server = listen(|listener| server::serve(listener, service)).await;
 
     let long = format!("kind=guest&token={}", "hunter2".repeat(10));
+    // Refused by a WebSocket that is closed, which has the status 101.
+    let told = Some(("sec-websocket-protocol", "zocket.refusals"));
     for (query, field, status, code) in [
         ("kind=guest&token=hunter2&x-zocket-version=hunter2", None, 101, ""),
         (
@@ -112,6 +114,8 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
         ),
         ("kind=unknown&token=hunter2", None, 401, "UNAUTHORIZED"),
         ("kind=full&token=hunter2", None, 400, "NO_SEATS"),
+        ("kind=full&token=hunter2", told, 400, "NO_SEATS"),
+        ("kind=hunter2&token=hunter2", told, 400, "BAD_REQUEST"),
         ("kind=broken&token=hunter2", None, 500, "INTERNAL_SERVER_ERROR"),
         ("kind=hunter2&token=hunter2", None, 400, "BAD_REQUEST"),
         (&*long, None, 400, "BAD_REQUEST"),
@@ -123,6 +127,7 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
             "FORBIDDEN",
         ),
         ("token=hunter2", None, 429, "TOO_MANY_REQUESTS"),
+        ("token=hunter2", told, 429, "TOO_MANY_REQUESTS"),
     ] {
         let before = log.0.lock().len();
         let metric = format!("zocket_handshakes_refused_total{{status={status},code={code}}}");
@@ -135,6 +140,10 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
             assert!(raw.read_http().await.starts_with("HTTP/1.1 426 "));
         } else {
             match server.try_connect(query, &fields).await {
+                Ok(mut client) if field == told => {
+                    assert_eq!(client.event("__error").await["code"], code, "{query}");
+                    client.closed().await;
+                }
                 Ok(mut client) => {
                     assert_eq!(status, 101, "{query}");
                     assert_eq!(client.next().await["type"], "__welcome");

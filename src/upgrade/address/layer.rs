@@ -8,7 +8,8 @@ use super::{AddressLimitService, TrustedProxies, open::OpenConnections};
 use crate::server::PeerAddr;
 
 /// Limits the handshakes and the open connections of each address. Beyond either limit, a request is refused with 429
-/// and TOO_MANY_REQUESTS, before `on_connect` runs. The layer belongs around the service that
+/// and TOO_MANY_REQUESTS, before `on_connect` runs, or with a close code for
+/// [clients that offer to understand it](crate::guide::errors#at-the-handshake). The layer belongs around the service that
 /// [`Zocket::serve`](crate::Zocket::serve) returns. Its clones, and the services that it makes, share their counts. See
 /// the [module](super).
 ///

@@ -2,7 +2,8 @@ use tower::Layer;
 
 use super::{OriginService, Origins};
 
-/// Refuses requests of pages that the [`Origins`] do not allow: 403, with the JSON body of other refusals. The layer
+/// Refuses requests of pages that the [`Origins`] do not allow: 403, with the JSON body of other refusals, or a close code
+/// for [clients that offer to understand it](crate::guide::errors#at-the-handshake). The layer
 /// belongs around the service that [`Zocket::serve`](crate::Zocket::serve) returns. Around a whole site it would also
 /// refuse the cross-origin requests of its pages.
 ///
