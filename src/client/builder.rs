@@ -9,13 +9,9 @@ use url::Url;
 use super::{
     BuildError, CallOptions, Client, Outage, Status,
     backoff::Backoff,
-    config::Config,
+    config::{Config, FOREVER},
     headers::{Headers, Source},
 };
-
-/// Upper limit of the connection's timers (connect time-out, backoff, pings), so that adding one to an `Instant` can't
-/// overflow.
-const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The callback of [`Builder::on_open`].
 pub(super) type OnOpen = Arc<dyn Fn(Client) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
@@ -33,7 +29,7 @@ pub struct Builder {
     connect_timeout: Duration,
     backoff: Backoff,
     proven_after: Duration,
-    ping_after: Duration,
+    ping_after: Option<Duration>,
     pong_within: Duration,
     max_message: usize,
     reconnect_on: Vec<RangeInclusive<u16>>,
@@ -56,7 +52,7 @@ impl Builder {
                 cap: Duration::from_secs(30),
             },
             proven_after: Duration::from_secs(5),
-            ping_after: Duration::from_secs(25),
+            ping_after: None,
             pong_within: Duration::from_secs(20),
             max_message: 16 << 20,
             reconnect_on: Vec::new(),
@@ -79,7 +75,8 @@ impl Builder {
     }
 
     /// Sets a function that makes new connect headers for each attempt, for tokens that expire. If it fails, the
-    /// attempt fails, and another follows. Headers of the wrong shape are final.
+    /// attempt fails, and another follows. Headers of the wrong shape are final. If the server refuses an attempt with
+    /// 401, one more follows, with new headers.
     ///
     /// ```
     /// # use zocket::client::Client;
@@ -159,15 +156,16 @@ impl Builder {
     }
 
     /// Sets the time without a frame after which the client sends a ping, and the time after the ping until it drops
-    /// the connection with [`Outage::Silent`]. Defaults: 25 s and 20 s.
+    /// the connection with [`Outage::Silent`]. Defaults: the time that the server's welcome names, else 25 s; and 20 s.
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
-        self.ping_after = after.min(FOREVER);
+        self.ping_after = Some(after.min(FOREVER));
         self.pong_within = within.min(FOREVER);
         self
     }
 
     /// Sets the number of calls and messages that may be queued or unanswered at once. A further one waits for its
-    /// turn, while its time-out runs. At least 1. Default: 1,024.
+    /// turn, while its time-out runs. At least 1. Default: 1,024. Of these, the client sends as many as the server
+    /// accepts unanswered on one connection, and holds the others back in their order.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.max_calls = calls.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
         self

@@ -1,6 +1,10 @@
 //! Options of a call, and the request that the driver receives.
 
 use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context as Task, Poll},
     time::Duration,
 };
@@ -57,27 +61,84 @@ pub(super) struct Request {
     /// Receives the answer's payload. For a message without an answer, it receives empty bytes as soon as the frame
     /// was handed to the socket.
     pub(super) reply: Reply,
+    pub(super) claim: Claim,
+}
+
+/// Decides between the session that sends a request and the caller that gives it up. Whoever takes it first wins, so a
+/// caller that has taken it knows that the request is never sent.
+#[derive(Clone, Default)]
+pub(super) struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    /// Returns true for the first one that takes it.
+    pub(super) fn take(&self) -> bool {
+        !self.0.swap(true, Ordering::AcqRel)
+    }
 }
 
 /// The queues of a client's requests.
 pub(super) struct Queues {
     /// Requests of `on_open`, which are sent before all others.
-    pub(super) first: mpsc::Receiver<Request>,
-    pub(super) others: mpsc::Receiver<Request>,
+    pub(super) first: Queue,
+    pub(super) others: Queue,
+}
+
+/// One queue of requests.
+pub(super) struct Queue {
+    requests: mpsc::Receiver<Request>,
+    /// The first request, if it is a call that the server does not accept yet.
+    held: Option<Request>,
 }
 
 impl Queues {
-    /// Polls for the next request. Those of the second queue wait until `opened`.
-    pub(super) fn poll(&mut self, cx: &mut Task<'_>, opened: bool) -> Poll<Request> {
-        if let Poll::Ready(Some(request)) = self.first.poll_recv(cx) {
-            return Poll::Ready(request);
+    /// Polls for the next request. Those of the second queue wait until `opened`, and calls while not `may_call`.
+    pub(super) fn poll(&mut self, cx: &mut Task<'_>, opened: bool, may_call: bool) -> Poll<Request> {
+        match self.first.poll(cx, may_call) {
+            Poll::Pending if opened => self.others.poll(cx, may_call),
+            polled => polled,
         }
-        if !opened {
-            return Poll::Pending;
+    }
+}
+
+impl Queue {
+    pub(super) fn new(requests: mpsc::Receiver<Request>) -> Self {
+        Self { requests, held: None }
+    }
+
+    fn poll(&mut self, cx: &mut Task<'_>, may_call: bool) -> Poll<Request> {
+        loop {
+            let request = match self.held.take() {
+                Some(held) => held,
+                None => match self.requests.poll_recv(cx) {
+                    Poll::Ready(Some(request)) => request,
+                    Poll::Ready(None) | Poll::Pending => return Poll::Pending,
+                },
+            };
+            if may_call || request.id.is_none() {
+                return Poll::Ready(request);
+            }
+            // A call that its caller gives up no longer holds up the messages behind it.
+            if self.held.insert(request).reply.poll_closed(cx).is_pending() {
+                return Poll::Pending;
+            }
+            self.held = None;
         }
-        match self.others.poll_recv(cx) {
-            Poll::Ready(Some(request)) => Poll::Ready(request),
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+    }
+
+    /// Returns the requests that wait now.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Request> {
+        let waiting = self.requests.len();
+        let held = self.held.take();
+        held.into_iter()
+            .chain((0..waiting).map_while(|_| self.requests.try_recv().ok()))
+    }
+
+    /// Ends the queue. Returns the requests that still wait in it, one after the other.
+    pub(super) async fn close(&mut self) -> Option<Request> {
+        self.requests.close();
+        match self.held.take() {
+            Some(held) => Some(held),
+            None => self.requests.recv().await,
         }
     }
 }

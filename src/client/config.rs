@@ -13,7 +13,8 @@ pub(super) struct Config {
     pub(super) connect_timeout: Duration,
     pub(super) backoff: Backoff,
     pub(super) proven_after: Duration,
-    pub(super) ping_after: Duration,
+    /// `None` for the time that the server's welcome names.
+    pub(super) ping_after: Option<Duration>,
     pub(super) pong_within: Duration,
     /// Size limit of a received message, in bytes.
     pub(super) max_message: usize,
@@ -22,6 +23,10 @@ pub(super) struct Config {
     #[cfg(feature = "client-rustls")]
     pub(super) tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
+
+/// Upper limit of the connection's timers (connect time-out, backoff, pings), so that adding one to an `Instant` can't
+/// overflow.
+pub(super) const FOREVER: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// Time limit of a close: writing buffered data, sending the Close frame and receiving the server's answer to it.
 pub(super) const CLOSE_WITHIN: Duration = Duration::from_secs(5);

@@ -23,7 +23,7 @@ use tokio_tungstenite::{
 };
 use url::Url;
 use zocket_layers::{
-    Codec, Issue,
+    Issue,
     http::{code_of, wait_of},
 };
 
@@ -37,6 +37,9 @@ use super::{
 /// Upper limit of the server's `Retry-After`: one day.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Offers of a client that keeps within the welcome's `limits.calls`.
+const CODEC_AND_FLOW: &str = "zocket.v1.json, zocket.flow";
+
 /// The WebSocket over TCP or TLS.
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -44,7 +47,7 @@ pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
     let attempt = Box::pin(async {
         let headers = config.headers.get().await?;
-        let request = request(config.url.clone(), headers)?;
+        let request = request(config.url.clone(), headers, CODEC_AND_FLOW)?;
         let limits = WebSocketConfig::default()
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
@@ -75,8 +78,8 @@ async fn open(request: Request, limits: WebSocketConfig, _: &Config) -> Result<S
     Ok(stream)
 }
 
-/// Builds the handshake's request.
-pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage> {
+/// Builds the handshake's request, which offers these subprotocols.
+pub(crate) fn request(mut url: Url, headers: Headers, offers: &'static str) -> Result<Request, Outage> {
     if !headers.query.is_empty() {
         url.query_pairs_mut().extend_pairs(headers.query);
     }
@@ -84,10 +87,7 @@ pub(crate) fn request(mut url: Url, headers: Headers) -> Result<Request, Outage>
     let mut request = url.as_str().into_client_request().map_err(url_error)?;
     let fields = request.headers_mut();
     fields.extend(headers.fields);
-    fields.insert(
-        "sec-websocket-protocol",
-        HeaderValue::from_static(Codec::Json.subprotocol()),
-    );
+    fields.insert("sec-websocket-protocol", HeaderValue::from_static(offers));
     fields.insert(
         "x-zocket-version",
         HeaderValue::from_static(env!("CARGO_PKG_VERSION")),

@@ -14,6 +14,7 @@ use super::{
     config::Config,
     dial::{Stream, dial},
     handle::Opener,
+    headers::Source,
     inbox::Listeners,
     session::{Session, answer},
 };
@@ -45,6 +46,8 @@ pub(super) struct Driver {
     opener: Option<Opener>,
     /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
     attempts: u32,
+    /// True once an attempt since the last open connection was refused with 401.
+    was_unauthorized: bool,
 }
 
 impl Driver {
@@ -64,6 +67,7 @@ impl Driver {
             listeners,
             opener,
             attempts: 0,
+            was_unauthorized: false,
         }
     }
 
@@ -71,8 +75,7 @@ impl Driver {
         let outage = self.reconnect_until_closed().await;
         tracing::debug!(%outage, "client closed");
         for queue in [&mut self.queues.first, &mut self.queues.others] {
-            queue.close();
-            while let Some(request) = queue.recv().await {
+            while let Some(request) = queue.close().await {
                 answer(request.reply, Err(CallError::Closed));
             }
         }
@@ -93,7 +96,7 @@ impl Driver {
                 Err(interruption) => interruption,
             };
             if let Interruption::Lost(outage) = interruption {
-                if outage.is_final(&self.config.reconnect_on) {
+                if outage.is_final(&self.config.reconnect_on) && !self.may_pass_with_new_headers(&outage) {
                     return outage;
                 }
                 interruption = match self.wait(outage).await {
@@ -112,6 +115,7 @@ impl Driver {
     async fn serve(&mut self, stream: Stream, welcome: Welcome) -> Interruption {
         let mut session = Session::new(stream, &welcome, &self.config);
         self.set_status(Status::Open(welcome));
+        self.was_unauthorized = false;
         let opened = Instant::now();
         let mut opening = self.opener.as_ref().map(|opener| Box::pin(opener.run()));
         let served = poll_fn(|cx| {
@@ -134,6 +138,14 @@ impl Driver {
             Interruption::Close | Interruption::Reconnect => socket.close().await,
         }
         interruption
+    }
+
+    /// Returns true for the first 401 of several, if the headers are made for each attempt: a token may have expired.
+    fn may_pass_with_new_headers(&mut self, outage: &Outage) -> bool {
+        let is_unauthorized = matches!(outage, Outage::Refused { status: 401, .. });
+        is_unauthorized
+            && matches!(self.config.headers, Source::PerAttempt(_))
+            && !std::mem::replace(&mut self.was_unauthorized, true)
     }
 
     /// Waits before the next attempt. Returns the interruption of the wait, or `None` after the full wait.

@@ -10,9 +10,12 @@ use super::ServerRefusal;
 pub enum CallError {
     /// The server refused the call.
     Refused(ServerRefusal),
-    /// No answer arrived within [`CallOptions::timeout`](super::CallOptions::timeout). The server may have processed
-    /// the call. A call that was not sent by then is never sent.
-    Timeout,
+    /// No answer arrived within [`CallOptions::timeout`](super::CallOptions::timeout). A call that was not sent by then
+    /// is never sent.
+    Timeout {
+        /// States whether the server may have received the call.
+        sent: Sent,
+    },
     /// The connection ended, or there is no connection and the call does not wait for one.
     Disconnected {
         /// States whether the server may have received the call.
@@ -35,7 +38,7 @@ pub enum CallError {
     Decode(serde_json::Error),
 }
 
-/// States whether the server may have received a call that was unanswered when the connection ended.
+/// States whether the server may have received a call that was unanswered when its connection or its time ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sent {
     /// Not one byte of the call was sent. A retry can't execute it twice.
@@ -59,7 +62,12 @@ impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => refusal.fmt(f),
-            Self::Timeout => f.write_str("expected an answer within the call's timeout, got none"),
+            Self::Timeout { sent: Sent::No } => {
+                f.write_str("expected an answer within the call's timeout, but the message could not be sent by then")
+            }
+            Self::Timeout { sent: Sent::Unknown } => {
+                f.write_str("expected an answer within the call's timeout, got none; the server may have handled the message")
+            }
             Self::Disconnected { sent: Sent::No } => f.write_str("disconnected before the message was sent"),
             Self::Disconnected { sent: Sent::Unknown } => {
                 f.write_str("disconnected before the answer arrived; the server may have handled the message")

@@ -19,7 +19,7 @@ use zocket_layers::{ClientId, Outgoing, protocol::words};
 use super::{
     Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
     builder::OnOpen,
-    call::{Queues, Request},
+    call::{Claim, Queue, Queues, Request},
     config::Config,
     driver::{Commands, Driver},
     inbox::Listeners,
@@ -103,8 +103,8 @@ impl Client {
             commands: Arc::downgrade(&commands),
         });
         let queues = Queues {
-            first: first_requests,
-            others: requests,
+            first: Queue::new(first_requests),
+            others: Queue::new(requests),
         };
         let listeners = shared.listeners.clone();
         tokio::spawn(
@@ -185,6 +185,7 @@ impl Client {
         if self.0.commands.borrow().close {
             return Err(CallError::Closed);
         }
+        let claim = Claim::default();
         let answered = async {
             if !options.wait_for_connection && !self.0.shared.status.borrow().is_open() {
                 let closed = self.0.shared.status.borrow().is_closed();
@@ -196,13 +197,19 @@ impl Client {
             }
             let _turn = self.0.turns.acquire().await.map_err(|_| CallError::Closed)?;
             let (reply, answer) = oneshot::channel();
-            let request = Request { frame, id, reply };
+            let request = Request {
+                frame,
+                id,
+                reply,
+                claim: claim.clone(),
+            };
             self.0.queue.send(request).await.map_err(|_| CallError::Closed)?;
             answer.await.unwrap_or(Err(CallError::Closed))
         };
-        timeout(options.timeout, answered)
-            .await
-            .unwrap_or(Err(CallError::Timeout))
+        timeout(options.timeout, answered).await.unwrap_or_else(|_| {
+            let sent = if claim.take() { Sent::No } else { Sent::Unknown };
+            Err(CallError::Timeout { sent })
+        })
     }
 
     /// Subscribes to the events of one type, from now on and across reconnections.

@@ -30,7 +30,7 @@
 //!
 //! # The connection
 //!
-//! One task owns the connection. It offers the subprotocol `zocket.v1.json`. The connection counts as open once the
+//! One task owns the connection. It offers the subprotocol `zocket.v1.json`, and `zocket.flow`. The connection counts as open once the
 //! server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An [`Outage`] is the
 //! reason why an attempt failed or a connection ended:
 //!
@@ -41,6 +41,7 @@
 //! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::reconnect_on`] |
 //! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | reconnects |
 //! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`ServerRefusal`] |
+//! | HTTP 401, and the headers are made by [`Builder::headers_with`] | one more attempt, then final |
 //! | the server speaks another protocol; the URL or the headers are unusable | final |
 //! | [`Builder::headers_with`] failed | reconnects |
 //!
@@ -55,7 +56,9 @@
 //!
 //! # Bounds
 //!
-//! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn.
+//! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn. The server's
+//! welcome limits the calls that are unanswered (`limits.calls`). Further calls are held back, in their order, as are the
+//! messages behind them.
 //! [`Builder::event_buffer`] limits the unread events of each stream. Beyond that, the oldest are dropped, and
 //! [`EventError::Lagged`] holds their number. The task and all streams end when a [`Client`] is closed or the last one
 //! is dropped. A stream does not keep the connection open.

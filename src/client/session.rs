@@ -25,8 +25,12 @@ pub(super) struct Session {
     heartbeat: Heartbeat,
     /// Size limit of one sent message, in bytes, as announced in the server's welcome.
     limit: usize,
+    /// Limit of `unanswered`, as announced in the server's welcome.
+    max_unanswered: Option<usize>,
+    /// Calls that the server has not answered. Under `max_unanswered`, those that their callers have given up are among
+    /// them, since they count for the server.
     unanswered: HashMap<u64, Reply>,
-    /// Size of `unanswered` from which calls whose callers no longer wait are removed from it.
+    /// Size of `unanswered` from which calls whose callers no longer wait are removed from it, without a limit.
     cleanup_threshold: usize,
 }
 
@@ -37,15 +41,19 @@ impl Session {
     pub(super) fn new(stream: Stream, welcome: &Welcome, config: &Config) -> Self {
         Self {
             socket: Socket::new(stream),
-            heartbeat: Heartbeat::new(config.ping_after, config.pong_within),
+            heartbeat: Heartbeat::new(
+                config.ping_after.unwrap_or(welcome.heartbeat()),
+                config.pong_within,
+            ),
             limit: welcome.max_message(),
+            max_unanswered: welcome.max_calls(),
             unanswered: HashMap::new(),
             cleanup_threshold: MIN_CLEANUP_THRESHOLD,
         }
     }
 
     /// Sends queued requests, answers calls, and passes received events to the listeners. Requests that do not come from
-    /// `on_open` wait until `opened`. Ready when the connection has ended. May be dropped and polled again at any time.
+    /// `on_open` wait until `opened`, and calls until the server accepts them. Ready when the connection has ended. May be dropped and polled again at any time.
     pub(super) fn poll(
         &mut self,
         cx: &mut Task<'_>,
@@ -56,7 +64,7 @@ impl Session {
         loop {
             let mut took = false;
             while self.socket.has_room(cx) {
-                let Poll::Ready(request) = queues.poll(cx, opened) else {
+                let Poll::Ready(request) = queues.poll(cx, opened, self.may_call()) else {
                     break;
                 };
                 took = true;
@@ -86,8 +94,18 @@ impl Session {
         }
     }
 
-    fn begin(&mut self, Request { frame, id, reply }: Request) {
-        if reply.is_closed() {
+    fn may_call(&self) -> bool {
+        self.max_unanswered.is_none_or(|max| self.unanswered.len() < max)
+    }
+
+    fn begin(&mut self, request: Request) {
+        let Request {
+            frame,
+            id,
+            reply,
+            claim,
+        } = request;
+        if reply.is_closed() || !claim.take() {
             return;
         }
         if frame.len() > self.limit {
@@ -97,7 +115,7 @@ impl Session {
         self.socket.send(Message::text(frame));
         match id {
             Some(id) => {
-                if self.unanswered.len() >= self.cleanup_threshold {
+                if self.max_unanswered.is_none() && self.unanswered.len() >= self.cleanup_threshold {
                     self.unanswered.retain(|_, reply| !reply.is_closed());
                     self.cleanup_threshold = MIN_CLEANUP_THRESHOLD.max(self.unanswered.len() * 2);
                 }
@@ -130,10 +148,8 @@ impl Session {
             answer(reply, Err(error(Sent::Unknown)));
         }
         for queue in [&mut queues.first, &mut queues.others] {
-            for _ in 0..queue.len() {
-                if let Ok(request) = queue.try_recv() {
-                    answer(request.reply, Err(error(Sent::No)));
-                }
+            for request in queue.drain() {
+                answer(request.reply, Err(error(Sent::No)));
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use zocket_layers::ClientId;
 
-use super::Outage;
+use super::{Outage, config::FOREVER};
 
 /// The state of a client's connection.
 #[derive(Debug, Clone)]
@@ -59,7 +59,11 @@ pub struct Welcome {
     /// Limits of messages.
     #[serde(default)]
     pub(super) limits: WelcomeLimits,
+    heartbeat_ms: Option<u64>,
 }
+
+/// Silence before a ping, if the welcome names none.
+const DEFAULT_HEARTBEAT: Duration = Duration::from_secs(25);
 
 impl Welcome {
     /// Returns the size limit of one message, in bytes, in either direction.
@@ -67,16 +71,33 @@ impl Welcome {
     pub fn max_message(&self) -> usize {
         self.limits.message
     }
+
+    /// Returns the limit of unanswered calls. A server that does not know the feature names none.
+    pub(super) fn max_calls(&self) -> Option<usize> {
+        self.limits.calls.map(|calls| calls.max(1))
+    }
+
+    /// Returns the silence before a ping.
+    pub(super) fn heartbeat(&self) -> Duration {
+        match self.heartbeat_ms {
+            Some(ms) if ms > 0 => Duration::from_millis(ms).min(FOREVER),
+            _ => DEFAULT_HEARTBEAT,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(super) struct WelcomeLimits {
     pub(super) message: usize,
+    calls: Option<usize>,
 }
 
 /// Applies to a server that names no limit: messages are not limited.
 impl Default for WelcomeLimits {
     fn default() -> Self {
-        Self { message: usize::MAX }
+        Self {
+            message: usize::MAX,
+            calls: None,
+        }
     }
 }

@@ -14,6 +14,7 @@ use tokio::io::DuplexStream;
 use tokio_tungstenite::client_async;
 use tower::{BoxError, Service};
 use url::Url;
+use zocket_layers::Codec;
 
 use super::{TestClient, link::Link};
 use crate::client::{
@@ -118,7 +119,7 @@ impl Handshake {
         let url = Url::parse("ws://app.test")
             .and_then(|base| base.join(&self.path))
             .map_err(|error| BuildError::Url(error.to_string()))?;
-        let mut request = request(url, Headers::of(headers)?)?;
+        let mut request = request(url, Headers::of(headers)?, Codec::Json.subprotocol())?;
         for (name, value) in self.fields {
             request.headers_mut().append(name, value);
         }

@@ -1,6 +1,6 @@
 //! A scripted server for testing the client.
 
-use http::{HeaderMap, Uri};
+use http::{HeaderMap, HeaderValue, Uri};
 use serde_json::json;
 use tokio::{net::TcpStream, sync::mpsc};
 use tokio_tungstenite::{
@@ -68,8 +68,8 @@ impl Entry {
                 uri: request.uri().clone(),
                 fields: request.headers().clone(),
             };
-            let offered = request.headers()["sec-websocket-protocol"].clone();
-            response.headers_mut().insert("sec-websocket-protocol", offered);
+            let codec = HeaderValue::from_static("zocket.v1.json");
+            response.headers_mut().insert("sec-websocket-protocol", codec);
             Ok(response)
         };
         let mut socket = accept_hdr_async(stream, note).await.unwrap();

@@ -69,7 +69,10 @@ async fn a_call_that_is_not_answered_in_time_fails() {
     let (_, client) = visit().await;
     let options = CallOptions::default().timeout(Duration::from_millis(20));
     let error = client.call_with::<()>("wait", &(), options).await.unwrap_err();
-    assert!(matches!(error, CallError::Timeout), "{error}");
+    assert!(
+        matches!(error, CallError::Timeout { sent: Sent::Unknown }),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@ mod world;
 mod calls;
 mod closing;
 mod events;
+mod flow;
 mod handshake;
 mod opening;
 mod reconnecting;

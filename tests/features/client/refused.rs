@@ -1,6 +1,12 @@
 //! Refused handshakes: final outcomes and retries.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use zocket::client::{CallError, Outage, Status};
 
@@ -9,7 +15,7 @@ use super::{
     hasty,
     servers::{drain, refusing},
     soon, waiting,
-    world::{Said, site},
+    world::{Headers, Said, site},
 };
 
 #[tokio::test]
@@ -36,6 +42,26 @@ async fn a_refused_handshake_is_final_and_returns_the_reason() {
         panic!("{outage}");
     };
     assert_eq!(refusal.issues[0].path, ["name".into()]);
+}
+
+#[tokio::test]
+async fn a_401_is_final_only_after_an_attempt_with_new_headers() {
+    let (world, server) = site().await;
+    let made = Arc::new(AtomicU32::new(0));
+    let names = ["stranger", "bot", "stranger", "stranger"];
+    let headers = move || {
+        let name = names[made.fetch_add(1, Ordering::SeqCst) as usize].to_owned();
+        async move { Ok(Headers { name }) }
+    };
+    let client = hasty(server.url("")).headers_with(headers).start().unwrap();
+    soon(client.ready()).await.unwrap();
+    assert_eq!(world.names(), names[..2]);
+    client.reconnect();
+    let Some(Status::Closed(outage)) = soon(client.statuses().wait_for(Status::is_closed)).await else {
+        panic!("{client:?}");
+    };
+    assert!(matches!(outage, Outage::Refused { status: 401, .. }), "{outage}");
+    assert_eq!(world.names(), names, "a connection permits another attempt");
 }
 
 #[tokio::test]

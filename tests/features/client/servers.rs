@@ -6,9 +6,10 @@ use std::sync::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use http::HeaderValue;
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -115,20 +116,34 @@ where
     T: Clone + Send + Sync + 'static,
     Fut: Future<Output = ()> + Send,
 {
+    fake_welcoming(json!({ "limits": { "message": 1 << 20 } }), shared, behave).await
+}
+
+/// Like [`fake_with`], with members of the welcome beside the client's id and the contract.
+pub async fn fake_welcoming<T, Fut>(
+    members: Value,
+    shared: &T,
+    behave: impl Fn(ServerSide, u32, T) -> Fut + Send + Sync + 'static,
+) -> Server
+where
+    T: Clone + Send + Sync + 'static,
+    Fut: Future<Output = ()> + Send,
+{
     let shared = shared.clone();
     common::listen(move |listener| async move {
         for n in 1.. {
             let (stream, _) = listener.accept().await.unwrap();
             #[allow(clippy::result_large_err, reason = "the library's")]
-            let pick = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
-                let offered = request.headers()["sec-websocket-protocol"].clone();
-                response.headers_mut().insert("sec-websocket-protocol", offered);
+            let pick = |_: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
+                let codec = HeaderValue::from_static("zocket.v1.json");
+                response.headers_mut().insert("sec-websocket-protocol", codec);
                 Ok(response)
             };
             let mut socket = accept_hdr_async(stream, pick).await.unwrap();
-            let welcome = json!({ "type": "__welcome", "payload": {
-                "clientId": ClientId::random(), "contract": "0", "limits": { "message": 1 << 20 },
-            }});
+            let mut payload = members.clone();
+            payload["clientId"] = json!(ClientId::random());
+            payload["contract"] = json!("0");
+            let welcome = json!({ "type": "__welcome", "payload": payload });
             socket.send(Message::text(welcome.to_string())).await.unwrap();
             behave(socket, n, shared.clone()).await;
         }

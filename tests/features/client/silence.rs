@@ -9,13 +9,14 @@ use std::{
 };
 
 use futures_util::StreamExt;
+use serde_json::json;
 use tokio::io::AsyncReadExt;
 use zocket::client::{Client, Outage, Status};
 
 use super::{
     common::{PATIENCE, until},
     hasty,
-    servers::fake_with,
+    servers::{ServerSide, fake_welcoming, fake_with},
     waiting,
 };
 
@@ -51,6 +52,21 @@ async fn a_silent_server_is_pinged_and_then_disconnected() {
         "{waiting:?}"
     );
     until(|| pings.load(Ordering::SeqCst) == 1).await;
+}
+
+#[tokio::test]
+async fn the_welcome_sets_the_silence_before_a_ping() {
+    let welcome = json!({ "limits": { "message": 1 << 20 }, "heartbeatMs": 5 });
+    let pings = Arc::new(AtomicU32::new(0));
+    let behave = async |mut socket: ServerSide, _, seen: Arc<AtomicU32>| {
+        while let Some(Ok(message)) = socket.next().await {
+            seen.fetch_add(u32::from(message.is_ping()), Ordering::SeqCst);
+        }
+    };
+    let server = fake_welcoming(welcome, &pings, behave).await;
+    let client = hasty(server.url("")).connect().await.unwrap();
+    until(|| pings.load(Ordering::SeqCst) >= 3).await;
+    assert!(client.status().is_open());
 }
 
 #[tokio::test]
