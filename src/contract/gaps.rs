@@ -71,13 +71,23 @@ impl<'a> GapFinder<'a> {
                 .flat_map(|whole| self.objects(at, whole, to))
                 .collect();
         }
-        if let Some(parts) = parts(self.to, to) {
+        // `unevaluatedProperties` is about the members of all parts together.
+        let wholes = to
+            .contains_key("unevaluatedProperties")
+            .then(|| combinations(self.to, to))
+            .flatten();
+        if wholes.is_none()
+            && let Some(mut parts) = parts(self.to, to)
+        {
+            if let Some(rest) = parts.last_mut() {
+                rest.remove("unevaluatedProperties");
+            }
             return parts
                 .iter()
                 .flat_map(|part| self.objects(at, from, part))
                 .collect();
         }
-        let Some(candidates) = variants(self.to, to) else {
+        let Some(candidates) = wholes.or_else(|| variants(self.to, to)) else {
             let mut gaps: Vec<_> = broken_rules(from, to)
                 .into_iter()
                 .map(|rule| Gap {
@@ -118,7 +128,7 @@ impl<'a> GapFinder<'a> {
         for name in required(to).filter(|name| !required(from).any(|other| other == *name)) {
             gap(&mut gaps, join(at, name), Rule::Required);
         }
-        let further = to.get("additionalProperties");
+        let further = further_members(to);
         let closed = further == Some(&Value::Bool(false));
         let further = further.filter(|_| !closed);
         for (name, schema) in entries(from, "properties") {
@@ -135,7 +145,7 @@ impl<'a> GapFinder<'a> {
                 None => {}
             }
         }
-        let own_further = from.get("additionalProperties");
+        let own_further = further_members(from);
         if closed && own_further != Some(&Value::Bool(false)) && types(from).contains(&"object") {
             gap(&mut gaps, at.to_owned(), Rule::NoFurtherMembers);
         }
@@ -254,6 +264,14 @@ fn entries<'a>(schema: &'a Object, keyword: &str) -> impl Iterator<Item = (&'a s
 
 fn find<'a>(schema: &'a Object, keyword: &str, name: &str) -> Option<&'a Value> {
     schema.get(keyword).and_then(|entries| entries.get(name))
+}
+
+/// Returns the schema of the members that have none of their own. schemars writes `unevaluatedProperties` for a type with
+/// flattened fields, whose variants have been merged with it here.
+fn further_members(schema: &Object) -> Option<&Value> {
+    schema
+        .get("additionalProperties")
+        .or_else(|| schema.get("unevaluatedProperties"))
 }
 
 fn join(at: &str, name: &str) -> String {
