@@ -50,9 +50,10 @@ pub fn code_of(error: &(dyn StdError + 'static)) -> Code {
     }
 }
 
-/// Returns the refusal for another message that waited for the same result.
+/// Returns the refusal for another message that waited for the same result. The error may panic, as in [`explain`].
 pub(crate) fn refusal_for_waiter(error: &(dyn StdError + 'static)) -> Error {
-    visible_refusal(error).unwrap_or_else(|| Error::internal(error.to_string()))
+    caught(|| visible_refusal(error).unwrap_or_else(|| Error::internal(error.to_string())))
+        .unwrap_or_else(Error::internal)
 }
 
 /// Returns the refusal for an error that may be shown to the client, without its source; none for any other error.

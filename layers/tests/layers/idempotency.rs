@@ -12,10 +12,10 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::sync::Semaphore;
-use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, util::BoxCloneSyncService};
+use tower::{BoxError, Layer, ServiceBuilder, ServiceExt, service_fn, util::BoxCloneSyncService};
 use zocket_layers::{
-    Code, Connection, Context, ContextLayer, Error, FanoutLayer, IdempotencyLayer, Message, RawPayload,
-    Reply, ValidateLayer, handler_fn, idempotency::payload_member,
+    Code, Connection, Context, ContextLayer, Error, FanoutLayer, IdempotencyLayer, Message, Outcome,
+    RawPayload, Reply, RescueLayer, ValidateLayer, handler_fn, idempotency::payload_member,
 };
 
 /// State that handlers share: the number of runs, and a gate that each run passes.
@@ -191,6 +191,67 @@ async fn a_refusal_reaches_the_waiting_repeats_and_is_not_stored() {
     }
     world.shop.gate.add_permits(1);
     assert_eq!(world.call(r#"{"key":"k"}"#).await.unwrap(), b"15");
+}
+
+/// An error that panics where the log or a client would see it.
+#[derive(Debug)]
+struct Explosive {
+    source: bool,
+}
+
+impl std::fmt::Display for Explosive {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("its text is not ready")
+    }
+}
+
+impl std::error::Error for Explosive {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        if self.source {
+            panic!("its source is not ready")
+        }
+        None
+    }
+}
+
+#[tokio::test]
+async fn an_error_that_panics_itself_fails_the_first_message_and_each_repeat() {
+    for source in [false, true] {
+        let gate = Arc::new(Semaphore::new(0));
+        let service = {
+            let gate = gate.clone();
+            ServiceBuilder::new()
+                .layer(RescueLayer::new())
+                .layer(by_key())
+                .service(service_fn(move |_: Message| {
+                    let gate = gate.clone();
+                    async move {
+                        gate.acquire().await.unwrap().forget();
+                        Err::<Reply, _>(BoxError::from(Explosive { source }))
+                    }
+                }))
+        };
+        let connection = Connection::detached(());
+        let mut messages = [0; 3].map(|_| {
+            let message = Message::new(
+                connection.clone(),
+                "shop.order",
+                RawPayload::json(r#"{"key":"k"}"#),
+            );
+            Box::pin(service.clone().oneshot(message))
+        });
+        for message in &mut messages {
+            assert!(message.as_mut().now_or_never().is_none());
+        }
+        gate.add_permits(1);
+        for message in messages {
+            let Outcome::Refused(refusal) = message.await.unwrap() else {
+                panic!("not refused")
+            };
+            assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
+            assert!(refusal.message().starts_with("internal error "), "{refusal}");
+        }
+    }
 }
 
 #[tokio::test]
