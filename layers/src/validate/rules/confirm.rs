@@ -43,13 +43,13 @@ fn is_refuted<T: DeserializeOwned>(
             Segment::Index(index) => value.get(index),
         })
         .and_then(|object| object.get(name));
+    let place = Place { object, name };
+    let mut parse = |member: &Value| probe.parse(others, object, &[(name, member)], &[]);
     match (&*issue.code, member) {
-        ("type" | "enum" | "const" | "union", Some(member)) => accepts(others, object, name, member, probe),
+        ("type" | "enum" | "const" | "union", Some(member)) => place.accepts(member, &mut parse),
         // A type that takes null takes an absent member too: serde's default for one is none.
-        ("required", None) => {
-            !issue.message.contains("null") && accepts(others, object, name, &Value::Null, probe)
-        }
-        ("unknown_key", Some(member)) => reads(others, object, name, member, probe),
+        ("required", None) => !issue.message.contains("null") && place.accepts(&Value::Null, &mut parse),
+        ("unknown_key", Some(member)) => place.reads(member, &mut parse),
         _ => false,
     }
 }
@@ -59,60 +59,65 @@ fn poison() -> Value {
     json!({ "\u{0}": [{}] })
 }
 
-/// Returns true if serde accepts a member, and would not accept any value in its place. serde reads the member first,
-/// so its failure is about a part behind the member.
-fn accepts<T: DeserializeOwned>(
-    value: &Value,
-    object: &[Segment],
-    name: &str,
-    member: &Value,
-    probe: &mut Probe<T>,
-) -> bool {
-    let Some(given) = probe.parse(value, object, &[(name, member)], &[]) else {
-        return false;
-    };
-    if given
-        .as_ref()
-        .is_some_and(|failure| !is_behind(failure, object, name))
-    {
-        return false;
-    }
-    let other = probe.parse(value, object, &[(name, &poison())], &[]);
-    other.is_some_and(|other| other != given)
+/// The member that an issue is about.
+struct Place<'a> {
+    object: &'a [Segment],
+    name: &'a str,
 }
 
-/// Returns true if a failure is about a part that serde reads after the member: another member, or the absence of one.
-fn is_behind(failure: &Failure, object: &[Segment], name: &str) -> bool {
-    let mut path = object.to_vec();
-    path.push(Segment::Key(name.to_owned()));
-    let about = |what: &str| failure.sentence.strip_prefix(what);
-    let elsewhere = !path.starts_with(&failure.path) && !failure.path.starts_with(&path);
-    let absent = about("missing field `").is_some_and(|rest| rest != format!("{name}`"));
-    let unknown = about("unknown field `").is_some_and(|rest| !rest.starts_with(&format!("{name}`")));
-    elsewhere || (absent || unknown) && path.starts_with(&failure.path) && failure.path.len() < path.len()
-}
+/// Parses the payload with a value for the member. Returns the result of a [`Probe`].
+type Parse<'a> = dyn FnMut(&Value) -> Option<Option<Failure>> + 'a;
 
-/// Returns true if serde reads a member as one that it knows: another value in its place fails within it.
-fn reads<T: DeserializeOwned>(
-    value: &Value,
-    object: &[Segment],
-    name: &str,
-    member: &Value,
-    probe: &mut Probe<T>,
-) -> bool {
-    let Some(given) = probe.parse(value, object, &[(name, member)], &[]) else {
-        return false;
-    };
-    let refused = |failure: &Failure| failure.sentence.starts_with(&format!("unknown field `{name}`"));
-    if given.as_ref().is_some_and(refused) {
-        return false;
+impl Place<'_> {
+    /// Returns true if serde accepts a member, and would not accept any value in its place. serde reads the member first,
+    /// so its failure is about a part behind the member.
+    fn accepts(&self, member: &Value, parse: &mut Parse<'_>) -> bool {
+        self.differs_from_poison(member, parse, |failure| !self.is_behind(failure))
+            .is_some()
     }
-    let mut path = object.to_vec();
-    path.push(Segment::Key(name.to_owned()));
-    match probe.parse(value, object, &[(name, &poison())], &[]) {
-        Some(Some(other)) => {
-            Some(&other) != given.as_ref() && !refused(&other) && other.path.starts_with(&path)
+
+    /// Returns true if serde reads a member as one that it knows: another value in its place fails within it.
+    fn reads(&self, member: &Value, parse: &mut Parse<'_>) -> bool {
+        let refused = |failure: &Failure| {
+            failure
+                .sentence
+                .starts_with(&format!("unknown field `{}`", self.name))
+        };
+        let poisoned = self.differs_from_poison(member, parse, refused).flatten();
+        poisoned.is_some_and(|other| !refused(&other) && other.path.starts_with(&self.path()))
+    }
+
+    /// Parses the payload with the member, and with a value that few types accept in its place. Returns the result of the
+    /// latter. Returns none if the member is refused, by a failure that `refuses` it, if both have the same result, or if
+    /// too much was parsed before.
+    fn differs_from_poison(
+        &self,
+        member: &Value,
+        parse: &mut Parse<'_>,
+        refuses: impl Fn(&Failure) -> bool,
+    ) -> Option<Option<Failure>> {
+        let given = parse(member)?;
+        if given.as_ref().is_some_and(refuses) {
+            return None;
         }
-        _ => false,
+        let poisoned = parse(&poison())?;
+        (poisoned != given).then_some(poisoned)
+    }
+
+    /// Returns true if a failure is about a part that serde reads after the member: another member, or the absence of
+    /// one.
+    fn is_behind(&self, failure: &Failure) -> bool {
+        let (path, name) = (self.path(), self.name);
+        let about = |what: &str| failure.sentence.strip_prefix(what);
+        let elsewhere = !path.starts_with(&failure.path) && !failure.path.starts_with(&path);
+        let absent = about("missing field `").is_some_and(|rest| rest != format!("{name}`"));
+        let unknown = about("unknown field `").is_some_and(|rest| !rest.starts_with(&format!("{name}`")));
+        elsewhere || (absent || unknown) && path.starts_with(&failure.path) && failure.path.len() < path.len()
+    }
+
+    fn path(&self) -> Vec<Segment> {
+        let mut path = self.object.to_vec();
+        path.push(Segment::Key(self.name.to_owned()));
+        path
     }
 }
