@@ -43,6 +43,7 @@ impl HeaderKinds {
                     .to_owned(),
             );
         }
+        problems.extend(alike(root.members.keys().copied()));
         for (name, places) in &root.members {
             if name.eq_ignore_ascii_case(SEC_WEBSOCKET_PROTOCOL.as_str()) {
                 problems.push(format!(
@@ -70,6 +71,23 @@ impl HeaderKinds {
             Value::from(text).to_string()
         }
     }
+}
+
+/// Returns a sentence about the names that differ only by case. A field would be read as each of these headers.
+fn alike<'a>(names: impl Iterator<Item = &'a str>) -> impl Iterator<Item = String> {
+    let mut by_field: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for name in names {
+        by_field
+            .entry(name.to_ascii_lowercase())
+            .or_default()
+            .push(format!("`{name}`"));
+    }
+    by_field.into_values().filter(|names| names.len() > 1).map(|names| {
+        format!(
+            "the connect headers {} differ only by case, which the fields of HTTP ignore: give them different names",
+            names.join(" and ")
+        )
+    })
 }
 
 /// Returns true for a number as JSON writes it.

@@ -288,6 +288,11 @@ mod refused {
         struct Rest { fine: u8, #[serde(flatten)] rest: HashMap<String, String> }
         #[serde(tag = "kind")]
         enum Variants { A { x: u8 }, B { x: Vec<u8> } }
+        struct Cased { #[serde(rename = "X-Room")] room: String, #[serde(rename = "x-room")] other: Option<String>, more: u8 }
+        struct CasedFlat { name: String, #[serde(flatten)] more: CasedMore }
+        struct CasedMore { #[serde(rename = "Name")] name: Option<String> }
+        #[serde(tag = "kind")]
+        enum CasedVariants { A { token: String }, B { #[serde(rename = "Token")] token: String } }
     }
     tuples! { Whole(u8), Tuple(u8, u8), Items(Vec<u8>), Names(BTreeMap<String, String>) }
 
@@ -320,6 +325,9 @@ mod refused {
             Flat: "`tags`";
             Rest: "any name";
             Variants: "`x`", "an array";
+            Cased: "`X-Room` and `x-room` differ only by case";
+            CasedFlat: "`Name` and `name` differ only by case";
+            CasedVariants: "`Token` and `token` differ only by case";
             Whole: "a struct", "a number";
             Tuple: "a struct", "an array";
             Items: "a struct", "an array";
