@@ -2,11 +2,16 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    connection::Connection, context::Context, error::Error, hub::Mailbox, message::Frame,
-    protocol::write_value, sync::AtomicWaker,
+    connection::Connection,
+    context::Context,
+    error::Error,
+    hub::Mailbox,
+    message::Frame,
+    protocol::{from_json, write_value},
+    sync::AtomicWaker,
 };
 pub use crate::{
     connection::turns::{Turn, Turns},
@@ -24,6 +29,14 @@ pub use crate::{
 /// Those of `Serialize`, and a float that is not finite.
 pub fn write_json<T: Serialize + ?Sized>(buffer: &mut Vec<u8>, value: &T) -> Result<(), serde_json::Error> {
     write_value(buffer, value)
+}
+
+/// Parses JSON, as payloads are parsed: the result does not depend on serde_json's features.
+///
+/// # Errors
+/// If the JSON does not fit the type.
+pub fn read_json<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    from_json(json)
 }
 
 /// Returns the waker of the task that reads a mailbox. Callers may use it to wake that task for other reasons.

@@ -11,6 +11,7 @@ use std::{
 
 use futures_util::Stream;
 use serde::de::DeserializeOwned;
+use zocket_layers::internal::read_json;
 
 use super::inbox::{Inbox, Listeners, Next};
 
@@ -48,7 +49,7 @@ impl<T: DeserializeOwned> Events<T> {
 
     fn poll_event(&self, cx: &mut Task<'_>) -> Poll<Option<Result<T, EventError>>> {
         Poll::Ready(match ready!(self.inbox.poll(cx)) {
-            Next::Payload(payload) => Some(serde_json::from_slice(&payload).map_err(EventError::Decode)),
+            Next::Payload(payload) => Some(read_json(&payload).map_err(EventError::Decode)),
             Next::Lost(events) => Some(Err(EventError::Lagged(events))),
             Next::End => None,
         })

@@ -14,7 +14,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
-use zocket_layers::{ClientId, Outgoing, protocol::words};
+use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
 
 use super::{
     Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
@@ -162,7 +162,7 @@ impl Client {
         let id = self.0.shared.next_id.fetch_add(1, Ordering::Relaxed);
         let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
         let answer = self.request(frame, Some(id), options).await?;
-        serde_json::from_slice(&answer).map_err(CallError::Decode)
+        read_json(&answer).map_err(CallError::Decode)
     }
 
     /// Sends a message that requests no answer. Returns when it was handed to the connection. Its failure on the server

@@ -1,17 +1,35 @@
 //! The canonical form of a contract: the form that is hashed, written and compared.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use super::{Contract, IncomingContract, OutgoingContract, Types};
 
-/// Sorts the members of every object. Whether `serde_json` keeps maps sorted depends on its feature `preserve_order`,
-/// which any crate of an app can switch on.
+/// Sorts the members of every object, and writes each number in one form. Both depend on features of `serde_json`,
+/// `preserve_order` and `arbitrary_precision`, which any crate of an app can switch on.
 pub(super) fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => Value::Object(sorted_members(members)),
         Value::Array(items) => items.into_iter().map(sorted).collect(),
+        Value::Number(number) => Value::Number(in_one_form(number)),
         value => value,
     }
+}
+
+/// Returns a number with the fewest digits that mean the same `f32` or `f64`. With `arbitrary_precision`, a number keeps
+/// the digits of its type, so the `f32` 0.1 is `0.1`. Otherwise it becomes the `f64` 0.10000000149011612.
+fn in_one_form(number: Number) -> Number {
+    if number.is_i64() || number.is_u64() {
+        return number;
+    }
+    let Some(float) = number.as_f64() else {
+        return number;
+    };
+    let single = float as f32;
+    let shortest = match f64::from(single) == float {
+        true => single.to_string().parse().unwrap_or(float),
+        false => float,
+    };
+    Number::from_f64(shortest).unwrap_or(number)
 }
 
 fn sorted_members(members: impl IntoIterator<Item = (String, Value)>) -> Map<String, Value> {
@@ -129,5 +147,23 @@ mod tests {
             });
             assert_eq!(Value::Object(sorted_members(shuffled)).to_string(), expected);
         }
+    }
+
+    #[test]
+    fn a_number_has_one_form() {
+        for (given, expected) in [
+            (json!(0.1_f32), "0.1"),
+            (json!(0.1_f64), "0.1"),
+            (json!(0.5), "0.5"),
+            (json!(1.0), "1.0"),
+            (json!(1.0 / 3.0), "0.3333333333333333"),
+            (json!(u64::MAX), "18446744073709551615"),
+            (json!(i64::MIN), "-9223372036854775808"),
+        ] {
+            assert_eq!(sorted(json!([given]))[0].to_string(), expected);
+        }
+        assert_eq!(sorted(json!(f32::MAX)), json!(3.4028235e38_f64));
+        let parsed: Value = serde_json::from_str("[1.50, 2e3, 1e0]").unwrap();
+        assert_eq!(sorted(parsed).to_string(), "[1.5,2000.0,1.0]");
     }
 }

@@ -20,7 +20,7 @@ use tokio_tungstenite::{
         protocol::{CloseFrame, frame::coding::CloseCode},
     },
 };
-use zocket_layers::{ClientId, Outgoing, protocol::words};
+use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
 
 use super::link::Link;
 use crate::client::{
@@ -181,7 +181,7 @@ impl TestClient {
         loop {
             if let Some(answer) = self.answers.remove(&id) {
                 let payload = answer.map_err(CallError::Refused)?;
-                return serde_json::from_slice(&payload).map_err(CallError::Decode);
+                return read_json(&payload).map_err(CallError::Decode);
             }
             if self.end.is_some() {
                 return Err(CallError::Disconnected { sent: Sent::Unknown });
@@ -221,7 +221,7 @@ impl TestClient {
         let place = Location::caller();
         async move {
             let payload = self.event_of(T::TYPE, place).await;
-            match serde_json::from_slice(&payload) {
+            match read_json(&payload) {
                 Ok(event) => event,
                 Err(error) => panic!(
                     "{place}: expected the payload of `{}`, got another one: {error}: {}",
@@ -242,7 +242,7 @@ impl TestClient {
         let place = Location::caller();
         async move {
             let payload = self.event_of(words::ERROR, place).await;
-            match serde_json::from_slice(&payload) {
+            match read_json(&payload) {
                 Ok(error) => error,
                 Err(error) => panic!(
                     "{place}: expected the payload of `{}`, got another one: {error}",
@@ -284,7 +284,7 @@ impl TestClient {
                     self.receive("a pong", place).await;
                 }
             }
-            let as_value = |payload: Bytes| serde_json::from_slice(&payload).unwrap_or_default();
+            let as_value = |payload: Bytes| read_json(&payload).unwrap_or_default();
             let events = self.events.drain(..);
             events
                 .map(|(event_type, payload)| (event_type, as_value(payload)))

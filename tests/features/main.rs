@@ -6,6 +6,7 @@ mod common;
 mod client;
 mod client_tls;
 mod http2;
+mod numbers;
 mod readiness;
 mod targets;
 mod testing;

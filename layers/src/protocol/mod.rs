@@ -4,6 +4,7 @@
 //! here, and nowhere else. A codec's envelope is one file. [`Json`](Codec::Json) is the only codec so far, and payloads are
 //! JSON in other folders too: validation and idempotency read them.
 
+mod any_number;
 mod codec;
 mod data_frame;
 mod finite;
@@ -16,7 +17,10 @@ mod payload;
 mod rpc_id;
 pub mod words;
 
-pub(crate) use self::finite::write_value;
+pub(crate) use self::{
+    any_number::{AnyNumber, from_json},
+    finite::write_value,
+};
 pub use self::{
     data_frame::{DataFrame, Kind},
     form::{Codec, Form, Level},

@@ -71,15 +71,12 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
     for (route, number) in [
         ("small", r#"{"n":300}"#),
         ("small", r#"{"n":-1}"#),
-        ("small", r#"{"n":-0}"#),
         ("small", r#"{"n":1.5}"#),
         ("small", r#"{"n":1e400}"#),
         ("numbers", r#"{"natural":18446744073709551616}"#),
         ("numbers", r#"{"natural":-1}"#),
-        ("numbers", r#"{"natural":-0}"#),
         ("numbers", r#"{"integer":9223372036854775808}"#),
         ("numbers", r#"{"integer":-9223372036854775809}"#),
-        ("numbers", r#"{"integer":-0}"#),
         ("numbers", r#"{"float":1e400}"#),
         ("numbers", r#"{"float":-1e400}"#),
     ] {
@@ -93,6 +90,7 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
     for (route, number, back) in [
         ("small", r#"{"n":255}"#, json!({ "n": 255 })),
         ("small", r#"{"n":1.0}"#, json!({ "n": 1 })),
+        ("small", r#"{"n":-0}"#, json!({ "n": 0 })),
         ("small", r#"{"n":1e2}"#, json!({ "n": 100 })),
         (
             "numbers",
@@ -104,6 +102,8 @@ async fn numbers_out_of_range_are_refused_with_an_issue() {
             r#"{"integer":-9223372036854775808}"#,
             json!({ "integer": i64::MIN }),
         ),
+        ("numbers", r#"{"natural":-0}"#, json!({ "natural": 0 })),
+        ("numbers", r#"{"integer":-0}"#, json!({ "integer": 0 })),
         ("numbers", r#"{"float":1e308}"#, json!({ "float": 1e308 })),
         ("numbers", r#"{"float":1e-400}"#, json!({ "float": 0.0 })),
     ] {

@@ -4,10 +4,9 @@ use std::{any::TypeId, borrow::Cow, collections::BTreeMap, fmt, marker::PhantomD
 
 use parking_lot::RwLock;
 use schemars::generate::SchemaSettings;
-use serde::de::DeserializeOwned;
 
 use super::{constraint, plain, repair, schema::Graph, shape, walk, whole};
-use crate::error::Issue;
+use crate::{error::Issue, protocol::from_json};
 
 /// Input of a procedure. It has a shape (serde), constraints (garde) and a schema for the contract (schemars), each by
 /// one derive. Implemented for every type with the three derives.
@@ -112,7 +111,7 @@ impl<T: Input> Checker<T> {
     /// Every issue, from 1 to 100. If serde can't parse the bytes as a `T`, these are the issues that the schema finds,
     /// and serde's own if it is about another place. Otherwise they are the issues that garde finds.
     pub fn check(&self, json: &[u8]) -> Result<T, Vec<Issue>> {
-        let read = plain::check(json).and_then(|()| parse(json));
+        let read = plain::check(json).and_then(|()| from_json(json));
         match read {
             Ok(input) => Self::validate(input, json),
             Err(_) => Self::check_again(json),
@@ -128,11 +127,11 @@ impl<T: Input> Checker<T> {
         plain::check(readable).map_err(|error| vec![shape::no_plain(&error)])?;
         let plain_numbers = |json| whole::rewrite(json).map_or(Cow::Borrowed(json), Cow::Owned);
         let given = plain_numbers(json);
-        if let Ok(input) = parse(&given) {
+        if let Ok(input) = from_json(&given) {
             return Self::validate(input, &given);
         }
         let readable = plain_numbers(readable);
-        let others = match parse::<T>(&readable) {
+        let others = match from_json::<T>(&readable) {
             Ok(input) => Self::validate(input, &readable).err().unwrap_or_default(),
             Err(_) => shape::issues::<T>(&Self::graph(), &readable),
         };
@@ -198,14 +197,6 @@ impl<T: Input> Checker<T> {
             .entry(input)
             .or_insert_with(|| graph.into())
             .clone()
-    }
-}
-
-/// Parses bytes. UTF-8 is validated once for the whole text, so that serde_json does not validate each string.
-fn parse<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    match str::from_utf8(json) {
-        Ok(text) => serde_json::from_str(text),
-        Err(_) => serde_json::from_slice(json),
     }
 }
 

@@ -6,7 +6,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::shape;
-use crate::error::{Issue, Segment};
+use crate::{
+    error::{Issue, Segment},
+    protocol::AnyNumber,
+};
 
 /// Minimum number of bytes that the variants of one payload may have together.
 const MIN_BYTES: usize = 1 << 18;
@@ -103,7 +106,7 @@ impl<T: DeserializeOwned> Probe<T> {
         let mut json = String::with_capacity(self.size + OVERHEAD);
         write(&mut json, value, path, (first, without))?;
         let mut deserializer = serde_json::Deserializer::from_str(&json);
-        let failed = serde_path_to_error::deserialize::<_, T>(&mut deserializer).err();
+        let failed = serde_path_to_error::deserialize::<_, T>(AnyNumber(&mut deserializer)).err();
         Some(failed.map(|error| Failure {
             path: error.path().iter().filter_map(shape::segment).collect(),
             sentence: shape::sentence(error.inner()),

@@ -5,7 +5,10 @@ use serde_json::Value;
 use serde_path_to_error::Segment as Step;
 
 use super::{alias, confirm, probe::Probe, schema::Graph, walk, wording};
-use crate::error::{Issue, Segment};
+use crate::{
+    error::{Issue, Segment},
+    protocol::AnyNumber,
+};
 
 /// Returns every issue of bytes that can't be parsed as a `T`. The result is never empty.
 pub(super) fn issues<T: DeserializeOwned>(graph: &Graph, json: &[u8]) -> Vec<Issue> {
@@ -65,7 +68,7 @@ fn unreadable(mut path: Vec<Segment>, error: &serde_json::Error) -> Issue {
 
 fn of_serde<T: DeserializeOwned>(json: &[u8], value: &Value) -> Issue {
     let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let Err(error) = serde_path_to_error::deserialize::<_, T>(&mut deserializer) else {
+    let Err(error) = serde_path_to_error::deserialize::<_, T>(AnyNumber(&mut deserializer)) else {
         return Issue::new(Vec::new(), "parse", "expected another payload");
     };
     // The path may end with a field that is absent, so only the steps that the payload has are kept.

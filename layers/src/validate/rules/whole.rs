@@ -64,13 +64,14 @@ fn plain(number: &[u8]) -> Option<String> {
         None => (number, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    if whole.len() + fraction.len() == number.len() {
-        return None;
-    }
+    let is_plain = whole.len() + fraction.len() == number.len();
     let digits = format!("{whole}{fraction}");
     let significant = digits.trim_start_matches('0').trim_end_matches('0');
-    if significant.is_empty() {
-        return Some("0".to_owned());
+    match significant {
+        // serde_json reads `-0` as a float.
+        "" if !is_plain || sign == "-" && !digits.is_empty() => return Some("0".to_owned()),
+        _ if is_plain => return None,
+        _ => {}
     }
     // Index of the decimal point among the digits, without leading zeros.
     let leading = digits.len() - digits.trim_start_matches('0').len();
@@ -102,6 +103,7 @@ mod tests {
             ("0.5e1", "5"),
             ("0.0012e4", "12"),
             ("-0.0", "0"),
+            ("-0", "0"),
             ("0e9", "0"),
             ("1e19", "10000000000000000000"),
             ("9007199254740993.0", "9007199254740993"),
