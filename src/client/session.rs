@@ -25,13 +25,23 @@ pub(super) struct Session {
     heartbeat: Heartbeat,
     /// Size limit of one sent message, in bytes, as announced in the server's welcome.
     limit: usize,
-    /// Limit of `unanswered`, as announced in the server's welcome.
+    /// Limit of `unanswered`, as announced in the server's welcome. The unanswered calls have fewer bytes than `limit`,
+    /// too, when a further one is sent.
     max_unanswered: Option<usize>,
     /// Calls that the server has not answered. Under `max_unanswered`, those that their callers have given up are among
     /// them, since they count for the server.
-    unanswered: HashMap<u64, Reply>,
+    unanswered: HashMap<u64, Unanswered>,
+    /// Size of the frames of `unanswered`, in bytes.
+    unanswered_bytes: usize,
     /// Size of `unanswered` from which calls whose callers no longer wait are removed from it, without a limit.
     cleanup_threshold: usize,
+}
+
+/// A call that was sent.
+struct Unanswered {
+    reply: Reply,
+    /// Size of its frame.
+    bytes: usize,
 }
 
 /// Lower limit of `cleanup_threshold`.
@@ -48,6 +58,7 @@ impl Session {
             limit: welcome.max_message(),
             max_unanswered: welcome.max_calls(),
             unanswered: HashMap::new(),
+            unanswered_bytes: 0,
             cleanup_threshold: MIN_CLEANUP_THRESHOLD,
         }
     }
@@ -95,7 +106,8 @@ impl Session {
     }
 
     fn may_call(&self) -> bool {
-        self.max_unanswered.is_none_or(|max| self.unanswered.len() < max)
+        self.max_unanswered
+            .is_none_or(|max| self.unanswered.len() < max && self.unanswered_bytes < self.limit)
     }
 
     fn begin(&mut self, request: Request) {
@@ -112,14 +124,21 @@ impl Session {
             let (bytes, limit) = (frame.len(), self.limit);
             return answer(reply, Err(CallError::TooLarge { bytes, limit }));
         }
+        let bytes = frame.len();
         self.socket.send(Message::text(frame));
         match id {
             Some(id) => {
                 if self.max_unanswered.is_none() && self.unanswered.len() >= self.cleanup_threshold {
-                    self.unanswered.retain(|_, reply| !reply.is_closed());
+                    let bytes = &mut self.unanswered_bytes;
+                    self.unanswered.retain(|_, call| {
+                        let is_awaited = !call.reply.is_closed();
+                        *bytes -= if is_awaited { 0 } else { call.bytes };
+                        is_awaited
+                    });
                     self.cleanup_threshold = MIN_CLEANUP_THRESHOLD.max(self.unanswered.len() * 2);
                 }
-                self.unanswered.insert(id, reply);
+                self.unanswered_bytes += bytes;
+                self.unanswered.insert(id, Unanswered { reply, bytes });
             }
             None => answer(reply, Ok(Bytes::new())),
         }
@@ -128,8 +147,9 @@ impl Session {
     fn receive(&mut self, frame: &Bytes, listeners: &Listeners) {
         match wire::read(frame) {
             Ok(Some(Incoming::Answer(id, result))) => {
-                if let Some(reply) = self.unanswered.remove(&id) {
-                    answer(reply, result.map_err(CallError::Refused));
+                if let Some(call) = self.unanswered.remove(&id) {
+                    self.unanswered_bytes -= call.bytes;
+                    answer(call.reply, result.map_err(CallError::Refused));
                 }
             }
             Ok(Some(Incoming::Event(event_type, payload))) => listeners.dispatch(&event_type, &payload),
@@ -144,8 +164,8 @@ impl Session {
             true => CallError::Closed,
             false => CallError::Disconnected { sent },
         };
-        for (_, reply) in self.unanswered.drain() {
-            answer(reply, Err(error(Sent::Unknown)));
+        for (_, call) in self.unanswered.drain() {
+            answer(call.reply, Err(error(Sent::Unknown)));
         }
         for queue in [&mut queues.first, &mut queues.others] {
             for request in queue.drain() {

@@ -20,21 +20,26 @@ use super::{
     world::{World, site},
 };
 
-/// A server that accepts two unanswered calls. It answers the oldest one for each permit.
+/// A server that answers the oldest call for each permit.
 #[derive(Clone)]
-struct TwoAtOnce {
+struct Gated {
     /// Types of the messages that the server has received.
     received: Arc<Mutex<Vec<String>>>,
     answers: Arc<Semaphore>,
 }
 
-impl TwoAtOnce {
+impl Gated {
+    /// Starts a server that accepts two unanswered calls.
     async fn serve() -> (Server, Self) {
+        Self::serve_within(json!({ "message": 1 << 20, "calls": 2 })).await
+    }
+
+    async fn serve_within(limits: Value) -> (Server, Self) {
         let this = Self {
             received: Arc::default(),
             answers: Arc::new(Semaphore::new(0)),
         };
-        let welcome = json!({ "limits": { "message": 1 << 20, "calls": 2 } });
+        let welcome = json!({ "limits": limits });
         let server = fake_welcoming(welcome, &this, |socket, _, this: Self| this.behave(socket)).await;
         (server, this)
     }
@@ -76,7 +81,7 @@ impl TwoAtOnce {
 }
 
 /// Returns once the driver has written all that it sends now, and the server has read it.
-async fn settle(client: &Client, server: &TwoAtOnce) {
+async fn settle(client: &Client, server: &Gated) {
     let before = server.received().len();
     client.send("marker", &()).await.unwrap();
     server.wait_for(before + 1).await;
@@ -84,7 +89,7 @@ async fn settle(client: &Client, server: &TwoAtOnce) {
 
 #[tokio::test]
 async fn calls_beyond_the_servers_limit_are_held_back_in_order() {
-    let (server, at) = TwoAtOnce::serve().await;
+    let (server, at) = Gated::serve().await;
     let client = hasty(server.url("")).connect().await.unwrap();
     let routes = ["a", "b", "c", "d", "e"];
     let mut calls: Vec<_> = routes
@@ -105,8 +110,41 @@ async fn calls_beyond_the_servers_limit_are_held_back_in_order() {
 }
 
 #[tokio::test]
+async fn calls_are_held_back_while_the_unanswered_ones_have_the_bytes_of_a_message() {
+    let (server, at) = Gated::serve_within(json!({ "message": 200, "calls": 9 })).await;
+    let client = hasty(server.url("")).connect().await.unwrap();
+    // Two frames have less than 200 bytes, and three have more.
+    let payload = "x".repeat(40);
+    let mut calls = [0; 4].map(|_| Box::pin(client.call::<()>("post", &payload)));
+    for call in &mut calls {
+        assert!(begins(call).await);
+    }
+    at.wait_for(3).await;
+    let [first, second, third, fourth] = calls;
+    at.answers.add_permits(1);
+    soon(first).await.unwrap();
+    at.wait_for(4).await;
+    at.answers.add_permits(3);
+    for call in [second, third, fourth] {
+        soon(call).await.unwrap();
+    }
+    let large = "x".repeat(150);
+    let mut first = Box::pin(client.call::<()>("post", &large));
+    let mut second = Box::pin(client.call::<()>("post", &large));
+    let impatient = CallOptions::default().timeout(Duration::from_millis(20));
+    assert!(begins(&mut first).await && begins(&mut second).await);
+    at.wait_for(6).await;
+    let error = client.call_with::<()>("held", &(), impatient).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { sent: Sent::No }), "{error}");
+    at.answers.add_permits(2);
+    soon(first).await.unwrap();
+    soon(second).await.unwrap();
+    assert_eq!(at.received(), ["post"; 6]);
+}
+
+#[tokio::test]
 async fn a_held_back_call_that_times_out_was_not_sent_and_lets_the_message_behind_it_pass() {
-    let (server, at) = TwoAtOnce::serve().await;
+    let (server, at) = Gated::serve().await;
     let client = hasty(server.url("")).connect().await.unwrap();
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
     let mut sent = [client.call::<()>("a", &()), client.call::<()>("b", &())].map(Box::pin);
@@ -132,7 +170,7 @@ async fn a_held_back_call_that_times_out_was_not_sent_and_lets_the_message_behin
 
 #[tokio::test]
 async fn a_call_that_was_given_up_counts_until_it_is_answered() {
-    let (server, at) = TwoAtOnce::serve().await;
+    let (server, at) = Gated::serve().await;
     let client = hasty(server.url("")).connect().await.unwrap();
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
     for route in ["a", "b"] {
@@ -156,7 +194,7 @@ async fn a_call_that_was_given_up_counts_until_it_is_answered() {
 
 #[tokio::test]
 async fn the_calls_of_on_open_go_out_before_those_that_are_held_back() {
-    let (server, at) = TwoAtOnce::serve().await;
+    let (server, at) = Gated::serve().await;
     at.answers.add_permits(10);
     let client = hasty(server.url(""))
         .on_open(async |client| {
