@@ -1,4 +1,4 @@
-// Compiles the generated TypeScript with several compilers. The Rust test `tests/contract/typescript.rs` writes the files.
+// Compiles the generated TypeScript with several compilers. The Rust test `tests/contract/typescript/truth` writes the files.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
