@@ -29,6 +29,18 @@ pub struct Headers {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[garde(skip)]
     cookie: Option<String>,
+    #[serde(rename = "x-level", default, skip_serializing_if = "is_zero")]
+    #[garde(range(max = 9))]
+    level: u8,
+    #[serde(rename = "x-ratio", skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    ratio: Option<f64>,
+    #[serde(rename = "x-loud", skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    loud: Option<bool>,
+    #[serde(rename = "x-mode", skip_serializing_if = "Option::is_none")]
+    #[garde(skip)]
+    mode: Option<Mode>,
     /// Code of `on_connect`'s refusal.
     #[serde(rename = "x-refuse", skip_serializing)]
     #[garde(skip)]
@@ -37,6 +49,18 @@ pub struct Headers {
     #[serde(rename = "x-open", skip_serializing)]
     #[garde(skip)]
     pub open: Option<String>,
+}
+
+#[derive(Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+enum Mode {
+    Read,
+    Write,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde's signature")]
+fn is_zero(level: &u8) -> bool {
+    *level == 0
 }
 
 fn lobby() -> String {
