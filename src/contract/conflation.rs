@@ -14,25 +14,30 @@ use super::{
 };
 
 /// Bound on the size of a schema that is written out in place, in JSON values. Types that refer to each other often grow
-/// exponentially. Larger ones are not compared.
+/// exponentially. Larger ones are not compared, which is logged.
 const MOST: u64 = 100_000;
 
-/// Returns the names that more than one Rust type has in a schema.
+/// Returns the names that more than one Rust type has in the schema of a route, an event or the headers.
 pub(super) fn conflated(
+    owner: &str,
     schema: &Value,
     types: &Definitions,
     direction: Direction,
     schema_of: SchemaOf,
 ) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    if types.is_empty()
-        || (Sizes {
-            types,
-            known: HashMap::new(),
-        })
-        .of(schema)
-            > MOST
-    {
+    if types.is_empty() {
+        return found;
+    }
+    let known = HashMap::new();
+    let size = Sizes { types, known }.of(schema);
+    if size > MOST {
+        tracing::warn!(
+            owner,
+            size,
+            limit = MOST,
+            "types not compared: their schema is too large. Two types in it must not have the same module and name"
+        );
         return found;
     }
     let mut in_place = settings(direction);

@@ -63,7 +63,7 @@ impl Gatherer {
         let schema = sorted(schema_of(&mut generator).to_value());
         let types = generator.take_definitions(true).into_iter();
         let types = types.map(|(name, schema)| (name, sorted(schema))).collect();
-        for name in conflated(&schema, &types, direction, schema_of) {
+        for name in conflated(owner, &schema, &types, direction, schema_of) {
             self.problems.push(format!(
                 "two types in the {} of `{owner}` are called `{name}`: give one of them another name, by \
                  `#[serde(rename = \"..\")]` or `#[schemars(rename = \"..\")]`, or put them into different modules",
