@@ -171,4 +171,41 @@ async fn an_app_records_messages_in_spans_and_state_in_metrics() {
     line(&["rpc_id=\"id-2\"", "outcome=\"BAD_REQUEST\"", "close"]);
     line(&["route=nonsense.1", "outcome=\"NOT_FOUND\"", "close"]);
     assert!(!log.contains("a secret"), "{log}");
+    // A refused message is one line.
+    for code in ["BAD_REQUEST", "nonsense.1"] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(code)).collect();
+        assert_eq!(lines.len(), 1, "{lines:#?}");
+    }
+}
+
+#[tokio::test]
+async fn without_a_trace_layer_a_refused_message_is_one_line_at_debug() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::DEBUG)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _logging = tracing::subscriber::set_default(subscriber);
+    let zo = Zocket::builder().build();
+    let fails = async |_: Context| Err::<(), _>(Error::internal("the database is gone"));
+    let server = serve(zo.serve(zo.router().incoming("fails", zo.message().handle(fails)))).await;
+    let mut client = server.connect("").await;
+    client.call("nonsense", json!("a secret")).await.unwrap_err();
+    client.call("fails", json!(null)).await.unwrap_err();
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    let lines = |part: &str| log.lines().filter(|line| line.contains(part)).collect::<Vec<_>>();
+    let refused = lines("NOT_FOUND");
+    assert!(
+        matches!(refused.as_slice(), [line] if line.contains("DEBUG") && line.contains("route=\"nonsense\" client=")),
+        "{log}"
+    );
+    // A failure of the server's own is an error with its details, whatever the level.
+    let failed = lines(" ERROR ");
+    assert!(
+        matches!(failed.as_slice(), [line] if line.contains("the database is gone")),
+        "{log}"
+    );
+    assert!(!log.contains("a secret"), "{log}");
 }

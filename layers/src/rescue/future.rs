@@ -74,7 +74,8 @@ where
         meter::refused(&error);
         // The route is text from the client, so it is logged quoted and truncated to 100 characters.
         let route: String = route.chars().take(100).collect();
-        tracing::info!(?route, %client, %error, "message refused");
+        // At DEBUG, since the client is told, the metrics count it, and `TraceLayer` has a line for each message.
+        tracing::debug!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))
     }
 }
