@@ -258,16 +258,13 @@ impl Session {
     }
 
     /// Records that the pipeline failed for good, as an error of tower's `poll_ready` means. Refuses the queued
-    /// messages that have an id, and drops the others. No other message begins.
+    /// messages. No other message begins.
     pub(super) fn fail(&mut self, error: BoxError) {
         let error = explain(error);
         tracing::error!(client = %self.client_id(), %error, "the pipeline failed for good");
         self.pipeline_has_failed = true;
-        let queue = self.inbound.take_queue();
-        if let Some(codec) = self.options.codec {
-            for rpc_id in queue.iter().filter_map(Frame::rpc_id) {
-                self.outbound.push(codec.refusal(&error, rpc_id));
-            }
+        for frame in self.inbound.take_queue() {
+            self.refuse(&error, &frame);
         }
         drop_contained(error);
     }

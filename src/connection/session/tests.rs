@@ -254,6 +254,34 @@ fn a_failed_pipeline_refuses_queued_messages_and_ends_the_session() {
 }
 
 #[test]
+fn a_failed_pipeline_reports_queued_messages_without_an_id_under_the_extended_protocol() {
+    for (form, expected) in [
+        (Form::extended(Codec::Json), vec!["__error", "__rpc_err"]),
+        (Form::BASE, vec!["__rpc_err"]),
+    ] {
+        let mut world = world(form, Limits::default());
+        let first = world.begin(message(1));
+        world.session.stays_in_flight(first);
+        assert!(world.receive(r#"{"type":"typing"}"#).is_none());
+        assert!(world.receive(message(2)).is_none());
+        world.session.fail("gone".into());
+        let written = world.written();
+        let types: Vec<_> = written
+            .iter()
+            .map(|frame| frame["type"].as_str().unwrap())
+            .collect();
+        assert_eq!(types, expected);
+        if types.len() == 2 {
+            let payload = &written[0]["payload"];
+            assert_eq!(
+                (&payload["type"], &payload["code"]),
+                (&json!("typing"), &json!("INTERNAL_SERVER_ERROR"))
+            );
+        }
+    }
+}
+
+#[test]
 fn a_stack_without_a_codec_receives_raw_frames() {
     let mut world = world_with(Form::BASE, None, Limits::default());
     let text = message(1);
