@@ -60,8 +60,7 @@ pub const fn set_turn(frame: &mut Frame, turn: Turn) {
 /// `on_open`, since no answer waits for the effects of that callback.
 ///
 /// # Errors
-/// The first failure among them. An effect that was refused at once is not pending, so its failure is left to
-/// [`Context::flush`].
+/// The first failure of an effect, whether it was refused at once or was pending.
 pub async fn performed<C>(context: &Context<C>) -> Result<(), Error> {
     context.performed().await
 }

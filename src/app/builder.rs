@@ -105,8 +105,9 @@ impl<L> Builder<(), L> {
 }
 
 impl<C, L> Builder<C, L> {
-    /// Sets the callback that runs when the socket is open, before any message is handled. If it fails, the connection
-    /// closes with 1008 and the error's code as the reason, after a panic with 1011. Messages that the client has sent
+    /// Sets the callback that runs when the socket is open, before any message is handled. If it fails, or an effect of
+    /// it (an event that can't be sent, say), the connection closes with 1008 and the error's code as the reason, after a
+    /// panic with 1011. Messages that the client has sent
     /// by then are not handled.
     #[must_use]
     pub fn on_open<F, Fut>(mut self, f: F) -> Self

@@ -87,7 +87,6 @@ impl<C> Context<C> {
     pub async fn flush(&self) -> Result<(), Error> {
         let performed = self.performed().await;
         let flushed = self.connection().hub().flush().await;
-        self.state.take_failure().map_or(Ok(()), Err)?;
         performed?;
         flushed.map_err(Into::into)
     }
@@ -95,14 +94,14 @@ impl<C> Context<C> {
     /// Waits until every pending effect that the hub accepted has resolved.
     ///
     /// # Errors
-    /// The first failure among them. An effect that was refused at once is not pending, so its failure is left to
-    /// [`flush`](Self::flush).
+    /// The failure of an effect that was refused at once, or else the first failure among the pending ones.
     pub(crate) async fn performed(&self) -> Result<(), Error> {
         let mut performed = Ok(());
         while let Some(ticket) = self.state.first_pending() {
             performed = performed.and(ticket.clone().await);
             self.state.forget_pending(&ticket);
         }
+        self.state.take_failure().map_or(Ok(()), Err)?;
         performed.map_err(Into::into)
     }
 

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use zocket::{Context, Error};
+use zocket::{Code, Context, Error, Limits, Outgoing};
 
 use super::{Hello, World, all_gone, app, common, common::until, visit};
 
@@ -54,6 +56,46 @@ async fn an_error_of_on_open_closes_with_1008_after_its_events() {
     until(|| zo.connections() == 0).await;
     // No message was read.
     assert_eq!(world.log(), ["on_connect", "on_disconnect in [lobby]"]);
+}
+
+/// An event that no router declares.
+#[derive(Serialize, JsonSchema)]
+struct Undeclared;
+
+impl Outgoing for Undeclared {
+    const TYPE: &'static str = "undeclared";
+}
+
+#[tokio::test]
+async fn an_effect_of_on_open_that_is_refused_at_once_makes_it_fail() {
+    async fn undeclared(cx: Context<World>) -> Result<(), Error> {
+        cx.send(Hello("before".into())).to([cx.client_id()]);
+        cx.send(Undeclared).broadcast();
+        Ok(())
+    }
+    async fn too_large(cx: Context<World>) -> Result<(), Error> {
+        cx.send(Hello("before".into())).to([cx.client_id()]);
+        cx.send(Hello("x".repeat(2_000))).broadcast();
+        Ok(())
+    }
+    async fn flushed(cx: Context<World>) -> Result<(), Error> {
+        too_large(cx.clone()).await?;
+        // The callback has handled the failure.
+        assert_eq!(cx.flush().await.unwrap_err().code(), Code::PAYLOAD_TOO_LARGE);
+        Ok(())
+    }
+    let limits = Limits::default().message(1_000);
+    for (app, reason) in [
+        (app(&World::new()).on_open(undeclared), "INTERNAL_SERVER_ERROR"),
+        (app(&World::new()).on_open(too_large), "PAYLOAD_TOO_LARGE"),
+    ] {
+        let (_, mut client) = visit(app.limits(limits.clone())).await;
+        assert_eq!(client.event("hello").await, "before");
+        assert_eq!(client.closed().await, (1008, reason.to_owned()));
+    }
+    let (_, mut client) = visit(app(&World::new()).on_open(flushed).limits(limits)).await;
+    assert_eq!(client.event("hello").await, "before");
+    assert_eq!(client.call("quick", Value::Null).await, Ok(None));
 }
 
 #[tokio::test]
