@@ -7,8 +7,9 @@ use std::{
 
 use futures_util::FutureExt;
 use zocket_layers::{
-    ClientId, Context, Error,
+    ClientId, Close, Code, Context, Error,
     internal::{self, caught},
+    rescue::explain,
 };
 
 use super::{budget::poll_app, session::End};
@@ -44,22 +45,29 @@ pub(super) fn poll_opening(
     let Some(future) = opening else {
         return Ok(());
     };
-    let close = match caught(|| poll_app(cx, |cx| future.poll_unpin(cx))) {
+    let opened = match caught(|| poll_app(cx, |cx| future.poll_unpin(cx))) {
         Ok(Poll::Pending) => return Ok(()),
-        Ok(Poll::Ready(Ok(()))) => None,
-        Ok(Poll::Ready(Err(error))) => {
-            let close = refused_on_open(&error);
-            drop_contained(error);
-            Some(close)
+        Ok(Poll::Ready(Ok(()))) => Ok(()),
+        Ok(Poll::Ready(Err(error))) => Err(refused(client, error)),
+        Err(panic) => {
+            let error = explain(panic);
+            tracing::error!(%client, %error, "on_open panicked");
+            Err(INTERNAL_ERROR)
         }
-        Err(_) => Some(INTERNAL_ERROR),
     };
     drop_contained(opening.take());
-    match close {
-        Some(close) => {
-            tracing::error!(%client, ?close, "on_open failed");
-            Err(End::ByServer(close))
-        }
-        None => Ok(()),
+    opened.map_err(End::ByServer)
+}
+
+/// Logs an error of `on_open`. Returns the close for it.
+fn refused(client: ClientId, error: Error) -> Close {
+    // Logs the details of an internal error under an id.
+    let error = explain(error.into());
+    match error.code() {
+        Code::INTERNAL_SERVER_ERROR => tracing::error!(%client, %error, "on_open failed"),
+        _ => tracing::info!(%client, %error, "on_open refused the client"),
     }
+    let close = refused_on_open(&error);
+    drop_contained(error);
+    close
 }

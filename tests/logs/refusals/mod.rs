@@ -13,6 +13,7 @@ mod app_errors;
 mod bad_request;
 mod internal;
 mod not_found;
+mod on_open;
 mod overloaded;
 mod parse_error;
 mod rfc_6455;
