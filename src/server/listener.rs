@@ -45,7 +45,12 @@ fn bind(addr: SocketAddr) -> io::Result<TcpListener> {
 /// process is out of descriptors, the next attempt waits 10 ms, and then twice as long each time, up to 1 s. The first
 /// of them is logged.
 pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
-    let (stream, peer) = persistently(|| listener.accept()).await;
+    accept_or(listener, || ()).await
+}
+
+/// Accepts like [`accept`], and calls `make_room` before each pause.
+pub(super) async fn accept_or(listener: &TcpListener, make_room: impl Fn()) -> (TcpStream, SocketAddr) {
+    let (stream, peer) = persistently(|| listener.accept(), make_room).await;
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY was not set");
     }
@@ -55,8 +60,11 @@ pub async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// Repeats `attempt` until it succeeds.
-async fn persistently<T, Fut: Future<Output = io::Result<T>>>(mut attempt: impl FnMut() -> Fut) -> T {
+/// Repeats `attempt` until it succeeds. Calls `make_room` before each pause.
+async fn persistently<T, Fut: Future<Output = io::Result<T>>>(
+    mut attempt: impl FnMut() -> Fut,
+    make_room: impl Fn(),
+) -> T {
     let mut pause = FIRST_PAUSE;
     loop {
         let error = match attempt().await {
@@ -75,6 +83,7 @@ async fn persistently<T, Fut: Future<Output = io::Result<T>>>(mut attempt: impl 
         if pause == FIRST_PAUSE {
             tracing::warn!(%error, "no connection was accepted");
         }
+        make_room();
         sleep(pause).await;
         pause = LONGEST_PAUSE.min(pause * 2);
     }
@@ -82,15 +91,19 @@ async fn persistently<T, Fut: Future<Output = io::Result<T>>>(mut attempt: impl 
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use tokio::time::Instant;
 
     use super::*;
 
     /// Returns the time until the attempt after these errors succeeds.
     async fn time_of(errors: &[io::ErrorKind]) -> Duration {
-        let start = Instant::now();
+        let (start, rooms) = (Instant::now(), Cell::new(0));
         let mut errors = errors.iter();
-        persistently(|| std::future::ready(errors.next().map_or(Ok(()), |kind| Err((*kind).into())))).await;
+        let attempt = || std::future::ready(errors.next().map_or(Ok(()), |kind| Err((*kind).into())));
+        persistently(attempt, || rooms.set(rooms.get() + 1)).await;
+        assert_eq!(rooms.get() > 0, start.elapsed() > Duration::ZERO);
         start.elapsed()
     }
 

@@ -20,4 +20,5 @@ mod rooms;
 mod router;
 mod server;
 mod serving;
+mod silent;
 mod stacks;
