@@ -59,6 +59,22 @@ fn poison() -> Value {
     json!({ "\u{0}": [{}] })
 }
 
+/// Parses the payload with the member, and with a value that few types accept in its place. Returns the result of the
+/// latter. Returns none if the member is refused, by a failure that `refuses` it, if both have the same result, or if
+/// too much was parsed before.
+fn differs_from_poison(
+    member: &Value,
+    parse: &mut Parse<'_>,
+    refuses: impl Fn(&Failure) -> bool,
+) -> Option<Option<Failure>> {
+    let given = parse(member)?;
+    if given.as_ref().is_some_and(refuses) {
+        return None;
+    }
+    let poisoned = parse(&poison())?;
+    (poisoned != given).then_some(poisoned)
+}
+
 /// The member that an issue is about.
 struct Place<'a> {
     object: &'a [Segment],
@@ -72,8 +88,7 @@ impl Place<'_> {
     /// Returns true if serde accepts a member, and would not accept any value in its place. serde reads the member first,
     /// so its failure is about a part behind the member.
     fn accepts(&self, member: &Value, parse: &mut Parse<'_>) -> bool {
-        self.differs_from_poison(member, parse, |failure| !self.is_behind(failure))
-            .is_some()
+        differs_from_poison(member, parse, |failure| !self.is_behind(failure)).is_some()
     }
 
     /// Returns true if serde reads a member as one that it knows: another value in its place fails within it.
@@ -83,25 +98,8 @@ impl Place<'_> {
                 .sentence
                 .starts_with(&format!("unknown field `{}`", self.name))
         };
-        let poisoned = self.differs_from_poison(member, parse, refused).flatten();
+        let poisoned = differs_from_poison(member, parse, refused).flatten();
         poisoned.is_some_and(|other| !refused(&other) && other.path.starts_with(&self.path()))
-    }
-
-    /// Parses the payload with the member, and with a value that few types accept in its place. Returns the result of the
-    /// latter. Returns none if the member is refused, by a failure that `refuses` it, if both have the same result, or if
-    /// too much was parsed before.
-    fn differs_from_poison(
-        &self,
-        member: &Value,
-        parse: &mut Parse<'_>,
-        refuses: impl Fn(&Failure) -> bool,
-    ) -> Option<Option<Failure>> {
-        let given = parse(member)?;
-        if given.as_ref().is_some_and(refuses) {
-            return None;
-        }
-        let poisoned = parse(&poison())?;
-        (poisoned != given).then_some(poisoned)
     }
 
     /// Returns true if a failure is about a part that serde reads after the member: another member, or the absence of
