@@ -368,7 +368,7 @@ async fn a_greedy_handler_adds_little_to_the_lateness_of_pings_calls_and_closes(
         for ((asked, mut beside), alone) in ["ping", "call", "close"].into_iter().zip(beside).zip(&mut alone)
         {
             let (median, alone_median) = (beside.median(), alone.median());
-            println!("{asked} beside {greedy}: {beside}; alone: {alone}");
+            eprintln!("{asked} beside {greedy}: {beside}; alone: {alone}");
             // Handlers that never end stay in closed connections, so up to ten of them share the thread.
             assert!(
                 median < alone_median + Duration::from_millis(250),
