@@ -73,6 +73,7 @@ const RESERVED: &[&str] = &[
     "Status",
     "String",
     "Symbol",
+    "Tree",
     "URL",
     "Unsubscribe",
     "Validate",

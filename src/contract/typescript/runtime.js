@@ -1,6 +1,8 @@
 // ---------------------------------------------------------------------------------------------------------------------
 // The client. The part above is generated for one app, and the part below is the same for every app.
 // ---------------------------------------------------------------------------------------------------------------------
+/** Globals that may be missing. */
+const page = globalThis;
 // ---------------------------------------------------------------------------------------------------------------------
 // Errors
 // ---------------------------------------------------------------------------------------------------------------------
@@ -20,50 +22,43 @@ export const ZocketError = class extends Error {
         });
     }
 };
-export function isZocketError(...args) {
-    const error = args[args.length - 1];
-    if (!(error instanceof ZocketError))
-        return false;
-    return args.length === 1 || error.route === args[0].route;
+export function isZocketError(call, error = call) {
+    return error instanceof ZocketError && (error === call || error.route === call.route);
 }
 /** Reports an exception that has no caller to go to. */
 function report(error) {
     // Only in pages, where it fires `window.onerror`. In other runtimes it may end the process.
-    if (typeof document !== "undefined" && typeof reportError === "function")
-        reportError(error);
+    if (page.document && page.reportError)
+        page.reportError(error);
     else
         console.error(error);
 }
 const noop = () => { };
-// ---------------------------------------------------------------------------------------------------------------------
-// Listeners and events
-// ---------------------------------------------------------------------------------------------------------------------
-class Listeners {
-    constructor() {
-        // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
-        this.entries = new Set();
-        this.add = (listener) => {
-            const entry = { listener };
-            this.entries.add(entry);
-            return () => void this.entries.delete(entry);
-        };
-    }
-    /** Returns true if there was a listener. */
-    emit(value) {
-        // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
-        const entries = [...this.entries];
-        for (const entry of entries) {
-            if (!this.entries.has(entry))
-                continue;
-            try {
-                entry.listener(value);
+// A function, as is all that follows: minifiers shorten the names of variables, but not those of members.
+function createListeners() {
+    // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
+    const boxes = new Set();
+    return {
+        add: (listener) => {
+            const box = [listener];
+            boxes.add(box);
+            return () => void boxes.delete(box);
+        },
+        emit: (value) => {
+            // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
+            const copy = [...boxes];
+            for (const box of copy) {
+                try {
+                    if (boxes.has(box))
+                        box[0](value);
+                }
+                catch (error) {
+                    report(error);
+                }
             }
-            catch (error) {
-                report(error);
-            }
-        }
-        return entries.length > 0;
-    }
+            return copy.length > 0;
+        },
+    };
 }
 const MAX_BUFFERED_EVENTS = 1024;
 function iterate(route, events, ends, isClosed) {
@@ -111,125 +106,109 @@ function iterate(route, events, ends, isClosed) {
         },
     };
 }
-/** The pending calls, with their timers and signals. Independent of sockets. */
-class Calls {
-    constructor(clock, options, 
-    /** Sends a frame. Returns false without a connection. */
-    send, 
-    /** Called when no answer came to a call that was sent. */
-    onTimeout) {
-        // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
-        this.lastId = 0;
-        this.queued = new Map();
-        this.sent = new Map();
-        /** Maximum size of a frame that the server accepts, in bytes. */
-        this.maxFrame = Infinity;
-        this.clock = clock;
-        this.options = options;
-        this.send = send;
-        this.onTimeout = onTimeout;
-    }
-    /** Starts a call. With `refused`, it fails at once with that error. */
-    start(route, payload, { timeout, signal }, refused) {
-        const id = ++this.lastId;
-        const { timeout: usualTimeout = 10000, maxQueued = 1000 } = this.options;
-        const ms = timeout ?? usualTimeout;
-        let timer;
-        let settle;
-        const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-        const end = () => {
-            this.queued.delete(id);
-            this.sent.delete(id);
-            this.clock.clearTimeout(timer);
-            signal?.removeEventListener("abort", onAbort);
-        };
-        const reject = (error) => {
-            end();
-            // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
-            // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
-            // since nobody would see it.
-            if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code))
-                promise.catch(noop);
-            settle.reject(error);
-        };
-        const onAbort = () => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
-        if (signal?.aborted || refused) {
-            if (signal?.aborted)
-                onAbort();
-            else
-                reject(refused);
-            return promise;
-        }
-        let text = "";
-        try {
-            text = JSON.stringify({ type: route, payload, rpcId: id });
-        }
-        catch (cause) {
-            reject(new ZocketError("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { route, cause }));
-            return promise;
-        }
-        const call = {
-            route,
-            text,
-            resolve: (output) => {
-                end();
-                settle.resolve(output);
-            },
-            reject,
-        };
-        if (ms < 2 ** 31) {
-            // Longer timeouts overflow the timer, which would elapse at once.
-            timer = this.clock.setTimeout(() => {
-                const sent = this.sent.has(id) ? "unknown" : "no";
-                reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
-                if (sent === "unknown")
-                    this.onTimeout();
-            }, ms);
-        }
-        signal?.addEventListener("abort", onAbort);
-        if (!this.trySend(id, call)) {
-            if (this.queued.size < maxQueued)
-                this.queued.set(id, call);
-            else
-                reject(new ZocketError("OVERLOADED", `${maxQueued} calls already wait for a connection`, { route, sent: "no" }));
-        }
-        return promise;
-    }
-    trySend(id, call) {
-        if (exceeds(call.text, this.maxFrame)) {
+function createCalls(clock, { timeout: usualTimeout = 10000, maxQueued = 1000 }, 
+/** Sends a frame. Returns false without a connection. */
+send, 
+/** Called when no answer came to a call that was sent. */
+onTimeout) {
+    // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
+    let lastId = 0;
+    let limit = Infinity;
+    const queued = new Map();
+    const sent = new Map();
+    function trySend(id, call) {
+        if (exceeds(call.text, limit)) {
             // The server could not read the id of such a frame, and would close the connection.
-            const message = `the input of ${call.route} exceeds the server's limit of ${this.maxFrame} bytes per message`;
-            call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
+            call.fail("PAYLOAD_TOO_LARGE", `the input of ${call.route} exceeds the server's limit of ${limit} bytes per message`);
             return true;
         }
         // Before it is sent, since a server within the process may answer, or close, during `send`.
-        this.sent.set(id, call);
-        if (this.send(call.text))
-            this.queued.delete(id);
-        else
-            return !this.sent.delete(id);
+        sent.set(id, call);
+        if (!send(call.text))
+            return !sent.delete(id);
+        queued.delete(id);
         return true;
     }
-    /** Sends the waiting calls in order. */
-    flush() {
-        for (const [id, call] of this.queued)
-            if (!this.trySend(id, call))
-                return;
-    }
-    take(id) {
-        return this.sent.get(id);
-    }
-    /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
-    disconnected(isFinal, why) {
-        const fail = (calls, sent) => {
-            for (const call of [...calls.values()]) {
-                call.reject(new ZocketError("DISCONNECTED", `${call.route}: ${why}`, { route: call.route, sent }));
+    return {
+        start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
+            const id = ++lastId;
+            let timer;
+            let settle;
+            const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+            const end = () => {
+                queued.delete(id);
+                sent.delete(id);
+                clock.clearTimeout(timer);
+                signal?.removeEventListener("abort", onAbort);
+            };
+            const reject = (error) => {
+                end();
+                // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
+                // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
+                // since nobody would see it.
+                if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code))
+                    promise.catch(noop);
+                settle.reject(error);
+            };
+            const fail = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
+            const onAbort = () => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
+            if (signal?.aborted)
+                onAbort();
+            else if (refused)
+                reject(refused);
+            else {
+                let text;
+                try {
+                    text = JSON.stringify({ type: route, payload, rpcId: id });
+                }
+                catch (cause) {
+                    fail("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { cause });
+                    return promise;
+                }
+                const call = {
+                    route,
+                    text,
+                    resolve: (output) => {
+                        end();
+                        settle.resolve(output);
+                    },
+                    reject,
+                    fail,
+                };
+                if (ms < 2 ** 31) {
+                    // Longer timeouts overflow the timer, which would elapse at once.
+                    timer = clock.setTimeout(() => {
+                        const wasSent = sent.has(id);
+                        fail("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { sent: wasSent ? "unknown" : "no" });
+                        if (wasSent)
+                            onTimeout();
+                    }, ms);
+                }
+                signal?.addEventListener("abort", onAbort);
+                if (!trySend(id, call)) {
+                    if (queued.size < maxQueued)
+                        queued.set(id, call);
+                    else
+                        fail("OVERLOADED", `${maxQueued} calls already wait for a connection`, { sent: "no" });
+                }
             }
-        };
-        fail(this.sent, "unknown");
-        if (isFinal)
-            fail(this.queued, "no");
-    }
+            return promise;
+        },
+        flush: (maxFrame) => {
+            limit = maxFrame;
+            for (const entry of queued)
+                if (!trySend(...entry))
+                    return;
+        },
+        take: (id) => sent.get(id),
+        disconnected: (isFinal, why) => {
+            for (const calls of isFinal ? [sent, queued] : [sent]) {
+                for (const call of [...calls.values()]) {
+                    call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+                }
+            }
+        },
+    };
 }
 /**
  * Encodes a part of a query, of which `%..` is one byte in UTF-8. Half an emoji, which `encodeURIComponent` refuses, is
@@ -252,6 +231,7 @@ const PING_AFTER = 25000;
 /** Bounds of the time limit for the answer to a ping. */
 const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60000;
+const VISIBILITY = "visibilitychange";
 /** Delay of a timer that shows that the page or process was stopped. */
 const LATE = 100;
 /** Codes of refusals that pass by themselves. */
@@ -269,12 +249,10 @@ const realClock = {
  * connection only.
  */
 function isFinalClose(code, reason) {
-    if (code === 1008)
-        return !TEMPORARY.test(reason);
-    return code >= 3500 && code < 5000;
+    return code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && code < 5000;
 }
 function isDevelopment() {
-    if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${location?.hostname}`))
+    if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${page.location?.hostname}`))
         return true;
     try {
         // Bundlers replace exactly this expression.
@@ -284,25 +262,25 @@ function isDevelopment() {
         return false; // Deno without permission to read the environment.
     }
 }
-const asObject = (value) => (typeof value === "object" && value !== null ? value : {});
+const asObject = (value) => (typeof value === "object" && value ? value : {});
+/** Returns a positive number, or else the default. */
+const positive = (value, otherwise) => (typeof value === "number" && value > 0 ? value : otherwise);
 function refusal(value, route) {
-    const error = asObject(value);
-    return new ZocketError(String(error["code"]), String(error["message"]), {
-        route,
-        issues: Array.isArray(error["issues"]) ? error["issues"] : [],
-        retryAfterMs: error["retryAfterMs"],
+    const { code, message, issues, retryAfterMs } = asObject(value);
+    return new ZocketError(String(code), String(message), {
+        route: typeof route === "string" ? route : undefined,
+        issues: Array.isArray(issues) ? issues : [],
+        retryAfterMs: retryAfterMs,
     });
 }
-/** Adds a leaf for each dotted name to a tree. Nodes have no prototype, since a segment may be called `constructor`. */
-function grow(tree, routes, leaf) {
-    for (const route of routes) {
-        const segments = route.split(".");
-        const last = segments.pop();
-        let node = tree;
-        for (const segment of segments)
-            node = (node[segment] ?? (node[segment] = Object.create(null)));
-        node[last] = leaf(route);
-    }
+const createTree = () => Object.create(null);
+/** Adds a leaf for a dotted name to a tree. */
+function grow(tree, route, leaf) {
+    const segments = route.split(".");
+    const last = segments.pop();
+    for (const segment of segments)
+        tree = (tree[segment] ?? (tree[segment] = createTree()));
+    tree[last] = leaf;
 }
 /**
  * Creates a client of the app. It connects at once, and reconnects by itself until it is closed.
@@ -313,17 +291,16 @@ function grow(tree, routes, leaf) {
 export function createClient(url, ...[given]) {
     const contract = CONTRACT;
     const options = given ?? {};
-    const { clock = realClock, connectTimeout = 10000, backoff = {} } = options;
-    const { floor = 500, cap = 30000 } = backoff;
+    const { clock = realClock, connectTimeout = 10000, backoff: { floor = 500, cap = 30000 } = {} } = options;
     const validate = (options.dev ?? (options.validate && isDevelopment())) ? options.validate : undefined;
-    const opens = new Listeners();
-    const closes = new Listeners();
-    const errors = new Listeners();
-    const statuses = new Listeners();
-    const retries = new Listeners();
+    const opens = createListeners();
+    const closes = createListeners();
+    const errors = createListeners();
+    const statuses = createListeners();
+    const retries = createListeners();
     /** Ends the loops over events when the client is closed. */
-    const ends = new Listeners();
-    const events = new Map(contract.outgoing.map((route) => [route, new Listeners()]));
+    const ends = createListeners();
+    const events = new Map(contract.outgoing.map((route) => [route, createListeners()]));
     let status = "connecting";
     let lastError;
     let clientId;
@@ -336,13 +313,12 @@ export function createClient(url, ...[given]) {
     let timer;
     /** Number of failed attempts since the last stable connection. */
     let failures = 0;
-    let isWatching = false;
     /** Timer of the heartbeat: the silence, then the time limit of a ping. */
     let pulse;
     let pingAfter = PING_AFTER;
     let pongWithin = PONG_WITHIN;
     let isPinged = false;
-    const calls = new Calls(clock, options, send, () => isPinged || ping());
+    const calls = createCalls(clock, options, send, () => isPinged || ping());
     function send(text) {
         const socket = current?.socket;
         // A closing socket drops frames silently.
@@ -388,10 +364,10 @@ export function createClient(url, ...[given]) {
     function endpoint() {
         let target = (typeof url === "string" ? url : url.href).trim();
         if (!/^[a-z][a-z\d+.-]*:/i.test(target)) {
-            const page = typeof location === "undefined" ? undefined : location?.href;
-            if (!page)
+            const base = page.location?.href;
+            if (!base)
                 return undefined;
-            target = new URL(target, page).href;
+            target = new URL(target, base).href;
         }
         // `WebSocket` refuses URLs with a fragment.
         target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
@@ -407,7 +383,7 @@ export function createClient(url, ...[given]) {
         // Invalid arguments throw at once.
         if (!endpoint())
             throw unusable(url);
-        if (!options.WebSocket && typeof WebSocket === "undefined") {
+        if (!options.WebSocket && !page.WebSocket) {
             throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
         }
         watch(true);
@@ -423,7 +399,7 @@ export function createClient(url, ...[given]) {
             const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
             if (!isPresent())
                 return;
-            const Socket = (options.WebSocket ?? WebSocket);
+            const Socket = (options.WebSocket ?? page.WebSocket);
             const target = endpoint();
             const query = Object.entries({ ...headers, "x-zocket-version": contract.version })
                 .filter(([, value]) => value != null)
@@ -451,38 +427,37 @@ export function createClient(url, ...[given]) {
         tellRetry();
     }
     /** Handles the unexpected end of a connection, or a failed attempt. */
-    function lost(code, message, by = {}) {
-        const close = { code: by.code ?? 1006, reason: by.reason ?? "" };
+    function lost(errorCode, message, { code = 1006, reason = "", cause } = {}) {
         const wasOpen = status === "open";
-        const isFinal = isFinalClose(close.code, close.reason);
-        const error = (lastError = new ZocketError(code, message, { cause: by.cause }));
+        const final = isFinalClose(code, reason);
+        const error = (lastError = new ZocketError(errorCode, message, { cause }));
         drop();
-        if (isFinal)
+        if (final)
             watch(false);
         else {
             // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
-            if (close.code === 1001 || close.code === 1012)
+            if (code === 1001 || code === 1012)
                 failures = Math.max(failures, 2);
             const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
             const wait = floor + clock.random() * (ceiling - floor);
             retryAt = Date.now() + wait;
             schedule(connect, wait);
         }
-        calls.disconnected(isFinal, message);
+        calls.disconnected(final, message);
         // The state is consistent from here on, so listeners may change it.
-        if (isFinal)
+        if (final)
             setStatus("closed");
         else if (wasOpen)
             setStatus("reconnecting");
         if (wasOpen)
-            closes.emit({ ...close, final: isFinal });
+            closes.emit({ code, reason, final });
         else
             errors.emit(error);
         tellRetry();
     }
     /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
-    function wake(event) {
-        if (event.type === "visibilitychange" && document?.visibilityState !== "visible")
+    function wake({ type }) {
+        if (type === VISIBILITY && page.document?.visibilityState !== "visible")
             return;
         if (status === "open")
             ping();
@@ -490,12 +465,8 @@ export function createClient(url, ...[given]) {
             connect();
     }
     function watch(on) {
-        if (on === isWatching)
-            return;
-        isWatching = on;
-        const page = globalThis;
-        const tab = typeof document === "undefined" ? undefined : document;
-        for (const [target, type] of [[page, "online"], [page, "pageshow"], [tab, "visibilitychange"]]) {
+        // An event target ignores a listener that it already has.
+        for (const [target, type] of [[page, "online"], [page, "pageshow"], [page.document, VISIBILITY]]) {
             target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
         }
     }
@@ -540,12 +511,13 @@ export function createClient(url, ...[given]) {
         catch (cause) {
             return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
         }
-        const { type, payload, rpcId } = frame;
+        const { payload } = frame;
+        const type = frame["type"];
         if (type === "__welcome")
             return welcome(asObject(payload));
         if (type === "__rpc_res" || type === "__rpc_err") {
             failures = 0;
-            const call = calls.take(rpcId);
+            const call = calls.take(frame["rpcId"]);
             // The call was abandoned meanwhile.
             if (!call)
                 return;
@@ -554,10 +526,8 @@ export function createClient(url, ...[given]) {
             checkReceived(call.route, "output", payload);
             return call.resolve(payload);
         }
-        if (type === "__error") {
-            const { type: route } = asObject(payload);
-            return tell(refusal(payload, typeof route === "string" ? route : undefined));
-        }
+        if (type === "__error")
+            return tell(refusal(payload, asObject(payload)["type"]));
         // Frames of resumption belong here. Unknown types, and pongs, are ignored.
         const listeners = events.get(type);
         if (!listeners)
@@ -569,12 +539,9 @@ export function createClient(url, ...[given]) {
         if (status === "open")
             return;
         clientId = String(payload["clientId"]);
-        const max = asObject(payload["limits"])["message"];
-        calls.maxFrame = typeof max === "number" ? max : Infinity;
         lastError = undefined;
         schedule(() => void (failures = 0), PROVEN_AFTER);
-        const heartbeat = payload["heartbeatMs"];
-        pingAfter = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : PING_AFTER;
+        pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
         alive();
         const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
         if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
@@ -586,23 +553,24 @@ export function createClient(url, ...[given]) {
         if (status !== "open")
             return; // A listener closed the client.
         opens.emit({ clientId });
-        calls.flush();
+        calls.flush(positive(asObject(payload["limits"])["message"], Infinity));
     }
-    function check(...[route, direction, payload]) {
+    function check(...args) {
         let issues;
         try {
-            issues = validate?.(route, direction, payload);
+            issues = validate?.(...args);
         }
         catch (error) {
             report(error);
         }
         if (!issues?.length)
             return undefined;
+        const [route, direction] = args;
         const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
         return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
     }
-    function checkReceived(route, direction, payload) {
-        const error = check(route, direction, payload);
+    function checkReceived(...args) {
+        const error = check(...args);
         if (error)
             tell(error);
     }
@@ -626,6 +594,7 @@ export function createClient(url, ...[given]) {
                 : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
         return calls.start(route, input, callOptions, refused);
     }
+    const on = createTree();
     const base = {
         get status() {
             return status;
@@ -639,7 +608,7 @@ export function createClient(url, ...[given]) {
         get retryAt() {
             return retryAt;
         },
-        on: Object.create(null),
+        on,
         onOpen: opens.add,
         onClose: closes.add,
         onError: errors.add,
@@ -657,12 +626,9 @@ export function createClient(url, ...[given]) {
             leave(begin, "reconnect", false);
         },
     };
-    const client = Object.create(null, Object.getOwnPropertyDescriptors(base));
-    grow(client, Object.keys(contract.incoming), (route) => {
-        const start = (...args) => {
-            const [input, callOptions] = contract.incoming[route] ? args : [undefined, args[0]];
-            return call(route, input, callOptions);
-        };
+    const client = Object.setPrototypeOf(base, null);
+    for (const [route, hasInput] of Object.entries(contract.incoming)) {
+        const start = (...args) => call(route, hasInput ? args.shift() : undefined, args[0]);
         const safe = (...args) => {
             const result = start(...args).then((data) => ({ ok: true, data, error: undefined }), (error) => {
                 if (error instanceof ZocketError)
@@ -672,14 +638,13 @@ export function createClient(url, ...[given]) {
             result.catch(noop); // An aborted signal is not an unhandled rejection: see `Calls.start`.
             return result;
         };
-        return Object.assign(start, { safe, route });
-    });
-    for (const [route, listeners] of events) {
-        grow(base.on, [route], () => Object.assign((listener) => listeners.add(listener), {
-            route,
-            // Where the symbol is missing, Babel's loops use this name.
-            [Symbol.asyncIterator ?? "@@asyncIterator"]: () => iterate(route, listeners, ends, status === "closed"),
-        }));
+        grow(client, route, Object.assign(start, { safe, route }));
+    }
+    for (const [route, { add, emit }] of events) {
+        const source = (listener) => add(listener);
+        // Where the symbol is missing, Babel's loops use this name.
+        const iterator = Symbol.asyncIterator ?? "@@asyncIterator";
+        grow(on, route, Object.assign(source, { route, [iterator]: () => iterate(route, { add, emit }, ends, status === "closed") }));
     }
     if ((options.autoConnect ?? true) && endpoint())
         begin();

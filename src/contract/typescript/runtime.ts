@@ -5,15 +5,19 @@
 // Globals of the runtime, declared here so that this file compiles with or without the types of the DOM and Node. Only
 // timers and console are required at run time. `URL` is used in pages only: React Native's has getters that throw, and
 // no setters.
-declare const WebSocket: WebSocketConstructor | undefined;
 declare const console: { warn(...what: unknown[]): void; error(...what: unknown[]): void };
-declare const document: (Partial<EventTargetLike> & { readonly visibilityState: string }) | undefined;
-declare const location: { readonly href?: string; readonly hostname?: string } | null | undefined;
 declare const process: { readonly env: { readonly NODE_ENV?: string } };
 declare function setTimeout(run: () => void, ms: number): unknown;
 declare function clearTimeout(timer: unknown): void;
-declare function reportError(error: unknown): void;
 declare const URL: new (url: string, base: string) => { readonly href: string };
+
+/** Globals that may be missing. */
+const page = globalThis as unknown as Partial<EventTargetLike> & {
+  readonly WebSocket?: WebSocketConstructor;
+  readonly document?: Partial<EventTargetLike> & { readonly visibilityState: string };
+  readonly location?: { readonly href?: string; readonly hostname?: string } | null;
+  reportError?(error: unknown): void;
+};
 
 interface EventTargetLike {
   addEventListener(type: string, listener: (event: { readonly type: string }) => void): void;
@@ -313,16 +317,14 @@ export function isZocketError<Declared extends string>(
   call: { safe(...args: never[]): Promise<CallResult<unknown, Declared>>; readonly route: string },
   error: unknown,
 ): error is ZocketError<Declared>;
-export function isZocketError(...args: [unknown] | [call: { readonly route: string }, error: unknown]): boolean {
-  const error = args[args.length - 1];
-  if (!(error instanceof ZocketError)) return false;
-  return args.length === 1 || error.route === args[0].route;
+export function isZocketError(call: unknown, error = call): boolean {
+  return error instanceof ZocketError && (error === call || error.route === (call as { readonly route: string }).route);
 }
 
 /** Reports an exception that has no caller to go to. */
 function report(error: unknown): void {
   // Only in pages, where it fires `window.onerror`. In other runtimes it may end the process.
-  if (typeof document !== "undefined" && typeof reportError === "function") reportError(error);
+  if (page.document && page.reportError) page.reportError(error);
   else console.error(error);
 }
 
@@ -332,30 +334,35 @@ const noop = (): void => {};
 // Listeners and events
 // ---------------------------------------------------------------------------------------------------------------------
 
-class Listeners<Value> {
-  // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
-  private readonly entries = new Set<{ readonly listener: Listener<Value> }>();
-
-  readonly add = (listener: Listener<Value>): Unsubscribe => {
-    const entry = { listener };
-    this.entries.add(entry);
-    return () => void this.entries.delete(entry);
-  };
-
+interface Listeners<Value> {
+  add(listener: Listener<Value>): Unsubscribe;
   /** Returns true if there was a listener. */
-  emit(value: Value): boolean {
-    // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
-    const entries = [...this.entries];
-    for (const entry of entries) {
-      if (!this.entries.has(entry)) continue;
-      try {
-        entry.listener(value);
-      } catch (error) {
-        report(error);
+  emit(value: Value): boolean;
+}
+
+// A function, as is all that follows: minifiers shorten the names of variables, but not those of members.
+function createListeners<Value>(): Listeners<Value> {
+  // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
+  const boxes = new Set<readonly [Listener<Value>]>();
+  return {
+    add: (listener) => {
+      const box = [listener] as const;
+      boxes.add(box);
+      return () => void boxes.delete(box);
+    },
+    emit: (value) => {
+      // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
+      const copy = [...boxes];
+      for (const box of copy) {
+        try {
+          if (boxes.has(box)) box[0](value);
+        } catch (error) {
+          report(error);
+        }
       }
-    }
-    return entries.length > 0;
-  }
+      return copy.length > 0;
+    },
+  };
 }
 
 const MAX_BUFFERED_EVENTS = 1024;
@@ -418,131 +425,122 @@ interface PendingCall {
   readonly text: string;
   resolve(output: unknown): void;
   reject(error: unknown): void;
+  /** Rejects the call with an error of the client. */
+  fail(code: string, message: string, details?: Partial<ErrorDetails>): void;
 }
 
 /** The pending calls, with their timers and signals. Independent of sockets. */
-class Calls {
-  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
-  private lastId = 0;
-  private readonly queued = new Map<number, PendingCall>();
-  private readonly sent = new Map<number, PendingCall>();
-
-  constructor(
-    clock: Clock,
-    options: OptionsBase,
-    /** Sends a frame. Returns false without a connection. */
-    send: (text: string) => boolean,
-    /** Called when no answer came to a call that was sent. */
-    onTimeout: () => void,
-  ) {
-    this.clock = clock;
-    this.options = options;
-    this.send = send;
-    this.onTimeout = onTimeout;
-  }
-  private readonly clock: Clock;
-  private readonly options: OptionsBase;
-  private readonly send: (text: string) => boolean;
-  private readonly onTimeout: () => void;
-
-  /** Maximum size of a frame that the server accepts, in bytes. */
-  maxFrame = Infinity;
-
+interface Calls {
   /** Starts a call. With `refused`, it fails at once with that error. */
-  start(route: string, payload: unknown, { timeout, signal }: CallOptions, refused?: ZocketError): Promise<unknown> {
-    const id = ++this.lastId;
-    const { timeout: usualTimeout = 10_000, maxQueued = 1000 } = this.options;
-    const ms = timeout ?? usualTimeout;
-    let timer: unknown;
-    let settle!: Pick<PendingCall, "resolve" | "reject">;
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+  start(route: string, payload: unknown, options: CallOptions, refused?: ZocketError): Promise<unknown>;
+  /** Sends the waiting calls in order. The server accepts frames of at most so many bytes. */
+  flush(maxFrame: number): void;
+  /** Returns the call with this id, if it was sent. */
+  take(id: unknown): PendingCall | undefined;
+  /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
+  disconnected(isFinal: boolean, why: string): void;
+}
 
-    const end = (): void => {
-      this.queued.delete(id);
-      this.sent.delete(id);
-      this.clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    const reject = (error: unknown): void => {
-      end();
-      // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
-      // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
-      // since nobody would see it.
-      if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code)) promise.catch(noop);
-      settle.reject(error);
-    };
-    const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
+function createCalls(
+  clock: Clock,
+  { timeout: usualTimeout = 10_000, maxQueued = 1000 }: OptionsBase,
+  /** Sends a frame. Returns false without a connection. */
+  send: (text: string) => boolean,
+  /** Called when no answer came to a call that was sent. */
+  onTimeout: () => void,
+): Calls {
+  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
+  let lastId = 0;
+  let limit = Infinity;
+  const queued = new Map<number, PendingCall>();
+  const sent = new Map<number, PendingCall>();
 
-    if (signal?.aborted || refused) {
-      if (signal?.aborted) onAbort();
-      else reject(refused);
-      return promise;
-    }
-    let text = "";
-    try {
-      text = JSON.stringify({ type: route, payload, rpcId: id });
-    } catch (cause) {
-      reject(new ZocketError("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { route, cause }));
-      return promise;
-    }
-    const call: PendingCall = {
-      route,
-      text,
-      resolve: (output) => {
-        end();
-        settle.resolve(output);
-      },
-      reject,
-    };
-    if (ms < 2 ** 31) {
-      // Longer timeouts overflow the timer, which would elapse at once.
-      timer = this.clock.setTimeout(() => {
-        const sent = this.sent.has(id) ? "unknown" : "no";
-        reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
-        if (sent === "unknown") this.onTimeout();
-      }, ms);
-    }
-    signal?.addEventListener("abort", onAbort);
-    if (!this.trySend(id, call)) {
-      if (this.queued.size < maxQueued) this.queued.set(id, call);
-      else reject(new ZocketError("OVERLOADED", `${maxQueued} calls already wait for a connection`, { route, sent: "no" }));
-    }
-    return promise;
-  }
-
-  private trySend(id: number, call: PendingCall): boolean {
-    if (exceeds(call.text, this.maxFrame)) {
+  function trySend(id: number, call: PendingCall): boolean {
+    if (exceeds(call.text, limit)) {
       // The server could not read the id of such a frame, and would close the connection.
-      const message = `the input of ${call.route} exceeds the server's limit of ${this.maxFrame} bytes per message`;
-      call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
+      call.fail("PAYLOAD_TOO_LARGE", `the input of ${call.route} exceeds the server's limit of ${limit} bytes per message`);
       return true;
     }
     // Before it is sent, since a server within the process may answer, or close, during `send`.
-    this.sent.set(id, call);
-    if (this.send(call.text)) this.queued.delete(id);
-    else return !this.sent.delete(id);
+    sent.set(id, call);
+    if (!send(call.text)) return !sent.delete(id);
+    queued.delete(id);
     return true;
   }
 
-  /** Sends the waiting calls in order. */
-  flush(): void {
-    for (const [id, call] of this.queued) if (!this.trySend(id, call)) return;
-  }
+  return {
+    start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
+      const id = ++lastId;
+      let timer: unknown;
+      let settle!: Pick<PendingCall, "resolve" | "reject">;
+      const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
 
-  take(id: unknown): PendingCall | undefined {
-    return this.sent.get(id as number);
-  }
+      const end = (): void => {
+        queued.delete(id);
+        sent.delete(id);
+        clock.clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const reject = (error: unknown): void => {
+        end();
+        // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
+        // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
+        // since nobody would see it.
+        if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code)) promise.catch(noop);
+        settle.reject(error);
+      };
+      const fail: PendingCall["fail"] = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
+      const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
 
-  /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
-  disconnected(isFinal: boolean, why: string): void {
-    const fail = (calls: Map<number, PendingCall>, sent: "no" | "unknown"): void => {
-      for (const call of [...calls.values()]) {
-        call.reject(new ZocketError("DISCONNECTED", `${call.route}: ${why}`, { route: call.route, sent }));
+      if (signal?.aborted) onAbort();
+      else if (refused) reject(refused);
+      else {
+        let text: string;
+        try {
+          text = JSON.stringify({ type: route, payload, rpcId: id });
+        } catch (cause) {
+          fail("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { cause });
+          return promise;
+        }
+        const call: PendingCall = {
+          route,
+          text,
+          resolve: (output) => {
+            end();
+            settle.resolve(output);
+          },
+          reject,
+          fail,
+        };
+        if (ms < 2 ** 31) {
+          // Longer timeouts overflow the timer, which would elapse at once.
+          timer = clock.setTimeout(() => {
+            const wasSent = sent.has(id);
+            fail("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { sent: wasSent ? "unknown" : "no" });
+            if (wasSent) onTimeout();
+          }, ms);
+        }
+        signal?.addEventListener("abort", onAbort);
+        if (!trySend(id, call)) {
+          if (queued.size < maxQueued) queued.set(id, call);
+          else fail("OVERLOADED", `${maxQueued} calls already wait for a connection`, { sent: "no" });
+        }
       }
-    };
-    fail(this.sent, "unknown");
-    if (isFinal) fail(this.queued, "no");
-  }
+      return promise;
+    },
+    flush: (maxFrame) => {
+      limit = maxFrame;
+      for (const entry of queued) if (!trySend(...entry)) return;
+    },
+    take: (id) => sent.get(id as number),
+    disconnected: (isFinal, why) => {
+      for (const calls of isFinal ? [sent, queued] : [sent]) {
+        for (const call of [...calls.values()]) {
+          call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+        }
+      }
+    },
+  };
 }
 
 /**
@@ -569,6 +567,7 @@ const PING_AFTER = 25_000;
 /** Bounds of the time limit for the answer to a ping. */
 const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60_000;
+const VISIBILITY = "visibilitychange";
 /** Delay of a timer that shows that the page or process was stopped. */
 const LATE = 100;
 /** Codes of refusals that pass by themselves. */
@@ -588,12 +587,11 @@ const realClock: Clock = {
  * connection only.
  */
 function isFinalClose(code: number, reason: string): boolean {
-  if (code === 1008) return !TEMPORARY.test(reason);
-  return code >= 3500 && code < 5000;
+  return code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && code < 5000;
 }
 
 function isDevelopment(): boolean {
-  if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${location?.hostname}`)) return true;
+  if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${page.location?.hostname}`)) return true;
   try {
     // Bundlers replace exactly this expression.
     return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
@@ -604,26 +602,31 @@ function isDevelopment(): boolean {
 
 /** An unchecked JSON value. Members of a value that is not an object are `undefined`. */
 type Json = { readonly [member: string]: unknown };
-const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
+const asObject = (value: unknown): Json => (typeof value === "object" && value ? (value as Json) : {});
+/** Returns a positive number, or else the default. */
+const positive = (value: unknown, otherwise: number): number => (typeof value === "number" && value > 0 ? value : otherwise);
 
-function refusal(value: unknown, route: string | undefined): ZocketError {
-  const error = asObject(value);
-  return new ZocketError(String(error["code"]), String(error["message"]), {
-    route,
-    issues: Array.isArray(error["issues"]) ? (error["issues"] as PayloadIssue[]) : [],
-    retryAfterMs: error["retryAfterMs"] as number | undefined,
+function refusal(value: unknown, route: unknown): ZocketError {
+  const { code, message, issues, retryAfterMs } = asObject(value);
+  return new ZocketError(String(code), String(message), {
+    route: typeof route === "string" ? route : undefined,
+    issues: Array.isArray(issues) ? (issues as PayloadIssue[]) : [],
+    retryAfterMs: retryAfterMs as number | undefined,
   });
 }
 
-/** Adds a leaf for each dotted name to a tree. Nodes have no prototype, since a segment may be called `constructor`. */
-function grow(tree: Record<string, unknown>, routes: readonly string[], leaf: (route: string) => unknown): void {
-  for (const route of routes) {
-    const segments = route.split(".");
-    const last = segments.pop() as string;
-    let node = tree;
-    for (const segment of segments) node = (node[segment] ??= Object.create(null)) as Record<string, unknown>;
-    node[last] = leaf(route);
-  }
+/** A node of the client's tree. It has no prototype, since a segment of a route may be called `constructor`. */
+interface Tree {
+  [segment: string]: unknown;
+}
+const createTree = (): Tree => Object.create(null) as Tree;
+
+/** Adds a leaf for a dotted name to a tree. */
+function grow(tree: Tree, route: string, leaf: unknown): void {
+  const segments = route.split(".");
+  const last = segments.pop() as string;
+  for (const segment of segments) tree = (tree[segment] ??= createTree()) as Tree;
+  tree[last] = leaf;
 }
 
 /**
@@ -638,18 +641,17 @@ export function createClient(
 ): Client {
   const contract: Contract = CONTRACT;
   const options: OptionsBase & { readonly headers?: HeadersSource | undefined } = given ?? {};
-  const { clock = realClock, connectTimeout = 10_000, backoff = {} } = options;
-  const { floor = 500, cap = 30_000 } = backoff;
+  const { clock = realClock, connectTimeout = 10_000, backoff: { floor = 500, cap = 30_000 } = {} } = options;
   const validate = (options.dev ?? (options.validate && isDevelopment())) ? options.validate : undefined;
 
-  const opens = new Listeners<{ readonly clientId: string }>();
-  const closes = new Listeners<Closed>();
-  const errors = new Listeners<ZocketError>();
-  const statuses = new Listeners<Status>();
-  const retries = new Listeners<number | undefined>();
+  const opens = createListeners<{ readonly clientId: string }>();
+  const closes = createListeners<Closed>();
+  const errors = createListeners<ZocketError>();
+  const statuses = createListeners<Status>();
+  const retries = createListeners<number | undefined>();
   /** Ends the loops over events when the client is closed. */
-  const ends = new Listeners<void>();
-  const events = new Map(contract.outgoing.map((route) => [route, new Listeners<unknown>()]));
+  const ends = createListeners<void>();
+  const events = new Map(contract.outgoing.map((route) => [route, createListeners<unknown>()]));
 
   let status: Status = "connecting";
   let lastError: ZocketError | undefined;
@@ -663,14 +665,13 @@ export function createClient(
   let timer: unknown;
   /** Number of failed attempts since the last stable connection. */
   let failures = 0;
-  let isWatching = false;
   /** Timer of the heartbeat: the silence, then the time limit of a ping. */
   let pulse: unknown;
   let pingAfter = PING_AFTER;
   let pongWithin = PONG_WITHIN;
   let isPinged = false;
 
-  const calls = new Calls(clock, options, send, () => isPinged || ping());
+  const calls = createCalls(clock, options, send, () => isPinged || ping());
 
   function send(text: string): boolean {
     const socket = current?.socket;
@@ -719,9 +720,9 @@ export function createClient(
   function endpoint(): string | undefined {
     let target = (typeof url === "string" ? url : url.href).trim();
     if (!/^[a-z][a-z\d+.-]*:/i.test(target)) {
-      const page = typeof location === "undefined" ? undefined : location?.href;
-      if (!page) return undefined;
-      target = new URL(target, page).href;
+      const base = page.location?.href;
+      if (!base) return undefined;
+      target = new URL(target, base).href;
     }
     // `WebSocket` refuses URLs with a fragment.
     target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
@@ -737,7 +738,7 @@ export function createClient(
   function begin(): void {
     // Invalid arguments throw at once.
     if (!endpoint()) throw unusable(url);
-    if (!options.WebSocket && typeof WebSocket === "undefined") {
+    if (!options.WebSocket && !page.WebSocket) {
       throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
     }
     watch(true);
@@ -754,7 +755,7 @@ export function createClient(
     const dial = async (): Promise<void> => {
       const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
       if (!isPresent()) return;
-      const Socket = (options.WebSocket ?? WebSocket) as WebSocketConstructor;
+      const Socket = (options.WebSocket ?? page.WebSocket) as WebSocketConstructor;
       const target = endpoint() as string;
       const query = Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })
         .filter(([, value]) => value != null)
@@ -780,43 +781,43 @@ export function createClient(
   }
 
   /** Handles the unexpected end of a connection, or a failed attempt. */
-  function lost(code: string, message: string, by: { code?: number; reason?: string; cause?: unknown } = {}): void {
-    const close = { code: by.code ?? 1006, reason: by.reason ?? "" };
+  function lost(
+    errorCode: string,
+    message: string,
+    { code = 1006, reason = "", cause }: { code?: number; reason?: string; cause?: unknown } = {},
+  ): void {
     const wasOpen = status === "open";
-    const isFinal = isFinalClose(close.code, close.reason);
-    const error = (lastError = new ZocketError(code, message, { cause: by.cause }));
+    const final = isFinalClose(code, reason);
+    const error = (lastError = new ZocketError(errorCode, message, { cause }));
     drop();
-    if (isFinal) watch(false);
+    if (final) watch(false);
     else {
       // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
-      if (close.code === 1001 || close.code === 1012) failures = Math.max(failures, 2);
+      if (code === 1001 || code === 1012) failures = Math.max(failures, 2);
       const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
       const wait = floor + clock.random() * (ceiling - floor);
       retryAt = Date.now() + wait;
       schedule(connect, wait);
     }
-    calls.disconnected(isFinal, message);
+    calls.disconnected(final, message);
     // The state is consistent from here on, so listeners may change it.
-    if (isFinal) setStatus("closed");
+    if (final) setStatus("closed");
     else if (wasOpen) setStatus("reconnecting");
-    if (wasOpen) closes.emit({ ...close, final: isFinal });
+    if (wasOpen) closes.emit({ code, reason, final });
     else errors.emit(error);
     tellRetry();
   }
 
   /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
-  function wake(event: { readonly type: string }): void {
-    if (event.type === "visibilitychange" && document?.visibilityState !== "visible") return;
+  function wake({ type }: { readonly type: string }): void {
+    if (type === VISIBILITY && page.document?.visibilityState !== "visible") return;
     if (status === "open") ping();
     else if (!current && status !== "closed") connect();
   }
 
   function watch(on: boolean): void {
-    if (on === isWatching) return;
-    isWatching = on;
-    const page = globalThis as unknown as Partial<EventTargetLike>;
-    const tab = typeof document === "undefined" ? undefined : document;
-    for (const [target, type] of [[page, "online"], [page, "pageshow"], [tab, "visibilitychange"]] as const) {
+    // An event target ignores a listener that it already has.
+    for (const [target, type] of [[page, "online"], [page, "pageshow"], [page.document, VISIBILITY]] as const) {
       target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
     }
   }
@@ -862,37 +863,32 @@ export function createClient(
     } catch (cause) {
       return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
     }
-    const { type, payload, rpcId } = frame as { type?: unknown; payload?: unknown; rpcId?: unknown };
+    const { payload } = frame;
+    const type = frame["type"] as string;
     if (type === "__welcome") return welcome(asObject(payload));
     if (type === "__rpc_res" || type === "__rpc_err") {
       failures = 0;
-      const call = calls.take(rpcId);
+      const call = calls.take(frame["rpcId"]);
       // The call was abandoned meanwhile.
       if (!call) return;
       if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
       checkReceived(call.route, "output", payload);
       return call.resolve(payload);
     }
-    if (type === "__error") {
-      const { type: route } = asObject(payload);
-      return tell(refusal(payload, typeof route === "string" ? route : undefined));
-    }
+    if (type === "__error") return tell(refusal(payload, asObject(payload)["type"]));
     // Frames of resumption belong here. Unknown types, and pongs, are ignored.
-    const listeners = events.get(type as string);
+    const listeners = events.get(type);
     if (!listeners) return;
-    checkReceived(type as string, "event", payload);
+    checkReceived(type, "event", payload);
     listeners.emit(payload);
   }
 
   function welcome(payload: Json): void {
     if (status === "open") return;
     clientId = String(payload["clientId"]);
-    const max = asObject(payload["limits"])["message"];
-    calls.maxFrame = typeof max === "number" ? max : Infinity;
     lastError = undefined;
     schedule(() => void (failures = 0), PROVEN_AFTER);
-    const heartbeat = payload["heartbeatMs"];
-    pingAfter = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : PING_AFTER;
+    pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
     alive();
     const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
     if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
@@ -905,23 +901,24 @@ export function createClient(
     setStatus("open");
     if ((status as Status) !== "open") return; // A listener closed the client.
     opens.emit({ clientId });
-    calls.flush();
+    calls.flush(positive(asObject(payload["limits"])["message"], Infinity));
   }
 
-  function check(...[route, direction, payload]: Parameters<Validate>): ZocketError | undefined {
+  function check(...args: Parameters<Validate>): ZocketError | undefined {
     let issues: readonly PayloadIssue[] | undefined;
     try {
-      issues = validate?.(route, direction, payload);
+      issues = validate?.(...args);
     } catch (error) {
       report(error);
     }
     if (!issues?.length) return undefined;
+    const [route, direction] = args;
     const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
     return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
   }
 
-  function checkReceived(route: string, direction: "output" | "event", payload: unknown): void {
-    const error = check(route, direction, payload);
+  function checkReceived(...args: Parameters<Validate>): void {
+    const error = check(...args);
     if (error) tell(error);
   }
 
@@ -947,7 +944,8 @@ export function createClient(
     return calls.start(route, input, callOptions, refused);
   }
 
-  const base: ClientBase & { readonly on: Record<string, unknown> } = {
+  const on = createTree();
+  const base: ClientBase & { readonly on: Tree } = {
     get status() {
       return status;
     },
@@ -960,7 +958,7 @@ export function createClient(
     get retryAt() {
       return retryAt;
     },
-    on: Object.create(null) as Record<string, unknown>,
+    on,
     onOpen: opens.add,
     onClose: closes.add,
     onError: errors.add,
@@ -976,12 +974,10 @@ export function createClient(
       leave(begin, "reconnect", false);
     },
   };
-  const client = Object.create(null, Object.getOwnPropertyDescriptors(base)) as Record<string, unknown>;
-  grow(client, Object.keys(contract.incoming), (route) => {
-    const start = (...args: [unknown?, unknown?]): Promise<unknown> => {
-      const [input, callOptions] = contract.incoming[route] ? args : [undefined, args[0]];
-      return call(route, input, callOptions as CallOptions | undefined);
-    };
+  const client = Object.setPrototypeOf(base, null) as Tree;
+  for (const [route, hasInput] of Object.entries(contract.incoming)) {
+    const start = (...args: [unknown?, unknown?]): Promise<unknown> =>
+      call(route, hasInput ? args.shift() : undefined, args[0] as CallOptions | undefined);
     const safe = (...args: [unknown?, unknown?]): Promise<CallResult<unknown, string>> => {
       const result = start(...args).then(
         (data) => ({ ok: true, data, error: undefined }) as const,
@@ -993,16 +989,13 @@ export function createClient(
       result.catch(noop); // An aborted signal is not an unhandled rejection: see `Calls.start`.
       return result;
     };
-    return Object.assign(start, { safe, route });
-  });
-  for (const [route, listeners] of events) {
-    grow(base.on, [route], () =>
-      Object.assign((listener: Listener<unknown>) => listeners.add(listener), {
-        route,
-        // Where the symbol is missing, Babel's loops use this name.
-        [Symbol.asyncIterator ?? "@@asyncIterator"]: () => iterate(route, listeners, ends, status === "closed"),
-      }),
-    );
+    grow(client, route, Object.assign(start, { safe, route }));
+  }
+  for (const [route, { add, emit }] of events) {
+    const source = (listener: Listener<unknown>): Unsubscribe => add(listener);
+    // Where the symbol is missing, Babel's loops use this name.
+    const iterator = Symbol.asyncIterator ?? "@@asyncIterator";
+    grow(on, route, Object.assign(source, { route, [iterator]: () => iterate(route, { add, emit }, ends, status === "closed") }));
   }
   if ((options.autoConnect ?? true) && endpoint()) begin();
   return client as unknown as Client;
