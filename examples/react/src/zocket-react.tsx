@@ -55,17 +55,12 @@ const useClientLayoutEffect = isServer ? useEffect : useLayoutEffect;
 
 function OwnClient(props: { readonly url: string; readonly options: Options; readonly children?: ReactNode }): ReactElement {
   const options = useLatest(props.options);
-  const [client] = useState(() =>
-    createClient(props.url, {
-      ...props.options,
-      headers: () => {
-        const { headers } = options.current;
-        return typeof headers === "function" ? headers() : headers;
-      },
-      // React may discard a render, so it must not open a connection.
-      autoConnect: false,
-    } as Options),
-  );
+  const [client] = useState(() => {
+    // React may discard a render, so it must not open a connection.
+    const own = { ...props.options, autoConnect: false };
+    // Read at each attempt. Not a function, which would be asked once more for headers that the server refused.
+    return createClient(props.url, Object.defineProperty(own, "headers", { get: () => options.current.headers }));
+  });
   const isMounted = useRef(false);
   const isBegun = useRef(false);
   // A layout effect, so that the client is connecting before the children's effects use it.
@@ -98,6 +93,7 @@ export function useEvent<Payload>(source: EventSource<Payload>, handler: Listene
 
 export interface Connection {
   readonly status: Status;
+  /** Error of the last connection or attempt. After a refused handshake it has the server's code and message. */
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
   /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */

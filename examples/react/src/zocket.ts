@@ -150,15 +150,19 @@ const CONTRACT: Contract = {
 // Globals of the runtime, declared here so that this file compiles with or without the types of the DOM and Node. Only
 // timers and console are required at run time. `URL` is used in pages only: React Native's has getters that throw, and
 // no setters.
-declare const WebSocket: WebSocketConstructor | undefined;
 declare const console: { warn(...what: unknown[]): void; error(...what: unknown[]): void };
-declare const document: (Partial<EventTargetLike> & { readonly visibilityState: string }) | undefined;
-declare const location: { readonly href?: string; readonly hostname?: string } | null | undefined;
 declare const process: { readonly env: { readonly NODE_ENV?: string } };
 declare function setTimeout(run: () => void, ms: number): unknown;
 declare function clearTimeout(timer: unknown): void;
-declare function reportError(error: unknown): void;
 declare const URL: new (url: string, base: string) => { readonly href: string };
+
+/** Globals that may be missing. */
+const page = globalThis as unknown as Partial<EventTargetLike> & {
+  readonly WebSocket?: WebSocketConstructor;
+  readonly document?: Partial<EventTargetLike> & { readonly visibilityState: string };
+  readonly location?: { readonly href?: string; readonly hostname?: string } | null;
+  reportError?(error: unknown): void;
+};
 
 interface EventTargetLike {
   addEventListener(type: string, listener: (event: { readonly type: string }) => void): void;
@@ -219,7 +223,7 @@ export interface ErrorDetails {
   readonly issues: readonly PayloadIssue[];
   /** The route that was called. */
   readonly route: string | undefined;
-  /** Time to wait before the next call, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
+  /** Time to wait before the next call or attempt to connect, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
   readonly retryAfterMs: number | undefined;
   /**
    * Set for calls that were ended by a lost connection, a timeout or a full queue: `"no"` if the server can't have
@@ -318,7 +322,10 @@ export interface Closed {
 /** Members of every app's client. */
 export interface ClientBase {
   readonly status: Status;
-  /** Error of the last connection or attempt, and `undefined` while the client is connected. */
+  /**
+   * Error of the last connection or attempt, and `undefined` while the client is connected. After a refused handshake it
+   * has the server's code, message and issues.
+   */
   readonly lastError: ZocketError | undefined;
   /** Id of the current connection, or of the last one. */
   readonly clientId: string | undefined;
@@ -345,7 +352,10 @@ export interface ClientBase {
   reconnect(): void;
 }
 
-/** The app's connect headers, or a function that returns them, which is called at each attempt. */
+/**
+ * The app's connect headers, or a function that returns them, which is called at each attempt. If the server refuses them
+ * as `UNAUTHORIZED` (401), a function is asked once more before the client gives up.
+ */
 export type HeadersSource = Headers | (() => Headers | PromiseLike<Headers>);
 
 /** `headers` is optional if every header is. */
@@ -367,7 +377,10 @@ export interface OptionsBase {
    * (30,000). n counts from 0, and restarts after a stable connection.
    */
   readonly backoff?: { readonly floor?: number | undefined; readonly cap?: number | undefined } | undefined;
-  /** Maximum number of calls that wait for a connection. The default is 1,000. Further calls fail with `OVERLOADED`. */
+  /**
+   * Maximum number of calls that wait, for a connection or for answers to earlier ones, of which the server takes a limited
+   * number at a time. The default is 1,000. Further calls fail with `OVERLOADED`.
+   */
   readonly maxQueued?: number | undefined;
   /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */
   readonly autoConnect?: boolean | undefined;
@@ -436,16 +449,7 @@ export const ZocketError: ZocketErrorConstructor = class extends Error {
   constructor(code: string, message: string, details?: Partial<ErrorDetails>) {
     super(message);
     // Assigned, since as a field `cause` may override one of Error's, depending on the `lib` of the compilation.
-    Object.assign(this, {
-      name: "ZocketError",
-      code,
-      issues: [],
-      route: undefined,
-      retryAfterMs: undefined,
-      sent: undefined,
-      cause: undefined,
-      ...details,
-    });
+    Object.assign(this, { name: "ZocketError", code, issues: [] }, details);
   }
 } as unknown as ZocketErrorConstructor;
 
@@ -458,16 +462,14 @@ export function isZocketError<Declared extends string>(
   call: { safe(...args: never[]): Promise<CallResult<unknown, Declared>>; readonly route: string },
   error: unknown,
 ): error is ZocketError<Declared>;
-export function isZocketError(...args: [unknown] | [call: { readonly route: string }, error: unknown]): boolean {
-  const error = args[args.length - 1];
-  if (!(error instanceof ZocketError)) return false;
-  return args.length === 1 || error.route === args[0].route;
+export function isZocketError(call: unknown, error = call): boolean {
+  return error instanceof ZocketError && (error === call || error.route === (call as { readonly route: string }).route);
 }
 
 /** Reports an exception that has no caller to go to. */
 function report(error: unknown): void {
   // Only in pages, where it fires `window.onerror`. In other runtimes it may end the process.
-  if (typeof document !== "undefined" && typeof reportError === "function") reportError(error);
+  if (page.document && page.reportError) page.reportError(error);
   else console.error(error);
 }
 
@@ -477,30 +479,35 @@ const noop = (): void => {};
 // Listeners and events
 // ---------------------------------------------------------------------------------------------------------------------
 
-class Listeners<Value> {
-  // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
-  private readonly entries = new Set<{ readonly listener: Listener<Value> }>();
-
-  readonly add = (listener: Listener<Value>): Unsubscribe => {
-    const entry = { listener };
-    this.entries.add(entry);
-    return () => void this.entries.delete(entry);
-  };
-
+interface Listeners<Value> {
+  add(listener: Listener<Value>): Unsubscribe;
   /** Returns true if there was a listener. */
-  emit(value: Value): boolean {
-    // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
-    const entries = [...this.entries];
-    for (const entry of entries) {
-      if (!this.entries.has(entry)) continue;
-      try {
-        entry.listener(value);
-      } catch (error) {
-        report(error);
+  emit(value: Value): boolean;
+}
+
+// A function, as is all that follows: minifiers shorten the names of variables, but not those of members.
+function createListeners<Value>(): Listeners<Value> {
+  // Boxed, so that a function with two subscriptions is called twice, and each `off` ends its own subscription.
+  const boxes = new Set<readonly [Listener<Value>]>();
+  return {
+    add: (listener) => {
+      const box = [listener] as const;
+      boxes.add(box);
+      return () => void boxes.delete(box);
+    },
+    emit: (value) => {
+      // Iterates over a copy: a listener added meanwhile gets the next value, and one removed meanwhile not even this one.
+      const copy = [...boxes];
+      for (const box of copy) {
+        try {
+          if (boxes.has(box)) box[0](value);
+        } catch (error) {
+          report(error);
+        }
       }
-    }
-    return entries.length > 0;
-  }
+      return copy.length > 0;
+    },
+  };
 }
 
 const MAX_BUFFERED_EVENTS = 1024;
@@ -512,24 +519,26 @@ function iterate<Payload>(
   isClosed: boolean,
 ): AsyncIterator<Payload, undefined> {
   type Result = IteratorResult<Payload, undefined>;
-  const arrived: Payload[] = [];
+  const arrived: (() => Result)[] = [];
   const asked: ((result: Result) => void)[] = [];
   const end: Result = { done: true, value: undefined };
   let isDone = false;
-  let overflow: ZocketError | undefined;
 
-  const finish = (): void => {
+  const finish = (): Result => {
     isDone = true;
     offEvents();
     offEnds();
     for (const resolve of asked.splice(0)) resolve(end);
+    return end;
   };
   const offEvents = events.add((value) => {
+    const result = (): Result => ({ done: false, value });
     const resolve = asked.shift();
-    if (resolve) resolve({ done: false, value });
-    else if (arrived.length < MAX_BUFFERED_EVENTS) arrived.push(value);
-    else {
-      overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for the loop`, { route });
+    if (resolve) resolve(result());
+    else if (arrived.push(result) > MAX_BUFFERED_EVENTS) {
+      arrived[MAX_BUFFERED_EVENTS] = () => {
+        throw new ZocketError("OVERLOADED", `${MAX_BUFFERED_EVENTS} events already wait to be read`, { route });
+      };
       finish();
     }
   });
@@ -537,18 +546,10 @@ function iterate<Payload>(
   if (isClosed) finish();
 
   return {
-    next: async () => {
-      if (arrived.length) return { done: false, value: arrived.shift() as Payload };
-      const error = overflow;
-      overflow = undefined;
-      if (error) throw error;
-      return isDone ? end : new Promise<Result>((resolve) => asked.push(resolve));
-    },
+    next: async () => arrived.shift()?.() ?? (isDone ? end : new Promise((resolve) => asked.push(resolve))),
     return: async () => {
       arrived.length = 0;
-      overflow = undefined;
-      finish();
-      return end;
+      return finish();
     },
   };
 }
@@ -559,135 +560,184 @@ function iterate<Payload>(
 
 interface PendingCall {
   readonly route: string;
-  /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
-  readonly text: string;
+  /** Returns false if the call has to wait. */
+  trySend(): boolean;
+  /** Bytes of its frame. */
+  bytes: number;
   resolve(output: unknown): void;
   reject(error: unknown): void;
+  /** Rejects the call with an error of the client. */
+  fail(code: string, message: string, details?: Partial<ErrorDetails>): void;
 }
 
 /** The pending calls, with their timers and signals. Independent of sockets. */
-class Calls {
-  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
-  private lastId = 0;
-  private readonly queued = new Map<number, PendingCall>();
-  private readonly sent = new Map<number, PendingCall>();
-
-  constructor(
-    clock: Clock,
-    options: OptionsBase,
-    /** Sends a frame. Returns false without a connection. */
-    send: (text: string) => boolean,
-    /** Called when no answer came to a call that was sent. */
-    onTimeout: () => void,
-  ) {
-    this.clock = clock;
-    this.options = options;
-    this.send = send;
-    this.onTimeout = onTimeout;
-  }
-  private readonly clock: Clock;
-  private readonly options: OptionsBase;
-  private readonly send: (text: string) => boolean;
-  private readonly onTimeout: () => void;
-
-  /** Maximum size of a frame that the server accepts, in bytes. */
-  maxFrame = Infinity;
-
+interface Calls {
   /** Starts a call. With `refused`, it fails at once with that error. */
-  start(route: string, payload: unknown, { timeout, signal }: CallOptions, refused?: ZocketError): Promise<unknown> {
-    const id = ++this.lastId;
-    const { timeout: usualTimeout = 10_000, maxQueued = 1000 } = this.options;
-    const ms = timeout ?? usualTimeout;
-    let timer: unknown;
-    let settle!: Pick<PendingCall, "resolve" | "reject">;
-    const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
-
-    const end = (): void => {
-      this.queued.delete(id);
-      this.sent.delete(id);
-      this.clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", onAbort);
-    };
-    const reject = (error: unknown): void => {
-      end();
-      // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
-      // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
-      // since nobody would see it.
-      if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code)) promise.catch(noop);
-      settle.reject(error);
-    };
-    const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
-
-    if (signal?.aborted || refused) {
-      if (signal?.aborted) onAbort();
-      else reject(refused);
-      return promise;
-    }
-    let text = "";
-    try {
-      text = JSON.stringify({ type: route, payload, rpcId: id });
-    } catch (cause) {
-      reject(new ZocketError("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { route, cause }));
-      return promise;
-    }
-    const call: PendingCall = {
-      route,
-      text,
-      resolve: (output) => {
-        end();
-        settle.resolve(output);
-      },
-      reject,
-    };
-    if (ms < 2 ** 31) {
-      // Longer timeouts overflow the timer, which would elapse at once.
-      timer = this.clock.setTimeout(() => {
-        const sent = this.sent.has(id) ? "unknown" : "no";
-        reject(new ZocketError("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { route, sent }));
-        if (sent === "unknown") this.onTimeout();
-      }, ms);
-    }
-    signal?.addEventListener("abort", onAbort);
-    if (!this.trySend(id, call)) {
-      if (this.queued.size < maxQueued) this.queued.set(id, call);
-      else reject(new ZocketError("OVERLOADED", `${maxQueued} calls already wait for a connection`, { route, sent: "no" }));
-    }
-    return promise;
-  }
-
-  private trySend(id: number, call: PendingCall): boolean {
-    if (exceeds(call.text, this.maxFrame)) {
-      // The server could not read the id of such a frame, and would close the connection.
-      const message = `the input of ${call.route} exceeds the server's limit of ${this.maxFrame} bytes per message`;
-      call.reject(new ZocketError("PAYLOAD_TOO_LARGE", message, { route: call.route }));
-      return true;
-    }
-    // Before it is sent, since a server within the process may answer, or close, during `send`.
-    this.sent.set(id, call);
-    if (this.send(call.text)) this.queued.delete(id);
-    else return !this.sent.delete(id);
-    return true;
-  }
-
-  /** Sends the waiting calls in order. */
-  flush(): void {
-    for (const [id, call] of this.queued) if (!this.trySend(id, call)) return;
-  }
-
-  take(id: unknown): PendingCall | undefined {
-    return this.sent.get(id as number);
-  }
-
+  start(route: string, payload: unknown, options: CallOptions, refused?: ZocketError): Promise<unknown>;
+  /** Begins a connection to a server with these limits. The calls of `first` precede those that wait. */
+  connected(limits: Json, first: () => void): void;
+  /** Settles the sent call with this id, and sends a waiting one in its place. */
+  answered(id: unknown, settle: (call: PendingCall) => void): void;
   /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
-  disconnected(isFinal: boolean, why: string): void {
-    const fail = (calls: Map<number, PendingCall>, sent: "no" | "unknown"): void => {
-      for (const call of [...calls.values()]) {
-        call.reject(new ZocketError("DISCONNECTED", `${call.route}: ${why}`, { route: call.route, sent }));
-      }
-    };
-    fail(this.sent, "unknown");
-    if (isFinal) fail(this.queued, "no");
+  disconnected(isFinal: boolean, why: string): void;
+}
+
+function createCalls(
+  clock: Clock,
+  { timeout: usualTimeout = 10_000, maxQueued = 1000 }: OptionsBase,
+  /** Returns the socket of an open connection. */
+  openSocket: () => WebSocketLike | undefined,
+  /** Called when no answer came to a call that was sent. */
+  onTimeout: () => void,
+): Calls {
+  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
+  let lastId = 0;
+  let maxFrame = Infinity;
+  let maxSent = Infinity;
+  const queued = new Set<PendingCall>();
+  /** Every call that the server has not answered. A call that was given up is one of them, since the server counts it. */
+  const sent = new Map<number, PendingCall>();
+  let sentBytes = 0;
+  let isFlushing = false;
+
+  /** Sends the waiting calls in order, as long as the server takes them. */
+  function flush(): void {
+    // A server within the process answers during `send`. The loop below then goes on.
+    if (isFlushing) return;
+    isFlushing = true;
+    for (const call of queued) if (!call.trySend()) break;
+    isFlushing = false;
   }
+
+  return {
+    start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
+      const id = ++lastId;
+      let timer: unknown;
+      /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
+      let text = "";
+      let settle!: Pick<PendingCall, "resolve" | "reject">;
+      const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
+
+      const end = (): void => {
+        queued.delete(call);
+        clock.clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const reject = (error: unknown): void => {
+        end();
+        // A call without a handler that fails by its connection, timeout or signal, or by a refusal that passes by itself,
+        // is not an unhandled rejection, which would end a Node process over a typing notice. Any other refusal is one,
+        // since nobody would see it.
+        if (!(error instanceof ZocketError) || error.sent || TEMPORARY.test(error.code)) promise.catch(noop);
+        settle.reject(error);
+      };
+      const fail: PendingCall["fail"] = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
+      const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
+
+      const call: PendingCall = {
+        route,
+        bytes: 0,
+        trySend: () => {
+          if (call.bytes > maxFrame) {
+            // The server could not read the id of such a frame, and would close the connection.
+            fail("PAYLOAD_TOO_LARGE", `the input of ${route} exceeds the server's limit of ${maxFrame} bytes`);
+            return true;
+          }
+          // The server's queue is bounded by calls, and by the bytes of one frame.
+          const socket = openSocket();
+          if (!socket || sent.size >= maxSent || (maxSent < Infinity && sentBytes >= maxFrame)) return false;
+          // Before it is sent, since a server within the process may answer, or close, during `send`.
+          queued.delete(call);
+          sent.set(id, call);
+          sentBytes += call.bytes;
+          socket.send(text);
+          return true;
+        },
+        resolve: (output) => {
+          end();
+          settle.resolve(output);
+        },
+        reject,
+        fail,
+      };
+      if (signal?.aborted) onAbort();
+      else if (refused) reject(refused);
+      else {
+        try {
+          text = JSON.stringify({ type: route, payload, rpcId: id });
+          if (text.includes("null")) checkNulls(payload);
+          call.bytes = sizeOf(text);
+        } catch (cause) {
+          fail("BAD_REQUEST", `the input of ${route} is not JSON: ${cause}`, { cause });
+          return promise;
+        }
+        if (ms < 2 ** 31) {
+          // Longer timeouts overflow the timer, which would elapse at once.
+          setLimit((run) => (timer = clock.setTimeout(run, ms)), ms, () => {
+            const wasSent = sent.has(id);
+            fail("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { sent: wasSent ? "unknown" : "no" });
+            if (wasSent) onTimeout();
+          });
+        }
+        signal?.addEventListener("abort", onAbort);
+        if (!call.trySend()) {
+          if (queued.size < maxQueued) queued.add(call);
+          else fail("OVERLOADED", `${maxQueued} calls already wait to be sent`, { sent: "no" });
+        }
+      }
+      return promise;
+    },
+    connected: (limits, first) => {
+      maxFrame = positive(limits["message"], Infinity);
+      maxSent = positive(limits["calls"], Infinity);
+      const waiting = [...queued];
+      isFlushing = true;
+      first();
+      isFlushing = false;
+      for (const call of waiting) if (queued.delete(call)) queued.add(call);
+      flush();
+    },
+    answered: (id, settle) => {
+      const call = sent.get(id as number);
+      if (!call) return;
+      sent.delete(id as number);
+      sentBytes -= call.bytes;
+      settle(call);
+      flush();
+    },
+    disconnected: (isFinal, why) => {
+      for (const calls of isFinal ? [sent, queued] : [sent]) {
+        for (const { route, fail } of calls.values()) {
+          fail("DISCONNECTED", `${route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+        }
+      }
+      sent.clear();
+      sentBytes = 0;
+    },
+  };
+}
+
+/** Throws at a value that JSON writes as null though it is none: `NaN`, an infinity, `undefined` in an array. */
+function checkNulls(input: unknown): void {
+  const paths = new Map<unknown, string>();
+  JSON.stringify(input, function (this: unknown, key, value: unknown) {
+    const path = paths.has(this) ? `${paths.get(this)}.${key}` : "input";
+    if (typeof value === "number" ? !isFinite(value) : value === undefined && Array.isArray(this)) {
+      throw new RangeError(`${path} is ${value}`);
+    }
+    paths.set(value, path);
+    return value;
+  });
+}
+
+/**
+ * Calls `expire` after a time limit. If the timer is late, the page or process was stopped, and has not yet read what came
+ * meanwhile: it waits for once the limit more.
+ */
+function setLimit(schedule: (run: () => void, ms: number) => void, ms: number, expire: () => void): void {
+  // A hidden page, whose timers are up to a second late, is not stopped.
+  const due = Date.now() + ms + 1000;
+  schedule(() => (Date.now() > due ? schedule(expire, ms) : expire()), ms);
 }
 
 /**
@@ -696,26 +746,20 @@ class Calls {
  */
 const encode = (part: unknown): string => encodeURIComponent(String(part).replace(/[\ud800-\udfff]/gu, "\ufffd"));
 
-/** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
-function exceeds(text: string, bytes: number): boolean {
-  return text.length > bytes || (text.length * 3 > bytes && encode(text).replace(/%../g, "x").length > bytes);
-}
+/** Returns the bytes of a text in UTF-8. Encodes it only if it has letters beyond ASCII. */
+const sizeOf = (text: string): number => (/[^\0-~]/.test(text) ? encode(text).replace(/%../g, "x") : text).length;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The connection
 // ---------------------------------------------------------------------------------------------------------------------
 
-const SUBPROTOCOL = "zocket.v1.json";
-const READY_STATE_OPEN = 1;
-/** Age at which a connection counts as stable. So does a connection that has answered a call. */
-const PROVEN_AFTER = 5000;
 /** Silence after which the client pings, unless the welcome has the server's `heartbeatMs`. */
 const PING_AFTER = 25_000;
 /** Bounds of the time limit for the answer to a ping. */
 const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60_000;
-/** Delay of a timer that shows that the page or process was stopped. */
-const LATE = 100;
+/** Close code of a connection that ended without one. */
+const ABNORMAL = 1006;
 /** Codes of refusals that pass by themselves. */
 const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 
@@ -723,52 +767,49 @@ const realClock: Clock = {
   // A longer delay overflows, and would elapse at once.
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
+  random: Math.random,
 };
 
-/**
- * Returns true for a close after which the client must not reconnect: 3500 to 3999, the app's codes 4000 to 4999, and
- * 1008 from `on_open`, unless its reason is temporary. All others lead to a new attempt. These include 1000 without
- * `close()`, which mobile browsers report for a page in the background, and 1002, 1007 and 1009, which end this
- * connection only.
- */
-function isFinalClose(code: number, reason: string): boolean {
-  if (code === 1008) return !TEMPORARY.test(reason);
-  return code >= 3500 && code < 5000;
-}
-
 function isDevelopment(): boolean {
-  if (typeof location !== "undefined" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${location?.hostname}`)) return true;
+  if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(page.location?.hostname as string)) return true;
   try {
     // Bundlers replace exactly this expression.
-    return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
+    return process.env.NODE_ENV !== "production";
   } catch {
-    return false; // Deno without permission to read the environment.
+    return false; // A page without a bundler, or Deno without permission to read the environment.
   }
 }
 
 /** An unchecked JSON value. Members of a value that is not an object are `undefined`. */
 type Json = { readonly [member: string]: unknown };
-const asObject = (value: unknown): Json => (typeof value === "object" && value !== null ? (value as Json) : {});
+const asObject = (value: unknown): Json => Object(value) as Json;
+/** Returns a positive number, or else the default. */
+function positive<Default>(value: unknown, otherwise: Default): number | Default {
+  return typeof value === "number" && value > 0 ? value : otherwise;
+}
 
-function refusal(value: unknown, route: string | undefined): ZocketError {
-  const error = asObject(value);
-  return new ZocketError(String(error["code"]), String(error["message"]), {
-    route,
-    issues: Array.isArray(error["issues"]) ? (error["issues"] as PayloadIssue[]) : [],
-    retryAfterMs: error["retryAfterMs"] as number | undefined,
+/** Returns the error in an answer, or in a frame that names the route, if any. */
+function refusal(value: unknown, route?: string): ZocketError {
+  const { code, message, issues = [], retryAfterMs, type = route } = asObject(value);
+  return new ZocketError(String(code), String(message), {
+    route: type as string | undefined,
+    issues: issues as PayloadIssue[],
+    retryAfterMs: positive(retryAfterMs, undefined),
   });
 }
 
-/** Adds a leaf for each dotted name to a tree. Nodes have no prototype, since a segment may be called `constructor`. */
-function grow(tree: Record<string, unknown>, routes: readonly string[], leaf: (route: string) => unknown): void {
-  for (const route of routes) {
-    const segments = route.split(".");
-    const last = segments.pop() as string;
-    let node = tree;
-    for (const segment of segments) node = (node[segment] ??= Object.create(null)) as Record<string, unknown>;
-    node[last] = leaf(route);
-  }
+/** A node of the client's tree. It has no prototype, since a segment of a route may be called `constructor`. */
+interface Tree {
+  [segment: string]: unknown;
+}
+const createTree = (): Tree => ({ __proto__: null });
+
+/** Adds a leaf for a dotted name to a tree. */
+function grow(tree: Tree, route: string, leaf: unknown): void {
+  const segments = route.split(".");
+  const last = segments.pop() as string;
+  for (const segment of segments) tree = (tree[segment] ??= createTree()) as Tree;
+  tree[last] = leaf;
 }
 
 /**
@@ -783,18 +824,17 @@ export function createClient(
 ): Client {
   const contract: Contract = CONTRACT;
   const options: OptionsBase & { readonly headers?: HeadersSource | undefined } = given ?? {};
-  const { clock = realClock, connectTimeout = 10_000, backoff = {} } = options;
-  const { floor = 500, cap = 30_000 } = backoff;
-  const validate = (options.dev ?? (options.validate && isDevelopment())) ? options.validate : undefined;
+  const { clock = realClock, connectTimeout = 10_000, backoff: { floor = 500, cap = 30_000 } = {} } = options;
+  const validate = options.validate && (options.dev ?? isDevelopment()) ? options.validate : undefined;
 
-  const opens = new Listeners<{ readonly clientId: string }>();
-  const closes = new Listeners<Closed>();
-  const errors = new Listeners<ZocketError>();
-  const statuses = new Listeners<Status>();
-  const retries = new Listeners<number | undefined>();
+  const opens = createListeners<{ readonly clientId: string }>();
+  const closes = createListeners<Closed>();
+  const errors = createListeners<ZocketError>();
+  const statuses = createListeners<Status>();
+  const retries = createListeners<number | undefined>();
   /** Ends the loops over events when the client is closed. */
-  const ends = new Listeners<void>();
-  const events = new Map(contract.outgoing.map((route) => [route, new Listeners<unknown>()]));
+  const ends = createListeners<void>();
+  const events = new Map<string, Listeners<unknown>>();
 
   let status: Status = "connecting";
   let lastError: ZocketError | undefined;
@@ -804,25 +844,26 @@ export function createClient(
   let hasWarned = false;
   /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
   let current: { socket?: WebSocketLike } | undefined;
+  let Socket: WebSocketConstructor | undefined;
   /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
   let timer: unknown;
   /** Number of failed attempts since the last stable connection. */
   let failures = 0;
-  let isWatching = false;
   /** Timer of the heartbeat: the silence, then the time limit of a ping. */
   let pulse: unknown;
   let pingAfter = PING_AFTER;
   let pongWithin = PONG_WITHIN;
   let isPinged = false;
+  /** Reason of the refused handshake whose Close comes next. */
+  let refused: ZocketError | undefined;
+  let mayRenew = true;
 
-  const calls = new Calls(clock, options, send, () => isPinged || ping());
+  const calls = createCalls(clock, options, openSocket, () => isPinged || ping());
 
-  function send(text: string): boolean {
+  function openSocket(): WebSocketLike | undefined {
     const socket = current?.socket;
-    // A closing socket drops frames silently.
-    if (status !== "open" || socket?.readyState !== READY_STATE_OPEN) return false;
-    socket.send(text);
-    return true;
+    // A socket that is not OPEN drops frames silently.
+    return status === "open" && socket?.readyState === 1 ? socket : undefined;
   }
 
   function setStatus(next: Status): void {
@@ -852,7 +893,7 @@ export function createClient(
     clock.clearTimeout(timer);
     clock.clearTimeout(pulse);
     isPinged = false;
-    retryAt = undefined;
+    refused = retryAt = undefined;
     const socket = current?.socket;
     current = undefined;
     socket?.close(code);
@@ -864,27 +905,27 @@ export function createClient(
   function endpoint(): string | undefined {
     let target = (typeof url === "string" ? url : url.href).trim();
     if (!/^[a-z][a-z\d+.-]*:/i.test(target)) {
-      const page = typeof location === "undefined" ? undefined : location?.href;
-      if (!page) return undefined;
-      target = new URL(target, page).href;
+      const base = page.location?.href;
+      if (!base) return undefined;
+      target = new URL(target, base).href;
     }
-    // `WebSocket` refuses URLs with a fragment.
-    target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
-    if (!/^wss?:\/\/[^\s/?]+([/?]|$)/.test(target)) throw unusable(target);
-    return target.replace(/^(\w+:\/\/[^/?]+)(\?|$)/, "$1/$2");
+    // Without the fragment, which `WebSocket` refuses.
+    const [found, secure = "", host, port = 0, rest = ""] =
+      /^(?:ws|http)(s?):\/\/([^\s/?#]+?(?::(\d+))?)(?![^/?#])([^#]*)/i.exec(target) ?? [];
+    if (!found || +port > 65_535) throw unusable(target);
+    return `ws${secure.toLowerCase()}://${host}${rest[0] === "/" ? "" : "/"}${rest}`;
   }
 
-  function unusable(target: unknown): Error {
-    return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${String(target)}`);
+  function unusable(target: string | { readonly href: string }): Error {
+    return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${target}`);
   }
 
   /** Starts connecting, also after the client was closed. */
   function begin(): void {
     // Invalid arguments throw at once.
     if (!endpoint()) throw unusable(url);
-    if (!options.WebSocket && typeof WebSocket === "undefined") {
-      throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
-    }
+    Socket = options.WebSocket ?? page.WebSocket;
+    if (!Socket) throw new Error("expected a global WebSocket or options.WebSocket, such as the package `ws`");
     watch(true);
     connect();
   }
@@ -893,82 +934,92 @@ export function createClient(
     drop();
     const attempt: { socket?: WebSocketLike } = (current = {});
     const isPresent = (): boolean => attempt === current;
-    schedule(() => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`), connectTimeout);
+    setLimit(schedule, connectTimeout, () => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`));
     let failure = "";
+    let code = ABNORMAL;
 
     const dial = async (): Promise<void> => {
       const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
       if (!isPresent()) return;
-      const Socket = (options.WebSocket ?? WebSocket) as WebSocketConstructor;
-      const target = endpoint() as string;
-      const query = Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })
-        .filter(([, value]) => value != null)
-        .map((pair) => pair.map(encode).join("="));
+      // From here on only the constructor throws: for arguments that no attempt changes, or if the page may not connect. The
+      // code makes that final. It is not reported, since no connection was open.
+      code = 3500;
+      let target = endpoint() as string;
       // Of a repeated name, the last one counts. Resuming offers its token here.
-      const socket = new Socket(target + (target.includes("?") ? "&" : "?") + query.join("&"), [SUBPROTOCOL]);
+      for (const [name, value] of Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })) {
+        if (value != null) target += `${target.includes("?") ? "&" : "?"}${encode(name)}=${encode(value)}`;
+      }
+      // The codec, and what the client understands beside it: the reasons of refused handshakes, and a bound of calls.
+      const socket = new Socket!(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
       attempt.socket = socket;
       socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
       // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
-      socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
+      socket.addEventListener("error", (event) => void (failure = event.message ?? ""));
       socket.addEventListener("close", (event) => {
         if (!isPresent()) return;
         // React Native leaves both out of a failure.
-        const [code, reason] = [event.code ?? 1006, event.reason ?? ""];
-        lost("DISCONNECTED", `the connection ended: ${[code, reason || failure].join(" ").trim()}`, { code, reason });
+        code = event.code ?? ABNORMAL;
+        lost("DISCONNECTED", `the connection ended: ${code} ${event.reason || failure}`.trim(), code, event.reason ?? "");
       });
     };
-    dial().catch((cause: unknown) => isPresent() && lost("DISCONNECTED", `can't connect: ${String(cause)}`, { cause }));
+    dial().catch((cause: unknown) => isPresent() && lost("DISCONNECTED", `can't connect: ${cause}`, code, "", cause));
     // Must come last, since a listener may close the client.
     if (status === "open") setStatus("reconnecting");
     else if (status === "closed") setStatus("connecting");
     tellRetry();
   }
 
-  /** Handles the unexpected end of a connection, or a failed attempt. */
-  function lost(code: string, message: string, by: { code?: number; reason?: string; cause?: unknown } = {}): void {
-    const close = { code: by.code ?? 1006, reason: by.reason ?? "" };
+  /**
+   * Handles the unexpected end of a connection, or a failed attempt.
+   *
+   * The client must not reconnect after 3500 to 3999, the app's codes 4000 to 4999, and 1008 from `on_open`, unless its
+   * reason is temporary. All others lead to a new attempt. These include 3100 to 3299, with which a server refuses a
+   * handshake for now (and with 3600 to 3799 for good), 1000 without `close()`, which mobile browsers report for a page in
+   * the background, and 1002, 1007 and 1009, which end this connection only.
+   */
+  function lost(errorCode: string, message: string, code = ABNORMAL, reason = "", cause?: unknown): void {
     const wasOpen = status === "open";
-    const isFinal = isFinalClose(close.code, close.reason);
-    const error = (lastError = new ZocketError(code, message, { cause: by.cause }));
+    // After a 401, one attempt with fresh headers precedes giving up.
+    mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
+    const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500);
+    const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
     drop();
-    if (isFinal) watch(false);
+    if (final) watch(false);
     else {
       // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
-      if (close.code === 1001 || close.code === 1012) failures = Math.max(failures, 2);
+      if (code === 1001 || code === 1012) failures = Math.max(failures, 2);
       const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-      const wait = floor + clock.random() * (ceiling - floor);
+      const wait = Math.max(floor, error.retryAfterMs ?? 0) + clock.random() * (ceiling - floor);
       retryAt = Date.now() + wait;
       schedule(connect, wait);
     }
-    calls.disconnected(isFinal, message);
+    calls.disconnected(final, error.message || error.code);
     // The state is consistent from here on, so listeners may change it.
-    if (isFinal) setStatus("closed");
+    if (final) setStatus("closed");
     else if (wasOpen) setStatus("reconnecting");
-    if (wasOpen) closes.emit({ ...close, final: isFinal });
+    if (wasOpen) closes.emit({ code, reason, final });
     else errors.emit(error);
     tellRetry();
   }
 
-  /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
-  function wake(event: { readonly type: string }): void {
-    if (event.type === "visibilitychange" && document?.visibilityState !== "visible") return;
+  /** Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. */
+  function wake({ type }: { readonly type: string }): void {
+    if (type === "visibilitychange" && page.document?.visibilityState !== "visible") return;
     if (status === "open") ping();
-    else if (!current && status !== "closed") connect();
+    else if (!current && status !== "closed" && !lastError?.retryAfterMs) connect();
   }
 
   function watch(on: boolean): void {
-    if (on === isWatching) return;
-    isWatching = on;
-    const page = globalThis as unknown as Partial<EventTargetLike>;
-    const tab = typeof document === "undefined" ? undefined : document;
-    for (const [target, type] of [[page, "online"], [page, "pageshow"], [tab, "visibilitychange"]] as const) {
-      target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
-    }
+    // An event target ignores a listener that it already has.
+    const method = on ? "addEventListener" : "removeEventListener";
+    page[method]?.("online", wake);
+    page[method]?.("pageshow", wake);
+    page.document?.[method]?.("visibilitychange", wake);
   }
 
   // -------------------------------------------------------------------------------------------------------- heartbeat
 
-  function pulseAfter(ms: number, run: () => void): void {
+  function schedulePulse(run: () => void, ms: number): void {
     clock.clearTimeout(pulse);
     pulse = clock.setTimeout(run, ms);
   }
@@ -978,23 +1029,20 @@ export function createClient(
     // Only the answer to a ping shows that the time limit suffices. Other frames are received before a slow one, too.
     if (isPinged) pongWithin = PONG_WITHIN;
     isPinged = false;
-    pulseAfter(pingAfter, ping);
+    schedulePulse(ping, pingAfter);
   }
 
   /** Sends a ping, and gives up the connection if no frame comes within the time limit. */
-  function ping(isLast?: boolean): void {
+  function ping(): void {
     if (status !== "open") return;
     const limit = pongWithin;
-    const due = Date.now() + limit;
     isPinged = true;
-    pulseAfter(limit, () => {
-      // A late timer: the page or process was stopped, and has not yet read what came meanwhile.
-      if (!isLast && Date.now() > due + LATE) return ping(true);
+    setLimit(schedulePulse, limit, () => {
       // Doubled, so that an answer behind a large frame on a slow link does not lead from break to break.
       pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
       lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
     });
-    send('{"type":"__ping"}');
+    openSocket()?.send('{"type":"__ping"}');
   }
 
   // -------------------------------------------------------------------------------------------------------- receiving
@@ -1005,68 +1053,68 @@ export function createClient(
     try {
       frame = asObject(JSON.parse(data as string));
     } catch (cause) {
-      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
+      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }));
     }
-    const { type, payload, rpcId } = frame as { type?: unknown; payload?: unknown; rpcId?: unknown };
+    const { payload } = frame;
+    const type = frame["type"] as string;
     if (type === "__welcome") return welcome(asObject(payload));
     if (type === "__rpc_res" || type === "__rpc_err") {
       failures = 0;
-      const call = calls.take(rpcId);
-      // The call was abandoned meanwhile.
-      if (!call) return;
-      if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
-      checkReceived(call.route, "output", payload);
-      return call.resolve(payload);
+      return calls.answered(frame["rpcId"], (call) => {
+        if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
+        checkReceived(call.route, "output", payload);
+        call.resolve(payload);
+      });
     }
     if (type === "__error") {
-      const { type: route } = asObject(payload);
-      return tell(refusal(payload, typeof route === "string" ? route : undefined));
+      const error = refusal(payload);
+      return status === "open" ? tell(error) : void (refused = error);
     }
     // Frames of resumption belong here. Unknown types, and pongs, are ignored.
-    const listeners = events.get(type as string);
+    const listeners = events.get(type);
     if (!listeners) return;
-    checkReceived(type as string, "event", payload);
+    checkReceived(type, "event", payload);
     listeners.emit(payload);
   }
 
   function welcome(payload: Json): void {
     if (status === "open") return;
     clientId = String(payload["clientId"]);
-    const max = asObject(payload["limits"])["message"];
-    calls.maxFrame = typeof max === "number" ? max : Infinity;
     lastError = undefined;
-    schedule(() => void (failures = 0), PROVEN_AFTER);
-    const heartbeat = payload["heartbeatMs"];
-    pingAfter = typeof heartbeat === "number" && heartbeat > 0 ? heartbeat : PING_AFTER;
+    // At this age a connection counts as stable. So does one that has answered a call.
+    schedule(() => void (failures = 0), 5000);
+    pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
     alive();
     const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
     if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
       hasWarned = true;
       console.warn(
-        `zocket: expected a server with the contract ${contract.hash}, got ${String(hash)}: ` +
+        `zocket: expected a server with the contract ${contract.hash}, got ${hash}: ` +
           "generate this client again, or reload the page",
       );
     }
-    setStatus("open");
-    if ((status as Status) !== "open") return; // A listener closed the client.
-    opens.emit({ clientId });
-    calls.flush();
+    calls.connected(asObject(payload["limits"]), () => {
+      setStatus("open");
+      // A listener may have closed the client.
+      if (status === "open") opens.emit({ clientId: clientId as string });
+    });
   }
 
-  function check(...[route, direction, payload]: Parameters<Validate>): ZocketError | undefined {
+  function check(...args: Parameters<Validate>): ZocketError | undefined {
     let issues: readonly PayloadIssue[] | undefined;
     try {
-      issues = validate?.(route, direction, payload);
+      issues = validate?.(...args);
     } catch (error) {
       report(error);
     }
     if (!issues?.length) return undefined;
+    const [route, direction] = args;
     const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
     return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
   }
 
-  function checkReceived(route: string, direction: "output" | "event", payload: unknown): void {
-    const error = check(route, direction, payload);
+  function checkReceived(...args: Parameters<Validate>): void {
+    const error = check(...args);
     if (error) tell(error);
   }
 
@@ -1083,16 +1131,17 @@ export function createClient(
   }
 
   function call(route: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> {
-    const refused =
-      status === "closed"
-        ? new ZocketError("CLOSED", `${route}: the client is closed`, { route, sent: "no" })
-        : current || endpoint()
-          ? check(route, "input", input)
-          : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
+    const isClosed = status === "closed";
+    const why = isClosed ? "the client is closed" : !current && !endpoint() && unusable(url).message;
+    const refused = why
+      ? new ZocketError(isClosed ? "CLOSED" : "DISCONNECTED", `${route}: ${why}`, { route, sent: "no" })
+      : check(route, "input", input);
     return calls.start(route, input, callOptions, refused);
   }
 
-  const base: ClientBase & { readonly on: Record<string, unknown> } = {
+  const on = createTree();
+  const client: ClientBase & Tree = {
+    __proto__: null,
     get status() {
       return status;
     },
@@ -1105,7 +1154,7 @@ export function createClient(
     get retryAt() {
       return retryAt;
     },
-    on: Object.create(null) as Record<string, unknown>,
+    on,
     onOpen: opens.add,
     onClose: closes.add,
     onError: errors.add,
@@ -1121,12 +1170,9 @@ export function createClient(
       leave(begin, "reconnect", false);
     },
   };
-  const client = Object.create(null, Object.getOwnPropertyDescriptors(base)) as Record<string, unknown>;
-  grow(client, Object.keys(contract.incoming), (route) => {
-    const start = (...args: [unknown?, unknown?]): Promise<unknown> => {
-      const [input, callOptions] = contract.incoming[route] ? args : [undefined, args[0]];
-      return call(route, input, callOptions as CallOptions | undefined);
-    };
+  for (const [route, hasInput] of Object.entries(contract.incoming)) {
+    const start = (...args: [unknown?, unknown?]): Promise<unknown> =>
+      call(route, hasInput ? args.shift() : undefined, args[0] as CallOptions | undefined);
     const safe = (...args: [unknown?, unknown?]): Promise<CallResult<unknown, string>> => {
       const result = start(...args).then(
         (data) => ({ ok: true, data, error: undefined }) as const,
@@ -1138,16 +1184,15 @@ export function createClient(
       result.catch(noop); // An aborted signal is not an unhandled rejection: see `Calls.start`.
       return result;
     };
-    return Object.assign(start, { safe, route });
-  });
-  for (const [route, listeners] of events) {
-    grow(base.on, [route], () =>
-      Object.assign((listener: Listener<unknown>) => listeners.add(listener), {
-        route,
-        // Where the symbol is missing, Babel's loops use this name.
-        [Symbol.asyncIterator ?? "@@asyncIterator"]: () => iterate(route, listeners, ends, status === "closed"),
-      }),
-    );
+    grow(client, route, Object.assign(start, { safe, route }));
+  }
+  for (const route of contract.outgoing) {
+    const listeners = createListeners<unknown>();
+    events.set(route, listeners);
+    // Where the symbol is missing, Babel's loops use this name.
+    const iterator = Symbol.asyncIterator ?? "@@asyncIterator";
+    const source = { route, [iterator]: () => iterate(route, listeners, ends, status === "closed") };
+    grow(on, route, Object.assign(listeners.add, source));
   }
   if ((options.autoConnect ?? true) && endpoint()) begin();
   return client as unknown as Client;

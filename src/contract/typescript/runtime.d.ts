@@ -29,7 +29,7 @@ export interface ErrorDetails {
     readonly issues: readonly PayloadIssue[];
     /** The route that was called. */
     readonly route: string | undefined;
-    /** Time to wait before the next call, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
+    /** Time to wait before the next call or attempt to connect, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
     readonly retryAfterMs: number | undefined;
     /**
      * Set for calls that were ended by a lost connection, a timeout or a full queue: `"no"` if the server can't have
@@ -118,7 +118,10 @@ export interface Closed {
 /** Members of every app's client. */
 export interface ClientBase {
     readonly status: Status;
-    /** Error of the last connection or attempt, and `undefined` while the client is connected. */
+    /**
+     * Error of the last connection or attempt, and `undefined` while the client is connected. After a refused handshake it
+     * has the server's code, message and issues.
+     */
     readonly lastError: ZocketError | undefined;
     /** Id of the current connection, or of the last one. */
     readonly clientId: string | undefined;
@@ -146,7 +149,10 @@ export interface ClientBase {
     /** Connects at once. Ends a wait, replaces an open connection, and reopens a closed client. */
     reconnect(): void;
 }
-/** The app's connect headers, or a function that returns them, which is called at each attempt. */
+/**
+ * The app's connect headers, or a function that returns them, which is called at each attempt. If the server refuses them
+ * as `UNAUTHORIZED` (401), a function is asked once more before the client gives up.
+ */
 export type HeadersSource = Headers | (() => Headers | PromiseLike<Headers>);
 /** `headers` is optional if every header is. */
 type HeadersOption = {} extends Headers ? {
@@ -170,7 +176,10 @@ export interface OptionsBase {
         readonly floor?: number | undefined;
         readonly cap?: number | undefined;
     } | undefined;
-    /** Maximum number of calls that wait for a connection. The default is 1,000. Further calls fail with `OVERLOADED`. */
+    /**
+     * Maximum number of calls that wait, for a connection or for answers to earlier ones, of which the server takes a limited
+     * number at a time. The default is 1,000. Further calls fail with `OVERLOADED`.
+     */
     readonly maxQueued?: number | undefined;
     /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */
     readonly autoConnect?: boolean | undefined;

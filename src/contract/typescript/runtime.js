@@ -10,16 +10,7 @@ export const ZocketError = class extends Error {
     constructor(code, message, details) {
         super(message);
         // Assigned, since as a field `cause` may override one of Error's, depending on the `lib` of the compilation.
-        Object.assign(this, {
-            name: "ZocketError",
-            code,
-            issues: [],
-            route: undefined,
-            retryAfterMs: undefined,
-            sent: undefined,
-            cause: undefined,
-            ...details,
-        });
+        Object.assign(this, { name: "ZocketError", code, issues: [] }, details);
     }
 };
 export function isZocketError(call, error = call) {
@@ -66,22 +57,23 @@ function iterate(route, events, ends, isClosed) {
     const asked = [];
     const end = { done: true, value: undefined };
     let isDone = false;
-    let overflow;
     const finish = () => {
         isDone = true;
         offEvents();
         offEnds();
         for (const resolve of asked.splice(0))
             resolve(end);
+        return end;
     };
     const offEvents = events.add((value) => {
+        const result = () => ({ done: false, value });
         const resolve = asked.shift();
         if (resolve)
-            resolve({ done: false, value });
-        else if (arrived.length < MAX_BUFFERED_EVENTS)
-            arrived.push(value);
-        else {
-            overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for the loop`, { route });
+            resolve(result());
+        else if (arrived.push(result) > MAX_BUFFERED_EVENTS) {
+            arrived[MAX_BUFFERED_EVENTS] = () => {
+                throw new ZocketError("OVERLOADED", `${MAX_BUFFERED_EVENTS} events already wait to be read`, { route });
+            };
             finish();
         }
     });
@@ -89,55 +81,48 @@ function iterate(route, events, ends, isClosed) {
     if (isClosed)
         finish();
     return {
-        next: async () => {
-            if (arrived.length)
-                return { done: false, value: arrived.shift() };
-            const error = overflow;
-            overflow = undefined;
-            if (error)
-                throw error;
-            return isDone ? end : new Promise((resolve) => asked.push(resolve));
-        },
+        next: async () => arrived.shift()?.() ?? (isDone ? end : new Promise((resolve) => asked.push(resolve))),
         return: async () => {
             arrived.length = 0;
-            overflow = undefined;
-            finish();
-            return end;
+            return finish();
         },
     };
 }
 function createCalls(clock, { timeout: usualTimeout = 10000, maxQueued = 1000 }, 
-/** Sends a frame. Returns false without a connection. */
-send, 
+/** Returns the socket of an open connection. */
+openSocket, 
 /** Called when no answer came to a call that was sent. */
 onTimeout) {
     // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
     let lastId = 0;
-    let limit = Infinity;
-    const queued = new Map();
+    let maxFrame = Infinity;
+    let maxSent = Infinity;
+    const queued = new Set();
+    /** Every call that the server has not answered. A call that was given up is one of them, since the server counts it. */
     const sent = new Map();
-    function trySend(id, call) {
-        if (exceeds(call.text, limit)) {
-            // The server could not read the id of such a frame, and would close the connection.
-            call.fail("PAYLOAD_TOO_LARGE", `the input of ${call.route} exceeds the server's limit of ${limit} bytes per message`);
-            return true;
-        }
-        // Before it is sent, since a server within the process may answer, or close, during `send`.
-        sent.set(id, call);
-        if (!send(call.text))
-            return !sent.delete(id);
-        queued.delete(id);
-        return true;
+    let sentBytes = 0;
+    let isFlushing = false;
+    /** Sends the waiting calls in order, as long as the server takes them. */
+    function flush() {
+        // A server within the process answers during `send`. The loop below then goes on.
+        if (isFlushing)
+            return;
+        isFlushing = true;
+        for (const call of queued)
+            if (!call.trySend())
+                break;
+        isFlushing = false;
     }
     return {
         start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
             const id = ++lastId;
             let timer;
+            /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
+            let text = "";
             let settle;
             const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
             const end = () => {
-                queued.delete(id);
-                sent.delete(id);
+                queued.delete(call);
                 clock.clearTimeout(timer);
                 signal?.removeEventListener("abort", onAbort);
             };
@@ -152,128 +137,171 @@ onTimeout) {
             };
             const fail = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
             const onAbort = () => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
+            const call = {
+                route,
+                bytes: 0,
+                trySend: () => {
+                    if (call.bytes > maxFrame) {
+                        // The server could not read the id of such a frame, and would close the connection.
+                        fail("PAYLOAD_TOO_LARGE", `the input of ${route} exceeds the server's limit of ${maxFrame} bytes`);
+                        return true;
+                    }
+                    // The server's queue is bounded by calls, and by the bytes of one frame.
+                    const socket = openSocket();
+                    if (!socket || sent.size >= maxSent || (maxSent < Infinity && sentBytes >= maxFrame))
+                        return false;
+                    // Before it is sent, since a server within the process may answer, or close, during `send`.
+                    queued.delete(call);
+                    sent.set(id, call);
+                    sentBytes += call.bytes;
+                    socket.send(text);
+                    return true;
+                },
+                resolve: (output) => {
+                    end();
+                    settle.resolve(output);
+                },
+                reject,
+                fail,
+            };
             if (signal?.aborted)
                 onAbort();
             else if (refused)
                 reject(refused);
             else {
-                let text;
                 try {
                     text = JSON.stringify({ type: route, payload, rpcId: id });
+                    if (text.includes("null"))
+                        checkNulls(payload);
+                    call.bytes = sizeOf(text);
                 }
                 catch (cause) {
-                    fail("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { cause });
+                    fail("BAD_REQUEST", `the input of ${route} is not JSON: ${cause}`, { cause });
                     return promise;
                 }
-                const call = {
-                    route,
-                    text,
-                    resolve: (output) => {
-                        end();
-                        settle.resolve(output);
-                    },
-                    reject,
-                    fail,
-                };
                 if (ms < 2 ** 31) {
                     // Longer timeouts overflow the timer, which would elapse at once.
-                    timer = clock.setTimeout(() => {
+                    setLimit((run) => (timer = clock.setTimeout(run, ms)), ms, () => {
                         const wasSent = sent.has(id);
                         fail("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { sent: wasSent ? "unknown" : "no" });
                         if (wasSent)
                             onTimeout();
-                    }, ms);
+                    });
                 }
                 signal?.addEventListener("abort", onAbort);
-                if (!trySend(id, call)) {
+                if (!call.trySend()) {
                     if (queued.size < maxQueued)
-                        queued.set(id, call);
+                        queued.add(call);
                     else
-                        fail("OVERLOADED", `${maxQueued} calls already wait for a connection`, { sent: "no" });
+                        fail("OVERLOADED", `${maxQueued} calls already wait to be sent`, { sent: "no" });
                 }
             }
             return promise;
         },
-        flush: (maxFrame) => {
-            limit = maxFrame;
-            for (const entry of queued)
-                if (!trySend(...entry))
-                    return;
+        connected: (limits, first) => {
+            maxFrame = positive(limits["message"], Infinity);
+            maxSent = positive(limits["calls"], Infinity);
+            const waiting = [...queued];
+            isFlushing = true;
+            first();
+            isFlushing = false;
+            for (const call of waiting)
+                if (queued.delete(call))
+                    queued.add(call);
+            flush();
         },
-        take: (id) => sent.get(id),
+        answered: (id, settle) => {
+            const call = sent.get(id);
+            if (!call)
+                return;
+            sent.delete(id);
+            sentBytes -= call.bytes;
+            settle(call);
+            flush();
+        },
         disconnected: (isFinal, why) => {
             for (const calls of isFinal ? [sent, queued] : [sent]) {
-                for (const call of [...calls.values()]) {
-                    call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+                for (const { route, fail } of calls.values()) {
+                    fail("DISCONNECTED", `${route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
                 }
             }
+            sent.clear();
+            sentBytes = 0;
         },
     };
+}
+/** Throws at a value that JSON writes as null though it is none: `NaN`, an infinity, `undefined` in an array. */
+function checkNulls(input) {
+    const paths = new Map();
+    JSON.stringify(input, function (key, value) {
+        const path = paths.has(this) ? `${paths.get(this)}.${key}` : "input";
+        if (typeof value === "number" ? !isFinite(value) : value === undefined && Array.isArray(this)) {
+            throw new RangeError(`${path} is ${value}`);
+        }
+        paths.set(value, path);
+        return value;
+    });
+}
+/**
+ * Calls `expire` after a time limit. If the timer is late, the page or process was stopped, and has not yet read what came
+ * meanwhile: it waits for once the limit more.
+ */
+function setLimit(schedule, ms, expire) {
+    // A hidden page, whose timers are up to a second late, is not stopped.
+    const due = Date.now() + ms + 1000;
+    schedule(() => (Date.now() > due ? schedule(expire, ms) : expire()), ms);
 }
 /**
  * Encodes a part of a query, of which `%..` is one byte in UTF-8. Half an emoji, which `encodeURIComponent` refuses, is
  * replaced as `URL` does.
  */
 const encode = (part) => encodeURIComponent(String(part).replace(/[\ud800-\udfff]/gu, "\ufffd"));
-/** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
-function exceeds(text, bytes) {
-    return text.length > bytes || (text.length * 3 > bytes && encode(text).replace(/%../g, "x").length > bytes);
-}
+/** Returns the bytes of a text in UTF-8. Encodes it only if it has letters beyond ASCII. */
+const sizeOf = (text) => (/[^\0-~]/.test(text) ? encode(text).replace(/%../g, "x") : text).length;
 // ---------------------------------------------------------------------------------------------------------------------
 // The connection
 // ---------------------------------------------------------------------------------------------------------------------
-const SUBPROTOCOL = "zocket.v1.json";
-const READY_STATE_OPEN = 1;
-/** Age at which a connection counts as stable. So does a connection that has answered a call. */
-const PROVEN_AFTER = 5000;
 /** Silence after which the client pings, unless the welcome has the server's `heartbeatMs`. */
 const PING_AFTER = 25000;
 /** Bounds of the time limit for the answer to a ping. */
 const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60000;
-const VISIBILITY = "visibilitychange";
-/** Delay of a timer that shows that the page or process was stopped. */
-const LATE = 100;
+/** Close code of a connection that ended without one. */
+const ABNORMAL = 1006;
 /** Codes of refusals that pass by themselves. */
 const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 const realClock = {
     // A longer delay overflows, and would elapse at once.
     setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
     clearTimeout: (timer) => clearTimeout(timer),
-    random: () => Math.random(),
+    random: Math.random,
 };
-/**
- * Returns true for a close after which the client must not reconnect: 3500 to 3999, the app's codes 4000 to 4999, and
- * 1008 from `on_open`, unless its reason is temporary. All others lead to a new attempt. These include 1000 without
- * `close()`, which mobile browsers report for a page in the background, and 1002, 1007 and 1009, which end this
- * connection only.
- */
-function isFinalClose(code, reason) {
-    return code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && code < 5000;
-}
 function isDevelopment() {
-    if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${page.location?.hostname}`))
+    if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(page.location?.hostname))
         return true;
     try {
         // Bundlers replace exactly this expression.
-        return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
+        return process.env.NODE_ENV !== "production";
     }
     catch {
-        return false; // Deno without permission to read the environment.
+        return false; // A page without a bundler, or Deno without permission to read the environment.
     }
 }
-const asObject = (value) => (typeof value === "object" && value ? value : {});
+const asObject = (value) => Object(value);
 /** Returns a positive number, or else the default. */
-const positive = (value, otherwise) => (typeof value === "number" && value > 0 ? value : otherwise);
+function positive(value, otherwise) {
+    return typeof value === "number" && value > 0 ? value : otherwise;
+}
+/** Returns the error in an answer, or in a frame that names the route, if any. */
 function refusal(value, route) {
-    const { code, message, issues, retryAfterMs } = asObject(value);
+    const { code, message, issues = [], retryAfterMs, type = route } = asObject(value);
     return new ZocketError(String(code), String(message), {
-        route: typeof route === "string" ? route : undefined,
-        issues: Array.isArray(issues) ? issues : [],
-        retryAfterMs: retryAfterMs,
+        route: type,
+        issues: issues,
+        retryAfterMs: positive(retryAfterMs, undefined),
     });
 }
-const createTree = () => Object.create(null);
+const createTree = () => ({ __proto__: null });
 /** Adds a leaf for a dotted name to a tree. */
 function grow(tree, route, leaf) {
     const segments = route.split(".");
@@ -292,7 +320,7 @@ export function createClient(url, ...[given]) {
     const contract = CONTRACT;
     const options = given ?? {};
     const { clock = realClock, connectTimeout = 10000, backoff: { floor = 500, cap = 30000 } = {} } = options;
-    const validate = (options.dev ?? (options.validate && isDevelopment())) ? options.validate : undefined;
+    const validate = options.validate && (options.dev ?? isDevelopment()) ? options.validate : undefined;
     const opens = createListeners();
     const closes = createListeners();
     const errors = createListeners();
@@ -300,7 +328,7 @@ export function createClient(url, ...[given]) {
     const retries = createListeners();
     /** Ends the loops over events when the client is closed. */
     const ends = createListeners();
-    const events = new Map(contract.outgoing.map((route) => [route, createListeners()]));
+    const events = new Map();
     let status = "connecting";
     let lastError;
     let clientId;
@@ -309,6 +337,7 @@ export function createClient(url, ...[given]) {
     let hasWarned = false;
     /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
     let current;
+    let Socket;
     /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
     let timer;
     /** Number of failed attempts since the last stable connection. */
@@ -318,14 +347,14 @@ export function createClient(url, ...[given]) {
     let pingAfter = PING_AFTER;
     let pongWithin = PONG_WITHIN;
     let isPinged = false;
-    const calls = createCalls(clock, options, send, () => isPinged || ping());
-    function send(text) {
+    /** Reason of the refused handshake whose Close comes next. */
+    let refused;
+    let mayRenew = true;
+    const calls = createCalls(clock, options, openSocket, () => isPinged || ping());
+    function openSocket() {
         const socket = current?.socket;
-        // A closing socket drops frames silently.
-        if (status !== "open" || socket?.readyState !== READY_STATE_OPEN)
-            return false;
-        socket.send(text);
-        return true;
+        // A socket that is not OPEN drops frames silently.
+        return status === "open" && socket?.readyState === 1 ? socket : undefined;
     }
     function setStatus(next) {
         if (status === next)
@@ -354,7 +383,7 @@ export function createClient(url, ...[given]) {
         clock.clearTimeout(timer);
         clock.clearTimeout(pulse);
         isPinged = false;
-        retryAt = undefined;
+        refused = retryAt = undefined;
         const socket = current?.socket;
         current = undefined;
         socket?.close(code);
@@ -369,23 +398,23 @@ export function createClient(url, ...[given]) {
                 return undefined;
             target = new URL(target, base).href;
         }
-        // `WebSocket` refuses URLs with a fragment.
-        target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
-        if (!/^wss?:\/\/[^\s/?]+([/?]|$)/.test(target))
+        // Without the fragment, which `WebSocket` refuses.
+        const [found, secure = "", host, port = 0, rest = ""] = /^(?:ws|http)(s?):\/\/([^\s/?#]+?(?::(\d+))?)(?![^/?#])([^#]*)/i.exec(target) ?? [];
+        if (!found || +port > 65535)
             throw unusable(target);
-        return target.replace(/^(\w+:\/\/[^/?]+)(\?|$)/, "$1/$2");
+        return `ws${secure.toLowerCase()}://${host}${rest[0] === "/" ? "" : "/"}${rest}`;
     }
     function unusable(target) {
-        return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${String(target)}`);
+        return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${target}`);
     }
     /** Starts connecting, also after the client was closed. */
     function begin() {
         // Invalid arguments throw at once.
         if (!endpoint())
             throw unusable(url);
-        if (!options.WebSocket && !page.WebSocket) {
-            throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
-        }
+        Socket = options.WebSocket ?? page.WebSocket;
+        if (!Socket)
+            throw new Error("expected a global WebSocket or options.WebSocket, such as the package `ws`");
         watch(true);
         connect();
     }
@@ -393,32 +422,37 @@ export function createClient(url, ...[given]) {
         drop();
         const attempt = (current = {});
         const isPresent = () => attempt === current;
-        schedule(() => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`), connectTimeout);
+        setLimit(schedule, connectTimeout, () => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`));
         let failure = "";
+        let code = ABNORMAL;
         const dial = async () => {
             const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
             if (!isPresent())
                 return;
-            const Socket = (options.WebSocket ?? page.WebSocket);
-            const target = endpoint();
-            const query = Object.entries({ ...headers, "x-zocket-version": contract.version })
-                .filter(([, value]) => value != null)
-                .map((pair) => pair.map(encode).join("="));
+            // From here on only the constructor throws: for arguments that no attempt changes, or if the page may not connect. The
+            // code makes that final. It is not reported, since no connection was open.
+            code = 3500;
+            let target = endpoint();
             // Of a repeated name, the last one counts. Resuming offers its token here.
-            const socket = new Socket(target + (target.includes("?") ? "&" : "?") + query.join("&"), [SUBPROTOCOL]);
+            for (const [name, value] of Object.entries({ ...headers, "x-zocket-version": contract.version })) {
+                if (value != null)
+                    target += `${target.includes("?") ? "&" : "?"}${encode(name)}=${encode(value)}`;
+            }
+            // The codec, and what the client understands beside it: the reasons of refused handshakes, and a bound of calls.
+            const socket = new Socket(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
             attempt.socket = socket;
             socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
             // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
-            socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
+            socket.addEventListener("error", (event) => void (failure = event.message ?? ""));
             socket.addEventListener("close", (event) => {
                 if (!isPresent())
                     return;
                 // React Native leaves both out of a failure.
-                const [code, reason] = [event.code ?? 1006, event.reason ?? ""];
-                lost("DISCONNECTED", `the connection ended: ${[code, reason || failure].join(" ").trim()}`, { code, reason });
+                code = event.code ?? ABNORMAL;
+                lost("DISCONNECTED", `the connection ended: ${code} ${event.reason || failure}`.trim(), code, event.reason ?? "");
             });
         };
-        dial().catch((cause) => isPresent() && lost("DISCONNECTED", `can't connect: ${String(cause)}`, { cause }));
+        dial().catch((cause) => isPresent() && lost("DISCONNECTED", `can't connect: ${cause}`, code, "", cause));
         // Must come last, since a listener may close the client.
         if (status === "open")
             setStatus("reconnecting");
@@ -426,11 +460,20 @@ export function createClient(url, ...[given]) {
             setStatus("connecting");
         tellRetry();
     }
-    /** Handles the unexpected end of a connection, or a failed attempt. */
-    function lost(errorCode, message, { code = 1006, reason = "", cause } = {}) {
+    /**
+     * Handles the unexpected end of a connection, or a failed attempt.
+     *
+     * The client must not reconnect after 3500 to 3999, the app's codes 4000 to 4999, and 1008 from `on_open`, unless its
+     * reason is temporary. All others lead to a new attempt. These include 3100 to 3299, with which a server refuses a
+     * handshake for now (and with 3600 to 3799 for good), 1000 without `close()`, which mobile browsers report for a page in
+     * the background, and 1002, 1007 and 1009, which end this connection only.
+     */
+    function lost(errorCode, message, code = ABNORMAL, reason = "", cause) {
         const wasOpen = status === "open";
-        const final = isFinalClose(code, reason);
-        const error = (lastError = new ZocketError(errorCode, message, { cause }));
+        // After a 401, one attempt with fresh headers precedes giving up.
+        mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
+        const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500);
+        const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
         drop();
         if (final)
             watch(false);
@@ -439,11 +482,11 @@ export function createClient(url, ...[given]) {
             if (code === 1001 || code === 1012)
                 failures = Math.max(failures, 2);
             const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-            const wait = floor + clock.random() * (ceiling - floor);
+            const wait = Math.max(floor, error.retryAfterMs ?? 0) + clock.random() * (ceiling - floor);
             retryAt = Date.now() + wait;
             schedule(connect, wait);
         }
-        calls.disconnected(final, message);
+        calls.disconnected(final, error.message || error.code);
         // The state is consistent from here on, so listeners may change it.
         if (final)
             setStatus("closed");
@@ -455,23 +498,24 @@ export function createClient(url, ...[given]) {
             errors.emit(error);
         tellRetry();
     }
-    /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
+    /** Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. */
     function wake({ type }) {
-        if (type === VISIBILITY && page.document?.visibilityState !== "visible")
+        if (type === "visibilitychange" && page.document?.visibilityState !== "visible")
             return;
         if (status === "open")
             ping();
-        else if (!current && status !== "closed")
+        else if (!current && status !== "closed" && !lastError?.retryAfterMs)
             connect();
     }
     function watch(on) {
         // An event target ignores a listener that it already has.
-        for (const [target, type] of [[page, "online"], [page, "pageshow"], [page.document, VISIBILITY]]) {
-            target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
-        }
+        const method = on ? "addEventListener" : "removeEventListener";
+        page[method]?.("online", wake);
+        page[method]?.("pageshow", wake);
+        page.document?.[method]?.("visibilitychange", wake);
     }
     // -------------------------------------------------------------------------------------------------------- heartbeat
-    function pulseAfter(ms, run) {
+    function schedulePulse(run, ms) {
         clock.clearTimeout(pulse);
         pulse = clock.setTimeout(run, ms);
     }
@@ -481,24 +525,20 @@ export function createClient(url, ...[given]) {
         if (isPinged)
             pongWithin = PONG_WITHIN;
         isPinged = false;
-        pulseAfter(pingAfter, ping);
+        schedulePulse(ping, pingAfter);
     }
     /** Sends a ping, and gives up the connection if no frame comes within the time limit. */
-    function ping(isLast) {
+    function ping() {
         if (status !== "open")
             return;
         const limit = pongWithin;
-        const due = Date.now() + limit;
         isPinged = true;
-        pulseAfter(limit, () => {
-            // A late timer: the page or process was stopped, and has not yet read what came meanwhile.
-            if (!isLast && Date.now() > due + LATE)
-                return ping(true);
+        setLimit(schedulePulse, limit, () => {
             // Doubled, so that an answer behind a large frame on a slow link does not lead from break to break.
             pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
             lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
         });
-        send('{"type":"__ping"}');
+        openSocket()?.send('{"type":"__ping"}');
     }
     // -------------------------------------------------------------------------------------------------------- receiving
     function receive(data) {
@@ -509,7 +549,7 @@ export function createClient(url, ...[given]) {
             frame = asObject(JSON.parse(data));
         }
         catch (cause) {
-            return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
+            return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }));
         }
         const { payload } = frame;
         const type = frame["type"];
@@ -517,17 +557,17 @@ export function createClient(url, ...[given]) {
             return welcome(asObject(payload));
         if (type === "__rpc_res" || type === "__rpc_err") {
             failures = 0;
-            const call = calls.take(frame["rpcId"]);
-            // The call was abandoned meanwhile.
-            if (!call)
-                return;
-            if (type === "__rpc_err")
-                return call.reject(refusal(frame["error"], call.route));
-            checkReceived(call.route, "output", payload);
-            return call.resolve(payload);
+            return calls.answered(frame["rpcId"], (call) => {
+                if (type === "__rpc_err")
+                    return call.reject(refusal(frame["error"], call.route));
+                checkReceived(call.route, "output", payload);
+                call.resolve(payload);
+            });
         }
-        if (type === "__error")
-            return tell(refusal(payload, asObject(payload)["type"]));
+        if (type === "__error") {
+            const error = refusal(payload);
+            return status === "open" ? tell(error) : void (refused = error);
+        }
         // Frames of resumption belong here. Unknown types, and pongs, are ignored.
         const listeners = events.get(type);
         if (!listeners)
@@ -540,20 +580,22 @@ export function createClient(url, ...[given]) {
             return;
         clientId = String(payload["clientId"]);
         lastError = undefined;
-        schedule(() => void (failures = 0), PROVEN_AFTER);
+        // At this age a connection counts as stable. So does one that has answered a call.
+        schedule(() => void (failures = 0), 5000);
         pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
         alive();
         const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
         if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
             hasWarned = true;
-            console.warn(`zocket: expected a server with the contract ${contract.hash}, got ${String(hash)}: ` +
+            console.warn(`zocket: expected a server with the contract ${contract.hash}, got ${hash}: ` +
                 "generate this client again, or reload the page");
         }
-        setStatus("open");
-        if (status !== "open")
-            return; // A listener closed the client.
-        opens.emit({ clientId });
-        calls.flush(positive(asObject(payload["limits"])["message"], Infinity));
+        calls.connected(asObject(payload["limits"]), () => {
+            setStatus("open");
+            // A listener may have closed the client.
+            if (status === "open")
+                opens.emit({ clientId: clientId });
+        });
     }
     function check(...args) {
         let issues;
@@ -587,15 +629,16 @@ export function createClient(url, ...[given]) {
         tellRetry();
     }
     function call(route, input, callOptions = {}) {
-        const refused = status === "closed"
-            ? new ZocketError("CLOSED", `${route}: the client is closed`, { route, sent: "no" })
-            : current || endpoint()
-                ? check(route, "input", input)
-                : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
+        const isClosed = status === "closed";
+        const why = isClosed ? "the client is closed" : !current && !endpoint() && unusable(url).message;
+        const refused = why
+            ? new ZocketError(isClosed ? "CLOSED" : "DISCONNECTED", `${route}: ${why}`, { route, sent: "no" })
+            : check(route, "input", input);
         return calls.start(route, input, callOptions, refused);
     }
     const on = createTree();
-    const base = {
+    const client = {
+        __proto__: null,
         get status() {
             return status;
         },
@@ -626,7 +669,6 @@ export function createClient(url, ...[given]) {
             leave(begin, "reconnect", false);
         },
     };
-    const client = Object.setPrototypeOf(base, null);
     for (const [route, hasInput] of Object.entries(contract.incoming)) {
         const start = (...args) => call(route, hasInput ? args.shift() : undefined, args[0]);
         const safe = (...args) => {
@@ -640,11 +682,13 @@ export function createClient(url, ...[given]) {
         };
         grow(client, route, Object.assign(start, { safe, route }));
     }
-    for (const [route, { add, emit }] of events) {
-        const source = (listener) => add(listener);
+    for (const route of contract.outgoing) {
+        const listeners = createListeners();
+        events.set(route, listeners);
         // Where the symbol is missing, Babel's loops use this name.
         const iterator = Symbol.asyncIterator ?? "@@asyncIterator";
-        grow(on, route, Object.assign(source, { route, [iterator]: () => iterate(route, { add, emit }, ends, status === "closed") }));
+        const source = { route, [iterator]: () => iterate(route, listeners, ends, status === "closed") };
+        grow(on, route, Object.assign(listeners.add, source));
     }
     if ((options.autoConnect ?? true) && endpoint())
         begin();

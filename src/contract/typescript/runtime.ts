@@ -78,7 +78,7 @@ export interface ErrorDetails {
   readonly issues: readonly PayloadIssue[];
   /** The route that was called. */
   readonly route: string | undefined;
-  /** Time to wait before the next call, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
+  /** Time to wait before the next call or attempt to connect, in milliseconds. Set for `TOO_MANY_REQUESTS`. */
   readonly retryAfterMs: number | undefined;
   /**
    * Set for calls that were ended by a lost connection, a timeout or a full queue: `"no"` if the server can't have
@@ -177,7 +177,10 @@ export interface Closed {
 /** Members of every app's client. */
 export interface ClientBase {
   readonly status: Status;
-  /** Error of the last connection or attempt, and `undefined` while the client is connected. */
+  /**
+   * Error of the last connection or attempt, and `undefined` while the client is connected. After a refused handshake it
+   * has the server's code, message and issues.
+   */
   readonly lastError: ZocketError | undefined;
   /** Id of the current connection, or of the last one. */
   readonly clientId: string | undefined;
@@ -204,7 +207,10 @@ export interface ClientBase {
   reconnect(): void;
 }
 
-/** The app's connect headers, or a function that returns them, which is called at each attempt. */
+/**
+ * The app's connect headers, or a function that returns them, which is called at each attempt. If the server refuses them
+ * as `UNAUTHORIZED` (401), a function is asked once more before the client gives up.
+ */
 export type HeadersSource = Headers | (() => Headers | PromiseLike<Headers>);
 
 /** `headers` is optional if every header is. */
@@ -226,7 +232,10 @@ export interface OptionsBase {
    * (30,000). n counts from 0, and restarts after a stable connection.
    */
   readonly backoff?: { readonly floor?: number | undefined; readonly cap?: number | undefined } | undefined;
-  /** Maximum number of calls that wait for a connection. The default is 1,000. Further calls fail with `OVERLOADED`. */
+  /**
+   * Maximum number of calls that wait, for a connection or for answers to earlier ones, of which the server takes a limited
+   * number at a time. The default is 1,000. Further calls fail with `OVERLOADED`.
+   */
   readonly maxQueued?: number | undefined;
   /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */
   readonly autoConnect?: boolean | undefined;
@@ -295,16 +304,7 @@ export const ZocketError: ZocketErrorConstructor = class extends Error {
   constructor(code: string, message: string, details?: Partial<ErrorDetails>) {
     super(message);
     // Assigned, since as a field `cause` may override one of Error's, depending on the `lib` of the compilation.
-    Object.assign(this, {
-      name: "ZocketError",
-      code,
-      issues: [],
-      route: undefined,
-      retryAfterMs: undefined,
-      sent: undefined,
-      cause: undefined,
-      ...details,
-    });
+    Object.assign(this, { name: "ZocketError", code, issues: [] }, details);
   }
 } as unknown as ZocketErrorConstructor;
 
@@ -374,24 +374,26 @@ function iterate<Payload>(
   isClosed: boolean,
 ): AsyncIterator<Payload, undefined> {
   type Result = IteratorResult<Payload, undefined>;
-  const arrived: Payload[] = [];
+  const arrived: (() => Result)[] = [];
   const asked: ((result: Result) => void)[] = [];
   const end: Result = { done: true, value: undefined };
   let isDone = false;
-  let overflow: ZocketError | undefined;
 
-  const finish = (): void => {
+  const finish = (): Result => {
     isDone = true;
     offEvents();
     offEnds();
     for (const resolve of asked.splice(0)) resolve(end);
+    return end;
   };
   const offEvents = events.add((value) => {
+    const result = (): Result => ({ done: false, value });
     const resolve = asked.shift();
-    if (resolve) resolve({ done: false, value });
-    else if (arrived.length < MAX_BUFFERED_EVENTS) arrived.push(value);
-    else {
-      overflow = new ZocketError("OVERLOADED", `more than ${MAX_BUFFERED_EVENTS} events wait for the loop`, { route });
+    if (resolve) resolve(result());
+    else if (arrived.push(result) > MAX_BUFFERED_EVENTS) {
+      arrived[MAX_BUFFERED_EVENTS] = () => {
+        throw new ZocketError("OVERLOADED", `${MAX_BUFFERED_EVENTS} events already wait to be read`, { route });
+      };
       finish();
     }
   });
@@ -399,18 +401,10 @@ function iterate<Payload>(
   if (isClosed) finish();
 
   return {
-    next: async () => {
-      if (arrived.length) return { done: false, value: arrived.shift() as Payload };
-      const error = overflow;
-      overflow = undefined;
-      if (error) throw error;
-      return isDone ? end : new Promise<Result>((resolve) => asked.push(resolve));
-    },
+    next: async () => arrived.shift()?.() ?? (isDone ? end : new Promise((resolve) => asked.push(resolve))),
     return: async () => {
       arrived.length = 0;
-      overflow = undefined;
-      finish();
-      return end;
+      return finish();
     },
   };
 }
@@ -421,8 +415,10 @@ function iterate<Payload>(
 
 interface PendingCall {
   readonly route: string;
-  /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
-  readonly text: string;
+  /** Returns false if the call has to wait. */
+  trySend(): boolean;
+  /** Bytes of its frame. */
+  bytes: number;
   resolve(output: unknown): void;
   reject(error: unknown): void;
   /** Rejects the call with an error of the client. */
@@ -433,10 +429,10 @@ interface PendingCall {
 interface Calls {
   /** Starts a call. With `refused`, it fails at once with that error. */
   start(route: string, payload: unknown, options: CallOptions, refused?: ZocketError): Promise<unknown>;
-  /** Sends the waiting calls in order. The server accepts frames of at most so many bytes. */
-  flush(maxFrame: number): void;
-  /** Returns the call with this id, if it was sent. */
-  take(id: unknown): PendingCall | undefined;
+  /** Begins a connection to a server with these limits. The calls of `first` precede those that wait. */
+  connected(limits: Json, first: () => void): void;
+  /** Settles the sent call with this id, and sends a waiting one in its place. */
+  answered(id: unknown, settle: (call: PendingCall) => void): void;
   /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
   disconnected(isFinal: boolean, why: string): void;
 }
@@ -444,40 +440,41 @@ interface Calls {
 function createCalls(
   clock: Clock,
   { timeout: usualTimeout = 10_000, maxQueued = 1000 }: OptionsBase,
-  /** Sends a frame. Returns false without a connection. */
-  send: (text: string) => boolean,
+  /** Returns the socket of an open connection. */
+  openSocket: () => WebSocketLike | undefined,
   /** Called when no answer came to a call that was sent. */
   onTimeout: () => void,
 ): Calls {
   // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
   let lastId = 0;
-  let limit = Infinity;
-  const queued = new Map<number, PendingCall>();
+  let maxFrame = Infinity;
+  let maxSent = Infinity;
+  const queued = new Set<PendingCall>();
+  /** Every call that the server has not answered. A call that was given up is one of them, since the server counts it. */
   const sent = new Map<number, PendingCall>();
+  let sentBytes = 0;
+  let isFlushing = false;
 
-  function trySend(id: number, call: PendingCall): boolean {
-    if (exceeds(call.text, limit)) {
-      // The server could not read the id of such a frame, and would close the connection.
-      call.fail("PAYLOAD_TOO_LARGE", `the input of ${call.route} exceeds the server's limit of ${limit} bytes per message`);
-      return true;
-    }
-    // Before it is sent, since a server within the process may answer, or close, during `send`.
-    sent.set(id, call);
-    if (!send(call.text)) return !sent.delete(id);
-    queued.delete(id);
-    return true;
+  /** Sends the waiting calls in order, as long as the server takes them. */
+  function flush(): void {
+    // A server within the process answers during `send`. The loop below then goes on.
+    if (isFlushing) return;
+    isFlushing = true;
+    for (const call of queued) if (!call.trySend()) break;
+    isFlushing = false;
   }
 
   return {
     start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
       const id = ++lastId;
       let timer: unknown;
+      /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
+      let text = "";
       let settle!: Pick<PendingCall, "resolve" | "reject">;
       const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
 
       const end = (): void => {
-        queued.delete(id);
-        sent.delete(id);
+        queued.delete(call);
         clock.clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
       };
@@ -492,55 +489,110 @@ function createCalls(
       const fail: PendingCall["fail"] = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
       const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
 
+      const call: PendingCall = {
+        route,
+        bytes: 0,
+        trySend: () => {
+          if (call.bytes > maxFrame) {
+            // The server could not read the id of such a frame, and would close the connection.
+            fail("PAYLOAD_TOO_LARGE", `the input of ${route} exceeds the server's limit of ${maxFrame} bytes`);
+            return true;
+          }
+          // The server's queue is bounded by calls, and by the bytes of one frame.
+          const socket = openSocket();
+          if (!socket || sent.size >= maxSent || (maxSent < Infinity && sentBytes >= maxFrame)) return false;
+          // Before it is sent, since a server within the process may answer, or close, during `send`.
+          queued.delete(call);
+          sent.set(id, call);
+          sentBytes += call.bytes;
+          socket.send(text);
+          return true;
+        },
+        resolve: (output) => {
+          end();
+          settle.resolve(output);
+        },
+        reject,
+        fail,
+      };
       if (signal?.aborted) onAbort();
       else if (refused) reject(refused);
       else {
-        let text: string;
         try {
           text = JSON.stringify({ type: route, payload, rpcId: id });
+          if (text.includes("null")) checkNulls(payload);
+          call.bytes = sizeOf(text);
         } catch (cause) {
-          fail("BAD_REQUEST", `the input of ${route} is not JSON: ${String(cause)}`, { cause });
+          fail("BAD_REQUEST", `the input of ${route} is not JSON: ${cause}`, { cause });
           return promise;
         }
-        const call: PendingCall = {
-          route,
-          text,
-          resolve: (output) => {
-            end();
-            settle.resolve(output);
-          },
-          reject,
-          fail,
-        };
         if (ms < 2 ** 31) {
           // Longer timeouts overflow the timer, which would elapse at once.
-          timer = clock.setTimeout(() => {
+          setLimit((run) => (timer = clock.setTimeout(run, ms)), ms, () => {
             const wasSent = sent.has(id);
             fail("TIMEOUT", `expected an answer to ${route} within ${ms} ms, got none`, { sent: wasSent ? "unknown" : "no" });
             if (wasSent) onTimeout();
-          }, ms);
+          });
         }
         signal?.addEventListener("abort", onAbort);
-        if (!trySend(id, call)) {
-          if (queued.size < maxQueued) queued.set(id, call);
-          else fail("OVERLOADED", `${maxQueued} calls already wait for a connection`, { sent: "no" });
+        if (!call.trySend()) {
+          if (queued.size < maxQueued) queued.add(call);
+          else fail("OVERLOADED", `${maxQueued} calls already wait to be sent`, { sent: "no" });
         }
       }
       return promise;
     },
-    flush: (maxFrame) => {
-      limit = maxFrame;
-      for (const entry of queued) if (!trySend(...entry)) return;
+    connected: (limits, first) => {
+      maxFrame = positive(limits["message"], Infinity);
+      maxSent = positive(limits["calls"], Infinity);
+      const waiting = [...queued];
+      isFlushing = true;
+      first();
+      isFlushing = false;
+      for (const call of waiting) if (queued.delete(call)) queued.add(call);
+      flush();
     },
-    take: (id) => sent.get(id as number),
+    answered: (id, settle) => {
+      const call = sent.get(id as number);
+      if (!call) return;
+      sent.delete(id as number);
+      sentBytes -= call.bytes;
+      settle(call);
+      flush();
+    },
     disconnected: (isFinal, why) => {
       for (const calls of isFinal ? [sent, queued] : [sent]) {
-        for (const call of [...calls.values()]) {
-          call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+        for (const { route, fail } of calls.values()) {
+          fail("DISCONNECTED", `${route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
         }
       }
+      sent.clear();
+      sentBytes = 0;
     },
   };
+}
+
+/** Throws at a value that JSON writes as null though it is none: `NaN`, an infinity, `undefined` in an array. */
+function checkNulls(input: unknown): void {
+  const paths = new Map<unknown, string>();
+  JSON.stringify(input, function (this: unknown, key, value: unknown) {
+    const path = paths.has(this) ? `${paths.get(this)}.${key}` : "input";
+    if (typeof value === "number" ? !isFinite(value) : value === undefined && Array.isArray(this)) {
+      throw new RangeError(`${path} is ${value}`);
+    }
+    paths.set(value, path);
+    return value;
+  });
+}
+
+/**
+ * Calls `expire` after a time limit. If the timer is late, the page or process was stopped, and has not yet read what came
+ * meanwhile: it waits for once the limit more.
+ */
+function setLimit(schedule: (run: () => void, ms: number) => void, ms: number, expire: () => void): void {
+  // A hidden page, whose timers are up to a second late, is not stopped.
+  const due = Date.now() + ms + 1000;
+  schedule(() => (Date.now() > due ? schedule(expire, ms) : expire()), ms);
 }
 
 /**
@@ -549,27 +601,20 @@ function createCalls(
  */
 const encode = (part: unknown): string => encodeURIComponent(String(part).replace(/[\ud800-\udfff]/gu, "\ufffd"));
 
-/** Returns true if a text has more than `bytes` bytes in UTF-8. Encodes it only if its length does not decide that. */
-function exceeds(text: string, bytes: number): boolean {
-  return text.length > bytes || (text.length * 3 > bytes && encode(text).replace(/%../g, "x").length > bytes);
-}
+/** Returns the bytes of a text in UTF-8. Encodes it only if it has letters beyond ASCII. */
+const sizeOf = (text: string): number => (/[^\0-~]/.test(text) ? encode(text).replace(/%../g, "x") : text).length;
 
 // ---------------------------------------------------------------------------------------------------------------------
 // The connection
 // ---------------------------------------------------------------------------------------------------------------------
 
-const SUBPROTOCOL = "zocket.v1.json";
-const READY_STATE_OPEN = 1;
-/** Age at which a connection counts as stable. So does a connection that has answered a call. */
-const PROVEN_AFTER = 5000;
 /** Silence after which the client pings, unless the welcome has the server's `heartbeatMs`. */
 const PING_AFTER = 25_000;
 /** Bounds of the time limit for the answer to a ping. */
 const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60_000;
-const VISIBILITY = "visibilitychange";
-/** Delay of a timer that shows that the page or process was stopped. */
-const LATE = 100;
+/** Close code of a connection that ended without one. */
+const ABNORMAL = 1006;
 /** Codes of refusals that pass by themselves. */
 const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 
@@ -577,41 +622,34 @@ const realClock: Clock = {
   // A longer delay overflows, and would elapse at once.
   setTimeout: (run, ms) => setTimeout(run, Math.min(ms, 2 ** 31 - 1)),
   clearTimeout: (timer) => clearTimeout(timer),
-  random: () => Math.random(),
+  random: Math.random,
 };
 
-/**
- * Returns true for a close after which the client must not reconnect: 3500 to 3999, the app's codes 4000 to 4999, and
- * 1008 from `on_open`, unless its reason is temporary. All others lead to a new attempt. These include 1000 without
- * `close()`, which mobile browsers report for a page in the background, and 1002, 1007 and 1009, which end this
- * connection only.
- */
-function isFinalClose(code: number, reason: string): boolean {
-  return code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && code < 5000;
-}
-
 function isDevelopment(): boolean {
-  if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(`${page.location?.hostname}`)) return true;
+  if (/^(localhost|127\.0\.0\.1|\[::1\])$/.test(page.location?.hostname as string)) return true;
   try {
     // Bundlers replace exactly this expression.
-    return typeof process !== "undefined" && process.env.NODE_ENV !== "production";
+    return process.env.NODE_ENV !== "production";
   } catch {
-    return false; // Deno without permission to read the environment.
+    return false; // A page without a bundler, or Deno without permission to read the environment.
   }
 }
 
 /** An unchecked JSON value. Members of a value that is not an object are `undefined`. */
 type Json = { readonly [member: string]: unknown };
-const asObject = (value: unknown): Json => (typeof value === "object" && value ? (value as Json) : {});
+const asObject = (value: unknown): Json => Object(value) as Json;
 /** Returns a positive number, or else the default. */
-const positive = (value: unknown, otherwise: number): number => (typeof value === "number" && value > 0 ? value : otherwise);
+function positive<Default>(value: unknown, otherwise: Default): number | Default {
+  return typeof value === "number" && value > 0 ? value : otherwise;
+}
 
-function refusal(value: unknown, route: unknown): ZocketError {
-  const { code, message, issues, retryAfterMs } = asObject(value);
+/** Returns the error in an answer, or in a frame that names the route, if any. */
+function refusal(value: unknown, route?: string): ZocketError {
+  const { code, message, issues = [], retryAfterMs, type = route } = asObject(value);
   return new ZocketError(String(code), String(message), {
-    route: typeof route === "string" ? route : undefined,
-    issues: Array.isArray(issues) ? (issues as PayloadIssue[]) : [],
-    retryAfterMs: retryAfterMs as number | undefined,
+    route: type as string | undefined,
+    issues: issues as PayloadIssue[],
+    retryAfterMs: positive(retryAfterMs, undefined),
   });
 }
 
@@ -619,7 +657,7 @@ function refusal(value: unknown, route: unknown): ZocketError {
 interface Tree {
   [segment: string]: unknown;
 }
-const createTree = (): Tree => Object.create(null) as Tree;
+const createTree = (): Tree => ({ __proto__: null });
 
 /** Adds a leaf for a dotted name to a tree. */
 function grow(tree: Tree, route: string, leaf: unknown): void {
@@ -642,7 +680,7 @@ export function createClient(
   const contract: Contract = CONTRACT;
   const options: OptionsBase & { readonly headers?: HeadersSource | undefined } = given ?? {};
   const { clock = realClock, connectTimeout = 10_000, backoff: { floor = 500, cap = 30_000 } = {} } = options;
-  const validate = (options.dev ?? (options.validate && isDevelopment())) ? options.validate : undefined;
+  const validate = options.validate && (options.dev ?? isDevelopment()) ? options.validate : undefined;
 
   const opens = createListeners<{ readonly clientId: string }>();
   const closes = createListeners<Closed>();
@@ -651,7 +689,7 @@ export function createClient(
   const retries = createListeners<number | undefined>();
   /** Ends the loops over events when the client is closed. */
   const ends = createListeners<void>();
-  const events = new Map(contract.outgoing.map((route) => [route, createListeners<unknown>()]));
+  const events = new Map<string, Listeners<unknown>>();
 
   let status: Status = "connecting";
   let lastError: ZocketError | undefined;
@@ -661,6 +699,7 @@ export function createClient(
   let hasWarned = false;
   /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
   let current: { socket?: WebSocketLike } | undefined;
+  let Socket: WebSocketConstructor | undefined;
   /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
   let timer: unknown;
   /** Number of failed attempts since the last stable connection. */
@@ -670,15 +709,16 @@ export function createClient(
   let pingAfter = PING_AFTER;
   let pongWithin = PONG_WITHIN;
   let isPinged = false;
+  /** Reason of the refused handshake whose Close comes next. */
+  let refused: ZocketError | undefined;
+  let mayRenew = true;
 
-  const calls = createCalls(clock, options, send, () => isPinged || ping());
+  const calls = createCalls(clock, options, openSocket, () => isPinged || ping());
 
-  function send(text: string): boolean {
+  function openSocket(): WebSocketLike | undefined {
     const socket = current?.socket;
-    // A closing socket drops frames silently.
-    if (status !== "open" || socket?.readyState !== READY_STATE_OPEN) return false;
-    socket.send(text);
-    return true;
+    // A socket that is not OPEN drops frames silently.
+    return status === "open" && socket?.readyState === 1 ? socket : undefined;
   }
 
   function setStatus(next: Status): void {
@@ -708,7 +748,7 @@ export function createClient(
     clock.clearTimeout(timer);
     clock.clearTimeout(pulse);
     isPinged = false;
-    retryAt = undefined;
+    refused = retryAt = undefined;
     const socket = current?.socket;
     current = undefined;
     socket?.close(code);
@@ -724,23 +764,23 @@ export function createClient(
       if (!base) return undefined;
       target = new URL(target, base).href;
     }
-    // `WebSocket` refuses URLs with a fragment.
-    target = target.replace(/^\w+/, (scheme) => scheme.toLowerCase().replace("http", "ws")).replace(/#[^]*/, "");
-    if (!/^wss?:\/\/[^\s/?]+([/?]|$)/.test(target)) throw unusable(target);
-    return target.replace(/^(\w+:\/\/[^/?]+)(\?|$)/, "$1/$2");
+    // Without the fragment, which `WebSocket` refuses.
+    const [found, secure = "", host, port = 0, rest = ""] =
+      /^(?:ws|http)(s?):\/\/([^\s/?#]+?(?::(\d+))?)(?![^/?#])([^#]*)/i.exec(target) ?? [];
+    if (!found || +port > 65_535) throw unusable(target);
+    return `ws${secure.toLowerCase()}://${host}${rest[0] === "/" ? "" : "/"}${rest}`;
   }
 
-  function unusable(target: unknown): Error {
-    return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${String(target)}`);
+  function unusable(target: string | { readonly href: string }): Error {
+    return new Error(`expected a URL like wss://example.org/ws, or a relative one in a page, got ${target}`);
   }
 
   /** Starts connecting, also after the client was closed. */
   function begin(): void {
     // Invalid arguments throw at once.
     if (!endpoint()) throw unusable(url);
-    if (!options.WebSocket && !page.WebSocket) {
-      throw new Error("expected a global WebSocket, found none: pass options.WebSocket, for example of the package `ws`");
-    }
+    Socket = options.WebSocket ?? page.WebSocket;
+    if (!Socket) throw new Error("expected a global WebSocket or options.WebSocket, such as the package `ws`");
     watch(true);
     connect();
   }
@@ -749,57 +789,66 @@ export function createClient(
     drop();
     const attempt: { socket?: WebSocketLike } = (current = {});
     const isPresent = (): boolean => attempt === current;
-    schedule(() => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`), connectTimeout);
+    setLimit(schedule, connectTimeout, () => lost("TIMEOUT", `expected a connection within ${connectTimeout} ms, got none`));
     let failure = "";
+    let code = ABNORMAL;
 
     const dial = async (): Promise<void> => {
       const headers = await (typeof options.headers === "function" ? options.headers() : options.headers);
       if (!isPresent()) return;
-      const Socket = (options.WebSocket ?? page.WebSocket) as WebSocketConstructor;
-      const target = endpoint() as string;
-      const query = Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })
-        .filter(([, value]) => value != null)
-        .map((pair) => pair.map(encode).join("="));
+      // From here on only the constructor throws: for arguments that no attempt changes, or if the page may not connect. The
+      // code makes that final. It is not reported, since no connection was open.
+      code = 3500;
+      let target = endpoint() as string;
       // Of a repeated name, the last one counts. Resuming offers its token here.
-      const socket = new Socket(target + (target.includes("?") ? "&" : "?") + query.join("&"), [SUBPROTOCOL]);
+      for (const [name, value] of Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })) {
+        if (value != null) target += `${target.includes("?") ? "&" : "?"}${encode(name)}=${encode(value)}`;
+      }
+      // The codec, and what the client understands beside it: the reasons of refused handshakes, and a bound of calls.
+      const socket = new Socket!(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
       attempt.socket = socket;
       socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
       // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
-      socket.addEventListener("error", ({ message }) => void (failure = message ?? ""));
+      socket.addEventListener("error", (event) => void (failure = event.message ?? ""));
       socket.addEventListener("close", (event) => {
         if (!isPresent()) return;
         // React Native leaves both out of a failure.
-        const [code, reason] = [event.code ?? 1006, event.reason ?? ""];
-        lost("DISCONNECTED", `the connection ended: ${[code, reason || failure].join(" ").trim()}`, { code, reason });
+        code = event.code ?? ABNORMAL;
+        lost("DISCONNECTED", `the connection ended: ${code} ${event.reason || failure}`.trim(), code, event.reason ?? "");
       });
     };
-    dial().catch((cause: unknown) => isPresent() && lost("DISCONNECTED", `can't connect: ${String(cause)}`, { cause }));
+    dial().catch((cause: unknown) => isPresent() && lost("DISCONNECTED", `can't connect: ${cause}`, code, "", cause));
     // Must come last, since a listener may close the client.
     if (status === "open") setStatus("reconnecting");
     else if (status === "closed") setStatus("connecting");
     tellRetry();
   }
 
-  /** Handles the unexpected end of a connection, or a failed attempt. */
-  function lost(
-    errorCode: string,
-    message: string,
-    { code = 1006, reason = "", cause }: { code?: number; reason?: string; cause?: unknown } = {},
-  ): void {
+  /**
+   * Handles the unexpected end of a connection, or a failed attempt.
+   *
+   * The client must not reconnect after 3500 to 3999, the app's codes 4000 to 4999, and 1008 from `on_open`, unless its
+   * reason is temporary. All others lead to a new attempt. These include 3100 to 3299, with which a server refuses a
+   * handshake for now (and with 3600 to 3799 for good), 1000 without `close()`, which mobile browsers report for a page in
+   * the background, and 1002, 1007 and 1009, which end this connection only.
+   */
+  function lost(errorCode: string, message: string, code = ABNORMAL, reason = "", cause?: unknown): void {
     const wasOpen = status === "open";
-    const final = isFinalClose(code, reason);
-    const error = (lastError = new ZocketError(errorCode, message, { cause }));
+    // After a 401, one attempt with fresh headers precedes giving up.
+    mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
+    const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500);
+    const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
     drop();
     if (final) watch(false);
     else {
       // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
       if (code === 1001 || code === 1012) failures = Math.max(failures, 2);
       const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
-      const wait = floor + clock.random() * (ceiling - floor);
+      const wait = Math.max(floor, error.retryAfterMs ?? 0) + clock.random() * (ceiling - floor);
       retryAt = Date.now() + wait;
       schedule(connect, wait);
     }
-    calls.disconnected(final, message);
+    calls.disconnected(final, error.message || error.code);
     // The state is consistent from here on, so listeners may change it.
     if (final) setStatus("closed");
     else if (wasOpen) setStatus("reconnecting");
@@ -808,23 +857,24 @@ export function createClient(
     tellRetry();
   }
 
-  /** Ends the wait, or checks the connection, when the page becomes visible or the network is back. */
+  /** Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. */
   function wake({ type }: { readonly type: string }): void {
-    if (type === VISIBILITY && page.document?.visibilityState !== "visible") return;
+    if (type === "visibilitychange" && page.document?.visibilityState !== "visible") return;
     if (status === "open") ping();
-    else if (!current && status !== "closed") connect();
+    else if (!current && status !== "closed" && !lastError?.retryAfterMs) connect();
   }
 
   function watch(on: boolean): void {
     // An event target ignores a listener that it already has.
-    for (const [target, type] of [[page, "online"], [page, "pageshow"], [page.document, VISIBILITY]] as const) {
-      target?.[on ? "addEventListener" : "removeEventListener"]?.(type, wake);
-    }
+    const method = on ? "addEventListener" : "removeEventListener";
+    page[method]?.("online", wake);
+    page[method]?.("pageshow", wake);
+    page.document?.[method]?.("visibilitychange", wake);
   }
 
   // -------------------------------------------------------------------------------------------------------- heartbeat
 
-  function pulseAfter(ms: number, run: () => void): void {
+  function schedulePulse(run: () => void, ms: number): void {
     clock.clearTimeout(pulse);
     pulse = clock.setTimeout(run, ms);
   }
@@ -834,23 +884,20 @@ export function createClient(
     // Only the answer to a ping shows that the time limit suffices. Other frames are received before a slow one, too.
     if (isPinged) pongWithin = PONG_WITHIN;
     isPinged = false;
-    pulseAfter(pingAfter, ping);
+    schedulePulse(ping, pingAfter);
   }
 
   /** Sends a ping, and gives up the connection if no frame comes within the time limit. */
-  function ping(isLast?: boolean): void {
+  function ping(): void {
     if (status !== "open") return;
     const limit = pongWithin;
-    const due = Date.now() + limit;
     isPinged = true;
-    pulseAfter(limit, () => {
-      // A late timer: the page or process was stopped, and has not yet read what came meanwhile.
-      if (!isLast && Date.now() > due + LATE) return ping(true);
+    setLimit(schedulePulse, limit, () => {
       // Doubled, so that an answer behind a large frame on a slow link does not lead from break to break.
       pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
       lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
     });
-    send('{"type":"__ping"}');
+    openSocket()?.send('{"type":"__ping"}');
   }
 
   // -------------------------------------------------------------------------------------------------------- receiving
@@ -861,21 +908,23 @@ export function createClient(
     try {
       frame = asObject(JSON.parse(data as string));
     } catch (cause) {
-      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server, got something else", { cause }));
+      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }));
     }
     const { payload } = frame;
     const type = frame["type"] as string;
     if (type === "__welcome") return welcome(asObject(payload));
     if (type === "__rpc_res" || type === "__rpc_err") {
       failures = 0;
-      const call = calls.take(frame["rpcId"]);
-      // The call was abandoned meanwhile.
-      if (!call) return;
-      if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
-      checkReceived(call.route, "output", payload);
-      return call.resolve(payload);
+      return calls.answered(frame["rpcId"], (call) => {
+        if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
+        checkReceived(call.route, "output", payload);
+        call.resolve(payload);
+      });
     }
-    if (type === "__error") return tell(refusal(payload, asObject(payload)["type"]));
+    if (type === "__error") {
+      const error = refusal(payload);
+      return status === "open" ? tell(error) : void (refused = error);
+    }
     // Frames of resumption belong here. Unknown types, and pongs, are ignored.
     const listeners = events.get(type);
     if (!listeners) return;
@@ -887,21 +936,23 @@ export function createClient(
     if (status === "open") return;
     clientId = String(payload["clientId"]);
     lastError = undefined;
-    schedule(() => void (failures = 0), PROVEN_AFTER);
+    // At this age a connection counts as stable. So does one that has answered a call.
+    schedule(() => void (failures = 0), 5000);
     pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
     alive();
     const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
     if (hash !== contract.hash && !hasWarned && (options.dev ?? isDevelopment())) {
       hasWarned = true;
       console.warn(
-        `zocket: expected a server with the contract ${contract.hash}, got ${String(hash)}: ` +
+        `zocket: expected a server with the contract ${contract.hash}, got ${hash}: ` +
           "generate this client again, or reload the page",
       );
     }
-    setStatus("open");
-    if ((status as Status) !== "open") return; // A listener closed the client.
-    opens.emit({ clientId });
-    calls.flush(positive(asObject(payload["limits"])["message"], Infinity));
+    calls.connected(asObject(payload["limits"]), () => {
+      setStatus("open");
+      // A listener may have closed the client.
+      if (status === "open") opens.emit({ clientId: clientId as string });
+    });
   }
 
   function check(...args: Parameters<Validate>): ZocketError | undefined {
@@ -935,17 +986,17 @@ export function createClient(
   }
 
   function call(route: string, input: unknown, callOptions: CallOptions = {}): Promise<unknown> {
-    const refused =
-      status === "closed"
-        ? new ZocketError("CLOSED", `${route}: the client is closed`, { route, sent: "no" })
-        : current || endpoint()
-          ? check(route, "input", input)
-          : new ZocketError("DISCONNECTED", `${route}: ${unusable(url).message}`, { route, sent: "no" });
+    const isClosed = status === "closed";
+    const why = isClosed ? "the client is closed" : !current && !endpoint() && unusable(url).message;
+    const refused = why
+      ? new ZocketError(isClosed ? "CLOSED" : "DISCONNECTED", `${route}: ${why}`, { route, sent: "no" })
+      : check(route, "input", input);
     return calls.start(route, input, callOptions, refused);
   }
 
   const on = createTree();
-  const base: ClientBase & { readonly on: Tree } = {
+  const client: ClientBase & Tree = {
+    __proto__: null,
     get status() {
       return status;
     },
@@ -974,7 +1025,6 @@ export function createClient(
       leave(begin, "reconnect", false);
     },
   };
-  const client = Object.setPrototypeOf(base, null) as Tree;
   for (const [route, hasInput] of Object.entries(contract.incoming)) {
     const start = (...args: [unknown?, unknown?]): Promise<unknown> =>
       call(route, hasInput ? args.shift() : undefined, args[0] as CallOptions | undefined);
@@ -991,11 +1041,13 @@ export function createClient(
     };
     grow(client, route, Object.assign(start, { safe, route }));
   }
-  for (const [route, { add, emit }] of events) {
-    const source = (listener: Listener<unknown>): Unsubscribe => add(listener);
+  for (const route of contract.outgoing) {
+    const listeners = createListeners<unknown>();
+    events.set(route, listeners);
     // Where the symbol is missing, Babel's loops use this name.
     const iterator = Symbol.asyncIterator ?? "@@asyncIterator";
-    grow(on, route, Object.assign(source, { route, [iterator]: () => iterate(route, { add, emit }, ends, status === "closed") }));
+    const source = { route, [iterator]: () => iterate(route, listeners, ends, status === "closed") };
+    grow(on, route, Object.assign(listeners.add, source));
   }
   if ((options.autoConnect ?? true) && endpoint()) begin();
   return client as unknown as Client;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { describe, test } from "node:test";
-import { client as connecting, consoleOf, load, opened, outcome, settled, unhandledRejections } from "./support.mjs";
+import { client as connecting, consoleOf, load, opened, outcome, replace, settled, unhandledRejections } from "./support.mjs";
 
 const zocket = await load();
 const { ZocketError, isZocketError } = zocket;
@@ -102,6 +102,49 @@ describe("a call", () => {
     assert.equal(asked.code, "BAD_REQUEST");
     assert.ok(asked.cause instanceof TypeError);
     assert.equal(socket.sent.length, 0);
+  });
+
+  for (const [what, input, message] of [
+    ["NaN", { text: NaN }, "input.text is NaN"],
+    ["an infinity", { at: { x: [1, -Infinity] } }, "input.at.x.1 is -Infinity"],
+    ["NaN as its whole", NaN, "input is NaN"],
+    ["undefined in an array", { tags: ["a", undefined] }, "input.tags.1 is undefined"],
+    ["a hole in an array", { tags: [, "a"] }, "input.tags.0 is undefined"],
+    ["NaN from a toJSON", { a: { toJSON: () => ({ b: NaN }) } }, "input.a.b is NaN"],
+    ["one of two equal members with NaN", [{ a: 1 }, [{ a: null }, { a: NaN }]], "input.1.1.a is NaN"],
+  ]) {
+    test(`whose input has ${what}, which JSON would turn into null, is rejected and not sent`, async () => {
+      const { client, socket } = await opened(zocket);
+      const asked = await client.chat.post(input).catch((error) => error);
+      assert.equal(asked.code, "BAD_REQUEST");
+      assert.ok(asked.message.startsWith("the input of chat.post is not JSON: ") && asked.message.endsWith(message), asked.message);
+      assert.equal(socket.sent.length, 0);
+    });
+  }
+
+  test("sends null, undefined members and the word null as they are", async () => {
+    const { client, socket } = await opened(zocket);
+    const shared = { a: null };
+    const input = { text: "null NaN", none: null, left: undefined, all: [null, [null], shared, shared], zero: -0, big: 1e308 };
+    client.chat.post(input);
+    assert.deepEqual(socket.sent[0].payload, JSON.parse(JSON.stringify(input)));
+  });
+
+  test("whose time is over while the page was frozen waits for the answer that came meanwhile, for one more time limit", async (t) => {
+    let now = 0;
+    replace(t, Date, "now", () => now);
+    for (const answers of [true, false]) {
+      const { client, clock, socket } = await opened(zocket);
+      const asked = outcome(client.whoami({ timeout: 100 }));
+      now += 3_600_000;
+      await clock.advance(100);
+      assert.equal(asked.state, "pending");
+      if (answers) socket.answer({ name: "Ann" });
+      now += 3_600_000;
+      await clock.advance(100);
+      assert.deepEqual([asked.state, asked.error?.code], answers ? ["fulfilled", undefined] : ["rejected", "TIMEOUT"]);
+      client.close();
+    }
   });
 
   test("larger in bytes than the server's limit is rejected without closing the connection", async () => {

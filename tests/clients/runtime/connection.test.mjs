@@ -5,9 +5,9 @@ import { FakeClock, client as connecting, consoleOf, fakeWebSocket, load, opened
 const zocket = await load();
 
 describe("connecting", () => {
-  test("offers the subprotocol, and sends headers and version as query parameters", async () => {
+  test("offers the subprotocol and what it understands beside it, and sends headers and version as query parameters", async () => {
     const { socket } = await connecting(zocket, { headers: { name: "Ann & Bob", role: undefined } });
-    assert.deepEqual(socket.protocols, ["zocket.v1.json"]);
+    assert.deepEqual(socket.protocols, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
     assert.deepEqual([...socket.url.searchParams], [["name", "Ann & Bob"], ["x-zocket-version", "0.1.0"]]);
   });
 

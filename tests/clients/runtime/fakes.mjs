@@ -71,6 +71,13 @@ export function fakeWebSocket() {
       this.dispatchEvent(new Event("open"));
       this.receive({ type: "__welcome", payload: { clientId, contract, limits, heartbeatMs } });
     }
+    /** Refuses the handshake, with the frame that says why. */
+    refuse(code, close, details) {
+      this.readyState = 1;
+      this.dispatchEvent(new Event("open"));
+      this.receive({ type: "__error", payload: { code, message: "", ...details } });
+      this.end(close, code);
+    }
     answer(payload, rpcId = this.sent.at(-1).rpcId) {
       this.receive({ type: "__rpc_res", payload, rpcId });
     }
@@ -82,10 +89,10 @@ export function fakeWebSocket() {
 }
 
 /** Returns a client on a fake clock and a fake WebSocket. `opened` returns a connected one. */
-export async function client(zocket, options = {}) {
+export async function client(zocket, options = {}, url = "ws://server/ws") {
   const clock = new FakeClock();
   const WebSocket = fakeWebSocket();
-  const made = zocket.createClient("ws://server/ws", { headers: { name: "Ann" }, dev: false, clock, WebSocket, ...options });
+  const made = zocket.createClient(url, { headers: { name: "Ann" }, dev: false, clock, WebSocket, ...options });
   await settled();
   return { client: made, clock, WebSocket, get socket() { return WebSocket.last; } };
 }

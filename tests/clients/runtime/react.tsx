@@ -113,6 +113,34 @@ describe(`with ${REACT}`, () => {
         await view.unmount();
       });
 
+      test("useConnection has the code and the message of a refused handshake, which is final", async () => {
+        const { WebSocket, clock, options } = setUp();
+        function Shown() {
+          const { status, lastError } = useConnection();
+          return <>{[status, lastError?.code, lastError?.message].join(" ").trimEnd()}</>;
+        }
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
+        await act(async () => WebSocket.last.refuse("OVERLOADED", 3203, { message: "busy" }));
+        assert.equal(view.text, "connecting OVERLOADED busy");
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.refuse("UNAUTHORIZED", 3601, { message: "sign in again" }));
+        assert.equal(view.text, "closed UNAUTHORIZED sign in again");
+        await view.unmount();
+      });
+
+      test("headers that are a function are asked once more after a 401, and the last render's function is asked", async () => {
+        const { WebSocket, clock, options } = setUp();
+        const shown = (name: string) => (
+          <Mode><ZocketProvider url="ws://a/ws" options={{ ...options, headers: async () => ({ name }) }} /></Mode>
+        );
+        const view = await render(shown("expired"));
+        await act(async () => WebSocket.last.refuse("UNAUTHORIZED", 3601));
+        await view.show(shown("fresh"));
+        await act(() => clock.advance(500));
+        assert.deepEqual(WebSocket.all.slice(-2).map((socket: any) => socket.url.searchParams.get("name")), ["expired", "fresh"]);
+        await view.unmount();
+      });
+
       test("useEvent calls the handler of the last render once, and none after unmounting", async () => {
         const { WebSocket, options } = setUp();
         const client = createClient("ws://a/ws", options);
