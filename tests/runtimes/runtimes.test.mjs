@@ -51,7 +51,7 @@ for (const [name, [program, ...flags]] of Object.entries(runtimes)) {
       await once(server, "exit");
       ({ server } = await serve(port));
     }
-    const expected = ["is Ann: true", "heard hi: true", "refused: BAD_REQUEST text", "ready", "lost, for now", "back: Ann", "lost, for good"];
+    const expected = ["is Ann: true", "heard hi: true", "refused: BAD_REQUEST text", "not admitted: BAD_REQUEST name, closed, sent: no", "ready", "lost, for now", "back: Ann", "lost, for good"];
     assert.deepEqual(said, expected, complaints);
     // The program ends by itself, since a closed client leaves nothing running.
     assert.deepEqual(await exit, [0, null], complaints);

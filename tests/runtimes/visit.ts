@@ -3,7 +3,8 @@
 import { createClient, isZocketError } from "./zocket.ts";
 
 const arguments_: string[] = (globalThis as any).Deno?.args ?? (globalThis as any).process.argv.slice(2);
-const client = createClient(arguments_[0] as string, { headers: { name: "Ann" }, backoff: { floor: 20, cap: 50 } });
+const url = arguments_[0] as string;
+const client = createClient(url, { headers: { name: "Ann" }, backoff: { floor: 20, cap: 50 } });
 const say = (text: string) => console.log(text);
 
 const { clientId, name } = await client.whoami();
@@ -18,6 +19,11 @@ say(`heard ${value?.text}: ${value?.id === id}`);
 
 const { error } = await client.chat.post.safe({ roomId: "lobby", text: "" });
 say(`refused: ${isZocketError(client.chat.post, error) && error.code} ${error?.issues[0]?.path.join(".")}`);
+
+const stranger = createClient(url, { headers: { name: "" } });
+const asked = await stranger.whoami.safe();
+const { lastError } = stranger;
+say(`not admitted: ${lastError?.code} ${lastError?.issues[0]?.path.join(".")}, ${stranger.status}, sent: ${asked.error?.sent}`);
 
 const back = new Promise<void>((resolve) => client.onOpen(() => resolve()));
 client.onClose(({ final }) => say(`lost, ${final ? "for good" : "for now"}`));

@@ -148,6 +148,33 @@ describe("against the chat example, by the client that it exports", { timeout: 2
     assert.equal((await ann.admin.announce.safe({ text: "x" })).error.code, "FORBIDDEN");
   });
 
+  test("a refused handshake carries the code and the issues, and is final", async (t) => {
+    const eve = connect(t, "x".repeat(41));
+    const asked = await eve.whoami().catch((error) => error);
+    assert.equal(eve.status, "closed");
+    const { code, issues } = eve.lastError;
+    assert.deepEqual([code, issues.map(({ path }) => path.join(".")), asked.code, asked.sent], ["BAD_REQUEST", ["name"], "DISCONNECTED", "no"]);
+  });
+
+  test("a client keeps within the server's limit of unanswered calls, so that none is refused", async (t) => {
+    let unanswered = 0;
+    let most = 0;
+    class Counted extends WebSocket {
+      constructor(...given) {
+        super(...given);
+        this.on("message", (text) => String(text).includes('"rpcId"') && unanswered--);
+      }
+      send(text) {
+        most = Math.max(most, ++unanswered);
+        super.send(text);
+      }
+    }
+    const ann = connect(t, "Ann", { WebSocket: Counted });
+    const results = await Promise.all(Array.from({ length: 900 }, () => ann.whoami.safe()));
+    assert.deepEqual(results.filter(({ ok }) => !ok), []);
+    assert.ok(most > 1 && most < 900, `${most}`);
+  });
+
   test("a silent client's pings are answered, so it stays connected", async (t) => {
     let pongs = 0;
     const closes = [];
