@@ -31,6 +31,15 @@ test("one person joins by the form and another by a link, and both see each othe
   }
 });
 
+test("a person whose name the server refuses reads why, and may enter another", async () => {
+  const eve = await open(`?name=${"x".repeat(41)}&room=lobby`);
+  await at(eve, "error").filter({ hasText: "at most 40" }).waitFor();
+  await at(eve, "name-input").fill("Eve");
+  await at(eve, "enter-button").click();
+  await state(eve, "online");
+  await eve.context().close();
+});
+
 test("they chat", async () => {
   await say(ann, "Hello <b>Bob</b>");
   await says(bob, "Hello <b>Bob</b>");

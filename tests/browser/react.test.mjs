@@ -58,6 +58,14 @@ test("one person joins by the form and another by a link, and both see each othe
   }
 });
 
+test("a person whose name the server refuses reads why, and is not tried again", async () => {
+  const eve = await open(`?name=${"x".repeat(41)}&room=lobby`);
+  await at(eve, "error").filter({ hasText: "at most 40" }).waitFor();
+  await state(eve, "offline");
+  assert.equal(await at(eve, "error").filter({ hasText: "server is running" }).count(), 0);
+  await eve.context().close();
+});
+
 test("they chat", async () => {
   await say(ann, "Hello <b>Bob</b>");
   await says(bob, "Hello <b>Bob</b>");

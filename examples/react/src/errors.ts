@@ -19,4 +19,9 @@ export function problem(error: ZocketError | undefined): string | undefined {
   return sentence(error.message);
 }
 
+/** Returns the reason why there is no connection: the server's, if it refused one. */
+export function connectProblem(error: ZocketError): string | undefined {
+  return error.code === "DISCONNECTED" ? `${problem(error)}. Check that the server is running` : problem(error);
+}
+
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import { shownRooms } from "../chat/state";
 import { useChat } from "../chat/useChat";
-import { problem } from "../errors";
+import { connectProblem } from "../errors";
 import { writeSession } from "../session";
 import type { Session } from "../session";
 import { useConnection } from "../zocket-react";
@@ -19,7 +19,7 @@ interface ChatProps {
 
 export function Chat({ session, onLeave }: ChatProps) {
   const chat = useChat(session);
-  const { lastError } = useConnection();
+  const { status, lastError } = useConnection();
   const { headers } = session;
   const { me, active, rooms: all, announcements } = chat.state;
   const rooms = shownRooms(all);
@@ -38,8 +38,8 @@ export function Chat({ session, onLeave }: ChatProps) {
       <TopBar headers={headers} unread={unread} onLeave={onLeave} />
       {me === undefined ? (
         <main className="nowhere">
-          <strong>Connecting…</strong>
-          {lastError && <Problem>{`${problem(lastError)}. Check that the server is running. It may also have refused this name.`}</Problem>}
+          <strong>{status === "closed" ? "Not admitted" : "Connecting…"}</strong>
+          {lastError && <Problem>{connectProblem(lastError)}</Problem>}
           <button className="primary" type="button" onClick={onLeave}>Back</button>
         </main>
       ) : (
