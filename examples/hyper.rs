@@ -2,7 +2,9 @@
 //! way.
 //!
 //! `cargo run --example hyper`, then connect any WebSocket client to `ws://127.0.0.1:3000`:
-//! `{"type":"shout","payload":"hello","rpcId":1}`.
+//! `{"type":"shout","payload":"hello","rpcId":1}`. Ctrl+C or SIGTERM ends it: a call in flight is answered before.
+
+mod stop;
 
 use std::{env, error::Error, pin::pin, time::Duration};
 
@@ -14,7 +16,7 @@ use hyper_util::{
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use tokio::{select, signal};
+use tokio::{select, time::sleep};
 use zocket::{ClientId, Context, NoHeaders, Zocket, server};
 
 /// A non-empty text.
@@ -36,7 +38,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .message()
         .input::<Text>()
         .handle(async |_: Context<ClientId>, Text(text): Text| Ok(text.to_uppercase()));
-    let service = zo.serve(zo.router().incoming("shout", shout));
+    // A call that takes its time, as a slow query does.
+    let slow = zo.message().handle(async |_: Context<ClientId>| {
+        sleep(Duration::from_secs(1)).await;
+        Ok("done")
+    });
+    let service = zo.serve(zo.router().incoming("shout", shout).incoming("slow", slow));
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = server::listen(addr).await?;
@@ -49,11 +56,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .header_read_timeout(server::HEAD_TIMEOUT)
         .max_buf_size(server::MAX_HEAD);
     let requests = GracefulShutdown::new();
-    let mut stop = pin!(signal::ctrl_c());
+    let mut stop = pin!(stop::asked_to_stop());
     loop {
         let (stream, _) = select! {
             accepted = server::accept(&listener) => accepted,
-            _ = &mut stop => break,
+            stopped = &mut stop => break stopped?,
         };
         let service = TowerToHyperService::new(service.clone());
         // WebSockets need upgrades.
@@ -66,9 +73,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
         });
     }
 
-    // Stops accepting, answers what has begun, closes every connection, and waits for each `on_disconnect`. Both at
-    // once: requests wait for calls of `on_connect`, which `zo.shutdown` ends.
+    // 1. No connection is accepted any more.
     drop(listener);
+    // 2. At once, requests and calls in flight are answered, and each WebSocket is closed. Neither waits for the other to
+    //    begin: a request may wait for its `on_connect`, which `zo.shutdown` ends, and a WebSocket is no request.
     let grace = Duration::from_secs(5);
     let (cut, _) = tokio::join!(
         zo.shutdown(grace),

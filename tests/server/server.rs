@@ -198,3 +198,51 @@ async fn a_stopped_server_answers_requests_in_progress_and_leaves_websockets_to_
     tokio::spawn(async move { zo.shutdown(Duration::from_secs(5)).await });
     assert_eq!(client.closed().await.0, 1001);
 }
+
+#[tokio::test]
+async fn the_graceful_shutdown_of_axum_and_that_of_the_app_end_together() {
+    let zo = Zocket::builder().build();
+    let (begun, mut has_begun) = tokio::sync::mpsc::channel(1);
+    let gate = std::sync::Arc::new(tokio::sync::Semaphore::new(0));
+    let open = gate.clone();
+    let wait = zo.message().handle(move |_: Context| {
+        let (begun, gate) = (begun.clone(), gate.clone());
+        async move {
+            begun.send(()).await.unwrap();
+            drop(gate.acquire().await.unwrap());
+            Ok("done")
+        }
+    });
+    let service = zo.serve(zo.router().incoming("wait", wait));
+    let app = axum::Router::new().route_service("/", service);
+    let (stop, stopped) = oneshot::channel::<()>();
+    let (ended, has_ended) = oneshot::channel();
+    let server = listen(|listener| async move {
+        let serving = axum::serve(listener, app);
+        serving
+            .with_graceful_shutdown(async { drop(stopped.await) })
+            .await
+            .unwrap();
+        ended.send(()).unwrap();
+    })
+    .await;
+    let mut client = server.connect("").await;
+    let id = client.begin("wait", Value::Null).await;
+    has_begun.recv().await.unwrap();
+
+    stop.send(()).unwrap();
+    let shutdown = tokio::spawn({
+        let zo = zo.clone();
+        async move { zo.shutdown(PATIENCE).await }
+    });
+    while TcpStream::connect(server.addr).await.is_ok() {
+        tokio::task::yield_now().await;
+    }
+    // axum does not wait for a WebSocket.
+    timeout(PATIENCE, has_ended).await.unwrap().unwrap();
+    open.add_permits(1);
+    assert_eq!(client.answer(&id).await.unwrap().unwrap(), "done");
+    assert_eq!(client.closed().await.0, 1001);
+    drop(client);
+    assert_eq!(timeout(PATIENCE, shutdown).await.unwrap().unwrap(), 0);
+}
