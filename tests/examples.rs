@@ -34,6 +34,10 @@ use zocket::{
     client::{CallError, Client, Outage},
 };
 
+#[cfg(unix)]
+#[path = "examples/signals.rs"]
+mod signals;
+
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A running example. Dropping it ends the process.
@@ -42,7 +46,7 @@ struct Example {
     addr: String,
 }
 
-fn program(name: &str) -> Command {
+fn path_of(name: &str) -> PathBuf {
     let mut path = env::current_exe().unwrap();
     path.pop();
     path.pop();
@@ -52,7 +56,11 @@ fn program(name: &str) -> Command {
         "{} is missing: cargo build --examples --all-features",
         path.display()
     );
-    let mut command = Command::new(path);
+    path
+}
+
+fn program(name: &str) -> Command {
+    let mut command = Command::new(path_of(name));
     command
         .env("NO_COLOR", "1")
         .stdin(Stdio::null())
@@ -93,35 +101,26 @@ impl Example {
     }
 
     async fn request(&self, method: &str, path: &str) -> Response<Incoming> {
-        let stream = TcpStream::connect(&self.addr).await.unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
-        tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header("host", &self.addr)
-            .body(Empty::<Bytes>::new())
-            .unwrap();
-        sender.send_request(request).await.unwrap()
+        request_of(&self.addr, method, path).await
     }
+}
+
+/// Sends a request to a server, and returns the response.
+async fn request_of(addr: &str, method: &str, path: &str) -> Response<Incoming> {
+    let stream = TcpStream::connect(addr).await.unwrap();
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
+    tokio::spawn(connection);
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", addr)
+        .body(Empty::<Bytes>::new())
+        .unwrap();
+    sender.send_request(request).await.unwrap()
 }
 
 fn code(error: &CallError) -> &str {
     &error.refusal().expect("a refusal").code
-}
-
-#[tokio::test]
-async fn hyper_serves_and_shuts_down_cleanly() {
-    let mut example = Example::start("hyper").await;
-    let client = example.connect("/").await;
-    assert_eq!(client.call::<String>("shout", "hello").await.unwrap(), "HELLO");
-    let refusal = client.call::<String>("shout", "").await.unwrap_err();
-    assert_eq!(code(&refusal), "BAD_REQUEST");
-    let pid = example.child.id().unwrap().to_string();
-    let interrupt = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
-    assert!(interrupt.success());
-    let left = timeout(PATIENCE, example.child.wait()).await.unwrap().unwrap();
-    assert!(left.success(), "{left}");
 }
 
 #[tokio::test]
