@@ -46,7 +46,7 @@ pub(super) struct Driver {
     opener: Option<Opener>,
     /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
     attempts: u32,
-    /// True once an attempt since the last open connection was refused with 401.
+    /// True if the last attempt was refused with 401, and another one follows with new headers.
     was_unauthorized: bool,
 }
 
@@ -96,7 +96,8 @@ impl Driver {
                 Err(interruption) => interruption,
             };
             if let Interruption::Lost(outage) = interruption {
-                if outage.is_final(&self.config.reconnect_on) && !self.may_pass_with_new_headers(&outage) {
+                let may_pass = self.may_pass_with_new_headers(&outage);
+                if outage.is_final(&self.config.reconnect_on) && !may_pass {
                     return outage;
                 }
                 interruption = match self.wait(outage).await {
@@ -140,12 +141,12 @@ impl Driver {
         interruption
     }
 
-    /// Returns true for the first 401 of several, if the headers are made for each attempt: a token may have expired.
+    /// Returns true for the first of several 401 in a row, if the headers are made for each attempt: a token may have
+    /// expired.
     fn may_pass_with_new_headers(&mut self, outage: &Outage) -> bool {
-        let is_unauthorized = matches!(outage, Outage::Refused { status: 401, .. });
-        is_unauthorized
-            && matches!(self.config.headers, Source::PerAttempt(_))
-            && !std::mem::replace(&mut self.was_unauthorized, true)
+        let is_first = matches!(outage, Outage::Refused { status: 401, .. }) && !self.was_unauthorized;
+        self.was_unauthorized = is_first && matches!(self.config.headers, Source::PerAttempt(_));
+        self.was_unauthorized
     }
 
     /// Waits before the next attempt. Returns the interruption of the wait, or `None` after the full wait.
