@@ -30,9 +30,9 @@
 //!
 //! # The connection
 //!
-//! One task owns the connection. It offers the subprotocol `zocket.v1.json`, and `zocket.flow`. The connection counts as open once the
-//! server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An [`Outage`] is the
-//! reason why an attempt failed or a connection ended:
+//! One task owns the connection. It offers the subprotocol `zocket.v1.json`, and `zocket.flow`. The connection counts as
+//! open once the server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An
+//! [`Outage`] is the reason why an attempt failed or a connection ended:
 //!
 //! | outage | then |
 //! |---|---|
