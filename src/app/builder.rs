@@ -188,8 +188,9 @@ impl<C, L> Builder<C, L> {
         self
     }
 
-    /// Sets the hub. Default: a [`LocalHub`] of the app's own, made with the app's [`limits`](Self::limits). They do not
-    /// change a hub that is set here: pass them to [`LocalHub::with_limits`].
+    /// Sets the hub. Default: a [`LocalHub`](crate::LocalHub) of the app's own, made with the app's
+    /// [`limits`](Self::limits). They do not change a hub that is set here: pass them to
+    /// [`LocalHub::with_limits`](crate::LocalHub::with_limits).
     #[must_use]
     pub fn hub(mut self, hub: Arc<dyn Hub>) -> Self {
         self.settings.hub = Some(hub);
