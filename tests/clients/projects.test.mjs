@@ -62,12 +62,20 @@ before(async () => {
   }
 });
 
-const page = (extension) => `import { ZocketProvider, useCall, useClient } from "./zocket-react${extension}";
+const page = (extension) => `import { ZocketProvider, useCall, useClient, useConnection } from "./zocket-react${extension}";
 function Post() {
   const { call, error } = useCall(useClient().chat.post);
   // @ts-expect-error
   void call({ roomId: 7 });
   return <button onClick={() => void call({ roomId: "lobby", text: "hi" })}>{error?.message}</button>;
+}
+export function Reason() {
+  const { status, lastError } = useConnection();
+  const code: string | undefined = lastError?.code;
+  const wait: number | undefined = lastError?.retryAfterMs;
+  // @ts-expect-error
+  void lastError.message;
+  return status === "closed" && code !== "UNAUTHORIZED" ? null : [lastError?.message, wait, lastError?.issues[0]?.path.join(".")].join();
 }
 export const App = () => <ZocketProvider url="/ws" options={{ headers: { name: "Ann" } }}><Post /></ZocketProvider>;
 // @ts-expect-error

@@ -590,7 +590,8 @@ function createCalls(
   /** Called when no answer came to a call that was sent. */
   onTimeout: () => void,
 ): Calls {
-  // Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
+  // Every call has an id, so that the server answers each: of a message without one, a client can't know when the server no
+  // longer counts it. Ids are never reused, so that the late answer to an abandoned call is not taken for another's.
   let lastId = 0;
   let maxFrame = Infinity;
   let maxSent = Infinity;
