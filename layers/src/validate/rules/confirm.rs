@@ -59,22 +59,6 @@ fn poison() -> Value {
     json!({ "\u{0}": [{}] })
 }
 
-/// Parses the payload with the member, and with a value that few types accept in its place. Returns the result of the
-/// latter. Returns none if the member is refused, by a failure that `refuses` it, if both have the same result, or if
-/// too much was parsed before.
-fn differs_from_poison(
-    member: &Value,
-    parse: &mut Parse<'_>,
-    refuses: impl Fn(&Failure) -> bool,
-) -> Option<Option<Failure>> {
-    let given = parse(member)?;
-    if given.as_ref().is_some_and(refuses) {
-        return None;
-    }
-    let poisoned = parse(&poison())?;
-    (poisoned != given).then_some(poisoned)
-}
-
 /// The member that an issue is about.
 struct Place<'a> {
     object: &'a [Segment],
