@@ -238,6 +238,7 @@ where
             let stream = &mut Task::from_waker(self.io_wake_flag.waker());
             let Poll::Ready(received) = self.socket.poll_read(stream) else {
                 round.may_read = false;
+                has_activity |= self.socket.take_received();
                 break;
             };
             has_activity = true;

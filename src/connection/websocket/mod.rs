@@ -6,7 +6,7 @@ mod write;
 use std::{
     borrow::Cow,
     future::poll_fn,
-    io,
+    io, mem,
     pin::Pin,
     task::{Context as Task, Poll, ready},
 };
@@ -155,6 +155,11 @@ impl WebSocket {
             }
             self.unflushed = true;
         }
+    }
+
+    /// Returns true if bytes have arrived since the last call. The peer is alive, even if they are no whole message.
+    pub(super) const fn take_received(&mut self) -> bool {
+        mem::replace(&mut self.stream.has_received, false)
     }
 
     /// Reads the next message.

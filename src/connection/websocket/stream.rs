@@ -19,6 +19,8 @@ pub(super) struct Stream {
     pub(super) io: TokioIo<Upgraded>,
     /// `None` if nothing is read ahead.
     ahead: Option<Ahead>,
+    /// True if bytes have arrived since the flag was taken.
+    pub(super) has_received: bool,
 }
 
 /// Bytes that were read ahead.
@@ -32,6 +34,7 @@ impl Stream {
         Self {
             io: TokioIo::new(upgraded),
             ahead: None,
+            has_received: false,
         }
     }
 
@@ -74,6 +77,7 @@ impl Stream {
                     return_read_buffer(buffer);
                     return polled.map_ok(|()| 0);
                 }
+                self.has_received = true;
                 Ahead { buffer, left }
             }
         };
