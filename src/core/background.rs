@@ -5,20 +5,25 @@ use tokio::{
 };
 use zocket_layers::Hub;
 
-/// The hub's background future, which runs once on each runtime that has connections of the app. A runtime may end, or
+/// Limit for the background futures on one runtime. A thread that a task blocks may hold one of them: that of the tasks
+/// that it has woken last, which tokio keeps for it. So with one future for each thread, another thread always has one.
+/// Each costs a poll whenever a large room is notified.
+const MAX_FUTURES: usize = 4;
+
+/// The hub's background futures, which run on each runtime that has connections of the app. A runtime may end, or
 /// stand still, while the app lives on in another. The futures end with the app, since the hub may outlive it.
 #[derive(Default)]
 pub(crate) struct Background(Mutex<Vec<Run>>);
 
-/// The future on one runtime.
+/// The futures on one runtime.
 struct Run {
     runtime: Id,
-    /// None if the hub has no such work.
-    task: Option<AbortHandle>,
+    /// Empty if the hub has no such work.
+    tasks: Vec<AbortHandle>,
 }
 
 impl Background {
-    /// Spawns the future, unless it was spawned on the current runtime before.
+    /// Spawns the futures, unless they were spawned on the current runtime before.
     pub(crate) fn start(&self, hub: &dyn Hub) {
         let runtime = Handle::current();
         let mut runs = self.0.lock();
@@ -26,20 +31,21 @@ impl Background {
             return;
         }
         // Those of runtimes that have ended.
-        runs.retain(|run| !run.task.as_ref().is_none_or(AbortHandle::is_finished));
-        let task = hub
-            .background()
-            .map(|background| runtime.spawn(background).abort_handle());
+        runs.retain(|run| !run.tasks.iter().all(AbortHandle::is_finished));
+        let count = runtime.metrics().num_workers().min(MAX_FUTURES);
+        let futures = (0..count).filter_map(|_| hub.background());
         runs.push(Run {
             runtime: runtime.id(),
-            task,
+            tasks: futures
+                .map(|future| runtime.spawn(future).abort_handle())
+                .collect(),
         });
     }
 }
 
 impl Drop for Background {
     fn drop(&mut self) {
-        for task in self.0.get_mut().iter().filter_map(|run| run.task.as_ref()) {
+        for task in self.0.get_mut().iter().flat_map(|run| &run.tasks) {
             task.abort();
         }
     }

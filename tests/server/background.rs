@@ -1,8 +1,15 @@
-//! The hub's work in the background: bound to the runtime of the connections, and gone with the app.
+//! The hub's work in the background: bound to the runtime of the connections, gone with the app, and not held by a
+//! thread that a handler blocks.
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-use std::sync::Arc;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::future::join_all;
 use schemars::JsonSchema;
@@ -24,6 +31,29 @@ impl Outgoing for Said {
 }
 
 type Cx = Context<()>;
+
+/// Handlers that have sent, and then block their threads until the members have heard.
+#[derive(Default)]
+struct Blocked {
+    count: AtomicUsize,
+    heard: std::sync::Mutex<bool>,
+    changed: std::sync::Condvar,
+}
+
+impl Blocked {
+    /// Blocks the thread until [`release`](Self::release), for half a minute at most.
+    fn block(&self) {
+        self.count.fetch_add(1, Ordering::SeqCst);
+        let heard = self.heard.lock().unwrap();
+        let limit = Duration::from_secs(30);
+        drop(self.changed.wait_timeout_while(heard, limit, |heard| !*heard));
+    }
+
+    fn release(&self) {
+        *self.heard.lock().unwrap() = true;
+        self.changed.notify_all();
+    }
+}
 
 fn app(hub: Option<Arc<dyn Hub>>) -> (Zocket, UpgradeService) {
     let builder = Zocket::builder();
@@ -129,5 +159,49 @@ fn no_task_is_left_of_apps_that_have_gone() {
         drop(apps);
         until(|| tasks() == before).await;
         drop(hub);
+    });
+}
+
+#[test]
+fn handlers_that_send_and_then_block_their_threads_delay_no_member() {
+    const WORKERS: usize = 4;
+    let blocked = Arc::new(Blocked::default());
+    let zo = Zocket::builder().build();
+    let handler = blocked.clone();
+    let router = zo
+        .router()
+        .outgoing::<Said>()
+        .incoming("join", zo.message().handle(async |cx: Cx| cx.rooms().join("big")))
+        .incoming(
+            "send",
+            zo.message().handle(move |cx: Cx| {
+                let blocked = handler.clone();
+                async move {
+                    cx.send(Said(1)).to_room("big");
+                    blocked.block();
+                    Ok(())
+                }
+            }),
+        );
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(WORKERS)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let server = serve(zo.serve(router)).await;
+        let mut members = crowd(&server).await;
+        let mut senders = Vec::new();
+        // All workers but one are blocked at last.
+        for count in 1..WORKERS {
+            let mut sender = server.connect("").await;
+            sender.begin("send", Value::Null).await;
+            senders.push(sender);
+            for member in &mut members {
+                assert_eq!(member.event("said").await, 1);
+            }
+            assert_eq!(blocked.count.load(Ordering::SeqCst), count);
+        }
+        blocked.release();
     });
 }

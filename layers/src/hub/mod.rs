@@ -83,9 +83,9 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// calls this method of the inner hub.
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>>;
 
-    /// Returns work of the hub that has to run in the background. An app spawns it once on each runtime that it has
-    /// connections on, with the first of them, and drops it at its own end. So the work of several calls may run at the
-    /// same time, and any of it may be dropped, or no longer be polled, while the hub lives on. A wrapper returns that of
+    /// Returns work of the hub that has to run in the background. An app spawns the work of up to four calls on each
+    /// runtime that it has connections on, with the first of them, and drops it at its own end. So the work of several
+    /// calls runs at the same time, and any of it may be dropped, or no longer be polled, while the hub lives on. A wrapper returns that of
     /// the inner hub. Without the work of a [`LocalHub`](crate::LocalHub), members of large rooms are not notified.
     fn background(&self) -> Option<BoxFuture<'static, ()>>;
 }

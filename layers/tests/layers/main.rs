@@ -6,6 +6,7 @@ mod support;
 
 mod audit;
 mod authorize;
+mod blocked_threads;
 mod fanout;
 mod frames;
 mod http;

@@ -2,13 +2,12 @@
 
 use std::{
     collections::VecDeque,
-    future::Future,
+    future::{Future, poll_fn},
     ops::RangeInclusive,
     sync::{Arc, atomic::Ordering},
+    task::Poll,
     time::{Duration, Instant},
 };
-
-use tokio::task::yield_now;
 
 use super::room::Room;
 use crate::sync::{AtomicBool, IS_MODELLED, Mutex, Notify};
@@ -24,7 +23,9 @@ const SLICE_MEMBERS: RangeInclusive<usize> = if IS_MODELLED { 1..=1 } else { 8..
 pub(super) struct Flusher(Arc<Queue>);
 
 /// Several runs may work on the queue. One that is not polled any more, as its runtime is gone or stands still, delays
-/// no room: a run holds a room only within a poll, and each room in the queue wakes all runs.
+/// no room: a run holds a room only within a poll, and each room in the queue wakes all runs. The same holds for a run
+/// that waits behind a task which blocks its thread. Of the tasks that a thread wakes, tokio keeps the last one for that
+/// thread, so other threads can poll all runs but one.
 #[derive(Debug, Default)]
 struct Queue {
     rooms: Mutex<VecDeque<QueuedRoom>>,
@@ -61,8 +62,8 @@ impl Flusher {
                 if let Some(queued) = queued {
                     let begin = Instant::now();
                     queue.notify_slice(queued, members, woken);
-                    // Waits until the notified members have run, and the runtime has polled its sockets.
-                    yield_now().await;
+                    // Waits until the notified members have run.
+                    requeue().await;
                     let took = begin.elapsed();
                     let fit = members as f64 * SLICE.div_duration_f64(took.max(SLICE / 128));
                     // The number shrinks at once, and grows by at most a quarter per slice.
@@ -75,10 +76,24 @@ impl Flusher {
                 }
                 woken.notified().await;
                 // Members that read a message now may send to the same room. Their events are then delivered together.
-                yield_now().await;
+                requeue().await;
             }
         }
     }
+}
+
+/// Waits until the tasks have run that are ready now. tokio's `yield_now` would have the thread that called it wake this
+/// task again, which it can't while one of those tasks blocks it. A task that wakes itself is queued, and any thread may
+/// poll it.
+fn requeue() -> impl Future<Output = ()> + Send {
+    let mut is_queued = false;
+    poll_fn(move |cx| {
+        if std::mem::replace(&mut is_queued, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
 }
 
 /// Ends every [`run`](Flusher::run) when the hub is dropped.
