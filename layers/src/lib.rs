@@ -123,7 +123,7 @@ pub use self::{
     connection::{Clients, Connection, Declared, Emitter, SendBy, Sending},
     context::{ByMessage, Context, ContextLayer, ContextService, Rooms},
     decode::DecodeLayer,
-    effect::{Action, Audience, Close, Effect, Event, Except, Outgoing, RoomName, Target},
+    effect::{Action, Audience, Close, Delivery, Effect, Event, Except, Outgoing, RoomName, Target},
     error::{Code, Error, Issue, Segment},
     fanout::FanoutLayer,
     hub::{Hub, Mailbox, local::LocalHub},

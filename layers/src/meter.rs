@@ -21,3 +21,18 @@ pub(crate) fn room_closed() {
     #[cfg(feature = "metrics")]
     metrics::gauge!("zocket_rooms").decrement(1.0);
 }
+
+/// Counts events that a slow reader does not receive: volatile ones, and latest ones that newer ones replace.
+pub(crate) fn absorbed(dropped: usize, replaced: usize) {
+    #[cfg(feature = "metrics")]
+    for (name, count) in [
+        ("zocket_volatile_events_dropped_total", dropped),
+        ("zocket_latest_events_replaced_total", replaced),
+    ] {
+        if count > 0 {
+            metrics::counter!(name).increment(count as u64);
+        }
+    }
+    #[cfg(not(feature = "metrics"))]
+    let _ = (dropped, replaced);
+}

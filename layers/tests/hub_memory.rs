@@ -8,7 +8,7 @@ use std::{env, process::Command, sync::Arc, task::Context as Task};
 
 use futures_util::task::noop_waker;
 use zocket_layers::{
-    ClientId, Effect, Event, Hub, Limits, LocalHub, Mailbox, RawPayload, Target,
+    ClientId, Effect, Event, Form, Hub, Limits, LocalHub, Mailbox, RawPayload, Target,
     hub::{BoxFuture, ConnectOptions, MailboxState},
 };
 
@@ -162,6 +162,54 @@ fn events_with_a_long_list_of_exceptions() {
         }
         world.assert_bounded();
     });
+}
+
+/// Sends events of which the parked member absorbs every 100, until it overflows. It keeps `Limits::outbound` at most.
+fn absorb(next: impl Fn(u64) -> Event) {
+    const OUTBOUND: usize = 32 << 20;
+    let hub = LocalHub::with_limits(&Limits::default().room_backlog(BACKLOG));
+    let client = ClientId::random();
+    let limits = Arc::new(Limits::default().outbound(OUTBOUND));
+    let parked = hub.connect(client, &ConnectOptions::new(limits, Form::BASE));
+    hub.perform(Some(&client), Effect::Join(ROOM.into())).unwrap();
+    let (before, mut most) = (resident(), 0);
+    for sent in 0..1_000_000 {
+        let (to, event) = (Target::room(ROOM), next(sent));
+        hub.perform(None, Effect::Emit { to, event }).unwrap();
+        if sent % 100 == 0 {
+            most = most.max(resident());
+            if parked.absorb(0, &mut drop) == MailboxState::Overflowed {
+                let grown = most.saturating_sub(before);
+                eprintln!(
+                    "resident: {:.1} MB above {:.1} MB",
+                    grown as f64 / 1e6,
+                    before as f64 / 1e6
+                );
+                assert!(grown <= OUTBOUND + BESIDE, "{grown} bytes");
+                // The bound is no excuse for keeping much less.
+                assert!(grown >= OUTBOUND / 3, "{grown} bytes");
+                return;
+            }
+        }
+    }
+    panic!("expected an overflow");
+}
+
+#[test]
+fn reliable_events_that_a_stalled_reader_absorbs() {
+    in_own_process("reliable_events_that_a_stalled_reader_absorbs", || {
+        absorb(|sent| tiny(sent as usize));
+    });
+}
+
+#[test]
+fn latest_events_of_endless_keys_that_a_stalled_reader_absorbs() {
+    in_own_process(
+        "latest_events_of_endless_keys_that_a_stalled_reader_absorbs",
+        || {
+            absorb(|sent| tiny(0).latest(sent));
+        },
+    );
 }
 
 #[test]

@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    hash::Hash,
     sync::{Arc, OnceLock},
 };
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::delivery::{Delivery, KeyedDelivery};
 use crate::{
     error::{Code, Error},
     protocol::{Codec, Form, FrameHeader, Name, RawPayload, words},
@@ -37,6 +39,14 @@ use crate::{
 pub trait Outgoing: Serialize + JsonSchema {
     /// Full dotted name, the `type` of the frame.
     const TYPE: &'static str;
+
+    /// Delivery to a client that reads too slowly. By default the event waits, and at last the connection is closed.
+    const DELIVERY: Delivery = Delivery::Reliable;
+
+    /// Returns the key of an event with [`Delivery::Latest`], such as the id of the player that it is about. A newer
+    /// event of this type replaces one with the same key. By default all events of the type have one key. Keys are
+    /// compared by a hash of 64 bits.
+    fn delivery_key(&self) -> impl Hash {}
 }
 
 /// An outgoing message: its name and its payload. It is encoded once for each codec that receivers use, at the latest
@@ -44,9 +54,11 @@ pub trait Outgoing: Serialize + JsonSchema {
 #[derive(Clone)]
 pub struct Event(Arc<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     name: Name,
     payload: RawPayload,
+    delivery: KeyedDelivery,
     weight: usize,
     footprint: usize,
     /// Whole WebSocket frames, header included. Frames of a server are not masked (RFC 6455, section 5.1), so all
@@ -99,7 +111,8 @@ impl Event {
             .event_of(O::TYPE, message)
             .map_err(|error| Error::internal(format!("event `{}` can't be encoded: {error}", O::TYPE)))?;
         let payload = RawPayload::part_of(Codec::Json, wire.clone(), payload);
-        Ok(Self::encoded(O::TYPE.into(), payload, Form::BASE, wire))
+        let delivery = KeyedDelivery::of(message);
+        Ok(Self::encoded(O::TYPE.into(), payload, delivery, Form::BASE, wire))
     }
 
     /// Creates an event from an encoded payload. An absent payload becomes null. The frame is written when the first
@@ -118,13 +131,15 @@ impl Event {
             footprint: payload.footprint() + BUFFER + Form::EVENT_ENCODINGS * buffer(frame),
             name,
             payload,
+            delivery: KeyedDelivery::Reliable,
             weight: frame + OVERHEAD,
             encodings: [const { OnceLock::new() }; Form::EVENT_ENCODINGS],
         })))
     }
 
     /// Creates an event from bytes that another node encoded: a whole WebSocket frame in this form, as
-    /// [`wire`](Self::wire) returns it. The bytes are kept, not copied.
+    /// [`wire`](Self::wire) returns it. The bytes are kept, not copied. The event is reliable: [`latest`](Self::latest) and
+    /// [`volatile`](Self::volatile) change that.
     ///
     /// # Errors
     /// PARSE_ERROR if the bytes are not one whole frame of the form's kind, or its content is not an event. BAD_REQUEST
@@ -151,10 +166,11 @@ impl Event {
             let part = part.start + header.len()..part.end + header.len();
             RawPayload::part_of(form.codec, wire.clone(), part)
         });
-        Ok(Self::encoded(head.route, or_null(payload), form, wire))
+        let delivery = KeyedDelivery::Reliable;
+        Ok(Self::encoded(head.route, or_null(payload), delivery, form, wire))
     }
 
-    fn encoded(name: Name, payload: RawPayload, form: Form, wire: Bytes) -> Self {
+    fn encoded(name: Name, payload: RawPayload, delivery: KeyedDelivery, form: Form, wire: Bytes) -> Self {
         let header = FrameHeader::of(&wire).map_or(0, |header| header.len());
         let weight = wire.len() - header + OVERHEAD;
         // The payload is a part of the frame.
@@ -164,6 +180,7 @@ impl Event {
         Self(Arc::new(Inner {
             name,
             payload,
+            delivery,
             weight,
             footprint,
             encodings,
@@ -201,6 +218,16 @@ impl Event {
     #[must_use]
     pub fn weight(&self) -> usize {
         self.0.weight
+    }
+
+    pub(super) fn keyed_delivery(&self) -> KeyedDelivery {
+        self.0.delivery
+    }
+
+    /// Sets the delivery. Clones of the event keep theirs.
+    pub(super) fn with_keyed_delivery(mut self, delivery: KeyedDelivery) -> Self {
+        Arc::make_mut(&mut self.0).delivery = delivery;
+        self
     }
 
     /// Returns the memory that the event takes at most, in bytes, with all of its encodings.

@@ -1,5 +1,6 @@
 //! Effects: joins, leaves, sends and closes, as data.
 
+mod delivery;
 mod event;
 mod observer;
 mod room_name;
@@ -9,6 +10,7 @@ use std::{borrow::Cow, sync::Arc};
 
 pub(crate) use self::observer::EffectObserver;
 pub use self::{
+    delivery::Delivery,
     event::{Event, Outgoing},
     room_name::RoomName,
     target::{Audience, Except, Target},

@@ -33,6 +33,16 @@ pub fn describe() {
         Unit::Count,
         "Handshakes refused, by status and code"
     );
+    describe_counter!(
+        "zocket_volatile_events_dropped_total",
+        Unit::Count,
+        "Volatile events that clients did not receive, because they were behind"
+    );
+    describe_counter!(
+        "zocket_latest_events_replaced_total",
+        Unit::Count,
+        "Latest events that newer ones replaced, because their clients were behind"
+    );
     describe_gauge!("zocket_rooms", Unit::Count, "Rooms that have members");
     describe_gauge!(
         "zocket_connections",

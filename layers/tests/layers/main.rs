@@ -13,6 +13,7 @@ mod http;
 mod hub;
 mod hub_background;
 mod hub_races;
+mod hub_slow_readers;
 mod hub_stress;
 mod hub_stuck;
 mod hub_targets;

@@ -1,14 +1,15 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    mem,
+    iter, mem,
     sync::{Arc, atomic::Ordering},
 };
 
 use indexmap::IndexMap;
 
 use super::{
-    log::{Batch, Clock, Entry, Group},
+    log::{Batch, Clock, Entry, Group, Place},
     subscription::Subscription,
+    waiting::Waiting,
 };
 use crate::{
     client_id::ClientId,
@@ -25,6 +26,8 @@ pub(super) struct Inbox {
     /// Events that were moved here from the logs of rooms before the client entered or left a room, in order.
     pub(super) kept: VecDeque<Entry>,
     pub(super) kept_footprint: u64,
+    /// Events that were read while the reader was behind. All of them come before the unread ones.
+    pub(super) waiting: Option<Box<Waiting>>,
     pub(super) everyone: Option<Subscription>,
     pub(super) rooms: IndexMap<Arc<str>, Subscription>,
     /// [`Clock::selective`] before the last pull: the exceptions of the events that it counts were applied.
@@ -85,11 +88,16 @@ impl Inbox {
         self.kept.make_contiguous().sort_by_key(|entry| entry.number);
     }
 
-    /// Drops the events outside of rooms.
-    pub(super) fn clear(&mut self) {
+    /// Stops reading, and drops the events outside of rooms. Returns the unread places of the rooms.
+    pub(super) fn silence(&mut self, overflowed: bool) -> Vec<Arc<Place>> {
+        self.muted = true;
+        self.overflowed |= overflowed;
         self.direct = VecDeque::new();
         self.kept = VecDeque::new();
+        self.waiting = None;
         (self.direct_weight, self.kept_footprint) = (0, 0);
+        let subscriptions = self.everyone.iter_mut().chain(self.rooms.values_mut());
+        subscriptions.map(Subscription::mute).collect()
     }
 
     /// Passes the unread events to `take` in batches. If only one room has any, its shared batches are passed, since
@@ -106,6 +114,7 @@ impl Inbox {
         let Self {
             direct,
             kept,
+            waiting,
             everyone,
             rooms,
             seen,
@@ -113,10 +122,15 @@ impl Inbox {
             ..
         } = self;
         let mut unread = None;
-        let mut sources = [direct.is_empty(), kept.is_empty(), seen.is_empty()]
-            .into_iter()
-            .filter(|is_empty| !is_empty)
-            .count();
+        let mut sources = [
+            direct.is_empty(),
+            kept.is_empty(),
+            waiting.is_none(),
+            seen.is_empty(),
+        ]
+        .into_iter()
+        .filter(|is_empty| !is_empty)
+        .count();
         let subscriptions = everyone.iter().chain(rooms.values()).enumerate();
         for (index, _) in subscriptions.filter(|(_, source)| source.place.get_until(until).is_some()) {
             sources += 1;
@@ -139,6 +153,9 @@ impl Inbox {
     }
 
     pub(super) fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
+        if let Some(mut waiting) = self.waiting.take() {
+            events.extend(iter::from_fn(|| waiting.take_first()));
+        }
         let Self {
             direct,
             direct_weight,

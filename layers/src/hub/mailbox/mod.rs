@@ -1,8 +1,10 @@
 //! Mailbox of a client: events sent to the client, and those of its rooms, in the hub's order.
 
+mod absorb;
 mod inbox;
 pub(in crate::hub) mod log;
 pub(in crate::hub) mod subscription;
+mod waiting;
 
 use std::{
     fmt,
@@ -191,18 +193,7 @@ impl Mailbox {
     }
 
     fn silence(&self, overflowed: bool) {
-        let unread = {
-            let mut inbox = self.inbox.lock();
-            inbox.muted = true;
-            inbox.overflowed |= overflowed;
-            inbox.clear();
-            let Inbox { everyone, rooms, .. } = &mut *inbox;
-            everyone
-                .iter_mut()
-                .chain(rooms.values_mut())
-                .map(Subscription::mute)
-                .collect::<Vec<_>>()
-        };
+        let unread = self.inbox.lock().silence(overflowed);
         // There may be many unread events, so they are dropped after the lock is released.
         drop(unread);
     }
