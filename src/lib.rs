@@ -94,9 +94,9 @@ mod router;
 mod upgrade;
 
 pub use zocket_layers::{
-    self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, Emitter, Error, Event, Hub,
-    Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload, Reply, Rooms, Segment, Target,
-    middleware::from_fn,
+    self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, Delivery, Emitter, Error,
+    Event, Hub, Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload, Reply, Rooms, Segment,
+    Target, middleware::from_fn,
 };
 
 pub use self::{

@@ -28,9 +28,10 @@ pub struct Limits {
     /// take effect. For a client that offers `zocket.flow`, a full queue is read on, and further messages are refused with
     /// `OVERLOADED`. Default: 64.
     pub queued: usize,
-    /// Bytes that wait to be written to the client. Each frame counts 64 bytes more than its length. If a client reads
-    /// too slowly and exceeds this limit, its connection is closed with 3002 `slow-reader`. One message always fits,
-    /// whatever the value. Default: 4 MiB.
+    /// Bytes that wait to be written to the client. Each frame counts 64 bytes more than its length. Once the client is
+    /// behind, further events wait in its mailbox. There one that is not reliable or is larger than 1 KiB counts with its
+    /// memory, about half a KiB more. If a client reads too slowly and exceeds this limit, its connection is closed with
+    /// 3002 `slow-reader`. One message always fits, whatever the value. Default: 4 MiB.
     pub outbound: usize,
     /// Rooms that one client may be in. Default: 1,000.
     pub rooms: usize,
@@ -53,6 +54,9 @@ pub struct Limits {
     pub ping_after: Duration,
     /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
     pub pong_within: Duration,
+    /// Time in which the socket has to accept at least one byte while frames wait to be written. After it, the connection
+    /// is dropped without a Close frame. Default: 10 s.
+    pub write_within: Duration,
     /// Time for the closing handshake (RFC 6455, section 7.1.2): writing the last frames and the Close frame, and
     /// receiving the peer's Close frame. Also the time in which messages are answered that were read before the peer's
     /// Close frame, until that is answered. Default: 5 s.
@@ -73,6 +77,7 @@ impl Default for Limits {
             linger: Duration::from_secs(30),
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(20),
+            write_within: Duration::from_secs(10),
             close_within: Duration::from_secs(5),
         }
     }
@@ -153,6 +158,13 @@ impl Limits {
     #[must_use]
     pub const fn pong_within(mut self, pong_within: Duration) -> Self {
         self.pong_within = pong_within;
+        self
+    }
+
+    /// Sets the time in which the socket has to accept a byte that waits: [`write_within`](field@Self::write_within).
+    #[must_use]
+    pub const fn write_within(mut self, write_within: Duration) -> Self {
+        self.write_within = write_within;
         self
     }
 

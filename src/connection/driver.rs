@@ -2,6 +2,7 @@
 
 use std::{
     future::poll_fn,
+    io,
     sync::Arc,
     task::{Context as Task, Poll},
 };
@@ -94,7 +95,7 @@ where
 
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
         // Written first, because messages are on hold for frames that the socket may accept by now.
-        if let Poll::Ready(Err(_)) = self.socket.poll_write(self.session.outbound(), cx) {
+        if let Poll::Ready(Err(_)) = self.poll_write(cx) {
             return Poll::Ready(End::Gone);
         }
         // Registers the task's waker before the mailbox is read, so that no notification is lost.
@@ -107,7 +108,7 @@ where
             if let Err(end) = poll_opening(&mut self.opening, self.session.client_id(), cx) {
                 // Events that on_open sent before it failed are written before the Close. Messages that were read
                 // meanwhile do not begin.
-                self.session.send_notified();
+                self.session.send_all();
                 self.session.drop_queue();
                 return Poll::Ready(end);
             }
@@ -128,11 +129,12 @@ where
             if (has_read || begun) && !round.is_over() && self.session.has_more() {
                 continue;
             }
-            match self.socket.poll_write(self.session.outbound(), cx) {
+            match self.poll_write(cx) {
                 Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
                 Poll::Pending if self.session.is_slow_reader(self.socket.control_bytes()) => {
                     return Poll::Ready(End::SlowReader);
                 }
+                Poll::Ready(Ok(())) if self.session.may_release() => continue,
                 Poll::Ready(Ok(())) if self.session.is_finished() => {
                     return Poll::Ready(End::ByServer(UNAVAILABLE));
                 }
@@ -171,6 +173,7 @@ where
                     return Poll::Ready(end.unwrap_or(End::Gone));
                 }
                 Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Silent),
+                Poll::Ready(DueAction::Unwritable) => return Poll::Ready(End::Unwritable),
                 Poll::Ready(DueAction::Stalled) => {
                     // The client is expected to reconnect and to send its messages again. Without this, the old ones
                     // would be handled as well, much later.
@@ -179,6 +182,17 @@ where
                 }
             }
         }
+    }
+
+    /// Writes the queued frames, as far as the socket accepts them.
+    fn poll_write(&mut self, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
+        let polled = self.socket.poll_write(self.session.outbound(), cx);
+        if polled.is_ready() {
+            self.session.end_refusal();
+        } else if self.session.record_refusal(self.socket.take_progress(), now) {
+            self.timer.set_earlier(&self.session);
+        }
+        polled
     }
 
     /// Queues the responses of messages that have completed, and events.

@@ -30,6 +30,9 @@ pub enum Reason {
     Silent,
     /// More than [`Limits::outbound`](crate::Limits::outbound) bytes waited for the peer: the server closed with 3002.
     SlowReader,
+    /// The peer's socket accepted no byte for [`Limits::write_within`](crate::Limits::write_within). It was dropped without
+    /// a Close frame, which could not have been written either.
+    Unwritable,
     /// A message waited longer than [`Limits::stall`](crate::Limits::stall) to begin: the server closed with 3001.
     Stalled,
     /// The app shut down: [`Zocket::shutdown`](crate::Zocket::shutdown).
@@ -50,6 +53,7 @@ impl fmt::Display for Reason {
             Self::Cut => return f.write_str("cut"),
             Self::Silent => return f.write_str("silent"),
             Self::SlowReader => return f.write_str("slow reader"),
+            Self::Unwritable => return f.write_str("unwritable"),
             Self::Stalled => return f.write_str("stalled"),
             Self::Shutdown => return f.write_str("shutdown"),
             Self::RuntimeDropped => return f.write_str("runtime dropped"),

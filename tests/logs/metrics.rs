@@ -14,7 +14,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
-use zocket::{ClientId, Context, Error, Limits, NoHeaders, Outgoing, Zocket, layers::MetricsLayer};
+use zocket::{ClientId, Context, Delivery, Error, Limits, NoHeaders, Outgoing, Zocket, layers::MetricsLayer};
 
 use crate::{
     common::{serve, until},
@@ -89,6 +89,22 @@ impl Outgoing for Large {
     const TYPE: &'static str = "large";
 }
 
+#[derive(Serialize, JsonSchema)]
+struct Volatile;
+
+impl Outgoing for Volatile {
+    const TYPE: &'static str = "volatile";
+    const DELIVERY: Delivery = Delivery::Volatile;
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Latest;
+
+impl Outgoing for Latest {
+    const TYPE: &'static str = "latest";
+    const DELIVERY: Delivery = Delivery::Latest;
+}
+
 async fn join(cx: Context<Gate>) -> Result<(), Error> {
     cx.rooms().join("lobby")
 }
@@ -117,6 +133,8 @@ async fn drive(metrics: &Metrics) {
     let router = zo
         .router()
         .outgoing::<Large>()
+        .outgoing::<Volatile>()
+        .outgoing::<Latest>()
         .incoming("join", zo.message().handle(join))
         .incoming("slow", zo.message().handle(slow))
         .incoming("flood", zo.message().handle(flood));
@@ -141,6 +159,15 @@ async fn drive(metrics: &Metrics) {
     let mut reader = server.connect("").await;
     reader.begin("flood", json!(null)).await;
     metrics.until_registered("zocket_outbound_bytes").await;
+    zo.emitter().send(Volatile).broadcast().unwrap();
+    zo.emitter().send(Latest).broadcast().unwrap();
+    zo.emitter().send(Latest).broadcast().unwrap();
+    metrics
+        .until_registered("zocket_volatile_events_dropped_total")
+        .await;
+    metrics
+        .until_registered("zocket_latest_events_replaced_total")
+        .await;
 
     // Without a grace period, a shutdown leaves both clients.
     assert_eq!(zo.shutdown(Duration::ZERO).await, 2);

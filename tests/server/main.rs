@@ -20,5 +20,4 @@ mod rooms;
 mod router;
 mod server;
 mod serving;
-mod silent;
-mod stacks;
+mod slow_readers;

@@ -18,7 +18,8 @@
 //!
 //! A hub between nodes wraps a [`LocalHub`](crate::LocalHub), as [`AuditHub`](crate::AuditHub) does. It passes each effect
 //! to the local hub and to the other nodes, and performs theirs on the local hub. [`Event::wire`](crate::Event::wire) and
-//! [`Event::from_wire`](crate::Event::from_wire) carry events. A hub without a local one implements the trait and fills
+//! [`Event::from_wire`](crate::Event::from_wire) carry events, [`Event::delivery`](crate::Event::delivery) and
+//! [`Event::delivery_key`](crate::Event::delivery_key) what is not in their frames. A hub without a local one implements the trait and fills
 //! [`Mailbox`]es: [`Mailbox::new`] creates one per client, and [`Mailbox::push`] adds an event to it.
 
 pub mod local;

@@ -1,8 +1,8 @@
-use std::sync::Arc;
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use loom::thread;
 
-use super::{client, event, in_every_order, member, read_until, read_while, send};
+use super::{block_on, client, event, in_every_order, member, pull, read_until, read_while, send};
 use crate::hub::{ConnectOptions, Mailbox, MailboxState, local::LocalHub};
 
 fn mailbox() -> Arc<Mailbox> {
@@ -36,6 +36,37 @@ fn an_event_to_a_small_room_that_comes_while_the_reader_pulls_wakes_it() {
             hub
         });
         assert_eq!(read_until(&ann, 2), (vec![1, 2], MailboxState::Open));
+        drop(sender.join().unwrap());
+    });
+}
+
+#[test]
+fn an_event_that_comes_while_a_reader_that_is_behind_absorbs_wakes_it() {
+    in_every_order(|| {
+        let hub = LocalHub::new();
+        let ann = member(&hub, 1);
+        let sender = thread::spawn(move || {
+            send(&hub, 1);
+            send(&hub, 2);
+            hub
+        });
+        let mut numbers = Vec::new();
+        block_on(poll_fn(|cx| {
+            if ann.poll_notified(cx).is_pending() {
+                return Poll::Pending;
+            }
+            assert_eq!(ann.absorb(0, &mut drop), MailboxState::Open);
+            if ann.is_notified() {
+                return Poll::Pending;
+            }
+            numbers.extend(pull(&ann).0);
+            if numbers.len() < 2 {
+                Poll::Pending
+            } else {
+                Poll::Ready(())
+            }
+        }));
+        assert_eq!(numbers, [1, 2]);
         drop(sender.join().unwrap());
     });
 }

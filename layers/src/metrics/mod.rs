@@ -11,6 +11,8 @@
 //! | `zocket_message_payload_bytes` | histogram | bytes | `route` | [`MetricsLayer`]: the payload received |
 //! | `zocket_message_answer_bytes` | histogram | bytes | `route` | [`MetricsLayer`]: the payload of the answer; none for a refusal |
 //! | `zocket_messages_refused_total` | counter | messages | `code` | decode, rescue, the connection: all refusals, by the code that was sent to the client |
+//! | `zocket_volatile_events_dropped_total` | counter | events | | [`Mailbox::absorb`](crate::Mailbox::absorb): volatile events that a client did not receive, because it was behind |
+//! | `zocket_latest_events_replaced_total` | counter | events | | [`Mailbox::absorb`](crate::Mailbox::absorb): latest events that newer ones replaced, because their client was behind |
 //! | `zocket_rooms` | gauge | rooms | | [`LocalHub`](crate::LocalHub): rooms with members |
 //! | `zocket_connections` | gauge | connections | | the app: from a successful `on_connect` until `on_disconnect` has ended |
 //! | `zocket_connections_total` | counter | connections | | the app: successful `on_connect`s |

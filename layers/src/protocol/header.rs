@@ -67,6 +67,19 @@ impl FrameHeader {
     }
 }
 
+impl FrameHeader {
+    /// Returns the length of the first of several frames, header included. Returns none if there is none.
+    pub(crate) fn frame_len(frames: &[u8]) -> Option<usize> {
+        let (header, content) = match *frames {
+            [_, 126, high, low, ..] => (4, u16::from_be_bytes([high, low]).into()),
+            [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),
+            [_, length @ 0..126, ..] => (2, length.into()),
+            _ => return None,
+        };
+        Some(header + usize::try_from(content).ok()?)
+    }
+}
+
 impl Deref for FrameHeader {
     type Target = [u8];
 
@@ -97,7 +110,9 @@ mod tests {
             let mut frame = header.to_vec();
             frame.resize(header.len() + payload, b'x');
             assert_eq!(FrameHeader::of(&frame).as_deref(), Some(&*header));
+            assert_eq!(FrameHeader::frame_len(&frame), Some(frame.len()));
             frame.push(b'x');
+            assert_eq!(FrameHeader::frame_len(&frame), Some(frame.len() - 1));
             assert!(
                 FrameHeader::of(&frame).is_none(),
                 "one byte too many after {payload}"

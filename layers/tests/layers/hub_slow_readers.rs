@@ -94,7 +94,7 @@ fn a_reader_that_absorbs_too_much_overflows_alone_and_no_send_is_refused() {
     let latest = |number| said(number).latest(number);
     for event in [said, latest] {
         let hub = LocalHub::with_limits(&Limits::default().room_backlog(BACKLOG));
-        let limits = Limits::default().outbound(100_000);
+        let limits = Limits::default().outbound(100_000).message(1_000);
         let (_, stalled) = connect_with(&hub, &["a"], limits);
         let mut sent = 0;
         let most = loop {
@@ -118,7 +118,7 @@ fn a_reader_that_absorbs_too_much_overflows_alone_and_no_send_is_refused() {
 #[test]
 fn one_event_of_any_size_waits() {
     let hub = LocalHub::new();
-    let (_, mailbox) = connect_with(&hub, &["a"], Limits::default().outbound(0));
+    let (_, mailbox) = connect_with(&hub, &["a"], Limits::default().outbound(0).message(0));
     let text = format!("\"{}\"", "x".repeat(10_000));
     let event = Event::from_payload("said", RawPayload::json(text)).unwrap();
     send(&hub, Target::room("a"), event);
@@ -128,7 +128,7 @@ fn one_event_of_any_size_waits() {
 }
 
 #[test]
-fn waiting_events_are_released_one_by_one_up_to_a_weight_and_stay_replaceable() {
+fn waiting_events_are_released_in_order_up_to_a_weight_and_stay_replaceable() {
     let hub = LocalHub::new();
     let (bob, mailbox) = connect(&hub, &["a"]);
     for number in 0..10 {

@@ -10,7 +10,7 @@ use zocket_layers::Limits;
 /// Limit for durations, longer than any connection lasts. `Duration::MAX` can't be added to an instant.
 const FAR_FUTURE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-fn saturating_add(instant: Instant, duration: Duration) -> Instant {
+pub(super) fn saturating_add(instant: Instant, duration: Duration) -> Instant {
     instant + duration.min(FAR_FUTURE)
 }
 
@@ -38,6 +38,8 @@ pub(in crate::connection) enum DueAction {
     Gone,
     /// Close the connection: a message has waited too long.
     Stalled,
+    /// Drop the connection: its socket accepts nothing.
+    Unwritable,
     /// Answer the peer's Close: messages that were read before it have taken too long.
     AnswerClose,
 }

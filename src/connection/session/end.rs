@@ -22,6 +22,8 @@ pub(in crate::connection) enum End {
     Gone,
     /// The peer stayed silent after a ping.
     Silent,
+    /// The socket accepted nothing for too long.
+    Unwritable,
 }
 
 impl End {
@@ -40,7 +42,7 @@ impl End {
             Self::ByServer(close) | Self::Shutdown(close) => Some(close.clone()),
             Self::SlowReader => Some(SLOW_READER),
             Self::Stalled => Some(STALLED),
-            Self::ByPeer(_) | Self::Gone | Self::Silent => None,
+            Self::ByPeer(_) | Self::Gone | Self::Silent | Self::Unwritable => None,
         }
     }
 
@@ -54,6 +56,7 @@ impl End {
             Self::Shutdown(_) => Reason::Shutdown,
             Self::Gone => Reason::Cut,
             Self::Silent => Reason::Silent,
+            Self::Unwritable => Reason::Unwritable,
         }
     }
 }

@@ -12,6 +12,7 @@ mod gauge;
 mod inbound;
 mod options;
 pub(super) mod outbound;
+mod slow_reader;
 #[cfg(test)]
 mod tests;
 
@@ -30,6 +31,7 @@ use self::{
     gauge::{GaugePart, InFlight, Queued},
     inbound::Inbound,
     outbound::Outbound,
+    slow_reader::SlowReader,
 };
 pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage, options::SessionOptions};
 use crate::core::{Ending, contain::drop_contained, meter};
@@ -49,6 +51,7 @@ pub(super) struct Session {
     pings: usize,
     deadlines: Deadlines,
     outbound: Outbound,
+    slow_reader: SlowReader,
     queued_gauge: GaugePart<Queued>,
     in_flight_gauge: GaugePart<InFlight>,
 }
@@ -72,6 +75,7 @@ impl Session {
             pings: 0,
             deadlines: Deadlines::new(limits, now),
             outbound: Outbound::default(),
+            slow_reader: SlowReader::default(),
             queued_gauge: GaugePart::new(),
             in_flight_gauge: GaugePart::new(),
         }
@@ -223,9 +227,7 @@ impl Session {
         };
         let mut end = None;
         if let Some(frame) = frame {
-            if self.mailbox.has_news() {
-                end = self.send_events();
-            }
+            end = self.send_all();
             self.send_response(frame);
         }
         end
@@ -293,52 +295,42 @@ impl Session {
 
     // Frames out.
 
-    /// Queues the events if the mailbox has notified of any, or a ping has to be answered.
+    /// Queues the events if the mailbox has notified of any, or a ping has to be answered. For a peer that is behind,
+    /// queues some of them, unless a pong follows.
     pub(super) fn send_notified(&mut self) -> Option<End> {
         if let Some(end) = self.drain() {
             return Some(end);
         }
-        if self.mailbox.is_notified() || self.pings > 0 {
-            return self.send_events();
+        if self.mailbox.is_notified() || self.pings > 0 || self.may_release() {
+            return match self.pings == 0 && self.is_behind() {
+                true => self.send_some(),
+                false => self.send_events(),
+            };
         }
         None
     }
 
-    /// Queues the events in the mailbox. A pong comes after every event that had been sent to this client when its ping
+    /// Queues all events in the mailbox. A pong comes after every event that had been sent to this client when its ping
     /// was read, even if the mailbox has not notified of it. So a pong is a barrier.
     fn send_events(&mut self) -> Option<End> {
-        let Self {
-            mailbox, outbound, ..
-        } = self;
-        let state = mailbox.pull_batches(&mut |batch| outbound.push_batch(batch));
+        let end = match self.is_behind() {
+            true => self.absorb(usize::MAX),
+            false => {
+                let Self {
+                    mailbox, outbound, ..
+                } = self;
+                End::of(mailbox.pull_batches(&mut |batch| outbound.push_batch(batch)))
+            }
+        };
         for _ in 0..mem::take(&mut self.pings) {
             self.outbound.push(self.connection.form().codec.pong());
         }
-        End::of(state)
+        end
     }
 
     /// Returns true if there may be something to begin or to send.
     pub(super) fn has_more(&self) -> bool {
         !self.inbound.is_empty() || self.mailbox.is_notified() || self.pings > 0
-    }
-
-    /// Returns true if the peer reads too slowly: more bytes wait for it than `Limits::outbound` allows. They include
-    /// `control_bytes`, the bytes of pongs that wait in the socket.
-    pub(super) fn is_slow_reader(&self, control_bytes: usize) -> bool {
-        self.outbound.weight() + control_bytes > self.max_outbound()
-    }
-
-    /// Returns true if queued frames have to be written before more messages begin. Without this limit, a packet of
-    /// many small calls would be answered into memory faster than it is written, and its sender closed as a slow
-    /// reader.
-    pub(super) fn is_on_hold(&self, control_bytes: usize) -> bool {
-        self.outbound.weight() + control_bytes > self.max_outbound() / 2
-    }
-
-    /// Returns the limit for the bytes that wait. One message of the largest size always fits.
-    fn max_outbound(&self) -> usize {
-        let limits = self.limits();
-        limits.outbound.max(limits.message)
     }
 
     // Time.
@@ -368,21 +360,28 @@ impl Session {
 
     /// Returns the next time at which [`take_due`](Self::take_due) may return an action.
     pub(super) fn deadline(&self) -> Instant {
-        self.deadlines.deadline()
+        let other = self.deadlines.deadline();
+        let write = self.slow_reader.deadline(self.limits().write_within);
+        write.map_or(other, |write| write.min(other))
     }
 
     /// Returns the action that is due at `now`.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
+        let write = self.slow_reader.deadline(self.limits().write_within);
+        if write.is_some_and(|write| write <= now) {
+            return Some(DueAction::Unwritable);
+        }
         self.deadlines.take_due(now)
     }
 
     // Idle and end.
 
     /// Reports to the gauges, and frees the memory that an idle session does not need. `control_bytes` are the bytes of
-    /// pongs that wait in the socket, outside of the session's queue. The gauge of outbound bytes includes them.
+    /// pongs that wait in the socket, outside of the session's queue. The gauge of outbound bytes includes them, and the
+    /// events that wait in the mailbox.
     pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
-        self.outbound.report(control_bytes);
+        self.outbound.report(control_bytes + self.slow_reader.waiting());
         self.outbound.shrink();
         self.inbound.shrink();
     }

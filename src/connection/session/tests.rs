@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
+mod slow_reader;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};

@@ -58,6 +58,8 @@ pub(super) struct WebSocket {
     pongs: usize,
     /// True if something was written since the last flush.
     unflushed: bool,
+    /// True if the stream accepted bytes since the last call of [`take_progress`](Self::take_progress).
+    has_progressed: bool,
     /// True if nothing more can be read.
     ended: bool,
 }
@@ -98,6 +100,7 @@ impl WebSocket {
             close_answer: Vec::new(),
             pongs: 0,
             unflushed: false,
+            has_progressed: false,
             ended: false,
         }
     }
@@ -154,12 +157,18 @@ impl WebSocket {
                 return Poll::Ready(Ok(()));
             }
             self.unflushed = true;
+            self.has_progressed = true;
         }
     }
 
     /// Returns true if bytes have arrived since the last call. The peer is alive, even if they are no whole message.
     pub(super) const fn take_received(&mut self) -> bool {
         mem::replace(&mut self.stream.has_received, false)
+    }
+
+    /// Returns true if the stream accepted bytes since the last call.
+    pub(super) const fn take_progress(&mut self) -> bool {
+        mem::replace(&mut self.has_progressed, false)
     }
 
     /// Reads the next message.

@@ -13,18 +13,19 @@ impl Mailbox {
     /// this reader, and wait in the mailbox. Each is subject to its [`Delivery`](crate::Delivery): a volatile event is
     /// dropped, and a latest one replaces the one with its name and key that waits.
     ///
-    /// Then waiting events are passed to `take`, the first ones first, one in each batch, until they weigh at least
-    /// `release` bytes. The others wait for the next call. [`pull`](Self::pull) and
+    /// Then waiting events are passed to `take`, the first ones first, until they weigh at least `release` bytes. A batch
+    /// has one event, or several small reliable ones. The others wait for the next call. [`pull`](Self::pull) and
     /// [`pull_batches`](Self::pull_batches) pass all of them, before the events that are unread then.
     ///
-    /// The mailbox overflows if more than [`Limits::outbound`](crate::Limits::outbound) bytes of memory wait. One event
-    /// always fits.
+    /// The mailbox overflows if more than [`Limits::outbound`](crate::Limits::outbound) bytes of memory wait, or more than
+    /// [`Limits::message`](crate::Limits::message) if that is larger. One event always fits.
     pub fn absorb(&self, release: usize, take: &mut dyn FnMut(Batch)) -> MailboxState {
-        let (limit, form) = (self.options.limits.outbound, self.options.form);
+        let limits = &self.options.limits;
+        let (limit, form) = (limits.outbound.max(limits.message), self.options.form);
         let mut unread = Vec::new();
         let state = self.read(|inbox, clock| {
-            inbox.absorb(self.client, clock);
-            inbox.release(release, form, take);
+            inbox.absorb(self.client, clock, form);
+            inbox.release(release, take);
             if inbox
                 .waiting
                 .as_ref()
@@ -46,8 +47,9 @@ impl Mailbox {
 
 impl Inbox {
     /// Moves the unread events to the waiting ones, according to their deliveries.
-    fn absorb(&mut self, client: ClientId, clock: &Clock) {
-        let mut waiting = self.waiting.take().unwrap_or_default();
+    fn absorb(&mut self, client: ClientId, clock: &Clock, form: Form) {
+        let waiting = self.waiting.take();
+        let mut waiting = waiting.unwrap_or_else(|| Box::new(Waiting::new(form)));
         let (mut dropped, mut replaced) = (0, 0);
         let mut unread = Vec::new();
         self.pull(client, clock, &mut unread);
@@ -62,15 +64,14 @@ impl Inbox {
         self.keep_waiting(waiting);
     }
 
-    fn release(&mut self, release: usize, form: Form, take: &mut dyn FnMut(Batch)) {
+    fn release(&mut self, release: usize, take: &mut dyn FnMut(Batch)) {
         let Some(mut waiting) = self.waiting.take() else {
             return;
         };
         let mut released = 0;
         while released < release
-            && let Some(event) = waiting.take_first()
+            && let Some(batch) = waiting.take_first()
         {
-            let batch = Batch::of(&event, form);
             released += batch.weight;
             take(batch);
         }

@@ -1,6 +1,6 @@
 use std::{
     collections::{BTreeMap, VecDeque},
-    iter, mem,
+    mem,
     sync::{Arc, atomic::Ordering},
 };
 
@@ -154,7 +154,7 @@ impl Inbox {
 
     pub(super) fn pull(&mut self, client: ClientId, clock: &Clock, events: &mut Vec<Event>) {
         if let Some(mut waiting) = self.waiting.take() {
-            events.extend(iter::from_fn(|| waiting.take_first()));
+            waiting.take_events(events);
         }
         let Self {
             direct,

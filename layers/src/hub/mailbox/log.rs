@@ -15,9 +15,9 @@ use crate::{
 
 /// Maximum length in bytes of a frame that is copied into a batch. Writing a larger frame by itself is cheaper than
 /// copying it.
-const JOINED_FRAME: usize = 1 << 10;
+pub(super) const JOINED_FRAME: usize = 1 << 10;
 /// Maximum length in bytes of a batch.
-const JOINED: usize = 16 << 10;
+pub(super) const JOINED: usize = 16 << 10;
 
 /// Bytes that an allocation takes beside its content: reference counts, and the allocator's rounding.
 const ALLOCATION: usize = 32;
