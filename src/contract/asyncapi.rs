@@ -77,10 +77,11 @@ pub(super) fn document(contract: &Contract, info: &Info) -> Value {
         }
         let payload = draft.schema(&outgoing.payload);
         let frame = frame(name, [("payload", payload, true)]);
-        messages.insert(
-            key.clone(),
-            json!({ "name": name, "contentType": "application/json", "payload": frame }),
-        );
+        let mut message = json!({ "name": name, "contentType": "application/json", "payload": frame });
+        if !outgoing.delivery.is_reliable() {
+            message["x-delivery"] = json!(outgoing.delivery);
+        }
+        messages.insert(key.clone(), message);
         operations.insert(
             format!("send.{name}"),
             json!({ "action": "send", "channel": { "$ref": CHANNEL }, "messages": [message_ref(&key)] }),

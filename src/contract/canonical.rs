@@ -59,6 +59,7 @@ impl Contract {
         };
         let outgoing = |outgoing: &OutgoingContract| OutgoingContract {
             payload: schema(&outgoing.payload),
+            delivery: outgoing.delivery,
         };
         Self {
             zocket: self.zocket,

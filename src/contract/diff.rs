@@ -1,11 +1,11 @@
 //! Changes between two contracts, and their effect on clients.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde_json::{Value, json};
 
 use super::{
-    Contract, Direction, IncomingContract,
+    Contract, Direction, IncomingContract, OutgoingContract,
     gaps::{Gap, GapFinder},
 };
 
@@ -100,7 +100,7 @@ pub(super) fn diff(old: &Contract, new: &Contract) -> Diff {
     for (name, both) in pair(&old.outgoing, &new.outgoing) {
         let what = format!("outgoing `{name}`");
         match both {
-            (Some(old), Some(new)) => differ.schemas(&what, Direction::Output, &old.payload, &new.payload),
+            (Some(old), Some(new)) => differ.outgoing(&what, old, new),
             (Some(_), None) => differ.push(Compatibility::Breaking, format!("{what} was removed")),
             (None, _) => differ.push(Compatibility::Additive, format!("{what} was added")),
         }
@@ -173,6 +173,21 @@ impl Differ<'_> {
                 format!("{what} is no longer refused with {code}"),
             );
         }
+    }
+
+    fn outgoing(&mut self, what: &str, old: &OutgoingContract, new: &OutgoingContract) {
+        self.schemas(what, Direction::Output, &old.payload, &new.payload);
+        // A client may rely on every event, or on the last one. Events beyond that do it no harm.
+        let compatibility = match new.delivery.cmp(&old.delivery) {
+            Ordering::Less => Compatibility::Breaking,
+            Ordering::Equal => return,
+            Ordering::Greater => Compatibility::Additive,
+        };
+        let (old, new) = (old.delivery.as_str(), new.delivery.as_str());
+        self.push(
+            compatibility,
+            format!("{what}: delivery was {old} and is {new} now"),
+        );
     }
 
     fn schemas(&mut self, what: &str, direction: Direction, old: &Value, new: &Value) {

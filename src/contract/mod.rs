@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha1::{Digest, Sha1};
+use zocket_layers::Delivery;
 
 #[doc(hidden)]
 pub use self::assert::assert_contract_file;
@@ -88,6 +89,9 @@ pub struct IncomingContract {
 pub struct OutgoingContract {
     /// The payload's schema.
     pub payload: Value,
+    /// Delivery to a client that reads too slowly; absent if it is reliable.
+    #[serde(default, skip_serializing_if = "Delivery::is_reliable")]
+    pub delivery: Delivery,
 }
 
 /// The named types of a contract, as schemas.

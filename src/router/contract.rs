@@ -41,7 +41,7 @@ impl<C> Router<C> {
             .iter()
             .map(|event| {
                 (
-                    event.event_type,
+                    event,
                     gatherer.add(event.event_type, Direction::Output, event.schema),
                 )
             })
@@ -70,11 +70,12 @@ impl<C> Router<C> {
         let incoming = incoming.collect();
         let outgoing = outgoing
             .into_iter()
-            .map(|(name, payload)| {
+            .map(|(event, payload)| {
                 (
-                    name.to_owned(),
+                    event.event_type.to_owned(),
                     OutgoingContract {
                         payload: schemas.take(payload),
+                        delivery: event.delivery,
                     },
                 )
             })

@@ -16,7 +16,9 @@ use std::{
 
 use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
-use zocket_layers::{FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words, service::ServedByClones};
+use zocket_layers::{
+    Delivery, FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words, service::ServedByClones,
+};
 
 pub(crate) use self::check::CheckedRouter;
 use self::service::Entry;
@@ -57,6 +59,7 @@ struct Declaration {
     rust_type: (&'static str, TypeId),
     location: SourceLocation,
     schema: SchemaOf,
+    delivery: Delivery,
     /// Path of the nests that the declaration came through. The event's name must begin with it.
     prefix: String,
 }
@@ -87,6 +90,7 @@ impl<C> Router<C> {
             rust_type,
             location,
             schema: SchemaGenerator::subschema_for::<O>,
+            delivery: O::DELIVERY,
             prefix: String::new(),
         });
         self

@@ -11,6 +11,7 @@ mod canonical;
 mod client_files;
 mod conflation;
 mod contract;
+mod delivery;
 mod integers;
 mod names;
 mod pairs;

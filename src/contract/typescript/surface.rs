@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, fmt::Write};
 
 use serde_json::Value;
+use zocket_layers::Delivery;
 
-use super::types::{Writer, comment, doc, literal, property, rounding};
+use super::types::{Writer, comment, doc_lines, literal, property, rounding};
 use crate::contract::{Contract, IncomingContract, names::Names};
 
 /// A level of the client: its calls and events, and the levels below.
@@ -84,7 +85,18 @@ impl<'a> Surface<'a> {
             let Some(outgoing) = contract.outgoing.get(*event) else {
                 continue;
             };
-            text.push_str(&doc(named(contract, &outgoing.payload), indent));
+            let lines = doc_lines(named(contract, &outgoing.payload));
+            // Before the tags, which end the prose.
+            let tags = lines.iter().position(|line| line.starts_with('@'));
+            let (prose, tags) = lines.split_at(tags.unwrap_or(lines.len()));
+            let delivery = delivery(outgoing.delivery).map(str::to_owned);
+            let lines: Vec<_> = prose
+                .iter()
+                .cloned()
+                .chain(delivery)
+                .chain(tags.iter().cloned())
+                .collect();
+            text.push_str(&comment(&lines.join("\n"), indent));
             let writer = Writer {
                 names,
                 is_input: false,
@@ -131,6 +143,17 @@ fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
         side(&incoming.input, true),
         side(&incoming.output, false)
     )
+}
+
+/// Returns a sentence about the events that a client which reads too slowly does not receive.
+const fn delivery(delivery: Delivery) -> Option<&'static str> {
+    match delivery {
+        Delivery::Volatile => Some("Volatile: dropped while this client reads too slowly."),
+        Delivery::Latest => {
+            Some("Latest: a newer one replaces an older one that waits, while this client reads too slowly.")
+        }
+        _ => None,
+    }
 }
 
 /// Returns the named type that a schema refers to, among those that the server sends (`#/types/output/…`). A schema

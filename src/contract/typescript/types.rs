@@ -278,6 +278,10 @@ pub(super) fn property(name: &str) -> String {
 
 /// Returns a schema's documentation as a doc comment: description, 64-bit integers, default, deprecation.
 pub(super) fn doc(schema: &Value, indent: &str) -> String {
+    comment(&doc_lines(schema).join("\n"), indent)
+}
+
+pub(super) fn doc_lines(schema: &Value) -> Vec<String> {
     let text = |keyword: &str| schema.get(keyword).and_then(Value::as_str).map(str::to_owned);
     let mut lines: Vec<String> = text("description")
         .iter()
@@ -291,7 +295,7 @@ pub(super) fn doc(schema: &Value, indent: &str) -> String {
     if schema.get("deprecated") == Some(&Value::Bool(true)) {
         lines.push("@deprecated".to_owned());
     }
-    comment(&lines.join("\n"), indent)
+    lines
 }
 
 /// Returns a sentence about the integers of a schema that a number of JavaScript can't hold. Named types and members of
