@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    hash::Hash,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -10,7 +11,7 @@ use garde::Validate;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket, layers::TraceLayer};
+use zocket::{ClientId, Context, Delivery, Error, Outgoing, Router, Zocket, layers::TraceLayer};
 
 /// Connect headers.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -162,6 +163,11 @@ struct IsTyping {
 
 impl Outgoing for IsTyping {
     const TYPE: &'static str = "chat.typing";
+    const DELIVERY: Delivery = Delivery::Latest;
+
+    fn delivery_key(&self) -> impl Hash {
+        (&self.room_id, self.client_id)
+    }
 }
 
 /// An admin's message to all clients.
