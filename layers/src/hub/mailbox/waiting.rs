@@ -225,7 +225,11 @@ mod tests {
             })
             .collect();
         let mut waiting = Waiting::new(Form::BASE);
-        let fill = |waiting: &mut Waiting| events.iter().for_each(|event| drop(waiting.add(event.clone())));
+        let fill = |waiting: &mut Waiting| {
+            for event in &events {
+                assert_eq!(waiting.add(event.clone()), Added::Kept);
+            }
+        };
         fill(&mut waiting);
         assert_eq!(take_all(&mut waiting), events);
         fill(&mut waiting);
