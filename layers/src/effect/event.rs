@@ -111,7 +111,7 @@ impl Event {
             .event_of(O::TYPE, message)
             .map_err(|error| Error::internal(format!("event `{}` can't be encoded: {error}", O::TYPE)))?;
         let payload = RawPayload::part_of(Codec::Json, wire.clone(), payload);
-        let delivery = KeyedDelivery::of(message);
+        let delivery = KeyedDelivery::new(O::DELIVERY, || message.delivery_key());
         Ok(Self::encoded(O::TYPE.into(), payload, delivery, Form::BASE, wire))
     }
 

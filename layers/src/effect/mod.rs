@@ -2,6 +2,7 @@
 
 mod delivery;
 mod event;
+mod event_delivery;
 mod observer;
 mod room_name;
 mod target;

@@ -4,6 +4,7 @@
 //! given frames and the time, and returns frames and decisions. It knows no socket, no runtime and no clock, so that
 //! its tests need none either. The connection's task owns it, and moves bytes between it and a socket.
 
+mod absorb;
 mod deadlines;
 mod drain;
 mod end;
@@ -381,7 +382,7 @@ impl Session {
     /// events that wait in the mailbox.
     pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
-        self.outbound.report(control_bytes + self.slow_reader.waiting());
+        self.outbound.report(control_bytes + self.slow_reader.waiting);
         self.outbound.shrink();
         self.inbound.shrink();
     }

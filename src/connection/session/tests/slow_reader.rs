@@ -83,7 +83,7 @@ fn waiting_events_are_queued_up_to_the_watermark_and_can_be_replaced_until_then(
         world.send(&event(number).latest(number as u64));
     }
     let queued = world.session.outbound.weight();
-    assert!(world.session.slow_reader.waiting() > 0 && queued < 110_000);
+    assert!(world.session.slow_reader.waiting > 0 && queued < 110_000);
     world.drain();
     assert!(world.session.may_release());
     assert_eq!(world.session.send_notified(), None);
@@ -139,7 +139,7 @@ fn what_waits_and_what_is_queued_are_bounded_together() {
         sent += 1;
         assert!(sent < 100_000, "nothing bounds it");
     }
-    let bytes = world.session.outbound.weight() + world.session.slow_reader.waiting();
+    let bytes = world.session.outbound.weight() + world.session.slow_reader.waiting;
     assert!(bytes > OUTBOUND && bytes < OUTBOUND + 2_000, "{bytes}");
     assert!(world.session.is_on_hold(0));
 }
