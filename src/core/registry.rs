@@ -1,5 +1,6 @@
-use std::{collections::HashMap, mem, sync::Arc};
+use std::{mem, sync::Arc};
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use zocket_layers::{ClientId, Context, Mailbox, internal};
@@ -16,7 +17,8 @@ pub(crate) struct ConnectionRegistry<C> {
 }
 
 struct Entries<C> {
-    connections: HashMap<ClientId, Entry<C>>,
+    /// Of an order that no random hash decides, so that a simulated shutdown takes the same course each time.
+    connections: IndexMap<ClientId, Entry<C>>,
     /// Calls of `on_connect` that are under way.
     attempts: usize,
     /// True from the first handshake that a limit refuses until the next one that is admitted. So the log has one line
@@ -58,7 +60,7 @@ impl<C> Default for ConnectionRegistry<C> {
     fn default() -> Self {
         Self {
             entries: Mutex::new(Entries {
-                connections: HashMap::new(),
+                connections: IndexMap::new(),
                 attempts: 0,
                 is_full: false,
                 restarts: false,
@@ -129,7 +131,7 @@ impl<C> ConnectionRegistry<C> {
     fn exit(&self, client: &ClientId) {
         let mut entries = self.entries.lock();
         let connections = &mut entries.connections;
-        let gone = connections.remove(client);
+        let gone = connections.swap_remove(client);
         // Frees the memory of a burst.
         if connections.len() < connections.capacity() / 4 {
             let half = connections.capacity() / 2;

@@ -6,8 +6,10 @@ use std::{
     ops::RangeInclusive,
     sync::{Arc, atomic::Ordering},
     task::Poll,
-    time::{Duration, Instant},
+    time::Duration,
 };
+
+use tokio::time::Instant;
 
 use super::room::Room;
 use crate::sync::{AtomicBool, IS_MODELLED, Mutex, Notify};

@@ -191,11 +191,12 @@ impl LocalHub {
     }
 
     fn send_to_several(&self, names: &[Arc<str>], to: &Target, event: &Event) -> Result<(), Full> {
-        let names = names.iter().collect::<HashSet<_>>();
         let group = Arc::new(Group::default());
         let number = self.clock.tick();
+        let mut seen = HashSet::new();
         let sent = names
-            .into_iter()
+            .iter()
+            .filter(|name| seen.insert(*name))
             .filter_map(|name| self.room(name))
             .map(|room| self.send(&room, to, Some((number, &group)), event))
             // A room that is full does not keep the event from the other rooms.
