@@ -18,7 +18,7 @@
 //! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
 //! | `client` | `zocket::client`, for `ws://` |
 //! | `client-rustls` | the same for `wss://` too: rustls, ring, the operating system's roots |
-//! | `testing` | `zocket::testing`, a whole app in memory |
+//! | `testing` | `zocket::testing`, a whole app in memory, and a simulator |
 //!
 //! # Example
 //!

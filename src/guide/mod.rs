@@ -11,7 +11,7 @@
 //! | [`typescript_client`] | the generated client: calls, events, reconnecting, React, server-side rendering, tests |
 #![cfg_attr(
     feature = "testing",
-    doc = "| [`testing`] | tests of a whole app in memory, and of single procedures |"
+    doc = "| [`testing`] | tests of a whole app in memory, of single procedures, and of all that can go wrong on the way |"
 )]
 //! | [`deploying`] | proxies, limits, shutdown, monitoring |
 //! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | the same concepts in other libraries, for apps that move here |

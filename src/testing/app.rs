@@ -10,27 +10,26 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::io::DuplexStream;
 use tokio_tungstenite::client_async;
 use tower::{BoxError, Service};
 use url::Url;
 use zocket_layers::Codec;
 
-use super::{TestClient, link::Link};
+use super::{
+    TestClient,
+    link::{AppEnd, Link, LinkFaults},
+};
 use crate::client::{
     BuildError, Outage,
     dial::{handshake_error, request, welcome},
     headers::Headers,
 };
 
-/// Buffer size of each direction, in bytes, like the buffers of a socket.
-const LINK_BUFFER: usize = 64 << 10;
-
 /// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
 /// clone. Connecting requires a tokio runtime. See the [module](super).
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<dyn Fn(DuplexStream) + Send + Sync>,
+    serve: Arc<dyn Fn(AppEnd) + Send + Sync>,
 }
 
 impl TestApp {
@@ -43,7 +42,7 @@ impl TestApp {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let service = Mutex::new(service);
-        let serve = move |io: DuplexStream| {
+        let serve = move |io: AppEnd| {
             let service = TowerToHyperService::new(service.lock().clone());
             let connection = http1::Builder::new().serve_connection(TokioIo::new(io), service);
             tokio::spawn(async move {
@@ -64,6 +63,13 @@ impl TestApp {
     /// headers that are no such object. Another [`Outage`] if the app does not complete the handshake.
     pub async fn connect(&self, headers: &(impl Serialize + ?Sized)) -> Result<TestClient, Outage> {
         self.handshake().connect(headers).await
+    }
+
+    /// Connects a link with these faults to the app's HTTP server.
+    pub(super) fn dial(&self, faults: LinkFaults) -> Link {
+        let (link, end) = Link::pair(faults);
+        (self.serve)(end);
+        link
     }
 
     /// Prepares a handshake with another path, cookies or an origin.
@@ -123,9 +129,7 @@ impl Handshake {
         for (name, value) in self.fields {
             request.headers_mut().append(name, value);
         }
-        let (ours, theirs) = tokio::io::duplex(LINK_BUFFER);
-        (self.app.serve)(theirs);
-        let link = Link::new(ours);
+        let link = self.app.dial(LinkFaults::default());
         let (mut stream, _) = client_async(request, link.clone())
             .await
             .map_err(handshake_error)?;

@@ -56,6 +56,8 @@
 //! a connection, and `reply.effects` holds its effects, which are not executed. See
 //! [`Zocket::detached`](crate::Zocket::detached).
 
+pub mod sim;
+
 mod app;
 mod client;
 mod link;

@@ -1,0 +1,115 @@
+//! The frames of the protocol, as the reference client reads and writes them.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use zocket_layers::{ClientId, protocol::words};
+
+use crate::{client::ServerRefusal, testing::sim::failure::Failure};
+
+/// Modifier of the offer, and feature of the welcome, for sessions that can be resumed.
+pub(super) const RESUME: &str = "zocket.resume";
+/// Acknowledgement of the frames up to a number.
+const ACK: &str = "__ack";
+/// A frame that does nothing. It stands for a call that was given up before the server had received it.
+pub(super) const VOID: &str = r#"{"type":"__void"}"#;
+pub(super) const PING: &str = r#"{"type":"__ping"}"#;
+
+/// A frame that was received.
+#[derive(Debug)]
+pub(super) enum Frame {
+    Welcome(Box<Welcome>),
+    Pong,
+    Ack(u64),
+    Answer(u64, Result<Bytes, ServerRefusal>),
+    /// The failure of a message without an id.
+    Error(Bytes),
+    /// An event's type and payload.
+    Event(String, Bytes),
+}
+
+impl Frame {
+    /// Returns true if the frame has a number in its direction.
+    pub(super) const fn is_counted(&self) -> bool {
+        matches!(self, Self::Answer(..) | Self::Error(_) | Self::Event(..))
+    }
+}
+
+/// The first frame of the server. Members of features that the server lacks are absent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Welcome {
+    pub(super) client_id: ClientId,
+    #[serde(default)]
+    pub(super) limits: WelcomeLimits,
+    pub(super) heartbeat_ms: Option<u64>,
+    pub(super) ack_ms: Option<u64>,
+    pub(super) parked_ms: Option<u64>,
+    /// Token with which the next connection can resume the session. `None` if the server can't.
+    pub(super) session: Option<String>,
+    #[serde(default)]
+    pub(super) resumed: bool,
+    /// Number of the client's last frame that the server has.
+    #[serde(default)]
+    pub(super) received: u64,
+    /// Number of the server's own last frame.
+    #[serde(default)]
+    pub(super) sent: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(super) struct WelcomeLimits {
+    /// Bytes of unacknowledged frames that either side keeps.
+    pub(super) record: Option<usize>,
+}
+
+/// Parses a frame of the server.
+pub(super) fn read(bytes: &Bytes) -> Result<Frame, Failure> {
+    #[derive(Deserialize)]
+    struct Raw<'a> {
+        #[serde(borrow)]
+        r#type: Cow<'a, str>,
+        #[serde(borrow, default)]
+        payload: Option<&'a RawValue>,
+        #[serde(default, rename = "rpcId")]
+        id: Option<u64>,
+        #[serde(default)]
+        error: Option<ServerRefusal>,
+    }
+    let unreadable = |error: &dyn std::fmt::Display| {
+        let shown = String::from_utf8_lossy(bytes);
+        Failure::other(format!(
+            "expected a frame of the protocol, got another one: {error}: {shown}"
+        ))
+    };
+    let raw: Raw<'_> = serde_json::from_slice(bytes).map_err(|error| unreadable(&error))?;
+    let payload = match raw.payload {
+        Some(payload) => bytes.slice_ref(payload.get().as_bytes()),
+        None => Bytes::from_static(b"null"),
+    };
+    let id = || raw.id.ok_or_else(|| unreadable(&"it has no id of a call"));
+    Ok(match &*raw.r#type {
+        words::WELCOME => {
+            Frame::Welcome(serde_json::from_slice(&payload).map_err(|error| unreadable(&error))?)
+        }
+        words::PONG => Frame::Pong,
+        words::ANSWER => Frame::Answer(id()?, Ok(payload)),
+        words::REFUSAL => {
+            let refusal = raw.error.ok_or_else(|| unreadable(&"it has no error"))?;
+            Frame::Answer(raw.id.ok_or_else(|| unreadable(&"no id"))?, Err(refusal))
+        }
+        words::ERROR => Frame::Error(payload),
+        ACK => Frame::Ack(serde_json::from_slice(&payload).map_err(|error| unreadable(&error))?),
+        reserved if reserved.starts_with(words::PREFIX) => {
+            return Err(unreadable(&"its reserved type was not negotiated"));
+        }
+        _ => Frame::Event(raw.r#type.into_owned(), payload),
+    })
+}
+
+/// Returns the acknowledgement of the server's frames up to this number.
+pub(super) fn ack(number: u64) -> String {
+    format!(r#"{{"type":"{ACK}","payload":{number}}}"#)
+}
