@@ -4,6 +4,16 @@ use std::sync::Arc;
 
 use serde::{Serialize, de::DeserializeOwned};
 
+pub use crate::{
+    broken::{Broken, is_broken},
+    connection::turns::{Turn, Turns},
+    quota::{layer::network, store::QuotaStore},
+    rescue::explain::caught,
+    service::{
+        completed::polled_after_completion,
+        inspect::{Inspection, inspect},
+    },
+};
 use crate::{
     connection::Connection,
     context::Context,
@@ -13,15 +23,9 @@ use crate::{
     protocol::{from_json, write_value},
     sync::AtomicWaker,
 };
-pub use crate::{
-    connection::turns::{Turn, Turns},
-    quota::{layer::network, store::QuotaStore},
-    rescue::explain::caught,
-    service::{
-        completed::polled_after_completion,
-        inspect::{Inspection, inspect},
-    },
-};
+
+#[cfg(zocket_broken)]
+pub use crate::broken::set_broken;
 
 /// Appends a value as JSON, as events and answers are written.
 ///

@@ -103,6 +103,7 @@ pub mod trace;
 pub mod validate;
 
 mod body;
+mod broken;
 mod client_id;
 mod connection;
 mod effect;

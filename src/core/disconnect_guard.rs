@@ -6,7 +6,11 @@ use std::{
 
 use futures_util::FutureExt;
 use tokio::{runtime::Handle, time::timeout};
-use zocket_layers::{Mailbox, hub::ConnectOptions};
+use zocket_layers::{
+    Mailbox,
+    hub::ConnectOptions,
+    internal::{Broken, is_broken},
+};
 
 use super::{
     Attempt, ClientHandle, Core, Ending, Reason, RegistryGuard,
@@ -118,6 +122,9 @@ impl<C> Armed<C> {
     /// called.
     fn callback(&self, reason: Reason) -> Option<BoxFuture<()>> {
         self.handle.connection.close();
+        if reason == Reason::Silent && is_broken(Broken::DisconnectOfSilentPeers) {
+            return None;
+        }
         let on_disconnect = self.core.lifecycle.disconnect.as_ref()?;
         let mut callback = None;
         contained("on_disconnect", || {

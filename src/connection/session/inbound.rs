@@ -7,7 +7,7 @@ use std::{
 
 use zocket_layers::{
     Frame, Limits, Name, RpcId,
-    internal::{self, Turn},
+    internal::{self, Broken, Turn, is_broken},
 };
 
 /// Bytes of the messages that are read beyond a full queue, each counted with [`MESSAGE_WEIGHT`] more. Control frames
@@ -130,7 +130,8 @@ impl Inbound {
 
     /// Returns true if no message is queued or holds a turn. A message that has given up its turn may be overtaken.
     pub(super) fn holds_no_turn(&self) -> bool {
-        self.queue.is_empty() && self.turns.is_empty()
+        let has_answered = self.queue.is_empty() && self.turns.is_empty();
+        has_answered || is_broken(Broken::AnswerBeforeClose)
     }
 
     /// Returns true if one more message may begin: a turn is free, and fewer messages than `Limits::in_flight` are in

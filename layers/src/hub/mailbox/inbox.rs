@@ -12,6 +12,7 @@ use super::{
     waiting::Waiting,
 };
 use crate::{
+    broken::{Broken, is_broken},
     client_id::ClientId,
     effect::{Close, Event},
     protocol::Form,
@@ -198,7 +199,9 @@ impl Inbox {
         for subscription in everyone.iter_mut().chain(rooms.values_mut()) {
             subscription.read_until(until, |entry| entries.push(entry));
         }
-        entries.sort_by_key(|entry| entry.number);
+        if !is_broken(Broken::OrderAmongRooms) {
+            entries.sort_by_key(|entry| entry.number);
+        }
         entries.retain(|Entry { except, .. }| match except {
             Some(except) => !except.covers(&client, |room| rooms.contains_key(room)),
             None => true,

@@ -1,0 +1,55 @@
+//! Broken variants of the server, for the tests of the simulator. They exist only with `--cfg zocket_broken`: then a test
+//! breaks the server on its own thread. Otherwise [`is_broken`] is a constant.
+
+/// A rule that a variant of the server breaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Broken {
+    /// A Close is answered before the messages that were read before it.
+    AnswerBeforeClose,
+    /// `on_disconnect` does not run for a peer that fell silent.
+    DisconnectOfSilentPeers,
+    /// Events of several rooms are merged in the order of the rooms, not of their numbers.
+    OrderAmongRooms,
+}
+
+impl Broken {
+    /// Every variant.
+    pub const ALL: [Self; 3] = [
+        Self::AnswerBeforeClose,
+        Self::DisconnectOfSilentPeers,
+        Self::OrderAmongRooms,
+    ];
+}
+
+#[cfg(zocket_broken)]
+mod switch {
+    use std::cell::Cell;
+
+    use super::Broken;
+
+    thread_local! {
+        static BROKEN: Cell<Option<Broken>> = const { Cell::new(None) };
+    }
+
+    /// Breaks a rule on the present thread, or none.
+    pub fn set_broken(broken: Option<Broken>) {
+        BROKEN.set(broken);
+    }
+
+    /// Returns true if the present thread breaks this rule.
+    #[must_use]
+    pub fn is_broken(broken: Broken) -> bool {
+        BROKEN.get() == Some(broken)
+    }
+}
+
+#[cfg(zocket_broken)]
+pub use switch::{is_broken, set_broken};
+
+/// Returns false: no rule is broken.
+#[cfg(not(zocket_broken))]
+#[must_use]
+pub const fn is_broken(_: Broken) -> bool {
+    false
+}
