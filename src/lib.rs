@@ -89,6 +89,7 @@ mod core;
 mod document_tests;
 mod on_connect;
 mod on_disconnect;
+mod on_resume;
 mod procedure;
 mod router;
 mod upgrade;

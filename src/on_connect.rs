@@ -10,7 +10,7 @@ use zocket_layers::{Checker, ClientId, Error, Input};
 
 use crate::{
     contract::SchemaOf,
-    core::{Connect, Lifecycle, Rejection},
+    core::{Connect, Fingerprint, Lifecycle, Rejection},
     upgrade::{HeaderRules, origin::AmbientCredential},
 };
 
@@ -162,6 +162,7 @@ pub(crate) struct Connecting<C> {
     pub(crate) headers: SchemaOf,
     /// A browser's credential that it can read.
     pub(crate) credential: Option<AmbientCredential>,
+    pub(crate) fingerprint: Fingerprint,
 }
 
 /// Returns the lifecycle of an app without `on_connect`.
@@ -170,7 +171,9 @@ pub(crate) fn no_lifecycle() -> Lifecycle<()> {
         headers: SchemaGenerator::subschema_for::<NoHeaders>,
         connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
         credential: None,
+        fingerprint: Box::new(|_| 0),
         open: None,
+        resume: None,
         disconnect: None,
     }
 }
@@ -209,7 +212,12 @@ where
 {
     let rules = Arc::new(HeaderRules::<H>::new(Checker::new()));
     let declared = AmbientCredential::among(rules.names());
+    let fingerprint = {
+        let rules = rules.clone();
+        move |request: &Parts| rules.fingerprint(request, takes_request)
+    };
     Connecting {
+        fingerprint: Box::new(fingerprint),
         credential: declared.or(takes_request.then_some(AmbientCredential::Request)),
         headers: SchemaGenerator::subschema_for::<H>,
         connect: Box::new(move |request, client_id| match rules.read(&request) {

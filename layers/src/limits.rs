@@ -33,6 +33,10 @@ pub struct Limits {
     /// memory, about half a KiB more. If a client reads too slowly and exceeds this limit, its connection is closed with
     /// 3002 `slow-reader`. One message always fits, whatever the value. Default: 4 MiB.
     pub outbound: usize,
+    /// Bytes that were written to a client which can resume its session, and that it has not acknowledged. Each frame
+    /// counts 64 bytes more than its length. One message more fits, whatever its size. Beyond it, nothing is kept until
+    /// the client has acknowledged everything, so that a break then ends the session. Default: 1 MiB.
+    pub record: usize,
     /// Rooms that one client may be in. Default: 1,000.
     pub rooms: usize,
     /// Bytes of a room's name. Default: 256.
@@ -50,6 +54,10 @@ pub struct Limits {
     /// take. What has not finished is dropped, and the client leaves its rooms. During a shutdown the rest of its grace
     /// period is the limit. Default: 30 s.
     pub linger: Duration,
+    /// Time that a session waits for its client after the connection was lost. Until then, the client is in its rooms, and
+    /// `on_disconnect` does not run. Only clients that offer to resume have such sessions. Without any time, no session can
+    /// be resumed. Default: 30 s.
+    pub resume_within: Duration,
     /// Time without data from the peer after which a ping is sent. Default: 25 s.
     pub ping_after: Duration,
     /// Time to wait for data after that ping. If none arrives, the connection is dropped. Default: 20 s.
@@ -70,11 +78,13 @@ impl Default for Limits {
             in_flight: 64,
             queued: 64,
             outbound: 4 << 20,
+            record: 1 << 20,
             rooms: 1_000,
             room_name: 256,
             room_backlog: 16 << 20,
             stall: Duration::from_secs(30),
             linger: Duration::from_secs(30),
+            resume_within: Duration::from_secs(30),
             ping_after: Duration::from_secs(25),
             pong_within: Duration::from_secs(20),
             write_within: Duration::from_secs(10),
@@ -112,6 +122,13 @@ impl Limits {
         self
     }
 
+    /// Sets the maximum number of bytes that are kept until the client acknowledges them: [`record`](field@Self::record).
+    #[must_use]
+    pub const fn record(mut self, record: usize) -> Self {
+        self.record = record;
+        self
+    }
+
     /// Sets the maximum number of rooms that the client may be in: [`rooms`](field@Self::rooms).
     #[must_use]
     pub const fn rooms(mut self, rooms: usize) -> Self {
@@ -144,6 +161,13 @@ impl Limits {
     #[must_use]
     pub const fn linger(mut self, linger: Duration) -> Self {
         self.linger = linger;
+        self
+    }
+
+    /// Sets the time that a session waits for its client: [`resume_within`](field@Self::resume_within).
+    #[must_use]
+    pub const fn resume_within(mut self, resume_within: Duration) -> Self {
+        self.resume_within = resume_within;
         self
     }
 

@@ -2,12 +2,13 @@
 
 use std::{fmt, future::Future, sync::Arc};
 
+use http::request::Parts;
 use tower::{
     BoxError, Layer, Service,
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
-    Context, DecodeLayer, Error, Hub, Limits, Message, Reply, RescueLayer, service::ServedByClones,
+    Context, DecodeLayer, Error, Hub, Input, Limits, Message, Reply, RescueLayer, service::ServedByClones,
 };
 
 use super::Zocket;
@@ -15,6 +16,7 @@ use crate::{
     core::{AppLimits, Core, Lifecycle, Settings},
     on_connect::{Connecting, OnConnect, OnConnectWith, connect, connect_with, no_lifecycle},
     on_disconnect::{OnDisconnect, disconnect},
+    on_resume::resume,
     router::RouterService,
     upgrade::{
         ServeOptions, UpgradeService,
@@ -86,14 +88,18 @@ impl<L> Builder<(), L> {
     #[track_caller]
     fn connecting<C>(self, connecting: Connecting<C>) -> Builder<C, L> {
         assert!(
-            self.lifecycle.open.is_none() && self.lifecycle.disconnect.is_none(),
-            "expected on_connect before on_open and on_disconnect, which take its context: call it first"
+            self.lifecycle.open.is_none()
+                && self.lifecycle.resume.is_none()
+                && self.lifecycle.disconnect.is_none(),
+            "expected on_connect before on_open, on_resume and on_disconnect, which take its context: call it first"
         );
         let lifecycle = Lifecycle {
             headers: connecting.headers,
             connect: connecting.connect,
             credential: connecting.credential,
+            fingerprint: connecting.fingerprint,
             open: None,
+            resume: None,
             disconnect: None,
         };
         Builder {
@@ -116,6 +122,55 @@ impl<C, L> Builder<C, L> {
         Fut: Future<Output = Result<(), Error>> + Send + 'static,
     {
         self.lifecycle.open = Some(Box::new(move |cx| Box::pin(f(cx))));
+        self
+    }
+
+    /// Sets the callback that decides whether a client may come back to its session, whose connection was lost:
+    /// `async fn(H, Parts, Context<C>) -> Result<bool, Error>`. It receives the headers and the request of the new
+    /// handshake, and the context of the session. It runs before the handshake is answered, and only for a client with the
+    /// session's secret token.
+    ///
+    /// - `Ok(true)`: the session goes on over the new connection.
+    /// - `Ok(false)`: the client gets a new session, for which `on_connect` runs. The old one is left alone.
+    /// - `Err`: the session ends, and the client is refused.
+    ///
+    /// Default: the client may come back if the connect headers are the same as those that were accepted last, together
+    /// with its cookies and its `Authorization` if `on_connect` takes the request's parts. An app whose clients send a
+    /// fresh token in each handshake needs this callback.
+    ///
+    /// ```
+    /// use garde::Validate;
+    /// use http::request::Parts;
+    /// use schemars::JsonSchema;
+    /// use serde::Deserialize;
+    /// use zocket::{ClientId, Context, Error, Zocket};
+    ///
+    /// #[derive(Deserialize, JsonSchema, Validate)]
+    /// struct Headers {
+    ///     #[garde(skip)]
+    ///     token: String,
+    /// }
+    ///
+    /// async fn user_of(token: &str) -> Result<String, Error> {
+    ///     Ok(token.chars().take(3).collect()) // say, a query
+    /// }
+    ///
+    /// let zo = Zocket::builder()
+    ///     .on_connect(async |headers: Headers, _: ClientId| user_of(&headers.token).await)
+    ///     .on_resume(async |headers: Headers, _: Parts, cx: Context<String>| {
+    ///         Ok(user_of(&headers.token).await? == **cx)
+    ///     })
+    ///     .build();
+    /// # drop(zo.serve(zo.router()));
+    /// ```
+    #[must_use]
+    pub fn on_resume<F, H, Fut>(mut self, f: F) -> Self
+    where
+        F: Fn(H, Parts, Context<C>) -> Fut + Send + Sync + 'static, // `on_connect` makes `C`: call it before.
+        H: Input,
+        Fut: Future<Output = Result<bool, Error>> + Send + 'static,
+    {
+        self.lifecycle.resume = Some(resume(f));
         self
     }
 

@@ -4,7 +4,7 @@ use std::{
     future::poll_fn,
     io,
     sync::Arc,
-    task::{Context as Task, Poll},
+    task::{Context as Task, Poll, ready},
 };
 
 use tower::{BoxError, Service};
@@ -35,16 +35,17 @@ use crate::core::{BoxFuture, Core, DisconnectGuard, closes::UNAVAILABLE};
 /// 64 frames are read and messages begun ([`Round`]), then everything is written that the socket accepts. So a handler
 /// that is always ready delays the connection's other messages and its control frames by one share of tokio's budget.
 pub(super) struct Driver<S: Service<Frame>> {
-    socket: WebSocket,
-    session: Session,
+    /// `None` while the session is parked.
+    pub(super) socket: Option<WebSocket>,
+    pub(super) session: Session,
     handlers: Handlers<S>,
     /// `on_open`, until it has completed. Messages that are read before that stay in the queue.
-    opening: Option<BoxFuture<Result<(), Error>>>,
+    pub(super) opening: Option<BoxFuture<Result<(), Error>>>,
     /// The end of the connection, once nothing more is read. It takes place when the messages that were read before it
     /// have been answered.
-    closing: Option<End>,
-    timer: Timer,
-    io_wake_flag: IoWakeFlag,
+    pub(super) closing: Option<End>,
+    pub(super) timer: Timer,
+    pub(super) io_wake_flag: IoWakeFlag,
 }
 
 impl<S> Driver<S>
@@ -62,7 +63,7 @@ where
         let timer = Timer::new(&session);
         let io_wake_flag = IoWakeFlag::new(session.waker().clone());
         Self {
-            socket,
+            socket: Some(socket),
             session,
             handlers: Handlers::new(pipeline),
             opening,
@@ -79,7 +80,8 @@ where
         guard: DisconnectGuard<C>,
     ) {
         let end = poll_fn(|cx| self.poll(cx)).await;
-        self.session.stop_sending();
+        self.detach(&end);
+        self.session.stop_sending(&end);
         // Boxed, so that the task of an idle connection does not reserve memory for the teardown.
         Box::pin(core.teardown.run(self.into_teardown().run(end, &core, guard))).await;
     }
@@ -93,13 +95,26 @@ where
         }
     }
 
+    /// Polls the session. A connection that breaks is no end of a session that is parked.
     fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
+        loop {
+            let end = ready!(self.poll_session(cx));
+            if let Some(end) = self.park(end) {
+                return Poll::Ready(end);
+            }
+        }
+    }
+
+    fn poll_session(&mut self, cx: &mut Task<'_>) -> Poll<End> {
         // Written first, because messages are on hold for frames that the socket may accept by now.
         if let Poll::Ready(Err(_)) = self.poll_write(cx) {
             return Poll::Ready(End::Gone);
         }
-        // Registers the task's waker before the mailbox is read, so that no notification is lost.
+        // Registers the task's waker before the mailbox and the slot are read, so that no notification is lost.
         let _ = self.session.mailbox().poll_notified(cx);
+        if let Err(end) = self.attach() {
+            return Poll::Ready(end);
+        }
         let mut round = Round::new(self.io_wake_flag.take() && self.closing.is_none());
         loop {
             if let Some(end) = self.poll_outgoing(cx) {
@@ -131,11 +146,11 @@ where
             }
             match self.poll_write(cx) {
                 Poll::Ready(Err(_)) => return Poll::Ready(End::Gone),
-                Poll::Pending if self.session.is_slow_reader(self.socket.control_bytes()) => {
+                Poll::Pending if self.session.is_slow_reader(self.control_bytes()) => {
                     return Poll::Ready(End::SlowReader);
                 }
                 Poll::Ready(Ok(())) if self.session.may_release() => continue,
-                Poll::Ready(Ok(())) if self.session.is_finished() => {
+                written if self.session.is_finished() && (written.is_ready() || self.socket.is_none()) => {
                     return Poll::Ready(End::ByServer(UNAVAILABLE));
                 }
                 Poll::Ready(Ok(())) if self.closing.is_some() && self.session.may_close() => {
@@ -160,12 +175,24 @@ where
                     if round.may_read {
                         self.io_wake_flag.set();
                     }
-                    self.socket.shrink();
-                    self.session.settle_idle(self.socket.control_bytes());
+                    if let Some(socket) = &mut self.socket {
+                        socket.shrink();
+                    }
+                    self.session.settle_idle(self.control_bytes());
                     self.handlers.shrink();
                     return Poll::Pending;
                 }
-                Poll::Ready(DueAction::Ping) => self.socket.ping(),
+                Poll::Ready(DueAction::Ping) => {
+                    if let Some(socket) = &mut self.socket {
+                        socket.ping();
+                    }
+                }
+                Poll::Ready(DueAction::Acknowledge) => self.session.acknowledge(),
+                Poll::Ready(DueAction::Expired) => {
+                    if !self.session.holds(now()) {
+                        return Poll::Ready(End::Expired);
+                    }
+                }
                 Poll::Ready(DueAction::AnswerClose) => {
                     // A peer that does not accept the answers would not accept the Close, either.
                     let is_written = self.session.outbound().is_empty();
@@ -184,12 +211,15 @@ where
         }
     }
 
-    /// Writes the queued frames, as far as the socket accepts them.
+    /// Writes the queued frames, as far as the socket accepts them. Pending while there is no socket.
     fn poll_write(&mut self, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
-        let polled = self.socket.poll_write(self.session.outbound(), cx);
+        let Some(socket) = &mut self.socket else {
+            return Poll::Pending;
+        };
+        let polled = socket.poll_write(self.session.outbound(), cx);
         if polled.is_ready() {
             self.session.end_refusal();
-        } else if self.session.record_refusal(self.socket.take_progress(), now) {
+        } else if self.session.record_refusal(socket.take_progress(), now) {
             self.timer.set_earlier(&self.session);
         }
         polled
@@ -206,9 +236,13 @@ where
         self.session.send_notified()
     }
 
+    fn control_bytes(&self) -> usize {
+        self.socket.as_ref().map_or(0, WebSocket::control_bytes)
+    }
+
     /// Returns true if responses have to be written before more messages begin.
     fn is_on_hold(&self) -> bool {
-        self.session.is_on_hold(self.socket.control_bytes())
+        self.session.is_on_hold(self.control_bytes())
     }
 
     /// Begins the next queued message, if `on_open` has completed, a turn is free and the pipeline is ready. Returns
@@ -250,9 +284,10 @@ where
                 break;
             }
             let stream = &mut Task::from_waker(self.io_wake_flag.waker());
-            let Poll::Ready(received) = self.socket.poll_read(stream) else {
+            let Some(Poll::Ready(received)) = self.socket.as_mut().map(|socket| socket.poll_read(stream))
+            else {
                 round.may_read = false;
-                has_activity |= self.socket.take_received();
+                has_activity |= self.socket.as_mut().is_some_and(WebSocket::take_received);
                 break;
             };
             has_activity = true;
@@ -263,7 +298,11 @@ where
                 Ok(Received::Control) => continue,
                 Err(ReadError::Gone) => return Err(End::Gone),
                 Ok(Received::Closed(close)) => {
-                    self.stop_reading(End::ByPeer(close), round);
+                    let end = End::ByPeer(close);
+                    if self.opening.is_none() && self.session.survives(&end) {
+                        return Err(end);
+                    }
+                    self.stop_reading(end, round);
                     break;
                 }
                 Err(ReadError::Violation(close)) => {
@@ -274,6 +313,10 @@ where
             has_read = true;
             let may_begin = self.opening.is_none() && !self.is_on_hold();
             let Some(frame) = self.session.receive(frame, may_begin) else {
+                if let Some(close) = self.session.violation() {
+                    self.stop_reading(End::ByServer(close), round);
+                    break;
+                }
                 continue;
             };
             match self.handlers.poll_ready(cx) {
@@ -287,8 +330,8 @@ where
                 Poll::Pending => self.session.queue(frame),
             }
         }
-        if has_activity {
-            self.session.record_activity(now());
+        if has_activity && self.session.record_activity(now()) {
+            self.timer.set_earlier(&self.session);
         }
         Ok(has_read)
     }

@@ -3,6 +3,7 @@
 //! The [`Session`] is the protocol without input and output. The [`WebSocket`] is the framing on a stream. The
 //! [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The [`Driver`] polls all three.
 
+mod attach;
 mod budget;
 mod buffers;
 mod driver;
@@ -23,12 +24,11 @@ use futures_util::{
     future::{Either, select},
 };
 use hyper::upgrade::{OnUpgrade, Upgraded};
-use serde_json::json;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, DataFrame, Frame, FrameResponse};
+use zocket_layers::{Codec, Frame, FrameResponse, internal};
 
-pub(crate) use self::refused::tell_refusal;
+pub(crate) use self::{attach::dismiss, refused::tell_refusal};
 use self::{
     driver::Driver,
     opening::open,
@@ -36,8 +36,8 @@ use self::{
     websocket::WebSocket,
 };
 use crate::{
-    core::{ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
-    upgrade::{FEATURES, Offers, address::OpenSlot},
+    core::{Caller, ClientHandle, Core, DisconnectGuard, Phase, Reason, ResumeSlot, contain::drop_contained},
+    upgrade::Offers,
 };
 
 /// Time in which the 101 of a client that `on_connect` has accepted is sent, once the app shuts down. The client then
@@ -50,8 +50,8 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) pipeline: S,
     pub(crate) handle: ClientHandle<C>,
     pub(crate) guard: DisconnectGuard<C>,
-    /// Counts the connection for its address, if a layer limits their number.
-    pub(crate) slot: Option<OpenSlot>,
+    /// The client, as its handshake tells. `None` once the session has it.
+    pub(crate) caller: Option<Caller>,
     /// The frames that the client understands.
     pub(crate) offers: Offers,
     /// The codec of the stack. `None` if its frames are opaque.
@@ -76,7 +76,11 @@ where
         // Keeps the connection registered until its closing handshake has ended, even if `on_disconnect` finishes
         // earlier.
         let _registered = self.guard.registered();
-        let _slot = self.slot.take();
+        // Counts the client for its address. A session that can be resumed counts by itself.
+        let _place = match self.may_resume() {
+            true => None,
+            false => self.caller.take().and_then(|caller| caller.place),
+        };
         match Box::pin(self.opened(upgrade)).await {
             Some(upgraded) => {
                 tracing::debug!(%client, "connection opened");
@@ -121,67 +125,59 @@ where
         None
     }
 
+    /// Returns true if the client can come back to its session.
+    fn may_resume(&self) -> bool {
+        self.offers.resume && !self.core.limits.resume_within.is_zero()
+    }
+
     /// Connects the client to the hub, and drives the connection to its end.
     async fn drive(self: Box<Self>, upgraded: Upgraded) {
-        let options = SessionOptions {
-            codec: self.codec,
-            concurrency: self.core.concurrency,
-            has_flow: self.offers.flow,
-        };
-        let welcome = self.welcome(options);
+        // In a function of its own, so that this future holds nothing that the driver does not need.
+        if let Some((driver, core, guard)) = self.prepare(upgraded) {
+            driver.run(core, guard).await;
+        }
+    }
+
+    /// Connects the client to the hub, and makes the driver of its connection.
+    fn prepare(self, upgraded: Upgraded) -> Option<Prepared<C, S>> {
+        let may_resume = self.may_resume();
         let Self {
             core,
             pipeline,
             handle,
             mut guard,
-            ..
-        } = *self;
-        let Some(mailbox) = guard.open() else {
-            return;
-        };
+            caller,
+            offers,
+            codec,
+            contract,
+        } = self;
+        let mailbox = guard.open()?;
         let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
-        let mut session = Session::new(
-            handle.connection,
-            mailbox,
-            options,
-            core.limits.clone(),
-            timer::now(),
-        )
-        .with_ending(guard.ending());
-        if let Some(welcome) = welcome {
-            session.outbound().push(welcome);
+        let options = SessionOptions {
+            codec,
+            concurrency: core.concurrency,
+            has_flow: offers.flow,
+        };
+        let (client, form) = (handle.connection.client_id(), handle.connection.form());
+        let driver = internal::reader(&mailbox).clone();
+        let limits = core.limits.clone();
+        let mut session = Session::new(handle.connection, mailbox, options, limits, timer::now())
+            .with_ending(guard.ending());
+        if may_resume {
+            let (caller, sessions) = (caller.unwrap_or_default(), core.sessions.clone());
+            let slot = Arc::new(ResumeSlot::new(client, form, caller, driver, sessions));
+            core.sessions.enter(slot.clone());
+            session = session.with_resume(slot, contract.clone());
+        }
+        if form.is_extended() {
+            let welcome = session.welcome(contract.as_deref());
+            session.outbound().push_uncounted(welcome);
         }
         let socket = WebSocket::new(upgraded, &core.limits);
         let driver = Box::new(Driver::new(socket, session, pipeline, opening));
-        // Values of this function that the driver does not need are dropped before its future is polled.
-        driver.run(core, guard).await;
-    }
-
-    /// Returns the first frame of the extended protocol. `None` for a client of the base protocol.
-    fn welcome(&self, options: SessionOptions) -> Option<DataFrame> {
-        let connection = &self.handle.connection;
-        if !connection.form().is_extended() {
-            return None;
-        }
-        let limits = &self.core.limits;
-        let mut payload = json!({
-            "clientId": connection.client_id(),
-            "features": FEATURES,
-            "limits": { "message": limits.message },
-            "heartbeatMs": heartbeat_ms(limits.ping_after),
-        });
-        if let Some(contract) = &self.contract {
-            payload["contract"] = json!(&**contract);
-        }
-        if options.has_flow {
-            payload["limits"]["calls"] = json!(options.max_calls(limits));
-        }
-        Some(connection.form().codec.welcome(&payload))
+        Some((driver, core, guard))
     }
 }
 
-/// Returns the heartbeat of a client in milliseconds, at least 1. Timers of browsers have no more than 31 bits.
-fn heartbeat_ms(ping_after: Duration) -> u32 {
-    const MAX: u32 = i32::MAX.unsigned_abs();
-    u32::try_from(ping_after.as_millis()).unwrap_or(MAX).clamp(1, MAX)
-}
+/// A driver, and what it needs to run.
+type Prepared<C, S> = (Box<Driver<S>>, Arc<Core<C>>, DisconnectGuard<C>);

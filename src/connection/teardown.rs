@@ -26,7 +26,8 @@ use crate::core::{BoxFuture, Core, DisconnectGuard, contain::drop_contained};
 
 /// Parts of a connection that has ended.
 pub(super) struct Teardown<S: Service<Frame>> {
-    pub(super) socket: WebSocket,
+    /// `None` if the session was parked.
+    pub(super) socket: Option<WebSocket>,
     pub(super) session: Session,
     pub(super) handlers: Handlers<S>,
     /// `on_open`, if it has not completed.
@@ -49,7 +50,7 @@ where
         guard: DisconnectGuard<C>,
     ) {
         let Self {
-            mut socket,
+            socket,
             mut session,
             mut handlers,
             mut opening,
@@ -59,6 +60,9 @@ where
         // not when the last handler has completed.
         let (close_frame, is_by_peer) = (end.close(), matches!(end, End::ByPeer(_)));
         let close = async move {
+            let Some(mut socket) = socket else {
+                return;
+            };
             let close = async {
                 match close_frame {
                     Some(close) => socket.close(&mut outbound, close).await,

@@ -31,6 +31,15 @@ pub struct AppLimits {
     /// Refused handshakes that are open at a time as sockets, so that clients which can't read an HTTP status receive the
     /// refusal and a close code. Beyond it, a client receives the HTTP status alone. Default: 256.
     pub refusals: usize,
+    /// Bytes that the records of all sessions keep together until their clients acknowledge them. Beyond it, the largest
+    /// record is given up, as by [`Limits::record`](crate::Limits::record). Default: 256 MiB.
+    pub records: usize,
+    /// Sessions that wait for their clients at a time, after their connections were lost. Beyond it, the one that has
+    /// waited for longest ends, among those of the address that has the most. Default: 16,384.
+    pub parked: usize,
+    /// Bytes that these sessions have together, in their records and waiting. Beyond it, one of them ends, as by
+    /// [`parked`](field@Self::parked). Default: 256 MiB.
+    pub parked_bytes: usize,
 }
 
 impl Default for AppLimits {
@@ -41,6 +50,9 @@ impl Default for AppLimits {
             connect_within: Duration::from_secs(10),
             open_within: Duration::from_secs(10),
             refusals: 256,
+            records: 256 << 20,
+            parked: 16_384,
+            parked_bytes: 256 << 20,
         }
     }
 }
@@ -78,6 +90,27 @@ impl AppLimits {
     #[must_use]
     pub const fn refusals(mut self, refusals: usize) -> Self {
         self.refusals = refusals;
+        self
+    }
+
+    /// Sets the maximum number of bytes in all records together: [`records`](field@Self::records).
+    #[must_use]
+    pub const fn records(mut self, records: usize) -> Self {
+        self.records = records;
+        self
+    }
+
+    /// Sets the maximum number of parked sessions: [`parked`](field@Self::parked).
+    #[must_use]
+    pub const fn parked(mut self, parked: usize) -> Self {
+        self.parked = parked;
+        self
+    }
+
+    /// Sets the maximum number of bytes of all parked sessions: [`parked_bytes`](field@Self::parked_bytes).
+    #[must_use]
+    pub const fn parked_bytes(mut self, parked_bytes: usize) -> Self {
+        self.parked_bytes = parked_bytes;
         self
     }
 }

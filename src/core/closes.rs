@@ -26,6 +26,8 @@ closes! {
     PROTOCOL_ERROR = 1002, "protocol-error";
     /// Close for a text frame that is not UTF-8.
     INVALID_UTF_8 = 1007, "invalid-utf-8";
+    /// Close for a client that acknowledged what was never sent.
+    BAD_ACK = 1008, "bad-ack";
     /// Close for a message larger than `Limits::message`.
     MESSAGE_TOO_LARGE = 1009, "message-too-large";
     /// Close for a panic of `on_open`.
@@ -38,6 +40,10 @@ closes! {
     STALLED = 3001, "stalled";
     /// Close for a peer that reads too slowly: more than `Limits::outbound` waits for it.
     SLOW_READER = 3002, "slow-reader";
+    /// Close for a client whose session could be resumed when its handshake was answered, and no more when it had opened.
+    NOT_RESUMABLE = 3004, "not-resumable";
+    /// Close for a socket whose session goes on with another one.
+    REPLACED = 3501, "replaced";
 }
 
 /// Code of a close whose reason is the code of `on_open`'s error.

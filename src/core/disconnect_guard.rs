@@ -181,5 +181,9 @@ impl<C> Drop for Armed<C> {
             mailbox.mute();
             contained("Hub::disconnect", || self.core.hub.disconnect(&mailbox));
         }
+        // Clients of the base protocol have no sessions that can be resumed.
+        if self.handle.connection.form().is_extended() {
+            self.core.sessions.leave(&self.handle.connection.client_id());
+        }
     }
 }

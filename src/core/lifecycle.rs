@@ -9,16 +9,22 @@ use crate::{contract::SchemaOf, upgrade::origin::AmbientCredential};
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
 type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
+/// Returns a keyed hash of the headers that a client is recognized by.
+pub(crate) type Fingerprint = Box<dyn Fn(&Parts) -> u64 + Send + Sync>;
+pub(crate) type Resume<C> =
+    Box<dyn Fn(Parts, Context<C>) -> BoxFuture<Result<bool, Rejection>> + Send + Sync>;
 pub(crate) type Disconnect<C> = Box<dyn Fn(Context<C>, Reason) -> BoxFuture<()> + Send + Sync>;
 
-/// The app's callbacks `on_connect`, `on_open` and `on_disconnect`, for the start and the end of a connection.
+/// The app's callbacks `on_connect`, `on_open`, `on_resume` and `on_disconnect`, for the start and the end of a session.
 pub(crate) struct Lifecycle<C> {
     /// The schema of the headers that `connect` reads.
     pub(crate) headers: SchemaOf,
     pub(crate) connect: Connect<C>,
     /// A browser's credential that `connect` can read.
     pub(crate) credential: Option<AmbientCredential>,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) open: Option<Open<C>>,
+    pub(crate) resume: Option<Resume<C>>,
     pub(crate) disconnect: Option<Disconnect<C>>,
 }
 

@@ -44,3 +44,43 @@ pub(crate) fn connection_closed() {
     #[cfg(feature = "metrics")]
     metrics::gauge!("zocket_connections").decrement(1.0);
 }
+
+/// Counts a session whose client came back.
+pub(crate) fn session_resumed() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("zocket_sessions_resumed_total").increment(1);
+}
+
+/// Counts a client with a valid token that got no session back.
+pub(crate) fn session_not_resumed(reason: &'static str) {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("zocket_sessions_not_resumed_total", "reason" => reason).increment(1);
+    #[cfg(not(feature = "metrics"))]
+    let _ = reason;
+}
+
+/// Counts a session whose connection was lost, and that waits for its client.
+pub(super) fn session_parked() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("zocket_parked_sessions").increment(1.0);
+}
+
+/// Counts a session that waits no longer.
+pub(super) fn session_unparked() {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("zocket_parked_sessions").decrement(1.0);
+}
+
+/// Changes the bytes that records keep, by those of one session.
+pub(super) fn record_bytes(before: usize, now: usize) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("zocket_record_bytes").increment(now as f64 - before as f64);
+    #[cfg(not(feature = "metrics"))]
+    let _ = (before, now);
+}
+
+/// Counts a record that was given up.
+pub(crate) fn record_given_up() {
+    #[cfg(feature = "metrics")]
+    metrics::counter!("zocket_records_given_up_total").increment(1);
+}

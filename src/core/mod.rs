@@ -11,6 +11,9 @@ mod lifecycle;
 pub(crate) mod meter;
 mod reason;
 mod registry;
+mod replay_range;
+mod resume_slot;
+mod sessions;
 mod settings;
 mod shutdown;
 mod teardown_queue;
@@ -28,8 +31,11 @@ pub(crate) use self::{
     client_handle::ClientHandle,
     disconnect_guard::DisconnectGuard,
     ending::{Ending, Stage},
-    lifecycle::{BoxFuture, Connect, Disconnect, Lifecycle, Rejection},
+    lifecycle::{BoxFuture, Connect, Disconnect, Fingerprint, Lifecycle, Rejection, Resume},
     registry::{Attempt, ConnectionRegistry, NotAdmitted, Phase, RegistryGuard},
+    replay_range::ReplayRange,
+    resume_slot::{Admission, Arrival, Arrived, Caller, ResumeOffer, ResumeSlot},
+    sessions::Sessions,
     settings::Settings,
     teardown_queue::TeardownQueue,
 };
@@ -48,6 +54,7 @@ pub(crate) struct Core<C> {
     /// Pages that may connect.
     pub(crate) origins: OriginChoice,
     pub(crate) registry: Arc<ConnectionRegistry<C>>,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) teardown: TeardownQueue,
     /// One permit for each WebSocket that is opened only to tell a refusal.
     pub(crate) refusals: Arc<Semaphore>,
@@ -68,6 +75,7 @@ impl<C> Core<C> {
             declared: Declared::default(),
             limits,
             refusals: Arc::new(Semaphore::new(app_limits.refusals.min(Semaphore::MAX_PERMITS))),
+            sessions: Arc::new(Sessions::new(&app_limits)),
             app_limits,
             concurrency,
             lifecycle,

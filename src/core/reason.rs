@@ -35,6 +35,11 @@ pub enum Reason {
     Unwritable,
     /// A message waited longer than [`Limits::stall`](crate::Limits::stall) to begin: the server closed with 3001.
     Stalled,
+    /// The connection was lost, and the client did not come back to its session within
+    /// [`Limits::resume_within`](crate::Limits::resume_within), or came back without what it takes to resume it. Also the
+    /// reason if all such sessions together have exceeded a limit of [`AppLimits`](crate::AppLimits), or `on_resume` has
+    /// refused the client.
+    Expired,
     /// The app shut down: [`Zocket::shutdown`](crate::Zocket::shutdown).
     Shutdown,
     /// The tokio runtime was dropped with the connection open. `on_disconnect` is then polled once, outside of any
@@ -55,6 +60,7 @@ impl fmt::Display for Reason {
             Self::SlowReader => return f.write_str("slow reader"),
             Self::Unwritable => return f.write_str("unwritable"),
             Self::Stalled => return f.write_str("stalled"),
+            Self::Expired => return f.write_str("expired"),
             Self::Shutdown => return f.write_str("shutdown"),
             Self::RuntimeDropped => return f.write_str("runtime dropped"),
             Self::NeverOpened => return f.write_str("never opened"),

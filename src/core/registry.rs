@@ -98,6 +98,16 @@ impl<C> ConnectionRegistry<C> {
         Err(full)
     }
 
+    /// Counts a handshake of a client that comes back to its session, until the attempt is dropped. The session is counted
+    /// among the connections already.
+    ///
+    /// # Errors
+    /// The reason why no client is admitted now.
+    pub(crate) fn attempt_to_resume(self: &Arc<Self>, limits: &AppLimits) -> Result<Attempt<C>, NotAdmitted> {
+        let known = limits.clone().connections(usize::MAX);
+        self.attempt(&known)
+    }
+
     /// Registers the connection that an attempt has become, until the last clone of the guard is dropped.
     pub(super) fn enter(
         self: &Arc<Self>,
@@ -164,6 +174,12 @@ impl<C> ConnectionRegistry<C> {
         let handles: Vec<_> = open.map(|entry| entry.handle.clone()).collect();
         drop(entries);
         handles.iter().map(ClientHandle::context).collect()
+    }
+
+    /// Returns a registered client.
+    pub(crate) fn get(&self, client: &ClientId) -> Option<ClientHandle<C>> {
+        let entries = self.entries.lock();
+        entries.connections.get(client).map(|entry| entry.handle.clone())
     }
 
     /// Returns the phase of the app's shutdown.

@@ -13,7 +13,7 @@ fn close_codes_and_their_reasons_are_in_the_protocol() {
         reasons.push(&close.reason);
     }
     // Its reason is the code of `on_open`'s error.
-    code.insert(REFUSED_ON_OPEN.to_string(), Vec::new());
+    code.entry(REFUSED_ON_OPEN.to_string()).or_default();
     let code = code.into_iter().map(|(code, reasons)| (code, reasons.join(", ")));
     let table = Document::read("PROTOCOL.md").table("| code | reason | meaning |", |cells| {
         let mut reasons = quoted(cells[1]);

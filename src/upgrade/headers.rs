@@ -1,8 +1,14 @@
 //! Connect headers: the request's header fields and the URL's query parameters as one map.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, Hash, Hasher, RandomState},
+};
 
-use http::{header::COOKIE, request::Parts};
+use http::{
+    header::{AUTHORIZATION, COOKIE},
+    request::Parts,
+};
 use schemars::SchemaGenerator;
 use serde_json::Value;
 use zocket_layers::{Checker, Input, Issue};
@@ -14,6 +20,8 @@ pub(crate) struct HeaderRules<H> {
     checker: Checker<H>,
     names: Vec<String>,
     kinds: HeaderKinds,
+    /// The key of the fingerprints.
+    key: RandomState,
 }
 
 impl<H: Input> HeaderRules<H> {
@@ -24,7 +32,21 @@ impl<H: Input> HeaderRules<H> {
             checker,
             names,
             kinds,
+            key: RandomState::new(),
         }
+    }
+
+    /// Returns a keyed hash of the declared headers of a request. With `has_credentials`, the fields `Cookie` and
+    /// `Authorization` are part of it.
+    pub(crate) fn fingerprint(&self, request: &Parts, has_credentials: bool) -> u64 {
+        let mut hasher = self.key.build_hasher();
+        self.given(request, &mut Vec::new()).hash(&mut hasher);
+        for name in [AUTHORIZATION, COOKIE].iter().filter(|_| has_credentials) {
+            for value in request.headers.get_all(name) {
+                value.as_bytes().hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     /// Returns the declared names.
@@ -42,8 +64,27 @@ impl<H: Input> HeaderRules<H> {
     /// # Errors
     /// Every issue of the headers.
     pub(crate) fn read(&self, request: &Parts) -> Result<H, Vec<Issue>> {
-        let mut given = BTreeMap::new();
         let mut issues = Vec::new();
+        let given = self.given(request, &mut issues);
+        let members = given
+            .iter()
+            .map(|(name, text)| format!("{}:{}", Value::from(*name), self.kinds.json(name, text)));
+        let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
+        let checked = self.checker.check(json.as_bytes());
+        if issues.is_empty() {
+            return checked;
+        }
+        // Fields that are not UTF-8 were left out of the check, so its issues about them are dropped. Its other issues
+        // are reported too.
+        let unread: Vec<_> = issues.iter().map(|issue| issue.path[0].clone()).collect();
+        let others = checked.err().into_iter().flatten();
+        issues.extend(others.filter(|issue| issue.path.first().is_none_or(|name| !unread.contains(name))));
+        Err(issues)
+    }
+
+    /// Returns the declared headers that a request has, as text. Appends the issues of those that are none.
+    fn given<'a>(&'a self, request: &Parts, issues: &mut Vec<Issue>) -> BTreeMap<&'a str, String> {
+        let mut given = BTreeMap::new();
         for name in &self.names {
             let fields = request.headers.get_all(name.as_str()).iter();
             match fields
@@ -68,20 +109,7 @@ impl<H: Input> HeaderRules<H> {
                 given.insert(declared, value.into_owned());
             }
         }
-        let members = given
-            .iter()
-            .map(|(name, text)| format!("{}:{}", Value::from(*name), self.kinds.json(name, text)));
-        let json = format!("{{{}}}", members.collect::<Vec<_>>().join(","));
-        let checked = self.checker.check(json.as_bytes());
-        if issues.is_empty() {
-            return checked;
-        }
-        // Fields that are not UTF-8 were left out of the check, so its issues about them are dropped. Its other issues
-        // are reported too.
-        let unread: Vec<_> = issues.iter().map(|issue| issue.path[0].clone()).collect();
-        let others = checked.err().into_iter().flatten();
-        issues.extend(others.filter(|issue| issue.path.first().is_none_or(|name| !unread.contains(name))));
-        Err(issues)
+        given
     }
 }
 

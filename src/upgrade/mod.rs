@@ -11,6 +11,7 @@ mod options;
 pub mod origin;
 mod refusable;
 mod refusal;
+mod resume;
 mod service;
 
 #[cfg(test)]
@@ -18,7 +19,7 @@ pub(crate) use self::answer::statuses;
 pub(crate) use self::{
     header_kinds::HeaderKinds,
     headers::HeaderRules,
-    offers::{FEATURES, Offers},
+    offers::{FEATURES, Offers, RESUMPTION},
     options::ServeOptions,
 };
 pub use self::{

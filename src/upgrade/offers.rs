@@ -1,16 +1,25 @@
 //! Offers of a client: the subprotocols that it lists (RFC 6455, section 4.1). One of them is a codec, the others are
 //! modifiers, which name what the client understands beyond the codec's frames.
 
+use std::mem;
+
 use http::{HeaderMap, header::SEC_WEBSOCKET_PROTOCOL};
 use zocket_layers::{Codec, Form};
+
+use crate::core::ResumeOffer;
 
 /// Modifier of a client that understands refusals as close codes.
 const REFUSALS: &[u8] = b"zocket.refusals";
 /// Modifier of a client that keeps within the welcome's `limits.calls`.
 const FLOW: &[u8] = b"zocket.flow";
 
-/// The features that the welcome lists.
-pub(crate) const FEATURES: [&str; 2] = ["refusals", "flow"];
+/// Modifier of a client that counts frames, and can resume its session. With `.<token>.<n>`, the client asks to.
+const RESUME: &[u8] = b"zocket.resume";
+
+/// The features that the welcome lists, [`RESUMPTION`] last.
+pub(crate) const FEATURES: [&str; 3] = ["refusals", "flow", RESUMPTION];
+/// The feature that an app lacks without `Limits::resume_within`.
+pub(crate) const RESUMPTION: &str = "resume";
 
 /// Offers of a client that a stack understands. Without a codec there are none.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -21,6 +30,10 @@ pub(crate) struct Offers {
     pub(super) refusals: bool,
     /// True if the client keeps within `limits.calls`, so that a full queue refuses messages and is read on.
     pub(crate) flow: bool,
+    /// True if the client counts frames, and can resume the session that begins.
+    pub(crate) resume: bool,
+    /// The session that the client asks for. `None` for a malformed offer, too.
+    pub(super) session: Option<ResumeOffer>,
 }
 
 impl Offers {
@@ -39,6 +52,15 @@ impl Offers {
                 }
                 _ => {}
             }
+            // The first of several counts.
+            if let Some(rest) = offer.strip_prefix(RESUME).filter(|rest| is_offer(rest))
+                && !mem::replace(&mut offers.resume, true)
+            {
+                let session = rest
+                    .strip_prefix(b".")
+                    .and_then(|rest| std::str::from_utf8(rest).ok());
+                offers.session = session.and_then(ResumeOffer::parse);
+            }
         }
         // A client without a codec speaks the base protocol, whatever else it offers.
         if offers.codec.is_some() {
@@ -52,6 +74,11 @@ impl Offers {
     pub(super) fn form(&self) -> Form {
         self.codec.map_or(Form::BASE, Form::extended)
     }
+}
+
+/// Returns true for the rest of an offer to resume, and false for that of another modifier with a longer name.
+const fn is_offer(rest: &[u8]) -> bool {
+    matches!(rest, [] | [b'.', ..])
 }
 
 #[cfg(test)]
@@ -75,6 +102,7 @@ mod tests {
             codec: Some(Codec::Json),
             refusals,
             flow,
+            ..Offers::default()
         }
     }
 
@@ -131,5 +159,38 @@ mod tests {
             HeaderValue::from_static("zocket.v1.json, zocket.refusals, zocket.flow"),
         )]);
         assert_eq!(Offers::read(&all, None), Offers::default());
+    }
+
+    #[test]
+    fn the_first_of_several_offers_to_resume_counts() {
+        let token = "0123456789abcdef".repeat(4);
+        let asks = format!("zocket.resume.{token}.7");
+        for lines in [
+            &["zocket.v1.json, zocket.resume"][..],
+            &["zocket.v1.json, zocket.resume", &asks],
+        ] {
+            let offers = read(lines);
+            assert!(offers.resume && offers.session.is_none(), "{lines:?}");
+        }
+        let offers = read(&["zocket.v1.json", &format!("other ,{asks}, zocket.resume")]);
+        assert_eq!(offers.session, ResumeOffer::parse(&format!("{token}.7")));
+        assert!(offers.session.is_some());
+        assert_eq!(read(&[&asks]), Offers::default(), "without a codec");
+    }
+
+    #[test]
+    fn a_malformed_offer_to_resume_is_one_without_a_session() {
+        for offer in [
+            "zocket.resume.",
+            "zocket.resume.x.1",
+            "zocket.resume..",
+            "zocket.resume.ö.1",
+        ] {
+            let offers = read(&["zocket.v1.json", offer]);
+            assert!(offers.resume && offers.session.is_none(), "{offer}");
+        }
+        for offer in ["zocket.resumes", "zocket.resume2.x.1", "Zocket.Resume"] {
+            assert!(!read(&["zocket.v1.json", offer]).resume, "{offer}");
+        }
     }
 }

@@ -13,15 +13,21 @@ use futures_util::{
     FutureExt,
     future::{Either, select},
 };
-use http::{Extensions, Request, Response, request::Parts};
+use http::{Extensions, HeaderMap, Request, Response, request::Parts};
 use pin_project::pin_project;
 use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse};
 
 use super::{
-    address::OpenSlot, answer, handshake::Handshake, inner_app, options::ServeOptions, origin::OriginChoice,
+    answer,
+    handshake::Handshake,
+    inner_app,
+    offers::Offers,
+    options::ServeOptions,
+    origin::OriginChoice,
     refusal::Refusal,
+    resume::{caller, try_resume},
 };
 use crate::{
     connection::{ConnectionTask, tell_refusal},
@@ -60,6 +66,9 @@ pub(super) trait Accept: Send + Sync {
     /// the client is told by the HTTP status: it has not offered to understand a close code, opens no WebSocket, or there
     /// are too many such WebSockets.
     fn tell(&self, request: &mut Parts, refusal: &Refusal) -> Option<Response<Body>>;
+
+    /// Returns true if a request's client has the token of a session that it can resume.
+    fn recognizes(&self, headers: &HeaderMap) -> bool;
 }
 
 type Accepting = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -116,6 +125,14 @@ where
         let mut handshake = Handshake::take(request, self.options.codec).ok()?;
         self.tell_by_socket(&mut handshake, refusal)
     }
+
+    fn recognizes(&self, headers: &HeaderMap) -> bool {
+        let offers = Offers::read(headers, self.options.codec);
+        offers.session.as_ref().is_some_and(|offer| {
+            let session = self.core.sessions.get(&offer.client);
+            session.is_some_and(|slot| slot.recognizes(offer, offers.form()))
+        })
+    }
 }
 
 impl<C, S> App<C, S>
@@ -140,6 +157,9 @@ where
             let checked = origins.check(&request.uri, &request.headers);
             checked.map_err(Refusal::of_origin)?;
         }
+        if let Some(resumed) = try_resume(core, handshake, &mut request).await? {
+            return Ok(resumed);
+        }
         // Counted until the client is registered or refused, so that a shutdown waits for it.
         let attempt = core.registry.attempt(&core.app_limits)?;
         if handshake.upgrade.is_none() {
@@ -147,9 +167,12 @@ where
         }
         log_version(&request);
 
+        let fingerprint = match handshake.offers.resume {
+            true => (core.lifecycle.fingerprint)(&request),
+            false => 0,
+        };
+        let caller = caller(&mut request, fingerprint);
         let client_id = ClientId::random();
-        // Not in the extensions, which the app may keep longer than the connection.
-        let slot = request.extensions.remove::<OpenSlot>();
         // A clone of an emptied map would keep its allocation as long as the connection lives.
         let extensions = match request.extensions.is_empty() {
             true => Extensions::new(),
@@ -176,7 +199,7 @@ where
             pipeline: self.stack.clone(),
             handle,
             guard,
-            slot,
+            caller: Some(caller),
             offers: handshake.offers.clone(),
             codec: self.options.codec,
             contract: self.options.contract.clone(),

@@ -26,6 +26,9 @@ use super::{
     refusals,
 };
 
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Empty {}
+
 const NO_SEATS: Code = Code::app("NO_SEATS");
 
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -180,6 +183,47 @@ async fn a_refused_handshake_is_one_line_and_one_count_without_the_clients_secre
         log.contains("path=\"/\""),
         "the span of tower-http is in the log: {log}"
     );
+}
+
+#[tokio::test]
+async fn a_session_that_is_resumed_or_not_leaves_no_token_in_the_log() {
+    let (log, _logging) = logging();
+    let zo = Zocket::builder()
+        .any_origin()
+        .on_connect(async |_: Empty, _: ClientId, request: Parts| {
+            tracing::info!(?request, "the app logs a request");
+            Ok(())
+        })
+        .on_resume(async |_: Empty, request: Parts, _: zocket::Context<()>| {
+            tracing::info!(?request, "the app logs a request");
+            Ok(true)
+        })
+        .build();
+    let server = serve(zo.serve(zo.router())).await;
+    let mut secrets = Vec::new();
+    let mut offer = "zocket.resume".to_owned();
+    // A new session, one that is resumed, and one that is not, because the client has more than was sent.
+    for n in [0, 0, 7] {
+        let offers = format!("zocket.v1.json, {offer}");
+        let fields = [("sec-websocket-protocol", &*offers)];
+        let mut client = server.try_connect("", &fields).await.unwrap();
+        let welcome = client.event("__welcome").await;
+        client.send(json!({"type": "__ack", "payload": 0})).await;
+        client.send(json!({"type": "__ping"})).await;
+        while client.next().await["type"] != "__pong" {}
+        let token = welcome["session"].as_str().unwrap().to_owned();
+        offer = format!("zocket.resume.{token}.{n}");
+        secrets.push(token[32..].to_owned());
+    }
+    zo.shutdown(Duration::from_secs(5)).await;
+    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    assert!(
+        log.contains("session resumed") && log.contains("the app logs a request"),
+        "{log}"
+    );
+    for secret in secrets {
+        assert!(!log.contains(&secret), "{log}");
+    }
 }
 
 #[tokio::test]

@@ -14,10 +14,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use zocket::{ClientId, Context, Delivery, Error, Limits, NoHeaders, Outgoing, Zocket, layers::MetricsLayer};
 
 use crate::{
-    common::{serve, until},
+    common::{Client, Server, serve, until},
     documents::{Document, assert_none, files, quoted, root, words},
 };
 
@@ -121,6 +122,40 @@ async fn flood(cx: Context<Gate>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Connects a client that offers to resume its session. Returns it, and the token of its welcome.
+async fn connect(server: &Server, offer: &str) -> (Client, String) {
+    let offers = format!("zocket.v1.json, zocket.resume{offer}");
+    let fields = [("sec-websocket-protocol", &*offers)];
+    let mut client = server.try_connect("", &fields).await.unwrap();
+    let welcome = client.event("__welcome").await;
+    let token = welcome["session"].as_str().unwrap().to_owned();
+    client.send(json!({"type": "__ack", "payload": 0})).await;
+    (client, token)
+}
+
+/// Brings sessions into every state that an app has a metric for.
+async fn resume(server: &Server, metrics: &Metrics) {
+    let (mut client, token) = connect(server, "").await;
+    client.call("join", json!(null)).await.unwrap();
+    metrics.until_registered("zocket_record_bytes").await;
+    drop(client);
+    metrics.until_registered("zocket_parked_sessions").await;
+    let (mut client, token) = connect(server, &format!(".{token}.1")).await;
+    metrics.until_registered("zocket_sessions_resumed_total").await;
+    client.call("flood", json!(null)).await.unwrap();
+    metrics.until_registered("zocket_records_given_up_total").await;
+    drop(client);
+    let (mut client, _) = connect(server, &format!(".{token}.1")).await;
+    metrics
+        .until_registered("zocket_sessions_not_resumed_total")
+        .await;
+    let bye = CloseFrame {
+        code: 1000.into(),
+        reason: "bye".into(),
+    };
+    client.socket.close(Some(bye)).await.unwrap();
+}
+
 /// Brings an app into every state that it has a metric for.
 async fn drive(metrics: &Metrics) {
     let gate = Gate::new(Semaphore::new(0));
@@ -169,6 +204,9 @@ async fn drive(metrics: &Metrics) {
         .until_registered("zocket_latest_events_replaced_total")
         .await;
 
+    Box::pin(resume(&server, metrics)).await;
+    until(|| zo.connections() == 2).await;
+
     // Without a grace period, a shutdown leaves both clients.
     assert_eq!(zo.shutdown(Duration::ZERO).await, 2);
 }
@@ -199,7 +237,7 @@ async fn metrics_are_described_reported_and_documented_alike() {
     {
         // The server's tasks run in this thread as well.
         let _recording = metrics::set_default_local_recorder(&metrics);
-        drive(&metrics).await;
+        Box::pin(drive(&metrics)).await;
     }
     let described = metrics.described.into_inner();
     let registered = metrics.registered.into_inner();

@@ -53,7 +53,7 @@ async fn the_welcome_comes_first_with_the_clients_id_the_contract_and_the_limits
     assert_eq!(welcome["clientId"].as_str().map(str::len), Some(36));
     assert_eq!(welcome["contract"], hash);
     assert_eq!(welcome["limits"], json!({ "message": 1 << 20 }));
-    assert_eq!(welcome["features"], json!(["refusals", "flow"]));
+    assert_eq!(welcome["features"], json!(["refusals", "flow", "resume"]));
     assert_eq!(welcome["heartbeatMs"], 25_000);
     assert_eq!(welcome.as_object().unwrap().len(), 5, "{welcome}");
     assert_eq!(client.call("hello", Value::Null).await, Ok(Some(json!("hello"))));

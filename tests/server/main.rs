@@ -16,6 +16,7 @@ mod handshake;
 mod hostile;
 mod lifecycle;
 mod middleware;
+mod resume;
 mod rooms;
 mod router;
 mod server;

@@ -70,4 +70,29 @@ pub fn describe() {
         Unit::Bytes,
         "Bytes waiting to be written to clients"
     );
+    describe_gauge!(
+        "zocket_record_bytes",
+        Unit::Bytes,
+        "Bytes written to clients and kept until they are acknowledged"
+    );
+    describe_counter!(
+        "zocket_records_given_up_total",
+        Unit::Count,
+        "Records that exceeded a limit, and were given up"
+    );
+    describe_gauge!(
+        "zocket_parked_sessions",
+        Unit::Count,
+        "Sessions that wait for their clients"
+    );
+    describe_counter!(
+        "zocket_sessions_resumed_total",
+        Unit::Count,
+        "Sessions whose clients came back"
+    );
+    describe_counter!(
+        "zocket_sessions_not_resumed_total",
+        Unit::Count,
+        "Clients with a valid token that got no session back, by reason"
+    );
 }

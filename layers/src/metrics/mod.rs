@@ -21,6 +21,11 @@
 //! | `zocket_queued_messages` | gauge | messages | | connections: read and not yet begun |
 //! | `zocket_in_flight_messages` | gauge | messages | | connections: being handled |
 //! | `zocket_outbound_bytes` | gauge | bytes | | connections: waiting to be written |
+//! | `zocket_record_bytes` | gauge | bytes | | sessions that can be resumed: written, and kept until it is acknowledged |
+//! | `zocket_records_given_up_total` | counter | records | | sessions that can be resumed: records over a limit |
+//! | `zocket_parked_sessions` | gauge | sessions | | sessions that wait for their clients |
+//! | `zocket_sessions_resumed_total` | counter | sessions | | sessions whose clients came back |
+//! | `zocket_sessions_not_resumed_total` | counter | handshakes | `reason` | the app: clients with a valid token that got no session back. `record`: the session had lost what the client lacks, or has ended. `client`: other headers, or `on_resume` declined |
 //!
 //! `outcome` is `ok`, the code of the refusal, or `dropped` for a message whose future an outer layer dropped. The
 //! histograms have no `outcome`, which would multiply their series. The gauges of queues are updated when a connection

@@ -89,6 +89,23 @@ impl Codec {
         }
     }
 
+    /// Writes the frame that acknowledges the frames up to number `n`. Part of the extended protocol.
+    #[must_use]
+    pub fn ack(self, n: u64) -> DataFrame {
+        match self {
+            Self::Json => json::ack(n),
+        }
+    }
+
+    /// Reads the number of an acknowledgement, a whole frame with this head. Returns none for a payload that is no whole
+    /// number.
+    #[must_use]
+    pub fn read_ack(self, frame: &[u8], head: &Head) -> Option<u64> {
+        match self {
+            Self::Json => json::read_ack(frame.get(head.payload.clone()?)?),
+        }
+    }
+
     /// Writes a value as an event: a whole WebSocket frame, header included. Returns the frame, and the range of the
     /// payload in it.
     pub(crate) fn event_of<P: Serialize + ?Sized>(

@@ -14,12 +14,20 @@ pub struct Head {
     pub(crate) payload: Option<Range<usize>>,
 }
 
-/// A frame that the connection answers itself, outside of the message queue.
+/// A frame that concerns the connection itself, and not the app. Which of them a client may send depends on its offers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ProtocolFrame {
     /// Request for a pong.
     Ping,
+    /// Answer to a ping. A server sends no `__ping`, and ignores it.
+    Pong,
+    /// First frame of a server. A server ignores it.
+    Welcome,
+    /// Acknowledgement of the server's frames.
+    Ack,
+    /// Message that does nothing.
+    Void,
 }
 
 impl Head {
@@ -35,11 +43,21 @@ impl Head {
         self.rpc_id.as_ref()
     }
 
-    /// Returns the protocol frame with this head, if its route is a reserved type.
+    /// Returns the protocol frame with this head, if its route is the type of one.
     #[must_use]
     pub fn protocol_frame(&self) -> Option<ProtocolFrame> {
         // The prefix is compared first, since most routes differ in the first byte.
-        (self.route.starts_with(words::PREFIX) && self.route == words::PING).then_some(ProtocolFrame::Ping)
+        if !self.route.starts_with(words::PREFIX) {
+            return None;
+        }
+        match &*self.route {
+            words::PING => Some(ProtocolFrame::Ping),
+            words::PONG => Some(ProtocolFrame::Pong),
+            words::WELCOME => Some(ProtocolFrame::Welcome),
+            words::ACK => Some(ProtocolFrame::Ack),
+            words::VOID => Some(ProtocolFrame::Void),
+            _ => None,
+        }
     }
 }
 

@@ -69,7 +69,8 @@ impl FrameHeader {
 
 impl FrameHeader {
     /// Returns the length of the first of several frames, header included. Returns none if there is none.
-    pub(crate) fn frame_len(frames: &[u8]) -> Option<usize> {
+    #[must_use]
+    pub fn frame_len(frames: &[u8]) -> Option<usize> {
         let (header, content) = match *frames {
             [_, 126, high, low, ..] => (4, u16::from_be_bytes([high, low]).into()),
             [_, 127, a, b, c, d, e, f, g, h, ..] => (10, u64::from_be_bytes([a, b, c, d, e, f, g, h])),

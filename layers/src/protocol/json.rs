@@ -222,6 +222,24 @@ pub(super) fn welcome(payload: &Value) -> DataFrame {
     frame(words::WELCOME, payload)
 }
 
+/// Writes `{"type":"__ack","payload":n}`.
+pub(super) fn ack(n: u64) -> DataFrame {
+    frame(words::ACK, &n)
+}
+
+/// Reads a whole number, in any of JSON's spellings: `3`, `3.0`, `3e0`.
+pub(super) fn read_ack(payload: &[u8]) -> Option<u64> {
+    /// The whole numbers up to here are floats without a loss.
+    const MAX: f64 = 9_007_199_254_740_992.0;
+    let number: serde_json::Number = serde_json::from_slice(payload).ok()?;
+    let float = || {
+        number
+            .as_f64()
+            .filter(|float| float.fract() == 0.0 && (0.0..=MAX).contains(float))
+    };
+    number.as_u64().or_else(|| float().map(|float| float as u64))
+}
+
 fn frame(r#type: &str, payload: &impl Serialize) -> DataFrame {
     // Strings and JSON values are written into memory, which can't fail.
     DataFrame::utf8(serde_json::to_vec(&Envelope { r#type, payload }).unwrap_or_default())

@@ -26,4 +26,8 @@ words! {
     PING = "__ping";
     /// Answer to a [`PING`]. Extended protocol.
     PONG = "__pong";
+    /// Acknowledgement of frames. Extended protocol, for clients that offer to resume.
+    ACK = "__ack";
+    /// Message that does nothing, in place of one that is not resent. Extended protocol, for clients that offer to resume.
+    VOID = "__void";
 }

@@ -26,7 +26,7 @@ impl Session {
 
     /// Returns true if events wait in the mailbox, and enough has been written for some of them.
     pub(in crate::connection) fn may_release(&self) -> bool {
-        self.slow_reader.waiting > 0 && self.outbound.weight() <= self.watermark() / 2
+        self.slow_reader.waiting > 0 && self.outbound.weight() <= self.watermark() / 2 && !self.is_parked()
     }
 
     /// Queues all events that are sent before what follows: an answer, a pong, or a Close.
@@ -37,15 +37,21 @@ impl Session {
         None
     }
 
-    /// Returns true if events have to wait in the mailbox: some do, or the socket refuses bytes and many are queued.
+    /// Returns true if events have to wait in the mailbox: some do, the socket refuses bytes and many are queued, or there
+    /// is no socket.
     pub(super) fn is_behind(&self) -> bool {
         self.slow_reader.waiting > 0
+            || self.is_parked()
             || (self.slow_reader.is_refused() && self.outbound.weight() > self.watermark())
     }
 
-    /// Moves the unread events to those that wait, and queues of these as many as the watermark allows.
+    /// Moves the unread events to those that wait, and queues of these as many as the watermark allows. Without a socket
+    /// none is queued, so that all of them can still be dropped or replaced.
     pub(super) fn send_some(&mut self) -> Option<End> {
-        self.absorb(self.watermark().saturating_sub(self.outbound.weight()))
+        self.absorb(match self.is_parked() {
+            true => 0,
+            false => self.watermark().saturating_sub(self.outbound.weight()),
+        })
     }
 
     /// Moves the unread events to those that wait, and queues these up to a weight of `release`. Before a Close, queues

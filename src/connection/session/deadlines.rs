@@ -10,6 +10,7 @@ use zocket_layers::Limits;
 /// Limit for durations, longer than any connection lasts. `Duration::MAX` can't be added to an instant.
 const FAR_FUTURE: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
+/// Adds a duration to an instant, or the longest one that can be added.
 pub(super) fn saturating_add(instant: Instant, duration: Duration) -> Instant {
     instant + duration.min(FAR_FUTURE)
 }
@@ -42,6 +43,10 @@ pub(in crate::connection) enum DueAction {
     Unwritable,
     /// Answer the peer's Close: messages that were read before it have taken too long.
     AnswerClose,
+    /// Acknowledge the messages that were received.
+    Acknowledge,
+    /// End the session: its client has not come back.
+    Expired,
 }
 
 impl Deadlines {
@@ -53,6 +58,15 @@ impl Deadlines {
             waiting_since: None,
             closing_since: None,
         }
+    }
+
+    pub(super) const fn limits(&self) -> &Arc<Limits> {
+        &self.limits
+    }
+
+    /// Begins again, with a new peer.
+    pub(super) fn restart(&mut self, now: Instant) {
+        *self = Self::new(self.limits.clone(), now);
     }
 
     /// Records that the peer is alive. Called for everything that is received, and while nothing is read, because

@@ -14,6 +14,11 @@ impl Session {
         self
     }
 
+    /// Returns true if the app does not shut down.
+    pub(super) fn is_app_open(&self) -> bool {
+        self.ending.stage() == Stage::Open
+    }
+
     /// Refuses a message that was received, if the session drains. Returns true if it is refused.
     pub(super) fn refuses(&mut self, frame: &Frame) -> bool {
         let drains = self.ending.stage() > Stage::Open;
@@ -51,6 +56,8 @@ impl Session {
             self.refuse(&error, &frame);
         }
         let is_due = match self.ending.stage() {
+            // Nobody reads what a parked session still sends.
+            Stage::Drain if self.is_parked() => true,
             Stage::Open | Stage::Drain => false,
             Stage::CloseWhenIdle => self.inbound.in_flight() == 0,
             Stage::Close => true,

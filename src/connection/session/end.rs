@@ -2,8 +2,11 @@ use zocket_layers::{Close, hub::MailboxState};
 
 use crate::core::{
     Reason,
-    closes::{SLOW_READER, STALLED},
+    closes::{REPLACED, SLOW_READER, STALLED},
 };
+
+/// Reason in the Close of a client that ends its session.
+const LEAVES: &str = "bye";
 
 /// The end of a session.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +27,10 @@ pub(in crate::connection) enum End {
     Silent,
     /// The socket accepted nothing for too long.
     Unwritable,
+    /// The client did not come back to its session in time.
+    Expired,
+    /// The client came back, and its session can't be resumed.
+    Replaced,
 }
 
 impl End {
@@ -42,7 +49,22 @@ impl End {
             Self::ByServer(close) | Self::Shutdown(close) => Some(close.clone()),
             Self::SlowReader => Some(SLOW_READER),
             Self::Stalled => Some(STALLED),
-            Self::ByPeer(_) | Self::Gone | Self::Silent | Self::Unwritable => None,
+            Self::Replaced => Some(REPLACED),
+            Self::ByPeer(_) | Self::Gone | Self::Silent | Self::Unwritable | Self::Expired => None,
+        }
+    }
+
+    /// Returns true if the connection ends, and its session need not. Browsers close with 1000 and 1001 when they suspend
+    /// or leave a page, so a client that leaves on purpose says so.
+    pub(super) fn is_break(&self) -> bool {
+        match self {
+            Self::Gone | Self::Silent | Self::Unwritable => true,
+            Self::ByPeer(close) => match close.code {
+                1001 | 1005 => true,
+                1000 => close.reason != LEAVES,
+                _ => false,
+            },
+            _ => false,
         }
     }
 
@@ -57,6 +79,7 @@ impl End {
             Self::Gone => Reason::Cut,
             Self::Silent => Reason::Silent,
             Self::Unwritable => Reason::Unwritable,
+            Self::Expired | Self::Replaced => Reason::Expired,
         }
     }
 }

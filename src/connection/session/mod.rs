@@ -13,9 +13,12 @@ mod gauge;
 mod inbound;
 mod options;
 pub(super) mod outbound;
+mod resume;
 mod slow_reader;
 #[cfg(test)]
 mod tests;
+mod time;
+mod welcome;
 
 use std::{mem, sync::Arc, time::Instant};
 
@@ -23,8 +26,7 @@ use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use tower::BoxError;
 use zocket_layers::{
-    ClientId, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal,
-    protocol::ProtocolFrame, rescue::explain,
+    ClientId, Connection, DataFrame, Error, Frame, FrameResponse, Limits, Mailbox, internal, rescue::explain,
 };
 
 use self::{
@@ -32,6 +34,7 @@ use self::{
     gauge::{GaugePart, InFlight, Queued},
     inbound::Inbound,
     outbound::Outbound,
+    resume::Resume,
     slow_reader::SlowReader,
 };
 pub(super) use self::{deadlines::DueAction, end::End, inbound::InFlightMessage, options::SessionOptions};
@@ -49,10 +52,12 @@ pub(super) struct Session {
     /// Progress of the app's shutdown.
     ending: Arc<Ending>,
     /// Number of pings of the extended protocol that are not answered yet.
-    pings: usize,
+    pings: u32,
     deadlines: Deadlines,
     outbound: Outbound,
     slow_reader: SlowReader,
+    /// `None` for a client that did not offer to resume.
+    resume: Option<Box<Resume>>,
     queued_gauge: GaugePart<Queued>,
     in_flight_gauge: GaugePart<InFlight>,
 }
@@ -77,6 +82,7 @@ impl Session {
             deadlines: Deadlines::new(limits, now),
             outbound: Outbound::default(),
             slow_reader: SlowReader::default(),
+            resume: None,
             queued_gauge: GaugePart::new(),
             in_flight_gauge: GaugePart::new(),
         }
@@ -88,6 +94,11 @@ impl Session {
 
     fn limits(&self) -> &Limits {
         self.connection.limits()
+    }
+
+    /// Returns the limits, for work that outlives the session.
+    pub(super) fn shared_limits(&self) -> Arc<Limits> {
+        self.deadlines.limits().clone()
     }
 
     /// Returns the mailbox. It wakes [`waker`](Self::waker).
@@ -133,9 +144,7 @@ impl Session {
     /// events. A message whose id is queued or in flight does not run.
     pub(super) fn receive(&mut self, frame: Frame, may_begin: bool) -> Option<Frame> {
         let is_extended = self.connection.form().is_extended();
-        if is_extended && let Some(ProtocolFrame::Ping) = frame.head().and_then(|head| head.protocol_frame())
-        {
-            self.pings += 1;
+        if is_extended && self.receive_protocol(&frame) {
             return None;
         }
         if let Some(rpc_id) = frame.rpc_id().filter(|rpc_id| self.inbound.has_id(rpc_id)) {
@@ -324,7 +333,7 @@ impl Session {
             }
         };
         for _ in 0..mem::take(&mut self.pings) {
-            self.outbound.push(self.connection.form().codec.pong());
+            self.outbound.push_uncounted(self.connection.form().codec.pong());
         }
         end
     }
@@ -334,47 +343,6 @@ impl Session {
         !self.inbound.is_empty() || self.mailbox.is_notified() || self.pings > 0
     }
 
-    // Time.
-
-    /// Records that nothing more is read: the peer has sent its Close, or violated the protocol. Until it is answered,
-    /// `Limits::close_within` bounds the time. Resolves `closed` of the client's contexts, which handlers wait for.
-    pub(super) fn stop_reading(&mut self, now: Instant) {
-        self.deadlines.begin_closing(now);
-        self.connection.close();
-    }
-
-    /// Records that the peer is alive.
-    pub(super) const fn record_activity(&mut self, now: Instant) {
-        self.deadlines.record_activity(now);
-    }
-
-    /// Records that a message waits to begin, until the pipeline is ready or queued frames are written. `now` is called
-    /// only if none waited.
-    pub(super) fn begin_wait(&mut self, now: impl FnOnce() -> Instant) {
-        self.deadlines.begin_wait(now);
-    }
-
-    /// Records that no message waits to begin.
-    pub(super) const fn end_wait(&mut self) {
-        self.deadlines.end_wait();
-    }
-
-    /// Returns the next time at which [`take_due`](Self::take_due) may return an action.
-    pub(super) fn deadline(&self) -> Instant {
-        let other = self.deadlines.deadline();
-        let write = self.slow_reader.deadline(self.limits().write_within);
-        write.map_or(other, |write| write.min(other))
-    }
-
-    /// Returns the action that is due at `now`.
-    pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
-        let write = self.slow_reader.deadline(self.limits().write_within);
-        if write.is_some_and(|write| write <= now) {
-            return Some(DueAction::Unwritable);
-        }
-        self.deadlines.take_due(now)
-    }
-
     // Idle and end.
 
     /// Reports to the gauges, and frees the memory that an idle session does not need. `control_bytes` are the bytes of
@@ -382,6 +350,7 @@ impl Session {
     /// events that wait in the mailbox.
     pub(super) fn settle_idle(&mut self, control_bytes: usize) {
         self.report();
+        self.report_record();
         self.outbound.report(control_bytes + self.slow_reader.waiting);
         self.outbound.shrink();
         self.inbound.shrink();
@@ -393,8 +362,13 @@ impl Session {
         self.in_flight_gauge.report(self.inbound.in_flight());
     }
 
-    /// Stops sending: marks the connection as closed for its contexts, and mutes the mailbox.
-    pub(super) fn stop_sending(&self) {
+    /// Stops sending: marks the connection as closed for its contexts, and mutes the mailbox. Before a Close of the
+    /// server, the client is told the messages that were read.
+    pub(super) fn stop_sending(&mut self, end: &End) {
+        self.end_resumption();
+        if end.close().is_some() {
+            self.acknowledge();
+        }
         self.connection.close();
         self.mailbox.mute();
     }

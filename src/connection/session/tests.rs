@@ -14,13 +14,13 @@ use zocket_layers::{
 use super::*;
 
 /// A session, its mailbox, and the time at which it started.
-struct World {
-    session: Session,
+pub(super) struct World {
+    pub(super) session: Session,
     mailbox: Arc<Mailbox>,
-    start: Instant,
+    pub(super) start: Instant,
 }
 
-fn world(form: Form, limits: Limits) -> World {
+pub(super) fn world(form: Form, limits: Limits) -> World {
     world_with(form, Some(Codec::Json), limits)
 }
 
@@ -50,30 +50,37 @@ fn world_with(form: Form, codec: Option<Codec>, limits: Limits) -> World {
     }
 }
 
-fn message(id: u32) -> String {
+pub(super) fn message(id: u32) -> String {
     format!(r#"{{"type":"a","rpcId":{id}}}"#)
 }
 
 impl World {
-    fn receive(&mut self, text: impl Into<String>) -> Option<Frame> {
+    pub(super) fn receive(&mut self, text: impl Into<String>) -> Option<Frame> {
         let frame = self.session.text_frame(text.into());
         self.session.receive(frame, true)
     }
 
     /// Receives a message, and begins it.
-    fn begin(&mut self, text: impl Into<String>) -> InFlightMessage {
+    pub(super) fn begin(&mut self, text: impl Into<String>) -> InFlightMessage {
         let mut frame = self.receive(text).expect("nothing stands before it");
         self.session.begin(&mut frame)
     }
 
-    fn push_event(&self, number: u32) {
+    pub(super) fn push_event(&self, number: u32) {
         let payload = zocket_layers::RawPayload::of(&number).unwrap();
         self.mailbox
             .push(&zocket_layers::Event::from_payload("event", payload).unwrap());
     }
 
     /// Takes the frames to be written, as JSON.
-    fn written(&mut self) -> Vec<Value> {
+    pub(super) fn written(&mut self) -> Vec<Value> {
+        let frames = self.written_and_kept();
+        assert!(self.session.outbound.is_empty() && self.session.outbound.weight() == 0);
+        frames
+    }
+
+    /// Takes the frames to be written, of which a record keeps some.
+    pub(super) fn written_and_kept(&mut self) -> Vec<Value> {
         let mut bytes = Vec::new();
         let outbound = self.session.outbound();
         for piece in outbound.pieces() {
@@ -82,19 +89,17 @@ impl World {
             bytes.extend(rest);
         }
         outbound.advance(bytes.len());
-        assert!(outbound.is_empty());
-        assert_eq!(outbound.weight(), 0);
         frames(&bytes)
     }
 
-    fn take_due(&mut self, after: Duration) -> Option<DueAction> {
+    pub(super) fn take_due(&mut self, after: Duration) -> Option<DueAction> {
         self.session.take_due(self.start + after)
     }
 }
 
 type Handled = Result<FrameResponse, BoxError>;
 
-fn answer(id: u32) -> Handled {
+pub(super) fn answer(id: u32) -> Handled {
     let rpc_id = zocket_layers::RpcId::string(&id.to_string()).unwrap();
     let payload = zocket_layers::RawPayload::of(&id).unwrap();
     Ok(FrameResponse::One(Codec::Json.answer(payload, &rpc_id)))
@@ -115,14 +120,14 @@ fn frames(mut bytes: &[u8]) -> Vec<Value> {
     frames
 }
 
-fn types(frames: &[Value]) -> Vec<&str> {
+pub(super) fn types(frames: &[Value]) -> Vec<&str> {
     frames
         .iter()
         .map(|frame| frame["type"].as_str().unwrap())
         .collect()
 }
 
-const SECOND: Duration = Duration::from_secs(1);
+pub(super) const SECOND: Duration = Duration::from_secs(1);
 
 #[test]
 fn the_first_message_starts_at_once_and_the_next_waits_for_its_turn() {
@@ -133,10 +138,8 @@ fn the_first_message_starts_at_once_and_the_next_waits_for_its_turn() {
     assert!(!world.session.may_begin());
     assert_eq!(world.session.end_in_flight(&first, answer(1)), None);
     assert!(world.session.may_begin());
-    assert_eq!(
-        world.session.take_queued().unwrap().rpc_id().unwrap().as_json(),
-        "2"
-    );
+    let next = world.session.take_queued().unwrap();
+    assert_eq!(next.rpc_id().unwrap().as_json(), "2");
 }
 
 #[test]
@@ -309,9 +312,8 @@ fn a_response_without_a_codec_is_limited_in_size() {
     world.session.end(&message, Ok(large.into()));
     assert!(world.session.outbound().is_empty());
     let message = world.begin("x");
-    world
-        .session
-        .end(&message, Ok(DataFrame::binary(vec![0; 10]).into()));
+    let small = DataFrame::binary(vec![0; 10]);
+    world.session.end(&message, Ok(small.into()));
     assert!(!world.session.outbound().is_empty());
 }
 
@@ -414,10 +416,8 @@ fn a_close_is_answered_in_time_and_ends_the_wait_for_silence() {
     assert!(connection.is_closed());
     assert_eq!(world.session.deadline(), now + close_within);
     assert_eq!(world.take_due(close_within), None);
-    assert_eq!(
-        world.take_due(close_within + SECOND),
-        Some(DueAction::AnswerClose)
-    );
+    let due = world.take_due(close_within + SECOND);
+    assert_eq!(due, Some(DueAction::AnswerClose));
 }
 
 #[test]

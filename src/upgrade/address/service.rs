@@ -5,7 +5,7 @@ use tower::Service;
 use zocket_layers::{Code, Error, internal::network};
 
 use super::{AddressLimitLayer, ClientAddr, open::OpenSlot};
-use crate::upgrade::refusable::HandshakeFuture;
+use crate::upgrade::{inner_app::clone_and_find_app, refusable::HandshakeFuture};
 
 /// The service of [`AddressLimitLayer`].
 #[derive(Debug, Clone)]
@@ -22,8 +22,11 @@ impl<S> AddressLimitService<S> {
     /// Finds the client's address, and counts the request.
     ///
     /// # Errors
-    /// The refusal of a request beyond a limit.
-    fn admit(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Result<(), Error> {
+    /// The refusal of a request beyond a limit, unless its client comes back to a session, which is counted already.
+    fn admit(&self, headers: &HeaderMap, extensions: &mut Extensions) -> Result<(), Error>
+    where
+        S: Clone,
+    {
         let rules = &self.layer.0;
         let client = (rules.peer)(extensions).map(|peer| match &rules.proxies {
             Some(proxies) => proxies.client(headers, peer),
@@ -31,12 +34,23 @@ impl<S> AddressLimitService<S> {
         });
         extensions.insert(ClientAddr(client));
         let network = client.map(network);
-        if let Some(handshakes) = &rules.handshakes {
-            handshakes.charge(network).map_err(Error::too_many_requests)?;
+        let comes_back = || {
+            let (_, app) = clone_and_find_app(&self.inner);
+            app.is_some_and(|app| app.recognizes(headers))
+        };
+        if let Some(handshakes) = &rules.handshakes
+            && let Err(wait) = handshakes.charge(network)
+            && !comes_back()
+        {
+            return Err(Error::too_many_requests(wait));
         }
         if rules.connections < usize::MAX {
             let outer = extensions.remove::<OpenSlot>();
-            let slot = rules.open.open(network, rules.connections, outer);
+            let slot = match rules.open.open(network, rules.connections, outer.clone()) {
+                // The session's place at its old address is free once it has this one.
+                None if comes_back() => rules.open.open(network, usize::MAX, outer),
+                slot => slot,
+            };
             extensions.insert(slot.ok_or_else(|| {
                 Error::new(
                     Code::TOO_MANY_REQUESTS,

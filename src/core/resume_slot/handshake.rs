@@ -1,0 +1,113 @@
+//! Handshakes of clients that come back.
+
+use std::sync::Arc;
+
+use hyper::upgrade::Upgraded;
+use zocket_layers::{Close, Form};
+
+use super::{
+    ResumeSlot,
+    state::{Arrived, Caller, SlotEnd, State},
+    token::ResumeOffer,
+};
+use crate::core::closes::{NOT_RESUMABLE, REPLACED};
+
+/// The session that an offer names, as far as a handshake needs to know.
+pub(crate) enum Admission {
+    /// The offer names no session. One that it may belong to is left alone.
+    Stranger,
+    /// The token is valid, and the session can't be resumed by it. It has to end first.
+    NotResumable,
+    /// The session waits for the socket.
+    Arrival(Arrival),
+}
+
+/// A handshake that was admitted. While it is in progress, the session does not expire.
+pub(crate) struct Arrival {
+    slot: Arc<ResumeSlot>,
+    number: u64,
+    offer: ResumeOffer,
+}
+
+impl ResumeSlot {
+    /// Compares an offer with the session. Nothing of the session changes, except that it waits for an admitted
+    /// handshake.
+    pub(crate) fn admit(self: &Arc<Self>, offer: &ResumeOffer, form: Form) -> Admission {
+        let mut state = self.state.lock();
+        if !state.has_token(offer) || offer.n > self.range.sent() {
+            return Admission::Stranger;
+        }
+        if !self.can_resume(&state, offer, form) {
+            return Admission::NotResumable;
+        }
+        state.in_progress += 1;
+        state.admitted += 1;
+        Admission::Arrival(Arrival {
+            slot: self.clone(),
+            number: state.admitted,
+            offer: offer.clone(),
+        })
+    }
+
+    /// Returns true if an offer would be admitted.
+    pub(crate) fn recognizes(&self, offer: &ResumeOffer, form: Form) -> bool {
+        let state = self.state.lock();
+        state.has_token(offer) && self.can_resume(&state, offer, form)
+    }
+
+    fn can_resume(&self, state: &State, offer: &ResumeOffer, form: Form) -> bool {
+        let is_fruitless = state.resumes.are_fruitless() && self.waits_after(&state.resumes, offer.n);
+        state.end == SlotEnd::Open && form == self.form && self.range.contains(offer.n) && !is_fruitless
+    }
+
+    /// Asks the session to end, and waits until its `on_disconnect` has run.
+    pub(crate) async fn end_session(&self) {
+        self.request_end();
+        // The sender is a field of `self`, so the wait does not fail.
+        let _ = self.departed.subscribe().wait_for(|departed| *departed).await;
+    }
+
+    /// Asks the session to end.
+    pub(crate) fn request_end(&self) {
+        let mut state = self.state.lock();
+        state.end = state.end.max(SlotEnd::Requested);
+        drop(state);
+        self.notify();
+    }
+}
+
+impl Arrival {
+    /// Returns true if the headers are those that were accepted last.
+    pub(crate) fn has_same_headers(&self, fingerprint: u64) -> bool {
+        self.slot.state.lock().caller.fingerprint == fingerprint
+    }
+
+    /// Delivers the socket. Returns a socket that no session takes, and its Close: one that arrived before, or this one if
+    /// a newer handshake has delivered or the session has ended.
+    pub(crate) fn deliver(self, upgraded: Upgraded, caller: Caller) -> Option<(Upgraded, Close)> {
+        let arrived = Arrived {
+            upgraded,
+            n: self.offer.n,
+            secret: self.offer.secret,
+            caller,
+        };
+        let mut state = self.slot.state.lock();
+        if state.end > SlotEnd::Open {
+            return Some((arrived.upgraded, NOT_RESUMABLE));
+        }
+        if self.number < state.delivered {
+            return Some((arrived.upgraded, REPLACED));
+        }
+        state.delivered = self.number;
+        let before = state.arrived.replace(arrived)?;
+        Some((before.upgraded, REPLACED))
+        // Dropping `self` notifies the session's task.
+    }
+}
+
+impl Drop for Arrival {
+    fn drop(&mut self) {
+        self.slot.state.lock().in_progress -= 1;
+        self.slot.notify();
+    }
+}

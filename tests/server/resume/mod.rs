@@ -1,0 +1,13 @@
+//! Sessions of clients that come back after their connection broke.
+
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
+mod app;
+mod bounds;
+mod break_or_end;
+mod decision;
+mod in_progress;
+mod peer;
+mod record;
+mod simple;
+mod takeover;
