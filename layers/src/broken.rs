@@ -11,14 +11,23 @@ pub enum Broken {
     DisconnectOfSilentPeers,
     /// Events of several rooms are merged in the order of the rooms, not of their numbers.
     OrderAmongRooms,
+    /// Each welcome of a session has a new token, and to come with a token does not prove it.
+    OfferedToken,
+    /// A batch of events has one number.
+    Numbering,
+    /// A welcome asks for a message that the server has.
+    Deduplication,
 }
 
 impl Broken {
     /// Every variant.
-    pub const ALL: [Self; 3] = [
+    pub const ALL: [Self; 6] = [
         Self::AnswerBeforeClose,
         Self::DisconnectOfSilentPeers,
         Self::OrderAmongRooms,
+        Self::OfferedToken,
+        Self::Numbering,
+        Self::Deduplication,
     ];
 }
 

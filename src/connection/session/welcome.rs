@@ -1,7 +1,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use zocket_layers::DataFrame;
+use zocket_layers::{
+    DataFrame,
+    internal::{Broken, is_broken},
+};
 
 use super::{Session, resume::ACK_AFTER};
 use crate::upgrade::{FEATURES, RESUMPTION};
@@ -48,7 +51,8 @@ impl Session {
         let limits = self.limits();
         payload["session"] = json!(slot.offer());
         payload["resumed"] = json!(is_resumed);
-        payload["received"] = json!(self.received());
+        let asks_again = u64::from(is_resumed && is_broken(Broken::Deduplication));
+        payload["received"] = json!(self.received().saturating_sub(asks_again));
         payload["sent"] = json!(slot.range().sent());
         payload["ackMs"] = json!(millis(ACK_AFTER));
         payload["parkedMs"] = json!(millis(limits.resume_within));

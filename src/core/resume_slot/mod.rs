@@ -17,7 +17,10 @@ use futures_util::task::AtomicWaker;
 use hyper::upgrade::Upgraded;
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use zocket_layers::{ClientId, Close, Form};
+use zocket_layers::{
+    ClientId, Close, Form,
+    internal::{Broken, is_broken},
+};
 
 pub(super) use self::token::Secret;
 pub(crate) use self::{
@@ -122,7 +125,8 @@ impl ResumeSlot {
     /// Accepts a socket: its client has the token that it came with, and is the session's client from now on.
     fn accept(&self, n: u64, secret: Secret, caller: Caller) {
         let mut state = self.state.lock();
-        if state.offered.is_some_and(|offered| offered.equals(secret)) {
+        let is_offered = state.offered.is_some_and(|offered| offered.equals(secret));
+        if is_offered && !is_broken(Broken::OfferedToken) {
             state.proven = state.offered.take();
         }
         if state.resumes.count == 0 || !self.waits_after(&state.resumes, n) {
@@ -145,7 +149,12 @@ impl ResumeSlot {
 
     /// Returns the token for a welcome. A token that was offered stays the same until it is proven.
     pub(crate) fn offer(&self) -> String {
-        let secret = *self.state.lock().offered.get_or_insert_with(Secret::random);
+        let mut state = self.state.lock();
+        if is_broken(Broken::OfferedToken) {
+            state.offered = None;
+        }
+        let secret = *state.offered.get_or_insert_with(Secret::random);
+        drop(state);
         token(self.client, secret)
     }
 

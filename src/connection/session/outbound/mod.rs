@@ -6,7 +6,12 @@ mod record;
 
 use std::collections::VecDeque;
 
-use zocket_layers::{DataFrame, hub::Batch, protocol::FrameHeader};
+use zocket_layers::{
+    DataFrame,
+    hub::Batch,
+    internal::{Broken, is_broken},
+    protocol::FrameHeader,
+};
 
 pub(in crate::connection) use self::piece::{FRAME_WEIGHT, Piece};
 use self::record::Record;
@@ -43,7 +48,8 @@ impl Outbound {
 
     /// Queues frames that other connections share. They get the next numbers.
     pub(in crate::connection) fn push_batch(&mut self, batch: Batch) {
-        self.count(batch.frames);
+        let has_one_number = is_broken(Broken::Numbering);
+        self.count(if has_one_number { 1 } else { batch.frames });
         self.queue(Piece::Shared(batch));
     }
 
