@@ -196,6 +196,11 @@ async fn tick(world: World, emitter: Emitter) {
 
 /// Builds the app of one run.
 pub fn app(world: &World) -> SimApp {
+    app_with(world, Limits::default().queued(16))
+}
+
+/// Builds the app of one run, with these limits.
+pub fn app_with(world: &World, limits: Limits) -> SimApp {
     let journal = SharedJournal::default();
     world.share(journal.clone());
     let zo = Zocket::builder()
@@ -220,7 +225,7 @@ pub fn app(world: &World) -> SimApp {
             let id = cx.client_id();
             cx.journal.lock().unwrap().lives.entry(id).or_default().1 += 1;
         })
-        .limits(Limits::default().queued(16))
+        .limits(limits)
         .hub(world.hub())
         .build();
     let message = || zo.message().input::<Job>();

@@ -13,9 +13,15 @@ mod broken;
 mod reports;
 mod script;
 
-use zocket::testing::sim::Sim;
+use zocket::{
+    Limits,
+    testing::sim::{Sim, World},
+};
 
-use crate::{app::app, script::script};
+use crate::{
+    app::{app, app_with},
+    script::script,
+};
 
 fn sim(seeds: u64) -> Sim {
     with_faults(Sim::seeds(seeds))
@@ -32,6 +38,14 @@ fn with_faults(sim: Sim) -> Sim {
 #[allow(clippy::print_stdout, reason = "the totals are the result")]
 fn every_rule_holds_across_all_faults() {
     let totals = sim(300).run(app, script);
+    println!("{totals}");
+}
+
+#[test]
+#[allow(clippy::print_stdout, reason = "the totals are the result")]
+fn nothing_is_doubled_or_reordered_when_records_are_too_small() {
+    let app = |world: &World| app_with(world, Limits::default().record(1_000));
+    let totals = sim(300).losing_sessions().run(app, script);
     println!("{totals}");
 }
 
