@@ -1,7 +1,7 @@
 //! Names that JavaScript, its libraries or the generated clients give a meaning to.
 
 /// Names that no route may begin with: the members that generated clients have beside the routes.
-pub(super) const CLIENT_MEMBERS: [&str; 12] = [
+pub(super) const CLIENT_MEMBERS: [&str; 13] = [
     "on",
     "onOpen",
     "onClose",
@@ -14,6 +14,7 @@ pub(super) const CLIENT_MEMBERS: [&str; 12] = [
     "lastError",
     "clientId",
     "retryAt",
+    "resumed",
 ];
 
 /// Returns the meaning of a name that no segment of a route or an event may have, as the end of a sentence.

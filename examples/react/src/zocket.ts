@@ -168,8 +168,14 @@ const page = globalThis as unknown as Partial<EventTargetLike> & {
 };
 
 interface EventTargetLike {
-  addEventListener(type: string, listener: (event: { readonly type: string }) => void): void;
-  removeEventListener(type: string, listener: (event: { readonly type: string }) => void): void;
+  addEventListener(type: string, listener: (event: PageEvent) => void): void;
+  removeEventListener(type: string, listener: (event: PageEvent) => void): void;
+}
+
+interface PageEvent {
+  readonly type: string;
+  /** True if the page may come back from the browser's cache. */
+  readonly persisted?: boolean;
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
@@ -322,6 +328,25 @@ export interface Closed {
   readonly final: boolean;
 }
 
+/** Connection that has opened. */
+export interface Opened {
+  readonly clientId: string;
+  /**
+   * True if the session of the last connection goes on, with its id and its rooms: no event was lost, and the calls that
+   * were sent are answered. False for a new session, which has missed the events since the last connection.
+   */
+  readonly resumed: boolean;
+  /** Set if a session has ended since the last `onOpen`. */
+  readonly lost: LostSession | undefined;
+}
+
+/** Session that has ended, with its rooms and the events that the client had not received. */
+export interface LostSession {
+  readonly clientId: string;
+  /** Number of its calls whose answer is lost: the server may have run them. */
+  readonly calls: number;
+}
+
 /** Members of every app's client. */
 export interface ClientBase {
   readonly status: Status;
@@ -330,15 +355,17 @@ export interface ClientBase {
    * has the server's code, message and issues.
    */
   readonly lastError: ZocketError | undefined;
-  /** Id of the current connection, or of the last one. */
+  /** Id of the current session, or of the last one. */
   readonly clientId: string | undefined;
+  /** True if the current connection, or the last one, continued the session of the one before. */
+  readonly resumed: boolean;
   /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */
   readonly retryAt: number | undefined;
   /**
-   * Called at each connection, before the waiting calls are sent. Calls of the listener, for example to join rooms again,
-   * precede them.
+   * Called at each connection, before the waiting calls are sent. Calls of the listener precede them: for example to join
+   * rooms again, unless the session was `resumed`.
    */
-  onOpen(listener: Listener<{ readonly clientId: string }>): Unsubscribe;
+  onOpen(listener: Listener<Opened>): Unsubscribe;
   /**
    * Called when a connection has ended. A listener may `close()` the client, or `reconnect()` after a final close, for
    * example after some of the app's own codes (4000 to 4999).
@@ -349,9 +376,9 @@ export interface ClientBase {
   onStatus(listener: Listener<Status>): Unsubscribe;
   /** Called with `retryAt` when it changes. */
   onRetry(listener: Listener<number | undefined>): Unsubscribe;
-  /** Closes the connection for good. Pending calls are rejected with `DISCONNECTED`. */
+  /** Ends the session and closes the connection for good. Pending calls are rejected with `DISCONNECTED`. */
   close(): void;
-  /** Connects at once. Ends a wait, replaces an open connection, and reopens a closed client. */
+  /** Connects at once. Ends a wait, replaces an open connection, whose session it resumes, and reopens a closed client. */
   reconnect(): void;
 }
 
@@ -381,8 +408,8 @@ export interface OptionsBase {
    */
   readonly backoff?: { readonly floor?: number | undefined; readonly cap?: number | undefined } | undefined;
   /**
-   * Maximum number of calls that wait, for a connection or for answers to earlier ones, of which the server takes a limited
-   * number at a time. The default is 1,000. Further calls fail with `OVERLOADED`.
+   * Maximum number of calls that wait, for a connection or for earlier ones, of which the server takes a limited number at
+   * a time. The default is 1,000. Further calls fail with `OVERLOADED`.
    */
   readonly maxQueued?: number | undefined;
   /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */
@@ -562,7 +589,13 @@ function iterate<Payload>(
 // ---------------------------------------------------------------------------------------------------------------------
 
 interface PendingCall {
+  readonly id: number;
   readonly route: string;
+  /**
+   * The frame, encoded at the time of the call, so that later changes of the input are not sent. `VOID` once the call is
+   * settled.
+   */
+  text: string;
   /** Returns false if the call has to wait. */
   trySend(): boolean;
   /** Bytes of its frame. */
@@ -573,16 +606,30 @@ interface PendingCall {
   fail(code: string, message: string, details?: Partial<ErrorDetails>): void;
 }
 
-/** The pending calls, with their timers and signals. Independent of sockets. */
+/**
+ * The pending calls, with their timers and signals, and the record: what was sent in a session that can be resumed, and not
+ * acknowledged. Calls are all that is counted there. Independent of sockets.
+ */
 interface Calls {
   /** Starts a call. With `refused`, it fails at once with that error. */
   start(route: string, payload: unknown, options: CallOptions, refused?: ZocketError): Promise<unknown>;
-  /** Begins a connection to a server with these limits. The calls of `first` precede those that wait. */
-  connected(limits: Json, first: () => void): void;
+  /**
+   * Begins a connection to a server with these limits. A session that can be resumed has a record of `maxRecord` bytes.
+   * Sends the record again, then runs `first`, whose calls precede those that wait.
+   */
+  connected(limits: Json, maxRecord: number, send: (text: string) => void, first: () => void): void;
+  /**
+   * Drops the first `n` frames of the session from the record. Returns the number of those that were in it: negative, if
+   * more were acknowledged before, and `NaN` if so many were never sent.
+   */
+  acknowledged(n: unknown): number;
   /** Settles the sent call with this id, and sends a waiting one in its place. */
   answered(id: unknown, settle: (call: PendingCall) => void): void;
-  /** Rejects the sent calls at the end of a connection. Unsent ones wait for the next, unless this end is final. */
-  disconnected(isFinal: boolean, why: string): void;
+  /**
+   * Rejects the sent calls at the end of a session. Unsent ones wait for the next, unless this end is final. Returns the
+   * number of calls that the server may have run. If it `hasAcknowledged`, it has run none beyond.
+   */
+  ended(isFinal: boolean, why: string, hasAcknowledged: boolean): number;
 }
 
 function createCalls(
@@ -602,6 +649,13 @@ function createCalls(
   /** Every call that the server has not answered. A call that was given up is one of them, since the server counts it. */
   const sent = new Map<number, PendingCall>();
   let sentBytes = 0;
+  /** Counted frames of the session that are not acknowledged, in the order in which they were sent. */
+  let record: PendingCall[] = [];
+  let recordBytes = 0;
+  /** Bytes that the record may have. 0 if the session can't be resumed. */
+  let maxRecord = 0;
+  /** Number of the last acknowledged frame. */
+  let acknowledged = 0;
   let isFlushing = false;
 
   /** Sends the waiting calls in order, as long as the server takes them. */
@@ -613,17 +667,24 @@ function createCalls(
     isFlushing = false;
   }
 
+  /** Removes a call from those that the server has not answered. */
+  function take(id: number): PendingCall | undefined {
+    const call = sent.get(id);
+    if (call) sentBytes -= call.bytes;
+    sent.delete(id);
+    return call;
+  }
+
   return {
     start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
       const id = ++lastId;
       let timer: unknown;
-      /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
-      let text = "";
       let settle!: Pick<PendingCall, "resolve" | "reject">;
       const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
 
       const end = (): void => {
         queued.delete(call);
+        call.text = VOID;
         clock.clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
       };
@@ -639,7 +700,9 @@ function createCalls(
       const onAbort = (): void => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
 
       const call: PendingCall = {
+        id,
         route,
+        text: "",
         bytes: 0,
         trySend: () => {
           if (call.bytes > maxFrame) {
@@ -650,11 +713,16 @@ function createCalls(
           // The server's queue is bounded by calls, and by the bytes of one frame.
           const socket = openSocket();
           if (!socket || sent.size >= maxSent || (maxSent < Infinity && sentBytes >= maxFrame)) return false;
+          if (maxRecord) {
+            if (recordBytes >= maxRecord / 2) return false;
+            record.push(call);
+            recordBytes += call.bytes + FRAME_WEIGHT;
+          }
           // Before it is sent, since a server within the process may answer, or close, during `send`.
           queued.delete(call);
           sent.set(id, call);
           sentBytes += call.bytes;
-          socket.send(text);
+          socket.send(call.text);
           return true;
         },
         resolve: (output) => {
@@ -668,9 +736,9 @@ function createCalls(
       else if (refused) reject(refused);
       else {
         try {
-          text = JSON.stringify({ type: route, payload, rpcId: id });
-          if (text.includes("null")) checkNulls(payload);
-          call.bytes = sizeOf(text);
+          call.text = JSON.stringify({ type: route, payload, rpcId: id });
+          if (call.text.includes("null")) checkNulls(payload);
+          call.bytes = sizeOf(call.text);
         } catch (cause) {
           fail("BAD_REQUEST", `the input of ${route} is not JSON: ${cause}`, { cause });
           return promise;
@@ -691,32 +759,52 @@ function createCalls(
       }
       return promise;
     },
-    connected: (limits, first) => {
+    connected: (limits, newMaxRecord, send, first) => {
       maxFrame = positive(limits["message"], Infinity);
       maxSent = positive(limits["calls"], Infinity);
+      maxRecord = newMaxRecord;
       const waiting = [...queued];
       isFlushing = true;
+      // A copy, since a server within the process acknowledges during `send`.
+      for (const { id, text } of [...record]) {
+        // The server does not run a call that was given up meanwhile, and will not answer it.
+        if (text === VOID) take(id);
+        send(text);
+      }
       first();
       isFlushing = false;
       for (const call of waiting) if (queued.delete(call)) queued.add(call);
       flush();
     },
     answered: (id, settle) => {
-      const call = sent.get(id as number);
+      const call = take(id as number);
       if (!call) return;
-      sent.delete(id as number);
-      sentBytes -= call.bytes;
       settle(call);
       flush();
     },
-    disconnected: (isFinal, why) => {
+    acknowledged: (n) => {
+      const count = (n as number) - acknowledged;
+      if (!Number.isInteger(n) || count > record.length) return NaN;
+      if (count > 0) {
+        acknowledged += count;
+        for (const { bytes } of record.splice(0, count)) recordBytes -= bytes + FRAME_WEIGHT;
+        flush();
+      }
+      return count;
+    },
+    ended: (isFinal, why, hasAcknowledged) => {
+      let unknown = 0;
       for (const calls of isFinal ? [sent, queued] : [sent]) {
-        for (const { route, fail } of calls.values()) {
-          fail("DISCONNECTED", `${route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+        for (const call of calls.values()) {
+          const wasSent = calls === sent && !(hasAcknowledged && record.includes(call));
+          if (wasSent) unknown++;
+          call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: wasSent ? "unknown" : "no" });
         }
       }
       sent.clear();
-      sentBytes = 0;
+      record = [];
+      sentBytes = recordBytes = acknowledged = 0;
+      return unknown;
     },
   };
 }
@@ -764,6 +852,14 @@ const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60_000;
 /** Close code of a connection that ended without one. */
 const ABNORMAL = 1006;
+/** Close code of a socket whose session goes on with another one. */
+const REPLACED = 3501;
+/** Frame that does nothing. It is sent again in place of a call that nobody waits for any more. */
+const VOID = '{"type":"__void"}';
+/** Bytes by which each frame counts more than its length, in both records. */
+const FRAME_WEIGHT = 64;
+/** Tokens, and reasons that are for programs. */
+const WORD = /^[\w-]+$/;
 /** Codes of refusals that pass by themselves. */
 const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 
@@ -790,6 +886,15 @@ const asObject = (value: unknown): Json => Object(value) as Json;
 /** Returns a positive number, or else the default. */
 function positive<Default>(value: unknown, otherwise: Default): number | Default {
   return typeof value === "number" && value > 0 ? value : otherwise;
+}
+
+/** Returns a frame, or else the error that reports it. */
+function parse(text: string): Json {
+  try {
+    return asObject(JSON.parse(text));
+  } catch (cause) {
+    return new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }) as unknown as Json;
+  }
 }
 
 /** Returns the error in an answer, or in a frame that names the route, if any. */
@@ -831,7 +936,7 @@ export function createClient(
   const { clock = realClock, connectTimeout = 10_000, backoff: { floor = 500, cap = 30_000 } = {} } = options;
   const validate = options.validate && (options.dev ?? isDevelopment()) ? options.validate : undefined;
 
-  const opens = createListeners<{ readonly clientId: string }>();
+  const opens = createListeners<Opened>();
   const closes = createListeners<Closed>();
   const errors = createListeners<ZocketError>();
   const statuses = createListeners<Status>();
@@ -848,6 +953,8 @@ export function createClient(
   let hasWarned = false;
   /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
   let current: { socket?: WebSocketLike } | undefined;
+  /** True from the current connection's welcome on. */
+  let isWelcome = false;
   let Socket: WebSocketConstructor | undefined;
   /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
   let timer: unknown;
@@ -861,6 +968,23 @@ export function createClient(
   /** Reason of the refused handshake whose Close comes next. */
   let refused: ZocketError | undefined;
   let mayRenew = true;
+  /** The token by which the session can be resumed. It must not be stored: a copied page would take over the session. */
+  let token: string | undefined;
+  let resumed = false;
+  /** The session that has ended since the last `onOpen`. */
+  let lostSession: LostSession | undefined;
+  /** Number of the last counted frame of the session. */
+  let received = 0;
+  /** Bytes of those that were not acknowledged, and when the acknowledgement is due, as of `Date.now()`. */
+  let untold = 0;
+  let ackAt = 0;
+  let ackAfter = 0;
+  let ackTimer: unknown;
+  let maxUntold = 0;
+  /** Timer of the time for which the server keeps the session of a broken connection. */
+  let parking: unknown;
+  let parkedFor = 0;
+  let isOverdue = false;
 
   const calls = createCalls(clock, options, openSocket, () => isPinged || ping());
 
@@ -868,6 +992,10 @@ export function createClient(
     const socket = current?.socket;
     // A socket that is not OPEN drops frames silently.
     return status === "open" && socket?.readyState === 1 ? socket : undefined;
+  }
+
+  function send(text: string): void {
+    current?.socket?.send(text);
   }
 
   function setStatus(next: Status): void {
@@ -892,15 +1020,70 @@ export function createClient(
     timer = clock.setTimeout(run, ms);
   }
 
-  /** Drops the current connection or attempt. */
-  function drop(code?: number): void {
+  /** Closes the connection in such a way that the server ends its session. */
+  function bye(): void {
+    current?.socket?.close(1000, "bye");
+  }
+
+  /** Drops the current connection or attempt. The server keeps its session. */
+  function drop(): void {
     clock.clearTimeout(timer);
     clock.clearTimeout(pulse);
-    isPinged = false;
+    clock.clearTimeout(ackTimer);
+    isPinged = isWelcome = false;
     refused = retryAt = undefined;
     const socket = current?.socket;
     current = undefined;
-    socket?.close(code);
+    socket?.close();
+  }
+
+  // ---------------------------------------------------------------------------------------------------------- session
+
+  /** Waits for as long as the server keeps the session of a connection that broke. */
+  function park(): void {
+    clock.clearTimeout(parking);
+    parking = clock.setTimeout(() => {
+      // A handshake that is under way holds the session.
+      isOverdue = !!current?.socket;
+      if (!isOverdue) endSession(false, "the session has ended");
+    }, parkedFor);
+  }
+
+  /** Settles what belongs to the session, and forgets it. A new one begins with the next welcome. */
+  function endSession(isFinal: boolean, why: string, hasAcknowledged = false): void {
+    clock.clearTimeout(parking);
+    const unknown = calls.ended(isFinal, why, hasAcknowledged);
+    if (clientId) lostSession ??= { clientId, calls: unknown };
+    isOverdue = false;
+    token = undefined;
+    received = 0;
+  }
+
+  /** Counts a frame of a session that can be resumed. */
+  function count(text: string): void {
+    received++;
+    const isFirst = !untold;
+    // At least the bytes of the text in UTF-8.
+    untold += text.length * (/[^\0-~]/.test(text) ? 3 : 1) + FRAME_WEIGHT;
+    if (isFirst) {
+      ackAt = Date.now() + ackAfter;
+      ackTimer = clock.setTimeout(acknowledge, ackAfter);
+    }
+    // Timers of a hidden page are late.
+    if (untold > maxUntold || Date.now() >= ackAt) acknowledge();
+  }
+
+  function acknowledge(): void {
+    clock.clearTimeout(ackTimer);
+    untold = 0;
+    send(`{"type":"__ack","payload":${received}}`);
+  }
+
+  /** Ends a session whose server has acknowledged frames that were never sent. */
+  function fault(): void {
+    token = undefined;
+    bye();
+    lost("DISCONNECTED", "the server acknowledged what was not sent");
   }
 
   // ------------------------------------------------------------------------------------------------------- connecting
@@ -949,12 +1132,14 @@ export function createClient(
       // code makes that final. It is not reported, since no connection was open.
       code = 3500;
       let target = endpoint() as string;
-      // Of a repeated name, the last one counts. Resuming offers its token here.
+      // Of a repeated name, the last one counts.
       for (const [name, value] of Object.entries<unknown>({ ...headers, "x-zocket-version": contract.version })) {
         if (value != null) target += `${target.includes("?") ? "&" : "?"}${encode(name)}=${encode(value)}`;
       }
-      // The codec, and what the client understands beside it: the reasons of refused handshakes, and a bound of calls.
-      const socket = new Socket!(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
+      // The codec, and what the client understands beside it: the reasons of refused handshakes, a bound of calls, and
+      // sessions that outlive connections. From here on nothing is taken from older sockets, so `received` holds.
+      const resume = token ? `zocket.resume.${token}.${received}` : "zocket.resume";
+      const socket = new Socket!(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow", resume]);
       attempt.socket = socket;
       socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
       // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
@@ -980,12 +1165,19 @@ export function createClient(
    * reason is temporary. All others lead to a new attempt. These include 3100 to 3299, with which a server refuses a
    * handshake for now (and with 3600 to 3799 for good), 1000 without `close()`, which mobile browsers report for a page in
    * the background, and 1002, 1007 and 1009, which end this connection only.
+   *
+   * A break is not the end of the session. Runtimes report 1000, 1005 and 1006 by themselves, and proxies close with texts
+   * for people, while the reasons of a server are words. After 3501 the session goes on, but with a socket that this client
+   * has given up: its handshake was late. Refused handshakes and 3004, which come before a welcome, say nothing about the
+   * session, and any other code there is the one with which it was closed meanwhile.
    */
   function lost(errorCode: string, message: string, code = ABNORMAL, reason = "", cause?: unknown): void {
     const wasOpen = status === "open";
+    const wasWelcome = isWelcome;
     // After a 401, one attempt with fresh headers precedes giving up.
     mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
-    const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500);
+    const isBreak = token && (code < 3000 ? !WORD.test(reason) : code === REPLACED || /^3(004|[1267])/.test(`${code}`));
+    const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && !(isBreak && code === REPLACED));
     const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
     drop();
     if (final) watch(false);
@@ -997,7 +1189,10 @@ export function createClient(
       retryAt = Date.now() + wait;
       schedule(connect, wait);
     }
-    calls.disconnected(final, error.message || error.code);
+    if (final || isOverdue || !isBreak) {
+      // The server acknowledges before it closes, and begins nothing after that.
+      endSession(final, error.message || error.code, wasWelcome && !isBreak && code !== ABNORMAL);
+    } else if (wasWelcome) park();
     // The state is consistent from here on, so listeners may change it.
     if (final) setStatus("closed");
     else if (wasOpen) setStatus("reconnecting");
@@ -1006,8 +1201,12 @@ export function createClient(
     tellRetry();
   }
 
-  /** Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. */
-  function wake({ type }: { readonly type: string }): void {
+  /**
+   * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. Leaves with
+   * the page, unless the browser may show it again.
+   */
+  function wake({ type, persisted }: PageEvent): void {
+    if (type === "pagehide") return persisted ? undefined : bye();
     if (type === "visibilitychange" && page.document?.visibilityState !== "visible") return;
     if (status === "open") ping();
     else if (!current && status !== "closed" && !lastError?.retryAfterMs) connect();
@@ -1018,6 +1217,7 @@ export function createClient(
     const method = on ? "addEventListener" : "removeEventListener";
     page[method]?.("online", wake);
     page[method]?.("pageshow", wake);
+    page[method]?.("pagehide", wake);
     page.document?.[method]?.("visibilitychange", wake);
   }
 
@@ -1046,22 +1246,21 @@ export function createClient(
       pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
       lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
     });
-    openSocket()?.send('{"type":"__ping"}');
+    send('{"type":"__ping"}');
   }
 
   // -------------------------------------------------------------------------------------------------------- receiving
 
   function receive(data: unknown): void {
     if (status === "open") alive();
-    let frame: Json;
-    try {
-      frame = asObject(JSON.parse(data as string));
-    } catch (cause) {
-      return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }));
-    }
+    const frame = parse(data as string);
     const { payload } = frame;
     const type = frame["type"] as string;
+    // Before it is handled, since a listener may reconnect.
+    if (token && isWelcome && !/^__(welcome|p[io]ng|ack)$/.test(type)) count(String(data));
+    if (frame instanceof ZocketError) return tell(frame);
     if (type === "__welcome") return welcome(asObject(payload));
+    if (type === "__ack") return token && isNaN(calls.acknowledged(payload)) ? fault() : undefined;
     if (type === "__rpc_res" || type === "__rpc_err") {
       failures = 0;
       return calls.answered(frame["rpcId"], (call) => {
@@ -1074,7 +1273,7 @@ export function createClient(
       const error = refusal(payload);
       return status === "open" ? tell(error) : void (refused = error);
     }
-    // Frames of resumption belong here. Unknown types, and pongs, are ignored.
+    // Unknown types, and pongs, are ignored.
     const listeners = events.get(type);
     if (!listeners) return;
     checkReceived(type, "event", payload);
@@ -1082,7 +1281,12 @@ export function createClient(
   }
 
   function welcome(payload: Json): void {
-    if (status === "open") return;
+    if (isWelcome) return;
+    if (payload["resumed"] !== true) endSession(false, "the session has ended");
+    // Nor can a session go on that the client does not have.
+    else if (!token || !(calls.acknowledged(payload["received"]) >= 0)) return fault();
+    isWelcome = true;
+    resumed = !!token;
     clientId = String(payload["clientId"]);
     lastError = undefined;
     // At this age a connection counts as stable. So does one that has answered a call.
@@ -1097,10 +1301,25 @@ export function createClient(
           "generate this client again, or reload the page",
       );
     }
-    calls.connected(asObject(payload["limits"]), () => {
+    const limits = asObject(payload["limits"]);
+    const session = payload["session"] as string;
+    token = ([] as unknown[]).concat(payload["features"]).includes("resume") && WORD.test(session) ? session : undefined;
+    ackAfter = positive(payload["ackMs"], 1000);
+    parkedFor = positive(payload["parkedMs"], 30_000);
+    const record = positive(limits["record"], Infinity);
+    maxUntold = record / 4;
+    // At once, since this shows that the token has arrived: without that, the server does not keep the session.
+    if (token) acknowledge();
+    calls.connected(limits, token ? record : 0, send, () => {
+      // A server within the process may close during `send`.
+      if (!isWelcome) return;
+      clock.clearTimeout(parking);
+      isOverdue = false;
+      const opened = { clientId: clientId as string, resumed, lost: lostSession };
+      lostSession = undefined;
       setStatus("open");
       // A listener may have closed the client.
-      if (status === "open") opens.emit({ clientId: clientId as string });
+      if (status === "open") opens.emit(opened);
     });
   }
 
@@ -1128,7 +1347,8 @@ export function createClient(
   function leave(next: () => void, reason: string, final: boolean): void {
     const wasOpen = status === "open";
     next();
-    calls.disconnected(final, "the client closed the connection");
+    if (final || !token) endSession(final, "the client closed the connection");
+    else if (wasOpen) park();
     if (final) setStatus("closed");
     if (wasOpen) closes.emit({ code: 1000, reason, final });
     tellRetry();
@@ -1158,6 +1378,9 @@ export function createClient(
     get retryAt() {
       return retryAt;
     },
+    get resumed() {
+      return resumed;
+    },
     on,
     onOpen: opens.add,
     onClose: closes.add,
@@ -1167,7 +1390,10 @@ export function createClient(
     close: () => {
       if (status === "closed") return;
       watch(false);
-      leave(() => drop(1000), "", true);
+      leave(() => {
+        bye();
+        drop();
+      }, "", true);
     },
     reconnect: () => {
       if (status === "closed") failures = 0;

@@ -96,6 +96,8 @@ export interface Connection {
   /** Error of the last connection or attempt. After a refused handshake it has the server's code and message. */
   readonly lastError: ZocketError | undefined;
   readonly clientId: string | undefined;
+  /** True if the current connection, or the last one, continued the session of the one before: nothing was missed. */
+  readonly resumed: boolean;
   /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */
   readonly retryAt: number | undefined;
 }
@@ -115,6 +117,7 @@ export function useConnection(): Connection {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),
     clientId: useSyncExternalStore(subscribe, () => client.clientId, () => undefined),
+    resumed: useSyncExternalStore(subscribe, () => client.resumed, () => false),
     retryAt: useSyncExternalStore(subscribe, () => client.retryAt, () => undefined),
   };
 }

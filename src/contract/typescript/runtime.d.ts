@@ -115,6 +115,23 @@ export interface Closed {
     readonly reason: string;
     readonly final: boolean;
 }
+/** Connection that has opened. */
+export interface Opened {
+    readonly clientId: string;
+    /**
+     * True if the session of the last connection goes on, with its id and its rooms: no event was lost, and the calls that
+     * were sent are answered. False for a new session, which has missed the events since the last connection.
+     */
+    readonly resumed: boolean;
+    /** Set if a session has ended since the last `onOpen`. */
+    readonly lost: LostSession | undefined;
+}
+/** Session that has ended, with its rooms and the events that the client had not received. */
+export interface LostSession {
+    readonly clientId: string;
+    /** Number of its calls whose answer is lost: the server may have run them. */
+    readonly calls: number;
+}
 /** Members of every app's client. */
 export interface ClientBase {
     readonly status: Status;
@@ -123,17 +140,17 @@ export interface ClientBase {
      * has the server's code, message and issues.
      */
     readonly lastError: ZocketError | undefined;
-    /** Id of the current connection, or of the last one. */
+    /** Id of the current session, or of the last one. */
     readonly clientId: string | undefined;
+    /** True if the current connection, or the last one, continued the session of the one before. */
+    readonly resumed: boolean;
     /** Time of the next attempt to connect, as of `Date.now()`, while the client waits for it. */
     readonly retryAt: number | undefined;
     /**
-     * Called at each connection, before the waiting calls are sent. Calls of the listener, for example to join rooms again,
-     * precede them.
+     * Called at each connection, before the waiting calls are sent. Calls of the listener precede them: for example to join
+     * rooms again, unless the session was `resumed`.
      */
-    onOpen(listener: Listener<{
-        readonly clientId: string;
-    }>): Unsubscribe;
+    onOpen(listener: Listener<Opened>): Unsubscribe;
     /**
      * Called when a connection has ended. A listener may `close()` the client, or `reconnect()` after a final close, for
      * example after some of the app's own codes (4000 to 4999).
@@ -144,9 +161,9 @@ export interface ClientBase {
     onStatus(listener: Listener<Status>): Unsubscribe;
     /** Called with `retryAt` when it changes. */
     onRetry(listener: Listener<number | undefined>): Unsubscribe;
-    /** Closes the connection for good. Pending calls are rejected with `DISCONNECTED`. */
+    /** Ends the session and closes the connection for good. Pending calls are rejected with `DISCONNECTED`. */
     close(): void;
-    /** Connects at once. Ends a wait, replaces an open connection, and reopens a closed client. */
+    /** Connects at once. Ends a wait, replaces an open connection, whose session it resumes, and reopens a closed client. */
     reconnect(): void;
 }
 /**
@@ -177,8 +194,8 @@ export interface OptionsBase {
         readonly cap?: number | undefined;
     } | undefined;
     /**
-     * Maximum number of calls that wait, for a connection or for answers to earlier ones, of which the server takes a limited
-     * number at a time. The default is 1,000. Further calls fail with `OVERLOADED`.
+     * Maximum number of calls that wait, for a connection or for earlier ones, of which the server takes a limited number at
+     * a time. The default is 1,000. Further calls fail with `OVERLOADED`.
      */
     readonly maxQueued?: number | undefined;
     /** `false` delays the first connection until `reconnect()`, without use of any global. Calls wait. */

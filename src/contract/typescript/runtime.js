@@ -102,6 +102,13 @@ onTimeout) {
     /** Every call that the server has not answered. A call that was given up is one of them, since the server counts it. */
     const sent = new Map();
     let sentBytes = 0;
+    /** Counted frames of the session that are not acknowledged, in the order in which they were sent. */
+    let record = [];
+    let recordBytes = 0;
+    /** Bytes that the record may have. 0 if the session can't be resumed. */
+    let maxRecord = 0;
+    /** Number of the last acknowledged frame. */
+    let acknowledged = 0;
     let isFlushing = false;
     /** Sends the waiting calls in order, as long as the server takes them. */
     function flush() {
@@ -114,16 +121,23 @@ onTimeout) {
                 break;
         isFlushing = false;
     }
+    /** Removes a call from those that the server has not answered. */
+    function take(id) {
+        const call = sent.get(id);
+        if (call)
+            sentBytes -= call.bytes;
+        sent.delete(id);
+        return call;
+    }
     return {
         start: (route, payload, { timeout: ms = usualTimeout, signal }, refused) => {
             const id = ++lastId;
             let timer;
-            /** The frame, encoded at the time of the call, so that later changes of the input are not sent. */
-            let text = "";
             let settle;
             const promise = new Promise((resolve, reject) => (settle = { resolve, reject }));
             const end = () => {
                 queued.delete(call);
+                call.text = VOID;
                 clock.clearTimeout(timer);
                 signal?.removeEventListener("abort", onAbort);
             };
@@ -139,7 +153,9 @@ onTimeout) {
             const fail = (code, message, details) => reject(new ZocketError(code, message, { route, ...details }));
             const onAbort = () => reject(signal?.reason ?? new Error(`the call of ${route} was aborted`));
             const call = {
+                id,
                 route,
+                text: "",
                 bytes: 0,
                 trySend: () => {
                     if (call.bytes > maxFrame) {
@@ -151,11 +167,17 @@ onTimeout) {
                     const socket = openSocket();
                     if (!socket || sent.size >= maxSent || (maxSent < Infinity && sentBytes >= maxFrame))
                         return false;
+                    if (maxRecord) {
+                        if (recordBytes >= maxRecord / 2)
+                            return false;
+                        record.push(call);
+                        recordBytes += call.bytes + FRAME_WEIGHT;
+                    }
                     // Before it is sent, since a server within the process may answer, or close, during `send`.
                     queued.delete(call);
                     sent.set(id, call);
                     sentBytes += call.bytes;
-                    socket.send(text);
+                    socket.send(call.text);
                     return true;
                 },
                 resolve: (output) => {
@@ -171,10 +193,10 @@ onTimeout) {
                 reject(refused);
             else {
                 try {
-                    text = JSON.stringify({ type: route, payload, rpcId: id });
-                    if (text.includes("null"))
+                    call.text = JSON.stringify({ type: route, payload, rpcId: id });
+                    if (call.text.includes("null"))
                         checkNulls(payload);
-                    call.bytes = sizeOf(text);
+                    call.bytes = sizeOf(call.text);
                 }
                 catch (cause) {
                     fail("BAD_REQUEST", `the input of ${route} is not JSON: ${cause}`, { cause });
@@ -199,11 +221,19 @@ onTimeout) {
             }
             return promise;
         },
-        connected: (limits, first) => {
+        connected: (limits, newMaxRecord, send, first) => {
             maxFrame = positive(limits["message"], Infinity);
             maxSent = positive(limits["calls"], Infinity);
+            maxRecord = newMaxRecord;
             const waiting = [...queued];
             isFlushing = true;
+            // A copy, since a server within the process acknowledges during `send`.
+            for (const { id, text } of [...record]) {
+                // The server does not run a call that was given up meanwhile, and will not answer it.
+                if (text === VOID)
+                    take(id);
+                send(text);
+            }
             first();
             isFlushing = false;
             for (const call of waiting)
@@ -212,22 +242,38 @@ onTimeout) {
             flush();
         },
         answered: (id, settle) => {
-            const call = sent.get(id);
+            const call = take(id);
             if (!call)
                 return;
-            sent.delete(id);
-            sentBytes -= call.bytes;
             settle(call);
             flush();
         },
-        disconnected: (isFinal, why) => {
+        acknowledged: (n) => {
+            const count = n - acknowledged;
+            if (!Number.isInteger(n) || count > record.length)
+                return NaN;
+            if (count > 0) {
+                acknowledged += count;
+                for (const { bytes } of record.splice(0, count))
+                    recordBytes -= bytes + FRAME_WEIGHT;
+                flush();
+            }
+            return count;
+        },
+        ended: (isFinal, why, hasAcknowledged) => {
+            let unknown = 0;
             for (const calls of isFinal ? [sent, queued] : [sent]) {
-                for (const { route, fail } of calls.values()) {
-                    fail("DISCONNECTED", `${route}: ${why}`, { sent: calls === sent ? "unknown" : "no" });
+                for (const call of calls.values()) {
+                    const wasSent = calls === sent && !(hasAcknowledged && record.includes(call));
+                    if (wasSent)
+                        unknown++;
+                    call.fail("DISCONNECTED", `${call.route}: ${why}`, { sent: wasSent ? "unknown" : "no" });
                 }
             }
             sent.clear();
-            sentBytes = 0;
+            record = [];
+            sentBytes = recordBytes = acknowledged = 0;
+            return unknown;
         },
     };
 }
@@ -269,6 +315,14 @@ const PONG_WITHIN = 5000;
 const MAX_PONG_WITHIN = 60000;
 /** Close code of a connection that ended without one. */
 const ABNORMAL = 1006;
+/** Close code of a socket whose session goes on with another one. */
+const REPLACED = 3501;
+/** Frame that does nothing. It is sent again in place of a call that nobody waits for any more. */
+const VOID = '{"type":"__void"}';
+/** Bytes by which each frame counts more than its length, in both records. */
+const FRAME_WEIGHT = 64;
+/** Tokens, and reasons that are for programs. */
+const WORD = /^[\w-]+$/;
 /** Codes of refusals that pass by themselves. */
 const TEMPORARY = /^(OVERLOADED|TIMEOUT|TOO_MANY_REQUESTS|INTERNAL_SERVER_ERROR)$/;
 const realClock = {
@@ -292,6 +346,15 @@ const asObject = (value) => Object(value);
 /** Returns a positive number, or else the default. */
 function positive(value, otherwise) {
     return typeof value === "number" && value > 0 ? value : otherwise;
+}
+/** Returns a frame, or else the error that reports it. */
+function parse(text) {
+    try {
+        return asObject(JSON.parse(text));
+    }
+    catch (cause) {
+        return new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause });
+    }
 }
 /** Returns the error in an answer, or in a frame that names the route, if any. */
 function refusal(value, route) {
@@ -338,6 +401,8 @@ export function createClient(url, ...[given]) {
     let hasWarned = false;
     /** The current connection or attempt, from its headers on. Events of earlier sockets are ignored. */
     let current;
+    /** True from the current connection's welcome on. */
+    let isWelcome = false;
     let Socket;
     /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
     let timer;
@@ -351,11 +416,31 @@ export function createClient(url, ...[given]) {
     /** Reason of the refused handshake whose Close comes next. */
     let refused;
     let mayRenew = true;
+    /** The token by which the session can be resumed. It must not be stored: a copied page would take over the session. */
+    let token;
+    let resumed = false;
+    /** The session that has ended since the last `onOpen`. */
+    let lostSession;
+    /** Number of the last counted frame of the session. */
+    let received = 0;
+    /** Bytes of those that were not acknowledged, and when the acknowledgement is due, as of `Date.now()`. */
+    let untold = 0;
+    let ackAt = 0;
+    let ackAfter = 0;
+    let ackTimer;
+    let maxUntold = 0;
+    /** Timer of the time for which the server keeps the session of a broken connection. */
+    let parking;
+    let parkedFor = 0;
+    let isOverdue = false;
     const calls = createCalls(clock, options, openSocket, () => isPinged || ping());
     function openSocket() {
         const socket = current?.socket;
         // A socket that is not OPEN drops frames silently.
         return status === "open" && socket?.readyState === 1 ? socket : undefined;
+    }
+    function send(text) {
+        current?.socket?.send(text);
     }
     function setStatus(next) {
         if (status === next)
@@ -379,15 +464,66 @@ export function createClient(url, ...[given]) {
         clock.clearTimeout(timer);
         timer = clock.setTimeout(run, ms);
     }
-    /** Drops the current connection or attempt. */
-    function drop(code) {
+    /** Closes the connection in such a way that the server ends its session. */
+    function bye() {
+        current?.socket?.close(1000, "bye");
+    }
+    /** Drops the current connection or attempt. The server keeps its session. */
+    function drop() {
         clock.clearTimeout(timer);
         clock.clearTimeout(pulse);
-        isPinged = false;
+        clock.clearTimeout(ackTimer);
+        isPinged = isWelcome = false;
         refused = retryAt = undefined;
         const socket = current?.socket;
         current = undefined;
-        socket?.close(code);
+        socket?.close();
+    }
+    // ---------------------------------------------------------------------------------------------------------- session
+    /** Waits for as long as the server keeps the session of a connection that broke. */
+    function park() {
+        clock.clearTimeout(parking);
+        parking = clock.setTimeout(() => {
+            // A handshake that is under way holds the session.
+            isOverdue = !!current?.socket;
+            if (!isOverdue)
+                endSession(false, "the session has ended");
+        }, parkedFor);
+    }
+    /** Settles what belongs to the session, and forgets it. A new one begins with the next welcome. */
+    function endSession(isFinal, why, hasAcknowledged = false) {
+        clock.clearTimeout(parking);
+        const unknown = calls.ended(isFinal, why, hasAcknowledged);
+        if (clientId)
+            lostSession ?? (lostSession = { clientId, calls: unknown });
+        isOverdue = false;
+        token = undefined;
+        received = 0;
+    }
+    /** Counts a frame of a session that can be resumed. */
+    function count(text) {
+        received++;
+        const isFirst = !untold;
+        // At least the bytes of the text in UTF-8.
+        untold += text.length * (/[^\0-~]/.test(text) ? 3 : 1) + FRAME_WEIGHT;
+        if (isFirst) {
+            ackAt = Date.now() + ackAfter;
+            ackTimer = clock.setTimeout(acknowledge, ackAfter);
+        }
+        // Timers of a hidden page are late.
+        if (untold > maxUntold || Date.now() >= ackAt)
+            acknowledge();
+    }
+    function acknowledge() {
+        clock.clearTimeout(ackTimer);
+        untold = 0;
+        send(`{"type":"__ack","payload":${received}}`);
+    }
+    /** Ends a session whose server has acknowledged frames that were never sent. */
+    function fault() {
+        token = undefined;
+        bye();
+        lost("DISCONNECTED", "the server acknowledged what was not sent");
     }
     // ------------------------------------------------------------------------------------------------------- connecting
     /** Returns the absolute URL, without headers. `undefined` for a relative one where there is no page. */
@@ -434,13 +570,15 @@ export function createClient(url, ...[given]) {
             // code makes that final. It is not reported, since no connection was open.
             code = 3500;
             let target = endpoint();
-            // Of a repeated name, the last one counts. Resuming offers its token here.
+            // Of a repeated name, the last one counts.
             for (const [name, value] of Object.entries({ ...headers, "x-zocket-version": contract.version })) {
                 if (value != null)
                     target += `${target.includes("?") ? "&" : "?"}${encode(name)}=${encode(value)}`;
             }
-            // The codec, and what the client understands beside it: the reasons of refused handshakes, and a bound of calls.
-            const socket = new Socket(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
+            // The codec, and what the client understands beside it: the reasons of refused handshakes, a bound of calls, and
+            // sessions that outlive connections. From here on nothing is taken from older sockets, so `received` holds.
+            const resume = token ? `zocket.resume.${token}.${received}` : "zocket.resume";
+            const socket = new Socket(target, ["zocket.v1.json", "zocket.refusals", "zocket.flow", resume]);
             attempt.socket = socket;
             socket.addEventListener("message", ({ data }) => isPresent() && receive(data));
             // Some runtimes describe the error here, and browsers never do. The close that follows is handled.
@@ -468,12 +606,19 @@ export function createClient(url, ...[given]) {
      * reason is temporary. All others lead to a new attempt. These include 3100 to 3299, with which a server refuses a
      * handshake for now (and with 3600 to 3799 for good), 1000 without `close()`, which mobile browsers report for a page in
      * the background, and 1002, 1007 and 1009, which end this connection only.
+     *
+     * A break is not the end of the session. Runtimes report 1000, 1005 and 1006 by themselves, and proxies close with texts
+     * for people, while the reasons of a server are words. After 3501 the session goes on, but with a socket that this client
+     * has given up: its handshake was late. Refused handshakes and 3004, which come before a welcome, say nothing about the
+     * session, and any other code there is the one with which it was closed meanwhile.
      */
     function lost(errorCode, message, code = ABNORMAL, reason = "", cause) {
         const wasOpen = status === "open";
+        const wasWelcome = isWelcome;
         // After a 401, one attempt with fresh headers precedes giving up.
         mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
-        const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500);
+        const isBreak = token && (code < 3000 ? !WORD.test(reason) : code === REPLACED || /^3(004|[1267])/.test(`${code}`));
+        const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && !(isBreak && code === REPLACED));
         const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
         drop();
         if (final)
@@ -487,7 +632,12 @@ export function createClient(url, ...[given]) {
             retryAt = Date.now() + wait;
             schedule(connect, wait);
         }
-        calls.disconnected(final, error.message || error.code);
+        if (final || isOverdue || !isBreak) {
+            // The server acknowledges before it closes, and begins nothing after that.
+            endSession(final, error.message || error.code, wasWelcome && !isBreak && code !== ABNORMAL);
+        }
+        else if (wasWelcome)
+            park();
         // The state is consistent from here on, so listeners may change it.
         if (final)
             setStatus("closed");
@@ -499,8 +649,13 @@ export function createClient(url, ...[given]) {
             errors.emit(error);
         tellRetry();
     }
-    /** Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. */
-    function wake({ type }) {
+    /**
+     * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. Leaves with
+     * the page, unless the browser may show it again.
+     */
+    function wake({ type, persisted }) {
+        if (type === "pagehide")
+            return persisted ? undefined : bye();
         if (type === "visibilitychange" && page.document?.visibilityState !== "visible")
             return;
         if (status === "open")
@@ -513,6 +668,7 @@ export function createClient(url, ...[given]) {
         const method = on ? "addEventListener" : "removeEventListener";
         page[method]?.("online", wake);
         page[method]?.("pageshow", wake);
+        page[method]?.("pagehide", wake);
         page.document?.[method]?.("visibilitychange", wake);
     }
     // -------------------------------------------------------------------------------------------------------- heartbeat
@@ -539,23 +695,24 @@ export function createClient(url, ...[given]) {
             pongWithin = Math.min(limit * 2, MAX_PONG_WITHIN);
             lost("DISCONNECTED", `expected an answer to a ping within ${limit} ms, got none`);
         });
-        openSocket()?.send('{"type":"__ping"}');
+        send('{"type":"__ping"}');
     }
     // -------------------------------------------------------------------------------------------------------- receiving
     function receive(data) {
         if (status === "open")
             alive();
-        let frame;
-        try {
-            frame = asObject(JSON.parse(data));
-        }
-        catch (cause) {
-            return tell(new ZocketError("PARSE_ERROR", "expected a JSON frame from the server", { cause }));
-        }
+        const frame = parse(data);
         const { payload } = frame;
         const type = frame["type"];
+        // Before it is handled, since a listener may reconnect.
+        if (token && isWelcome && !/^__(welcome|p[io]ng|ack)$/.test(type))
+            count(String(data));
+        if (frame instanceof ZocketError)
+            return tell(frame);
         if (type === "__welcome")
             return welcome(asObject(payload));
+        if (type === "__ack")
+            return token && isNaN(calls.acknowledged(payload)) ? fault() : undefined;
         if (type === "__rpc_res" || type === "__rpc_err") {
             failures = 0;
             return calls.answered(frame["rpcId"], (call) => {
@@ -569,7 +726,7 @@ export function createClient(url, ...[given]) {
             const error = refusal(payload);
             return status === "open" ? tell(error) : void (refused = error);
         }
-        // Frames of resumption belong here. Unknown types, and pongs, are ignored.
+        // Unknown types, and pongs, are ignored.
         const listeners = events.get(type);
         if (!listeners)
             return;
@@ -577,8 +734,15 @@ export function createClient(url, ...[given]) {
         listeners.emit(payload);
     }
     function welcome(payload) {
-        if (status === "open")
+        if (isWelcome)
             return;
+        if (payload["resumed"] !== true)
+            endSession(false, "the session has ended");
+        // Nor can a session go on that the client does not have.
+        else if (!token || !(calls.acknowledged(payload["received"]) >= 0))
+            return fault();
+        isWelcome = true;
+        resumed = !!token;
         clientId = String(payload["clientId"]);
         lastError = undefined;
         // At this age a connection counts as stable. So does one that has answered a call.
@@ -591,11 +755,28 @@ export function createClient(url, ...[given]) {
             console.warn(`zocket: expected a server with the contract ${contract.hash}, got ${hash}: ` +
                 "generate this client again, or reload the page");
         }
-        calls.connected(asObject(payload["limits"]), () => {
+        const limits = asObject(payload["limits"]);
+        const session = payload["session"];
+        token = [].concat(payload["features"]).includes("resume") && WORD.test(session) ? session : undefined;
+        ackAfter = positive(payload["ackMs"], 1000);
+        parkedFor = positive(payload["parkedMs"], 30000);
+        const record = positive(limits["record"], Infinity);
+        maxUntold = record / 4;
+        // At once, since this shows that the token has arrived: without that, the server does not keep the session.
+        if (token)
+            acknowledge();
+        calls.connected(limits, token ? record : 0, send, () => {
+            // A server within the process may close during `send`.
+            if (!isWelcome)
+                return;
+            clock.clearTimeout(parking);
+            isOverdue = false;
+            const opened = { clientId: clientId, resumed, lost: lostSession };
+            lostSession = undefined;
             setStatus("open");
             // A listener may have closed the client.
             if (status === "open")
-                opens.emit({ clientId: clientId });
+                opens.emit(opened);
         });
     }
     function check(...args) {
@@ -622,7 +803,10 @@ export function createClient(url, ...[given]) {
     function leave(next, reason, final) {
         const wasOpen = status === "open";
         next();
-        calls.disconnected(final, "the client closed the connection");
+        if (final || !token)
+            endSession(final, "the client closed the connection");
+        else if (wasOpen)
+            park();
         if (final)
             setStatus("closed");
         if (wasOpen)
@@ -652,6 +836,9 @@ export function createClient(url, ...[given]) {
         get retryAt() {
             return retryAt;
         },
+        get resumed() {
+            return resumed;
+        },
         on,
         onOpen: opens.add,
         onClose: closes.add,
@@ -662,7 +849,10 @@ export function createClient(url, ...[given]) {
             if (status === "closed")
                 return;
             watch(false);
-            leave(() => drop(1000), "", true);
+            leave(() => {
+                bye();
+                drop();
+            }, "", true);
         },
         reconnect: () => {
             if (status === "closed")

@@ -7,7 +7,7 @@ const zocket = await load();
 describe("connecting", () => {
   test("offers the subprotocol and what it understands beside it, and sends headers and version as query parameters", async () => {
     const { socket } = await connecting(zocket, { headers: { name: "Ann & Bob", role: undefined } });
-    assert.deepEqual(socket.protocols, ["zocket.v1.json", "zocket.refusals", "zocket.flow"]);
+    assert.deepEqual(socket.protocols, ["zocket.v1.json", "zocket.refusals", "zocket.flow", "zocket.resume"]);
     assert.deepEqual([...socket.url.searchParams], [["name", "Ann & Bob"], ["x-zocket-version", "0.1.0"]]);
   });
 
@@ -51,7 +51,7 @@ describe("connecting", () => {
     socket.welcome({ clientId: "me" });
     assert.equal(client.status, "open");
     assert.equal(client.clientId, "me");
-    assert.deepEqual(seen, ["open", { clientId: "me" }]);
+    assert.deepEqual(seen, ["open", { clientId: "me", resumed: false, lost: undefined }]);
   });
 
   test("computes the headers for each attempt and waits for them", async () => {
@@ -242,14 +242,14 @@ describe("reconnecting", () => {
 });
 
 describe("close()", () => {
-  test("closes with 1000, reports it, and leaves no timer running", async () => {
+  test("closes with 1000 and the reason bye, reports it, and leaves no timer running", async () => {
     const it = await opened(zocket);
     const seen = [];
     it.client.onStatus((status) => seen.push(status));
     it.client.onClose((close) => seen.push(close));
     it.client.close();
     it.client.close();
-    assert.deepEqual(it.socket.closedWith, { code: 1000 });
+    assert.deepEqual(it.socket.closedWith, { code: 1000, reason: "bye" });
     assert.deepEqual(seen, ["closed", { code: 1000, reason: "", final: true }]);
     assert.equal(it.clock.timers.size, 0);
     it.socket.end(1000);
@@ -406,11 +406,11 @@ describe("a page", () => {
       replace(t, target, "removeEventListener", () => --listeners);
     }
     const { client } = await connecting(zocket);
-    assert.equal(listeners, 3);
+    assert.equal(listeners, 4);
     client.close();
     assert.equal(listeners, 0);
     client.reconnect();
-    assert.equal(listeners, 3);
+    assert.equal(listeners, 4);
     client.close();
   });
 

@@ -55,8 +55,8 @@ export function fakeWebSocket() {
     send(text) {
       this.sent.push(JSON.parse(text));
     }
-    close(code) {
-      this.closedWith ??= { code };
+    close(code, reason) {
+      this.closedWith ??= { code, reason };
       this.readyState = 2;
     }
     // Methods of the server's side:
@@ -66,10 +66,10 @@ export function fakeWebSocket() {
     receiveText(data) {
       this.dispatchEvent(Object.assign(new Event("message"), { data }));
     }
-    welcome({ clientId = "c1", contract = "9f2c64", limits = { message: 1024 }, heartbeatMs } = {}) {
+    welcome({ clientId = "c1", contract = "9f2c64", limits = { message: 1024 }, heartbeatMs, ...more } = {}) {
       this.readyState = 1;
       this.dispatchEvent(new Event("open"));
-      this.receive({ type: "__welcome", payload: { clientId, contract, limits, heartbeatMs } });
+      this.receive({ type: "__welcome", payload: { clientId, contract, limits, heartbeatMs, ...more } });
     }
     /** Refuses the handshake, with the frame that says why. */
     refuse(code, close, details) {

@@ -45,7 +45,7 @@ describe(`with ${REACT}`, () => {
         assert.equal(WebSocket.all.length, 1);
         WebSocket.last.welcome();
         await view.unmount();
-        assert.deepEqual(WebSocket.last.closedWith, { code: 1000 });
+        assert.deepEqual(WebSocket.last.closedWith, { code: 1000, reason: "bye" });
         assert.equal(WebSocket.all.length, 1);
       });
 
@@ -97,8 +97,9 @@ describe(`with ${REACT}`, () => {
       test("useConnection follows the connection", async () => {
         const { WebSocket, clock, options } = setUp();
         function Shown() {
-          const { status, clientId, lastError, retryAt } = useConnection();
-          return <>{[status, clientId, lastError?.code, retryAt === undefined ? "" : "waits"].join(" ").trimEnd()}</>;
+          const { status, clientId, resumed, lastError, retryAt } = useConnection();
+          const words = [status, clientId, resumed && "resumed", lastError?.code, retryAt !== undefined && "waits"];
+          return <>{words.filter(Boolean).join(" ")}</>;
         }
         const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
         assert.equal(view.text, "connecting");
@@ -110,6 +111,18 @@ describe(`with ${REACT}`, () => {
         assert.equal(view.text, "reconnecting c1 DISCONNECTED");
         await act(() => clock.advance(10_000));
         assert.equal(view.text, "reconnecting c1 TIMEOUT waits");
+        const resumable = { features: ["resume"], session: "T1", received: 0 };
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.welcome(resumable));
+        assert.equal(view.text, "open c1");
+        await act(async () => WebSocket.last.end(1006));
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.welcome({ ...resumable, resumed: true }));
+        assert.equal(view.text, "open c1 resumed");
+        await act(async () => WebSocket.last.end(3001));
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.welcome({ ...resumable, clientId: "c2" }));
+        assert.equal(view.text, "open c2");
         await view.unmount();
       });
 

@@ -133,7 +133,11 @@ fn the_generated_client_is_written_for_the_type_tests() {
         "import type { Client, InputOf, OutputOf } from \"./zocket.js\";\nfunction take<T>(_: T): void {}\n";
     // The TypeScript compiler counts U+2028 as a line break, within strings too.
     let checks = checks.replace('\u{2028}', "\\u2028");
-    fs::write(folder.join("truth.ts"), format!("{head}{checks}{UNDEFINED}")).unwrap();
+    fs::write(
+        folder.join("truth.ts"),
+        format!("{head}{checks}{UNDEFINED}{OPENED}"),
+    )
+    .unwrap();
     assert!(checks.lines().count() > 100);
 }
 
@@ -150,4 +154,20 @@ take<InputOf<Client["t"]["defaults"]>>({ must: undefined });
 take<InputOf<Client["t"]["options"]>>({ list: [undefined] });
 // @ts-expect-error
 take<InputOf<Client["t"]["tuple"]>>([1, "x", undefined]);
+"#;
+
+/// Members of the value that `onOpen` listeners receive.
+const OPENED: &str = r#"export const listen = (client: Client) => {
+  take<boolean>(client.resumed);
+  client.onOpen(({ clientId, resumed, lost }) => {
+    take<string>(clientId);
+    take<boolean>(resumed);
+    take<string | undefined>(lost?.clientId);
+    if (lost) take<number>(lost.calls);
+  });
+};
+// @ts-expect-error
+take<Parameters<Parameters<Client["onOpen"]>[0]>[0]["lost"]>({ clientId: "1" });
+// @ts-expect-error
+export const calls = (client: Client) => client.onOpen(({ lost }) => take<number>(lost.calls));
 "#;
