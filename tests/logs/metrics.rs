@@ -302,8 +302,8 @@ async fn metrics_are_described_reported_and_documented_alike() {
         for (number, line) in &document.lines {
             let is_part = |char: char| char.is_ascii_lowercase() || char == '_';
             for name in words(line, is_part) {
-                let is_metric =
-                    name.starts_with("zocket_") && !["zocket_layers", "zocket_loom"].contains(&name);
+                let is_other = ["zocket_layers", "zocket_loom", "zocket_broken"].contains(&name);
+                let is_metric = name.starts_with("zocket_") && !is_other;
                 if is_metric && !described.contains_key(name) {
                     differences.push(format!(
                         "{}: there is no metric `{name}`",
