@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
-    gather::{Direction, SchemaOf},
+    direction::{Direction, SchemaOf},
     references::{Definitions, local_name, settings},
 };
 

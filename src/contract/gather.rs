@@ -2,37 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
 use super::{
     Types,
     canonical::sorted,
     conflation::conflated,
+    direction::{Direction, SchemaOf},
     references::{local_name, settings},
     unique_names::{Use, choose_names},
 };
-
-/// Function that generates a type's schema.
-pub(crate) type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
-
-/// Direction in which values of a type are sent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Direction {
-    /// From the client.
-    Input,
-    /// To the client.
-    Output,
-}
-
-impl Direction {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Input => "input",
-            Self::Output => "output",
-        }
-    }
-}
 
 /// Gathers the schemas of several roots: the connect headers, the inputs and outputs of routes, and the payloads of
 /// events. The owner of a root is its route or event, or `headers`. Each root has its own generator, so that a type's

@@ -9,6 +9,7 @@ mod canonical;
 mod client_files;
 mod conflation;
 mod diff;
+mod direction;
 mod error;
 mod export;
 mod gaps;
@@ -35,7 +36,8 @@ pub use self::client_files::ClientFiles;
 pub use self::diff::{Change, Compatibility, Diff};
 pub use self::error::ContractError;
 pub(crate) use self::{
-    gather::{Direction, Gatherer, SchemaOf},
+    direction::{Direction, SchemaOf},
+    gather::Gatherer,
     references::{Definitions, local_name, settings},
 };
 

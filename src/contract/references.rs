@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
-use super::gather::Direction;
+use super::direction::Direction;
 
 /// Types that the schemas of a generator refer to, by their names.
 pub(crate) type Definitions = BTreeMap<String, Value>;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::gather::Direction;
+use super::direction::Direction;
 
 /// A type as one root uses it.
 #[derive(Debug)]
