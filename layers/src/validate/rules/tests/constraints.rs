@@ -3,6 +3,7 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::{accepts, params, refusal};
 use crate::normalize::{Normalized, Trim, Trimmed, TrimmedLowercased, Uppercase};
@@ -161,6 +162,7 @@ fn each_rule_has_its_code_its_sentence_and_its_parameters() {
     assert!(accepts::<Rules>("{}"));
     for (json, line, expected) in TABLE {
         assert_eq!(refusal::<Rules>(json), [line]);
+        let expected: Value = serde_json::from_str(expected).unwrap();
         assert_eq!(params::<Rules>(json), expected, "{json}");
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::json;
 
 use super::{accepts, params, refusal};
 
@@ -119,7 +120,7 @@ fn a_number_out_of_range_reports_the_range_of_its_type() {
     ] {
         assert_eq!(refusal::<Numbers>(json), [line], "{json}");
     }
-    assert_eq!(params::<Numbers>(r#"{"u64":-1}"#), r#"{"min":0}"#);
+    assert_eq!(params::<Numbers>(r#"{"u64":-1}"#), json!({ "min": 0 }));
 }
 
 #[test]
