@@ -13,6 +13,7 @@
     feature = "testing",
     doc = "| [`testing`] | tests of a whole app in memory, of single procedures, and of all that can go wrong on the way |"
 )]
+//! | [`guarantees`] | the messages that arrive, how often, in which order, and for how long |
 //! | [`deploying`] | proxies, limits, shutdown, monitoring |
 //! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | the same concepts in other libraries, for apps that move here |
 
@@ -40,6 +41,9 @@ pub mod typescript_client {}
 #[cfg(feature = "testing")]
 #[doc = include_str!("testing.md")]
 pub mod testing {}
+
+#[doc = include_str!("guarantees.md")]
+pub mod guarantees {}
 
 #[doc = include_str!("deploying.md")]
 pub mod deploying {}
