@@ -9,7 +9,7 @@
 //! | backlog | [`BACKLOG`], 1,024 | clients that reconnect all at once are queued, and not refused |
 //! | errors of `accept` | retried after 10 ms, and then up to 1 s | without descriptors, an immediate retry would keep a processor busy |
 //!
-//! When no descriptor is left, some of the oldest connections without a request are closed, too. A head that has not ended
+//! Some of the oldest connections without a request are closed, too, if no descriptor is left. A head that has not ended
 //! is no request. A connection counts only if its request did not arrive together with it, so that a proxy's burst of
 //! requests is no flood. Behind a load balancer that forwards bytes, all clients have its address, and each of them is
 //! silent for a round trip.
