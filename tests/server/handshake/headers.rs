@@ -4,22 +4,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
-use super::{
-    Runs, app,
-    common::{Server, serve},
-    raw, refused, site,
-};
-
-/// Returns `[name, x-room, x-user-id]` as `on_connect` received them.
-async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Value {
-    let client = server.try_connect(query, fields).await;
-    let mut client = client.unwrap_or_else(|(status, body)| panic!("{query}: {status} {body}"));
-    client
-        .call("headers", Value::Null)
-        .await
-        .expect("an answer")
-        .expect("a payload")
-}
+use super::{Runs, app, common::serve, raw, received, refused, site};
 
 /// Returns the paths of a refusal's issues, sorted.
 fn paths(body: &Value) -> Vec<String> {

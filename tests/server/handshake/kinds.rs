@@ -9,7 +9,10 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use zocket::{ClientId, Context, Contract, ServeError, Zocket};
 
-use super::common::{Server, serve};
+use super::{
+    common::{Server, serve},
+    received,
+};
 
 /// Returns an app with a route that answers its connect headers.
 fn app<H>() -> (Zocket<H>, zocket::Router<H>)
@@ -90,16 +93,6 @@ fn seven() -> u8 {
 }
 
 const REQUIRED: &str = "room=4&offset=-5&size=6&ratio=0.5&flag=true&colour=Red";
-
-async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Value {
-    let client = server.try_connect(query, fields).await;
-    let mut client = client.unwrap_or_else(|(status, body)| panic!("{query}: {status} {body}"));
-    client
-        .call("headers", Value::Null)
-        .await
-        .expect("an answer")
-        .expect("a payload")
-}
 
 async fn site() -> Server {
     let (zo, router) = app::<Kinds>();

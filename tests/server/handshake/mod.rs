@@ -150,3 +150,14 @@ impl Raw {
         }
     }
 }
+
+/// Connects, and returns the answer of the route `headers`: the connect headers as `on_connect` received them.
+async fn received(server: &Server, query: &str, fields: &[(&str, &str)]) -> Value {
+    let client = server.try_connect(query, fields).await;
+    let mut client = client.unwrap_or_else(|(status, body)| panic!("{query}: {status} {body}"));
+    client
+        .call("headers", Value::Null)
+        .await
+        .expect("an answer")
+        .expect("a payload")
+}
