@@ -62,7 +62,8 @@ pub const MAX_SILENT_PER_ADDRESS: usize = 512;
 pub const BACKLOG: u32 = 1024;
 
 /// Address of the peer of a connection, in the extensions of each request that [`serve`] passes on. Behind a proxy this
-/// is the proxy's address: see [`address`](crate::address).
+/// is the proxy's address: see [`address`](crate::address). Messages find it as
+/// [`Connection::peer_addr`](crate::Connection::peer_addr).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddr(pub SocketAddr);
 

@@ -2,6 +2,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    net::SocketAddr,
     panic::AssertUnwindSafe,
     pin::{Pin, pin},
     sync::Arc,
@@ -35,6 +36,7 @@ use crate::{
         ClientHandle, Core, DisconnectGuard, NotAdmitted, Phase, Reason, Rejection, Stage,
         contain::drop_contained,
     },
+    server::PeerAddr,
 };
 
 /// An app as a tower service of HTTP requests with any body: for axum's `route_service`, `nest_service` and
@@ -173,17 +175,16 @@ where
         };
         let caller = caller(&mut request, fingerprint);
         let client_id = ClientId::random();
-        // A clone of an emptied map would keep its allocation as long as the connection lives.
-        let extensions = match request.extensions.is_empty() {
-            true => Extensions::new(),
-            false => request.extensions.clone(),
-        };
+        let (peer_addr, extensions) = peer(&mut request.extensions);
         let value = Arc::new(self.connect(request, client_id).await?);
         let form = handshake.offers.form();
         let declared = self.options.declared.clone();
         let (hub, limits) = (core.hub.clone(), core.limits.clone());
-        let connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
+        let mut connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
+        if let Some(addr) = peer_addr {
+            connection = connection.with_peer_addr(addr);
+        }
         let handle = ClientHandle { connection, value };
         // From here on the guard runs on_disconnect, however the connection ends.
         let guard = DisconnectGuard::new(core.clone(), attempt, handle.clone());
@@ -264,6 +265,19 @@ where
         });
         Some(answer::accepted(accept, offers.form()))
     }
+}
+
+/// Returns what the HTTP server has told about the peer, as the connection keeps it: its address, and the other extensions.
+/// The address alone would take eight times as much memory as an extension.
+fn peer(extensions: &mut Extensions) -> (Option<SocketAddr>, Extensions) {
+    let addr = extensions.remove::<PeerAddr>();
+    // A clone of an emptied map would keep its allocation as long as the connection lives.
+    let others = match extensions.is_empty() {
+        true => Extensions::new(),
+        false => extensions.clone(),
+    };
+    addr.map(|addr| extensions.insert(addr));
+    (addr.map(|PeerAddr(addr)| addr), others)
 }
 
 /// Returns the refusal of a server that does not let its connections be upgraded.

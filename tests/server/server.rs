@@ -12,7 +12,8 @@ use tokio::{
     time::{Instant, timeout},
 };
 use zocket::{
-    ClientId, Context, NoHeaders, UpgradeService, Zocket,
+    ClientId, Connection, Context, NoHeaders, UpgradeService, Zocket,
+    layers::{Quota, QuotaLayer},
     server::{self, HEAD_TIMEOUT, MAX_HEAD, PeerAddr},
 };
 
@@ -154,6 +155,32 @@ async fn requests_carry_the_peers_address() {
     let mut client = server.connect("").await;
     let peer = client.call("peer", Value::Null).await.unwrap();
     assert_eq!(peer, Some(json!("127.0.0.1")));
+}
+
+#[tokio::test]
+async fn messages_find_the_peers_address_in_their_connection() {
+    let (send, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let find = move |connection: &Connection| {
+        let addr = connection.peer_addr();
+        let is_extension_too = connection.extensions().get::<PeerAddr>().is_some();
+        let _ = send.send((addr, is_extension_too));
+        addr.map(|addr| addr.ip())
+    };
+    let zo = Zocket::builder()
+        .layer(QuotaLayer::per_address(
+            Quota::new(2, Duration::from_secs(3_600)),
+            find,
+        ))
+        .build();
+    let echo = zo.message().handle(async |_: Context<()>| Ok(()));
+    let service = zo.serve(zo.router().incoming("echo", echo));
+    let server = listen(|listener| server::serve(listener, service)).await;
+    let mut client = server.connect("").await;
+    client.call("echo", Value::Null).await.unwrap();
+    let (addr, is_extension_too) = seen.recv().await.unwrap();
+    assert_eq!(addr.unwrap().ip().to_string(), "127.0.0.1");
+    // Kept once, because an extension takes eight times as much memory.
+    assert!(!is_extension_too);
 }
 
 #[tokio::test]

@@ -8,6 +8,7 @@ use std::{
     any::Any,
     fmt,
     future::Future,
+    net::SocketAddr,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -40,6 +41,7 @@ struct Inner {
     form: Form,
     context: Arc<dyn Any + Send + Sync>,
     emitter: Emitter,
+    peer_addr: Option<SocketAddr>,
     extensions: Extensions,
     turns: Turns,
     closed: AtomicBool,
@@ -62,6 +64,7 @@ impl Connection {
             form,
             context,
             emitter: Emitter::new(hub, declared, limits),
+            peer_addr: None,
             extensions: Extensions::new(),
             turns: Turns::default(),
             closed: AtomicBool::new(false),
@@ -92,16 +95,34 @@ impl Connection {
     /// previous extensions, and do not learn of a later [`close`](Self::close).
     #[must_use]
     pub fn with_extensions(self, extensions: Extensions) -> Self {
-        Self(Arc::new(Inner {
+        self.with(|inner| inner.extensions = extensions)
+    }
+
+    /// Sets the address of the peer: [`peer_addr`](Self::peer_addr). Call it before the connection is shared, as
+    /// [`with_extensions`](Self::with_extensions).
+    #[must_use]
+    pub fn with_peer_addr(self, addr: SocketAddr) -> Self {
+        self.with(|inner| inner.peer_addr = Some(addr))
+    }
+
+    fn with(mut self, change: impl FnOnce(&mut Inner)) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.0) {
+            change(inner);
+            return self;
+        }
+        let mut inner = Inner {
             client_id: self.0.client_id,
             form: self.0.form,
             context: self.0.context.clone(),
             emitter: self.0.emitter.clone(),
-            extensions,
+            peer_addr: self.0.peer_addr,
+            extensions: self.0.extensions.clone(),
             turns: Turns::default(),
             closed: AtomicBool::new(self.is_closed()),
             on_closed: Notify::new(),
-        }))
+        };
+        change(&mut inner);
+        Self(Arc::new(inner))
     }
 
     /// Returns the client's id.
@@ -145,6 +166,13 @@ impl Connection {
     #[must_use]
     pub fn extensions(&self) -> &Extensions {
         &self.0.extensions
+    }
+
+    /// Returns the address of the peer that sent the upgrade request, if the HTTP server has told it: zocket's own does.
+    /// Behind a proxy this is the proxy's address. A session that is resumed from another address keeps its first one.
+    #[must_use]
+    pub fn peer_addr(&self) -> Option<SocketAddr> {
+        self.0.peer_addr
     }
 
     /// Returns the value that `on_connect` made, if it is a `C`.

@@ -30,8 +30,19 @@
 //!
 //! # By address
 //!
-//! The HTTP server's data about the peer is in the upgrade request's extensions, which a message reaches through its
-//! [`Connection`](crate::Connection::extensions). With axum's `into_make_service_with_connect_info::<SocketAddr>()`:
+//! [`Connection::peer_addr`](crate::Connection::peer_addr) is the peer's address, if `zocket::server` accepts the
+//! connections:
+//!
+//! ```
+//! # use std::time::Duration;
+//! # use zocket_layers::{Quota, QuotaLayer};
+//! let quota = Quota::new(100, Duration::from_secs(1));
+//! let layer = QuotaLayer::per_address(quota, |connection| Some(connection.peer_addr()?.ip()));
+//! # drop(layer);
+//! ```
+//!
+//! What another HTTP server tells about the peer is in the upgrade request's extensions, which a message reaches through
+//! its [`Connection`](crate::Connection::extensions). With axum's `into_make_service_with_connect_info::<SocketAddr>()`:
 //!
 //! ```
 //! # use std::{net::{IpAddr, SocketAddr}, time::Duration};
