@@ -282,7 +282,7 @@ impl Session {
     }
 
     /// Returns true if the pipeline has failed and no message is in flight any more, so that the connection can close.
-    pub(super) const fn is_finished(&self) -> bool {
+    pub(super) fn is_finished(&self) -> bool {
         self.pipeline_has_failed && self.inbound.in_flight() == 0
     }
 
