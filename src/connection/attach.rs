@@ -52,7 +52,7 @@ where
         Ok(())
     }
 
-    fn take_over(&mut self, arrived: Arrived) {
+    fn take_over(&mut self, arrived: Box<Arrived>) {
         let n = arrived.n;
         let Some(slot) = self.session.slot().cloned() else {
             return;

@@ -1,6 +1,6 @@
 //! Handshakes of clients that come back.
 
-use std::sync::Arc;
+use std::{pin::pin, sync::Arc};
 
 use hyper::upgrade::Upgraded;
 use zocket_layers::{Close, Form};
@@ -63,8 +63,15 @@ impl ResumeSlot {
     /// Asks the session to end, and waits until its `on_disconnect` has run.
     pub(crate) async fn end_session(&self) {
         self.request_end();
-        // The sender is a field of `self`, so the wait does not fail.
-        let _ = self.departed.subscribe().wait_for(|departed| *departed).await;
+        loop {
+            let mut departed = pin!(self.departed.notified());
+            // Enabled before the check, so that a departure between the check and the wait still notifies.
+            departed.as_mut().enable();
+            if self.state.lock().end == SlotEnd::Departed {
+                return;
+            }
+            departed.await;
+        }
     }
 
     /// Asks the session to end.
@@ -99,7 +106,7 @@ impl Arrival {
             return Some((arrived.upgraded, REPLACED));
         }
         state.delivered = self.number;
-        let before = state.arrived.replace(arrived)?;
+        let before = state.arrived.replace(Box::new(arrived))?;
         Some((before.upgraded, REPLACED))
         // Dropping `self` notifies the session's task.
     }

@@ -16,7 +16,7 @@ use std::{
 use futures_util::task::AtomicWaker;
 use hyper::upgrade::Upgraded;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::Notify;
 use zocket_layers::{
     ClientId, Close, Form,
     internal::{Broken, is_broken},
@@ -52,8 +52,8 @@ pub(crate) struct ResumeSlot {
     state: Mutex<State>,
     account: Account,
     sessions: Arc<Sessions>,
-    /// True once `on_disconnect` has run.
-    departed: watch::Sender<bool>,
+    /// Notified once `on_disconnect` has run.
+    departed: Notify,
 }
 
 impl ResumeSlot {
@@ -85,7 +85,7 @@ impl ResumeSlot {
             }),
             account: Account::default(),
             sessions,
-            departed: watch::Sender::new(false),
+            departed: Notify::new(),
         }
     }
 
@@ -118,7 +118,7 @@ impl ResumeSlot {
     }
 
     /// Takes the socket that has arrived.
-    pub(crate) fn take_arrived(&self) -> Option<Arrived> {
+    pub(crate) fn take_arrived(&self) -> Option<Box<Arrived>> {
         self.state.lock().arrived.take()
     }
 
@@ -183,14 +183,14 @@ impl ResumeSlot {
         let network = self.state.lock().caller.network;
         // Not under the lock, because it may end another session, or this one.
         let place = self.sessions.park(self, network);
-        self.state.lock().parked = Some(place);
+        self.state.lock().parked = Some(Box::new(place));
     }
 
     /// Removes the session from those that are parked.
     pub(crate) fn unpark(&self) {
         let place = self.state.lock().parked.take();
         if let Some(place) = place {
-            self.sessions.unpark(place);
+            self.sessions.unpark(*place);
         }
     }
 
@@ -215,20 +215,21 @@ impl ResumeSlot {
         let mut state = self.state.lock();
         let may_end = state.in_progress == 0 && state.arrived.is_none();
         if may_end {
-            state.end = SlotEnd::Ended;
+            state.end = state.end.max(SlotEnd::Ended);
         }
         may_end
     }
 
     /// Admits no handshake any more.
     pub(crate) fn close(&self) {
-        self.state.lock().end = SlotEnd::Ended;
+        let mut state = self.state.lock();
+        state.end = state.end.max(SlotEnd::Ended);
     }
 
     /// Admits no handshake any more. Returns a socket that has arrived.
-    pub(crate) fn end(&self) -> Option<Arrived> {
+    pub(crate) fn end(&self) -> Option<Box<Arrived>> {
         let mut state = self.state.lock();
-        state.end = SlotEnd::Ended;
+        state.end = state.end.max(SlotEnd::Ended);
         state.arrived.take()
     }
 
@@ -252,9 +253,12 @@ impl ResumeSlot {
         drop(self.end());
         self.unpark();
         self.report(0, None);
-        let caller = mem::take(&mut self.state.lock().caller);
+        let mut state = self.state.lock();
+        let caller = mem::take(&mut state.caller);
+        state.end = SlotEnd::Departed;
+        drop(state);
         drop(caller);
-        self.departed.send_replace(true);
+        self.departed.notify_waiters();
     }
 }
 

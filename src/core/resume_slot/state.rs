@@ -22,22 +22,23 @@ pub(crate) struct Caller {
     pub(crate) place: Option<OpenSlot>,
 }
 
+/// State of a slot behind its lock. Values that few sessions have at a time are boxed.
 pub(super) struct State {
     /// The secret that the client is known to have.
     pub(super) proven: Option<Secret>,
     /// The secret of the last welcome, which the client may or may not have.
     pub(super) offered: Option<Secret>,
     /// Handshakes that were admitted, and have not delivered a socket yet.
-    pub(super) in_progress: usize,
+    pub(super) in_progress: u32,
     /// Number of the last handshake that was admitted.
     pub(super) admitted: u64,
     /// Number of the newest handshake that has delivered a socket.
     pub(super) delivered: u64,
-    pub(super) arrived: Option<Arrived>,
+    pub(super) arrived: Option<Box<Arrived>>,
     /// The client of the handshake that was accepted last.
     pub(super) caller: Caller,
     /// The place among the parked sessions.
-    pub(super) parked: Option<ParkedPlace>,
+    pub(super) parked: Option<Box<ParkedPlace>>,
     pub(super) resumes: Resumes,
     pub(super) end: SlotEnd,
 }
@@ -65,6 +66,8 @@ pub(super) enum SlotEnd {
     /// A handshake has asked the session to end.
     Requested,
     Ended,
+    /// `on_disconnect` has run.
+    Departed,
 }
 
 /// A socket that a handshake has delivered.
