@@ -1,9 +1,7 @@
 //! The driver of a connection, on one page.
 
 use std::{
-    future::poll_fn,
     io,
-    sync::Arc,
     task::{Context as Task, Poll, ready},
 };
 
@@ -20,7 +18,7 @@ use super::{
     timer::{Timer, now},
     websocket::{ReadError, Received, WebSocket},
 };
-use crate::core::{BoxFuture, Core, DisconnectGuard, closes::UNAVAILABLE};
+use crate::core::{BoxFuture, closes::UNAVAILABLE};
 
 /// Moves bytes between a session and its socket, and messages between the session and the handlers, until the
 /// connection ends.
@@ -43,7 +41,7 @@ pub(super) struct Driver<S: Service<Frame>> {
     pub(super) opening: Option<BoxFuture<Result<(), Error>>>,
     /// The end of the connection, once nothing more is read. It takes place when the messages that were read before it
     /// have been answered.
-    pub(super) closing: Option<End>,
+    pub(super) closing: Option<Box<End>>,
     pub(super) timer: Timer,
     pub(super) io_wake_flag: IoWakeFlag,
 }
@@ -73,20 +71,7 @@ where
         }
     }
 
-    /// Drives the connection to its end, then tears it down.
-    pub(super) async fn run<C: Send + Sync + 'static>(
-        mut self: Box<Self>,
-        core: Arc<Core<C>>,
-        guard: DisconnectGuard<C>,
-    ) {
-        let end = poll_fn(|cx| self.poll(cx)).await;
-        self.detach(&end);
-        self.session.stop_sending(&end);
-        // Boxed, so that the task of an idle connection does not reserve memory for the teardown.
-        Box::pin(core.teardown.run(self.into_teardown().run(end, &core, guard))).await;
-    }
-
-    fn into_teardown(self) -> Teardown<S> {
+    pub(super) fn into_teardown(self) -> Teardown<S> {
         Teardown {
             socket: self.socket,
             session: self.session,
@@ -96,7 +81,7 @@ where
     }
 
     /// Polls the session. A connection that breaks is no end of a session that is parked.
-    fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
+    pub(super) fn poll(&mut self, cx: &mut Task<'_>) -> Poll<End> {
         loop {
             let end = ready!(self.poll_session(cx));
             if let Some(end) = self.park(end) {
@@ -154,7 +139,7 @@ where
                     return Poll::Ready(End::ByServer(UNAVAILABLE));
                 }
                 Poll::Ready(Ok(())) if self.closing.is_some() && self.session.may_close() => {
-                    return Poll::Ready(self.closing.take().unwrap_or(End::Gone));
+                    return Poll::Ready(self.take_closing().unwrap_or(End::Gone));
                 }
                 _ => {}
             }
@@ -196,7 +181,7 @@ where
                 Poll::Ready(DueAction::AnswerClose) => {
                     // A peer that does not accept the answers would not accept the Close, either.
                     let is_written = self.session.outbound().is_empty();
-                    let end = self.closing.take().filter(|_| is_written);
+                    let end = self.take_closing().filter(|_| is_written);
                     return Poll::Ready(end.unwrap_or(End::Gone));
                 }
                 Poll::Ready(DueAction::Gone) => return Poll::Ready(End::Silent),
@@ -234,6 +219,10 @@ where
             }
         }
         self.session.send_notified()
+    }
+
+    fn take_closing(&mut self) -> Option<End> {
+        self.closing.take().map(|end| *end)
     }
 
     fn control_bytes(&self) -> usize {
@@ -339,7 +328,7 @@ where
     /// Reads nothing more. The connection ends once the messages that were read before have been answered.
     fn stop_reading(&mut self, end: End, round: &mut Round) {
         round.may_read = false;
-        self.closing = Some(end);
+        self.closing = Some(Box::new(end));
         self.session.stop_reading(now());
         self.timer.set_earlier(&self.session);
     }

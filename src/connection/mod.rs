@@ -1,12 +1,14 @@
 //! A connection, from the answer to its handshake until the end of `on_disconnect`.
 //!
-//! The [`Session`] is the protocol without input and output. The [`WebSocket`] is the framing on a stream. The
-//! [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The [`Driver`] polls all three.
+//! The [`Session`](session::Session) is the protocol without input and output. The [`WebSocket`](websocket::WebSocket)
+//! is the framing on a stream. The [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The
+//! [`Driver`](driver::Driver) polls all three.
 
 mod attach;
 mod budget;
 mod buffers;
 mod driver;
+mod established;
 mod handlers;
 mod io_wake_flag;
 mod opening;
@@ -26,17 +28,12 @@ use futures_util::{
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tokio::time::sleep;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, Frame, FrameResponse, internal};
+use zocket_layers::{Codec, Frame, FrameResponse};
 
+use self::established::Established;
 pub(crate) use self::{attach::dismiss, refused::tell_refusal};
-use self::{
-    driver::Driver,
-    opening::open,
-    session::{Session, SessionOptions},
-    websocket::WebSocket,
-};
 use crate::{
-    core::{Caller, ClientHandle, Core, DisconnectGuard, Phase, Reason, ResumeSlot, contain::drop_contained},
+    core::{Caller, ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
     upgrade::Offers,
 };
 
@@ -50,8 +47,8 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) pipeline: S,
     pub(crate) handle: ClientHandle<C>,
     pub(crate) guard: DisconnectGuard<C>,
-    /// The client, as its handshake tells. `None` once the session has it.
-    pub(crate) caller: Option<Caller>,
+    /// The client, as its handshake tells.
+    pub(crate) caller: Caller,
     /// The frames that the client understands.
     pub(crate) offers: Offers,
     /// The codec of the stack. `None` if its frames are opaque.
@@ -69,31 +66,37 @@ where
 {
     /// Waits until the handshake has been answered, drives the connection to its end, and runs `on_disconnect`.
     ///
-    /// Values that are needed only before or after the connection are boxed, so that the task of an idle connection
-    /// stays small.
-    pub(crate) async fn run(mut self: Box<Self>, upgrade: OnUpgrade) {
+    /// The future is small: while the connection is open it holds little more than a pointer. What is needed before or after
+    /// that is in futures of their own.
+    pub(crate) async fn run(self: Box<Self>, upgrade: OnUpgrade) {
         let client = self.handle.connection.client_id();
-        // Keeps the connection registered until its closing handshake has ended, even if `on_disconnect` finishes
-        // earlier.
-        let _registered = self.guard.registered();
-        // Counts the client for its address. A session that can be resumed counts by itself.
-        let _place = match self.may_resume() {
-            true => None,
-            false => self.caller.take().and_then(|caller| caller.place),
-        };
-        match Box::pin(self.opened(upgrade)).await {
-            Some(upgraded) => {
-                tracing::debug!(%client, "connection opened");
-                // The handlers catch panics of the app. A panic of the driver itself is logged. It drops the guard,
-                // which then runs on_disconnect in a task of its own.
-                if let Err(panic) = AssertUnwindSafe(self.drive(upgraded)).catch_unwind().await {
-                    tracing::error!(%client, "the connection's driver panicked");
-                    drop_contained(panic);
-                }
+        let run = async {
+            if let Some(established) = Box::pin(self.establish(upgrade)).await {
+                established.run().await;
             }
-            None => Box::pin(self.guard.run(Reason::NeverOpened)).await,
+        };
+        // The handlers catch panics of the app. A panic of the driver itself is logged. It drops the guard, which then runs
+        // on_disconnect in a task of its own.
+        if let Err(panic) = AssertUnwindSafe(run).catch_unwind().await {
+            tracing::error!(%client, "the connection's driver panicked");
+            drop_contained(panic);
         }
         tracing::debug!(%client, "connection ended");
+    }
+
+    /// Waits until the handshake has been answered. If that fails, runs `on_disconnect` and returns none.
+    async fn establish(self: Box<Self>, upgrade: OnUpgrade) -> Option<Box<Established<C, S>>> {
+        match self.opened(upgrade).await {
+            Some(upgraded) => {
+                let client = self.handle.connection.client_id();
+                tracing::debug!(%client, "connection opened");
+                Established::new(*self, upgraded)
+            }
+            None => {
+                self.guard.run(Reason::NeverOpened).await;
+                None
+            }
+        }
     }
 
     /// Waits until the HTTP server has sent the 101. Returns none if it has not, because the client disconnected, a
@@ -124,60 +127,4 @@ where
         }
         None
     }
-
-    /// Returns true if the client can come back to its session.
-    fn may_resume(&self) -> bool {
-        self.offers.resume && !self.core.limits.resume_within.is_zero()
-    }
-
-    /// Connects the client to the hub, and drives the connection to its end.
-    async fn drive(self: Box<Self>, upgraded: Upgraded) {
-        // In a function of its own, so that this future holds nothing that the driver does not need.
-        if let Some((driver, core, guard)) = self.prepare(upgraded) {
-            driver.run(core, guard).await;
-        }
-    }
-
-    /// Connects the client to the hub, and makes the driver of its connection.
-    fn prepare(self, upgraded: Upgraded) -> Option<Prepared<C, S>> {
-        let may_resume = self.may_resume();
-        let Self {
-            core,
-            pipeline,
-            handle,
-            mut guard,
-            caller,
-            offers,
-            codec,
-            contract,
-        } = self;
-        let mailbox = guard.open()?;
-        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
-        let options = SessionOptions {
-            codec,
-            concurrency: core.concurrency,
-            has_flow: offers.flow,
-        };
-        let (client, form) = (handle.connection.client_id(), handle.connection.form());
-        let driver = internal::reader(&mailbox).clone();
-        let limits = core.limits.clone();
-        let mut session = Session::new(handle.connection, mailbox, options, limits, timer::now())
-            .with_ending(guard.ending());
-        if may_resume {
-            let (caller, sessions) = (caller.unwrap_or_default(), core.sessions.clone());
-            let slot = Arc::new(ResumeSlot::new(client, form, caller, driver, sessions));
-            core.sessions.enter(slot.clone());
-            session = session.with_resume(slot, contract.clone());
-        }
-        if form.is_extended() {
-            let welcome = session.welcome(contract.as_deref());
-            session.outbound().push_uncounted(welcome);
-        }
-        let socket = WebSocket::new(upgraded, &core.limits);
-        let driver = Box::new(Driver::new(socket, session, pipeline, opening));
-        Some((driver, core, guard))
-    }
 }
-
-/// A driver, and what it needs to run.
-type Prepared<C, S> = (Box<Driver<S>>, Arc<Core<C>>, DisconnectGuard<C>);

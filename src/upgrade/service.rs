@@ -200,7 +200,7 @@ where
             pipeline: self.stack.clone(),
             handle,
             guard,
-            caller: Some(caller),
+            caller,
             offers: handshake.offers.clone(),
             codec: self.options.codec,
             contract: self.options.contract.clone(),
