@@ -1,49 +1,57 @@
 //! The configuration of a client before it connects.
 
-use std::{fmt, future::Future, ops::RangeInclusive, pin::Pin, sync::Arc, time::Duration};
+use std::{fmt, future::Future, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use tower::BoxError;
 use url::Url;
 
 use super::{
-    BuildError, CallOptions, Client, Outage, Status,
+    BuildError, CallOptions, Client, Opened, Outage, Status,
     backoff::Backoff,
     config::{Config, FOREVER},
+    handle::HandleSettings,
     headers::{Headers, Source},
+    spawn::{OnOpen, spawn},
 };
-
-/// The callback of [`Builder::on_open`].
-pub(super) type OnOpen = Arc<dyn Fn(Client) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// Configures a client. Created by [`Client::builder`], finished by [`connect`](Self::connect) or
 /// [`start`](Self::start).
 #[must_use = "a builder does not connect until it is started"]
 pub struct Builder {
     url: String,
-    pub(super) call: CallOptions,
-    pub(super) max_calls: usize,
-    pub(super) event_buffer: usize,
-    pub(super) on_open: Option<OnOpen>,
+    handles: HandleSettings,
+    on_open: Option<OnOpen>,
     headers: Source,
     connect_timeout: Duration,
     backoff: Backoff,
     proven_after: Duration,
     ping_after: Option<Duration>,
     pong_within: Duration,
+    resume: bool,
     max_message: usize,
     reconnect_on: Vec<RangeInclusive<u16>>,
     #[cfg(feature = "client-rustls")]
     tls: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
+impl Client {
+    /// Creates a builder for a client of the server at this URL, `ws://…`, or `wss://…` with the feature
+    /// `client-rustls`.
+    pub fn builder(url: impl Into<String>) -> Builder {
+        Builder::new(url.into())
+    }
+}
+
 impl Builder {
-    pub(super) fn new(url: String) -> Self {
+    fn new(url: String) -> Self {
         Self {
             url,
-            call: CallOptions::default(),
-            max_calls: 1_024,
-            event_buffer: 256,
+            handles: HandleSettings {
+                call: CallOptions::default(),
+                max_calls: 1_024,
+                event_buffer: 256,
+            },
             on_open: None,
             headers: Source::Fixed(Headers::default()),
             connect_timeout: Duration::from_secs(10),
@@ -53,7 +61,8 @@ impl Builder {
             },
             proven_after: Duration::from_secs(5),
             ping_after: None,
-            pong_within: Duration::from_secs(20),
+            pong_within: Duration::from_secs(5),
+            resume: true,
             max_message: 16 << 20,
             reconnect_on: Vec::new(),
             #[cfg(feature = "client-rustls")]
@@ -99,12 +108,19 @@ impl Builder {
         self
     }
 
-    /// Sets a function that runs after each connection and reconnection, for example to join rooms again. Its calls are
-    /// sent first: calls that wait for the connection, and those that are made meanwhile, are sent when it has returned.
+    /// Sets a function that runs after each connection and reconnection, for example to join rooms again, unless the
+    /// session was [resumed](Opened::resumed). Its calls are sent first: calls that wait for the connection, and those
+    /// that are made meanwhile, are sent when it has returned.
     ///
     /// ```
     /// # use zocket::client::Client;
-    /// let builder = Client::builder("ws://127.0.0.1:3000/ws").on_open(async |client| {
+    /// let builder = Client::builder("ws://127.0.0.1:3000/ws").on_open(async |client, opened| {
+    ///     if opened.resumed {
+    ///         return; // It is still in its rooms, and has missed nothing.
+    ///     }
+    ///     if let Some(lost) = opened.lost {
+    ///         eprintln!("{} calls may have been handled, or not", lost.calls);
+    ///     }
     ///     if let Err(error) = client.call::<()>("rooms.join", "lobby").await {
     ///         eprintln!("the bot is not in its room: {error}");
     ///         client.reconnect();
@@ -114,21 +130,22 @@ impl Builder {
     /// ```
     ///
     /// The function has to call by the handle that it receives. A call by another one would wait for the function's own
-    /// end, until it times out. If the connection ends, the function is dropped at its `await`, and runs again for the
-    /// next connection. It clones the values that its future needs, as in [`headers_with`](Self::headers_with); a
+    /// end, until it times out. If the connection breaks, the function goes on when the session is resumed, and then runs
+    /// again for the new connection. If the session ends, it is dropped at its `await`, and runs again for the next
+    /// session. It clones the values that its future needs, as in [`headers_with`](Self::headers_with); a
     /// [`Client`] among them would keep the connection open for ever, and the handle keeps it open while the function runs.
     pub fn on_open<F, Fut>(mut self, run: F) -> Self
     where
-        F: Fn(Client) -> Fut + Send + Sync + 'static,
+        F: Fn(Client, Opened) -> Fut + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
-        self.on_open = Some(Arc::new(move |client| Box::pin(run(client))));
+        self.on_open = Some(Arc::new(move |client, opened| Box::pin(run(client, opened))));
         self
     }
 
     /// Sets the time that a call waits for its answer, unless it sets its own. Default: 10 s.
     pub fn call_timeout(mut self, timeout: Duration) -> Self {
-        self.call.timeout = timeout;
+        self.handles.call.timeout = timeout;
         self
     }
 
@@ -156,7 +173,8 @@ impl Builder {
     }
 
     /// Sets the time without a frame after which the client sends a ping, and the time after the ping until it drops
-    /// the connection with [`Outage::Silent`]. Defaults: the time that the server's welcome names, else 25 s; and 20 s.
+    /// the connection with [`Outage::Silent`]. That time doubles with each such break in a row, up to 60 s. Defaults: the
+    /// time that the server's welcome names, else 25 s; and 5 s. The client also pings when a call has timed out.
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         self.ping_after = Some(after.min(FOREVER));
         self.pong_within = within.min(FOREVER);
@@ -167,14 +185,21 @@ impl Builder {
     /// turn, while its time-out runs. At least 1. Default: 1,024. Of these, the client sends as many as the server
     /// accepts unanswered on one connection, and holds the others back in their order.
     pub fn max_calls(mut self, calls: usize) -> Self {
-        self.max_calls = calls.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
+        self.handles.max_calls = calls.clamp(1, tokio::sync::Semaphore::MAX_PERMITS);
         self
     }
 
     /// Sets the number of unread events that a stream keeps. Beyond that, the oldest are dropped, and the stream
     /// reports it by [`EventError::Lagged`](super::EventError::Lagged). At least 1. Default: 256.
     pub fn event_buffer(mut self, events: usize) -> Self {
-        self.event_buffer = events.max(1);
+        self.handles.event_buffer = events.max(1);
+        self
+    }
+
+    /// Sets if the client comes back to its session after a break: see [*Resumption*](super#resumption). If not, each
+    /// connection begins a new session. Default: true.
+    pub fn resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
         self
     }
 
@@ -258,12 +283,13 @@ impl Builder {
             proven_after: self.proven_after,
             ping_after: self.ping_after,
             pong_within: self.pong_within,
+            resume: self.resume,
             max_message: self.max_message,
             reconnect_on: std::mem::take(&mut self.reconnect_on),
             #[cfg(feature = "client-rustls")]
             tls,
         };
-        Ok(Client::spawn(config, &self))
+        Ok(spawn(config, self.handles, self.on_open.take()))
     }
 }
 

@@ -98,6 +98,24 @@ impl Queues {
             polled => polled,
         }
     }
+
+    /// Fails the requests that wait now.
+    pub(super) fn fail(&mut self, error: impl Fn() -> CallError) {
+        for queue in [&mut self.first, &mut self.others] {
+            for request in queue.drain() {
+                answer(request.reply, Err(error()));
+            }
+        }
+    }
+
+    /// Ends the queues, and fails the requests that still wait in them.
+    pub(super) async fn close(&mut self) {
+        for queue in [&mut self.first, &mut self.others] {
+            while let Some(request) = queue.close().await {
+                answer(request.reply, Err(CallError::Closed));
+            }
+        }
+    }
 }
 
 impl Queue {
@@ -126,7 +144,7 @@ impl Queue {
     }
 
     /// Returns the requests that wait now.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Request> {
+    fn drain(&mut self) -> impl Iterator<Item = Request> {
         let waiting = self.requests.len();
         let held = self.held.take();
         held.into_iter()
@@ -134,7 +152,7 @@ impl Queue {
     }
 
     /// Ends the queue. Returns the requests that still wait in it, one after the other.
-    pub(super) async fn close(&mut self) -> Option<Request> {
+    async fn close(&mut self) -> Option<Request> {
         self.requests.close();
         match self.held.take() {
             Some(held) => Some(held),
@@ -144,3 +162,8 @@ impl Queue {
 }
 
 pub(super) type Reply = oneshot::Sender<Result<Bytes, CallError>>;
+
+/// Answers a call. Has no effect if the caller no longer waits.
+pub(super) fn answer(reply: Reply, result: Result<Bytes, CallError>) {
+    drop(reply.send(result));
+}

@@ -16,6 +16,8 @@ pub(super) struct Config {
     /// `None` for the time that the server's welcome names.
     pub(super) ping_after: Option<Duration>,
     pub(super) pong_within: Duration,
+    /// True if the client offers to resume its session.
+    pub(super) resume: bool,
     /// Size limit of a received message, in bytes.
     pub(super) max_message: usize,
     pub(super) reconnect_on: Vec<RangeInclusive<u16>>,

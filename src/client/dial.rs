@@ -31,6 +31,7 @@ use super::{
     BuildError, Outage, ServerRefusal, Welcome,
     config::Config,
     headers::Headers,
+    session::Session,
     wire::{self, Incoming},
 };
 
@@ -43,11 +44,15 @@ const CODEC_AND_FLOW: &str = "zocket.v1.json, zocket.flow";
 /// The WebSocket over TCP or TLS.
 pub(super) type Stream = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// Connects, and returns after the welcome was received.
-pub(super) async fn dial(config: &Config) -> Result<(Stream, Welcome), Outage> {
+/// Connects, and returns after the welcome was received. Offers to resume the session.
+pub(super) async fn dial(config: &Config, session: &mut Session) -> Result<(Stream, Welcome), Outage> {
     let attempt = Box::pin(async {
-        let headers = config.headers.get().await?;
-        let request = request(config.url.clone(), headers, CODEC_AND_FLOW)?;
+        let headers = session.parked_during(config.headers.get()).await?;
+        let offers = match session.offer() {
+            Some(resume) => format!("{CODEC_AND_FLOW}, {resume}"),
+            None => CODEC_AND_FLOW.to_owned(),
+        };
+        let request = request(config.url.clone(), headers, &offers)?;
         let limits = WebSocketConfig::default()
             .max_message_size(Some(config.max_message))
             .max_frame_size(Some(config.max_message));
@@ -79,7 +84,7 @@ async fn open(request: Request, limits: WebSocketConfig, _: &Config) -> Result<S
 }
 
 /// Builds the handshake's request, which offers these subprotocols.
-pub(crate) fn request(mut url: Url, headers: Headers, offers: &'static str) -> Result<Request, Outage> {
+pub(crate) fn request(mut url: Url, headers: Headers, offers: &str) -> Result<Request, Outage> {
     if !headers.query.is_empty() {
         url.query_pairs_mut().extend_pairs(headers.query);
     }
@@ -87,7 +92,11 @@ pub(crate) fn request(mut url: Url, headers: Headers, offers: &'static str) -> R
     let mut request = url.as_str().into_client_request().map_err(url_error)?;
     let fields = request.headers_mut();
     fields.extend(headers.fields);
-    fields.insert("sec-websocket-protocol", HeaderValue::from_static(offers));
+    let invalid = |error: http::header::InvalidHeaderValue| Outage::Broken(Arc::new(error));
+    let mut offers = HeaderValue::try_from(offers).map_err(invalid)?;
+    // It may hold the token of a session.
+    offers.set_sensitive(true);
+    fields.insert("sec-websocket-protocol", offers);
     fields.insert(
         "x-zocket-version",
         HeaderValue::from_static(env!("CARGO_PKG_VERSION")),
@@ -105,12 +114,13 @@ where
             Received::Data(frame) => frame,
             Received::Control => continue,
         };
-        return match wire::read(&frame) {
-            Ok(Some(Incoming::Welcome(welcome))) => Ok(welcome),
-            _ => Err(Outage::Incompatible(
-                "expected a welcome as its first message, got something else".to_owned(),
-            )),
+        let welcome = match wire::read(&frame) {
+            Ok(Incoming::Welcome(payload)) => serde_json::from_slice(&payload).ok(),
+            _ => None,
         };
+        return welcome.ok_or_else(|| {
+            Outage::Incompatible("expected a welcome as its first message, got something else".to_owned())
+        });
     }
 }
 

@@ -1,49 +1,60 @@
 //! The task that owns the connection: it connects, serves, waits and reconnects.
 
-use std::future::{Future, poll_fn};
+use std::{
+    future::{Future, poll_fn},
+    task::Poll,
+};
 
 use tokio::{
     select,
-    sync::watch,
+    sync::{mpsc, watch},
     time::{Instant, sleep},
 };
 
 use super::{
-    CallError, Outage, Status, Welcome,
+    CallError, Outage, Sent, Status, Welcome,
     call::Queues,
+    commands::Commands,
     config::Config,
+    connection::{Connection, Ended, Lasting},
     dial::{Stream, dial},
-    handle::Opener,
     headers::Source,
+    heartbeat::Heartbeat,
     inbox::Listeners,
-    session::{Session, answer},
+    opener::Opener,
+    session::{End, Session},
+    socket::Socket,
 };
-
-/// Commands of the client's handles, sent to the driver over a watch channel.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Commands {
-    pub(super) close: bool,
-    pub(super) reconnects: u64,
-}
 
 /// The event that ends an attempt, a connection or a wait.
 enum Interruption {
-    /// The attempt failed, or the connection was lost.
+    /// The attempt failed, or the connection was lost. Another attempt follows.
     Lost(Outage),
+    /// The same, and no attempt follows.
+    Final(Outage),
     /// A handle asks for a new connection.
     Reconnect,
     /// The client was closed, or the last handle was dropped.
     Close,
 }
 
+/// The ends of a client's channels that its task holds.
+pub(super) struct Channels {
+    pub(super) queues: Queues,
+    pub(super) commands: watch::Receiver<Commands>,
+    pub(super) status: watch::Sender<Status>,
+    pub(super) listeners: Listeners,
+    /// Notified when a call that was sent has timed out.
+    pub(super) timeouts: mpsc::Receiver<()>,
+}
+
 /// The task that owns the connection.
 pub(super) struct Driver {
     config: Config,
-    queues: Queues,
-    commands: watch::Receiver<Commands>,
-    status: watch::Sender<Status>,
-    listeners: Listeners,
-    opener: Option<Opener>,
+    channels: Channels,
+    opener: Opener,
+    session: Session,
+    heartbeat: Heartbeat,
     /// Attempts since a connection last stayed open for `proven_after`. Determines the backoff.
     attempts: u32,
     /// True if the last attempt was refused with 401, and another one follows with new headers.
@@ -51,21 +62,13 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    pub(super) fn new(
-        config: Config,
-        queues: Queues,
-        commands: watch::Receiver<Commands>,
-        status: watch::Sender<Status>,
-        listeners: Listeners,
-        opener: Option<Opener>,
-    ) -> Self {
+    pub(super) fn new(config: Config, channels: Channels, opener: Opener) -> Self {
         Self {
-            config,
-            queues,
-            commands,
-            status,
-            listeners,
             opener,
+            session: Session::new(config.resume),
+            heartbeat: Heartbeat::new(config.pong_within),
+            config,
+            channels,
             attempts: 0,
             was_unauthorized: false,
         }
@@ -74,13 +77,9 @@ impl Driver {
     pub(super) async fn run(mut self) {
         let outage = self.reconnect_until_closed().await;
         tracing::debug!(%outage, "client closed");
-        for queue in [&mut self.queues.first, &mut self.queues.others] {
-            while let Some(request) = queue.close().await {
-                answer(request.reply, Err(CallError::Closed));
-            }
-        }
-        self.listeners.end();
-        self.status.send_replace(Status::Closed(outage));
+        self.channels.queues.close().await;
+        self.channels.listeners.end();
+        self.set_status(Status::Closed(outage));
     }
 
     /// Connects and serves until the client is closed. Returns the reason.
@@ -89,24 +88,24 @@ impl Driver {
             self.set_status(Status::Connecting {
                 attempts: self.attempts,
             });
-            let dialed = until_interrupted(&mut self.commands, dial(&self.config)).await;
-            let mut interruption = match dialed {
+            let attempt = dial(&self.config, &mut self.session);
+            let mut interruption = match until_interrupted(&mut self.channels.commands, attempt).await {
                 Ok(Ok((stream, welcome))) => self.serve(stream, welcome).await,
-                Ok(Err(outage)) => Interruption::Lost(outage),
+                Ok(Err(outage)) => self.lose(outage, false),
                 Err(interruption) => interruption,
             };
             if let Interruption::Lost(outage) = interruption {
-                let may_pass = self.may_pass_with_new_headers(&outage);
-                if outage.is_final(&self.config.reconnect_on) && !may_pass {
-                    return outage;
-                }
                 interruption = match self.wait(outage).await {
                     Some(interruption) => interruption,
                     None => continue,
                 };
             }
             match interruption {
-                Interruption::Close => return Outage::ClosedLocally,
+                Interruption::Close => {
+                    self.session.end(&End::Closed);
+                    return Outage::ClosedLocally;
+                }
+                Interruption::Final(outage) => return outage,
                 Interruption::Reconnect | Interruption::Lost(_) => self.attempts = 0,
             }
         }
@@ -114,31 +113,118 @@ impl Driver {
 
     /// Serves an open connection until it ends. Returns the reason.
     async fn serve(&mut self, stream: Stream, welcome: Welcome) -> Interruption {
-        let mut session = Session::new(stream, &welcome, &self.config);
+        let opened = match self.session.open(&welcome) {
+            Ok(opened) => opened,
+            Err(fault) => {
+                Socket::new(stream).close().await;
+                return self.lose(fault.into_outage(), false);
+            }
+        };
+        let mut connection = Connection::new(stream);
+        self.heartbeat
+            .begin(self.config.ping_after.unwrap_or(welcome.heartbeat()));
         self.set_status(Status::Open(welcome));
         self.was_unauthorized = false;
-        let opened = Instant::now();
-        let mut opening = self.opener.as_ref().map(|opener| Box::pin(opener.run()));
-        let served = poll_fn(|cx| {
-            // The callback is polled first, so that its requests are sent by this poll of the session. Its end lets the
-            // others through.
-            opening.take_if(|opening| opening.as_mut().poll(cx).is_ready());
-            session.poll(cx, &mut self.queues, opening.is_none(), &self.listeners)
-        });
-        let interruption = until_interrupted(&mut self.commands, served)
-            .await
-            .map_or_else(|interruption| interruption, Interruption::Lost);
-        if opened.elapsed() >= self.config.proven_after {
+        let opened_at = Instant::now();
+        self.opener.open(opened);
+        let ended = self.until_ended(&mut connection).await;
+        if opened_at.elapsed() >= self.config.proven_after {
             self.attempts = 0;
         }
-        session.reject(&mut self.queues, matches!(interruption, Interruption::Close));
-        let socket = session.into_socket();
-        match &interruption {
-            Interruption::Lost(Outage::Closed { .. }) => socket.answer_close().await,
-            Interruption::Lost(_) => drop(socket),
-            Interruption::Close | Interruption::Reconnect => socket.close().await,
+        let socket = connection.into_socket();
+        match ended {
+            Ok(Ended::By(outage)) => {
+                let was_closed = matches!(outage, Outage::Closed { .. });
+                let interruption = self.lose(outage, true);
+                if was_closed {
+                    socket.answer_close().await;
+                }
+                interruption
+            }
+            Ok(Ended::Fault(fault)) => {
+                self.session.end(&End::Lost);
+                let interruption = self.lose(fault.into_outage(), true);
+                socket.close().await;
+                interruption
+            }
+            Err(Interruption::Reconnect) if self.session.is_resumable() => {
+                self.session.park();
+                socket.leave();
+                Interruption::Reconnect
+            }
+            Err(interruption) => {
+                match interruption {
+                    Interruption::Close => self.end_session(&End::Closed),
+                    _ => self.end_session(&End::Lost),
+                }
+                socket.close().await;
+                interruption
+            }
         }
-        interruption
+    }
+
+    /// Moves frames until the connection ends, or a handle interrupts it.
+    async fn until_ended(&mut self, connection: &mut Connection) -> Result<Ended, Interruption> {
+        let Channels {
+            queues,
+            commands,
+            listeners,
+            timeouts,
+            ..
+        } = &mut self.channels;
+        // Of calls of an earlier connection.
+        while timeouts.try_recv().is_ok() {}
+        let mut lasting = Lasting {
+            session: &mut self.session,
+            heartbeat: &mut self.heartbeat,
+            queues,
+            listeners,
+        };
+        let opener = &mut self.opener;
+        let served = poll_fn(|cx| {
+            while let Poll::Ready(Some(())) = timeouts.poll_recv(cx) {
+                lasting.heartbeat.ask();
+            }
+            // The callback is polled first, so that its requests are sent by this poll of the session. Its end lets the
+            // others through.
+            let has_opened = opener.poll(cx).is_ready();
+            connection.poll(cx, has_opened, &mut lasting)
+        });
+        until_interrupted(commands, served).await
+    }
+
+    /// Decides what follows the end of a connection, or a failed attempt: whether the session goes on, and whether
+    /// another attempt follows.
+    fn lose(&mut self, outage: Outage, was_open: bool) -> Interruption {
+        let is_break = self.session.is_resumable() && outage.is_break();
+        let may_pass = self.may_pass_with_new_headers(&outage);
+        let is_final = outage.is_final(&self.config.reconnect_on, is_break) && !may_pass;
+        if is_break && !is_final && !self.session.is_overdue() {
+            if was_open {
+                self.session.park();
+            }
+        } else {
+            let by_server = was_open && !is_break && matches!(outage, Outage::Closed { .. });
+            let end = if by_server { End::ByServer } else { End::Lost };
+            match was_open {
+                true => self.end_session(&end),
+                false => self.session.end(&end),
+            }
+        }
+        match is_final {
+            true => Interruption::Final(outage),
+            false => Interruption::Lost(outage),
+        }
+    }
+
+    /// Ends the session together with its connection. Fails the requests that wait, too.
+    fn end_session(&mut self, end: &End) {
+        self.session.end(end);
+        self.opener.end_session();
+        self.channels.queues.fail(|| match end {
+            End::Closed => CallError::Closed,
+            End::ByServer | End::Lost => CallError::Disconnected { sent: Sent::No },
+        });
     }
 
     /// Returns true for the first of several 401 in a row, if the headers are made for each attempt: a token may have
@@ -160,11 +246,18 @@ impl Driver {
             delay,
             outage,
         });
-        until_interrupted(&mut self.commands, sleep(delay)).await.err()
+        let waiting = self.session.parked_during(sleep(delay));
+        let interruption = until_interrupted(&mut self.channels.commands, waiting)
+            .await
+            .err();
+        if !self.session.is_resumable() {
+            self.opener.end_session();
+        }
+        interruption
     }
 
     fn set_status(&self, status: Status) {
-        self.status.send_replace(status);
+        self.channels.status.send_replace(status);
     }
 }
 
@@ -172,7 +265,7 @@ impl Driver {
 /// that can't come.
 impl Drop for Driver {
     fn drop(&mut self) {
-        self.listeners.end();
+        self.channels.listeners.end();
     }
 }
 

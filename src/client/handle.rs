@@ -3,7 +3,7 @@
 use std::{
     fmt,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -17,14 +17,20 @@ use tokio::{
 use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
 
 use super::{
-    Builder, CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
-    builder::OnOpen,
-    call::{Claim, Queue, Queues, Request},
-    config::Config,
-    driver::{Commands, Driver},
+    CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
+    call::{Claim, Request},
+    commands::Commands,
     inbox::Listeners,
     wire,
 };
+
+/// The settings of a client's handles.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HandleSettings {
+    pub(super) call: CallOptions,
+    pub(super) max_calls: usize,
+    pub(super) event_buffer: usize,
+}
 
 /// A client of a Zocket server. Cheap to clone: the clones share one connection, which is closed when the last of
 /// them is dropped. The [module](super) describes its behaviour.
@@ -40,95 +46,54 @@ struct Inner {
 
 /// Parts that the handles of one connection have in common.
 #[derive(Clone)]
-struct Shared {
+pub(super) struct Shared {
     max_calls: usize,
     status: watch::Receiver<Status>,
-    listeners: Listeners,
+    pub(super) listeners: Listeners,
     next_id: Arc<AtomicU64>,
     options: CallOptions,
     event_buffer: usize,
+    /// Notified when a call that was sent has timed out.
+    timed_out: mpsc::Sender<()>,
 }
 
-/// Makes the handles that `on_open` receives. Their requests are sent before all others.
-pub(super) struct Opener {
-    on_open: OnOpen,
-    queue: mpsc::Sender<Request>,
-    shared: Shared,
-    /// Weak, since the driver closes the connection when the last handle is dropped.
-    commands: Weak<watch::Sender<Commands>>,
-}
-
-impl Opener {
-    /// Runs the callback for a new connection. Returns at once if no handle is left.
-    pub(super) async fn run(&self) {
-        let Some(commands) = self.commands.upgrade() else {
-            return;
-        };
-        let client = Client(Arc::new(Inner {
-            queue: self.queue.clone(),
-            turns: Semaphore::new(self.shared.max_calls),
-            shared: self.shared.clone(),
-            commands,
-        }));
-        (self.on_open)(client).await;
+impl Shared {
+    pub(super) fn new(
+        settings: HandleSettings,
+        status: watch::Receiver<Status>,
+        timed_out: mpsc::Sender<()>,
+    ) -> Self {
+        Self {
+            max_calls: settings.max_calls,
+            status,
+            listeners: Listeners::default(),
+            next_id: Arc::new(AtomicU64::new(1)),
+            options: settings.call,
+            event_buffer: settings.event_buffer,
+            timed_out,
+        }
     }
 }
 
 impl Client {
-    /// Creates a builder for a client of the server at this URL, `ws://…`, or `wss://…` with the feature
-    /// `client-rustls`.
-    pub fn builder(url: impl Into<String>) -> Builder {
-        Builder::new(url.into())
-    }
-
-    /// Spawns the task that owns the connection.
-    pub(super) fn spawn(config: Config, builder: &Builder) -> Self {
-        let (queue, requests) = mpsc::channel(builder.max_calls);
-        let (first, first_requests) = mpsc::channel(builder.max_calls);
-        let (commands, received_commands) = watch::channel(Commands::default());
-        let commands = Arc::new(commands);
-        let (status_sender, status) = watch::channel(Status::Connecting { attempts: 0 });
-        let shared = Shared {
-            max_calls: builder.max_calls,
-            status,
-            listeners: Listeners::default(),
-            next_id: Arc::new(AtomicU64::new(1)),
-            options: builder.call,
-            event_buffer: builder.event_buffer,
-        };
-        let opener = builder.on_open.clone().map(|on_open| Opener {
-            on_open,
-            queue: first,
-            shared: shared.clone(),
-            commands: Arc::downgrade(&commands),
-        });
-        let queues = Queues {
-            first: Queue::new(first_requests),
-            others: Queue::new(requests),
-        };
-        let listeners = shared.listeners.clone();
-        tokio::spawn(
-            Driver::new(
-                config,
-                queues,
-                received_commands,
-                status_sender,
-                listeners,
-                opener,
-            )
-            .run(),
-        );
+    /// Creates a handle whose requests go to this queue.
+    pub(super) fn new(
+        queue: mpsc::Sender<Request>,
+        shared: Shared,
+        commands: Arc<watch::Sender<Commands>>,
+    ) -> Self {
         Self(Arc::new(Inner {
             queue,
-            turns: Semaphore::new(builder.max_calls),
+            turns: Semaphore::new(shared.max_calls),
             shared,
             commands,
         }))
     }
 
     /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`]. The output type `()` fits a
-    /// procedure that answers nothing. While there is no connection, the call waits for one. Dropping the future
-    /// cancels the wait: a call that was not sent by then is never sent.
+    /// procedure that answers nothing. While there is no connection, the call waits for one. A call that was sent goes on
+    /// with its session. Dropping the future cancels the wait: a call that was not sent by then is never sent, and one
+    /// that the server had not received when its connection broke is not sent again.
     ///
     /// ```no_run
     /// # use zocket::client::{CallError, Client};
@@ -169,8 +134,8 @@ impl Client {
     /// is reported by [`errors`](Self::errors).
     ///
     /// # Errors
-    /// [`CallError`], except for a refusal and an answer that can't be decoded. The connection may end before the
-    /// message has arrived. That is not reported.
+    /// [`CallError`], except for a refusal and an answer that can't be decoded. The session may end before the message has
+    /// arrived. That is not reported.
     pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
         self.request(frame, None, self.0.shared.options).await.map(drop)
@@ -208,6 +173,10 @@ impl Client {
         };
         timeout(options.timeout, answered).await.unwrap_or_else(|_| {
             let sent = if claim.take() { Sent::No } else { Sent::Unknown };
+            if sent == Sent::Unknown {
+                // An error means that another notice waits, or that the client is closed.
+                let _ = self.0.shared.timed_out.try_send(());
+            }
             Err(CallError::Timeout { sent })
         })
     }
@@ -259,11 +228,16 @@ impl Client {
         }
     }
 
-    /// Returns the id that the server gave this client, or `None` without a connection. It changes with each
-    /// reconnection.
+    /// Returns the id that the server gave this client, or `None` without a connection. It changes with each session.
     #[must_use]
     pub fn client_id(&self) -> Option<ClientId> {
         self.welcome().map(|welcome| welcome.client_id)
+    }
+
+    /// Returns true if the current connection continues the session of the one before. False without a connection.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.welcome().is_some_and(|welcome| welcome.resumed)
     }
 
     /// Returns the hash of the server's contract. Compare it with [`Contract::hash`](crate::Contract::hash) of the
@@ -273,13 +247,14 @@ impl Client {
         self.welcome().and_then(|welcome| welcome.contract)
     }
 
-    /// Drops the current connection, or ends the wait for the next one, and connects at once, with new headers. Calls
-    /// that are queued or unanswered fail with [`CallError::Disconnected`]. Has no effect on a closed client.
+    /// Drops the current connection, or ends the wait for the next one, and connects at once, with new headers. The new
+    /// connection resumes the session. Without one that can be resumed, calls that are queued or unanswered fail with
+    /// [`CallError::Disconnected`]. Has no effect on a closed client.
     pub fn reconnect(&self) {
         self.0.commands.send_modify(|commands| commands.reconnects += 1);
     }
 
-    /// Closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
+    /// Ends the session and closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
     /// fail with [`CallError::Closed`], and streams end. Returns when the server has answered the close, or after 5 s.
     pub async fn close(&self) {
         self.0.commands.send_modify(|commands| commands.close = true);

@@ -63,10 +63,13 @@
 //! [`EventError::Lagged`] holds their number. The task and all streams end when a [`Client`] is closed or the last one
 //! is dropped. A stream does not keep the connection open.
 
+mod acks;
 mod backoff;
 mod builder;
 mod call;
+mod commands;
 mod config;
+mod connection;
 pub(crate) mod dial;
 mod driver;
 mod error;
@@ -75,14 +78,20 @@ mod handle;
 pub(crate) mod headers;
 mod heartbeat;
 mod inbox;
+mod opened;
+mod opener;
 mod outage;
+mod record;
 mod server_refusal;
 mod session;
 mod socket;
+mod spawn;
 mod status;
 mod statuses;
 #[cfg(feature = "client-rustls")]
 mod tls;
+mod token;
+mod unanswered;
 pub(crate) mod wire;
 
 #[cfg(feature = "client-rustls")]
@@ -94,6 +103,7 @@ pub use self::{
     error::{BuildError, CallError, Sent},
     events::{EventError, Events},
     handle::Client,
+    opened::{LostSession, Opened},
     outage::Outage,
     server_refusal::{SendFailure, ServerRefusal},
     status::{Status, Welcome},

@@ -51,12 +51,25 @@ const TEMPORARY_REASONS: [&str; 4] = [
     Code::INTERNAL_SERVER_ERROR.as_str(),
 ];
 
+/// Close code of a session that could no longer be resumed when its socket was open.
+const NOT_RESUMABLE: u16 = 3004;
+/// Close code of a socket whose session goes on with another one.
+const REPLACED: u16 = 3501;
+
+/// Returns true for a reason that is for programs.
+fn is_word(reason: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    !reason.is_empty() && reason.bytes().all(is_allowed)
+}
+
 impl Outage {
     /// Returns true if the client does not reconnect. `reconnect_on` lists the app's close codes after which it does.
-    pub(super) fn is_final(&self, reconnect_on: &[RangeInclusive<u16>]) -> bool {
+    /// `is_resumed` is true for a client that comes back to its session.
+    pub(super) fn is_final(&self, reconnect_on: &[RangeInclusive<u16>], is_resumed: bool) -> bool {
         match self {
             Self::Refused { status, .. } => !matches!(status, 408 | 429 | 500..),
             Self::Closed { code, reason } => match code {
+                &REPLACED if is_resumed => false,
                 1008 => !TEMPORARY_REASONS.contains(&reason.as_str()),
                 3500..=3999 => true,
                 4000..=4999 => !reconnect_on.iter().any(|codes| codes.contains(code)),
@@ -64,6 +77,29 @@ impl Outage {
             },
             Self::Incompatible(_) | Self::Build(_) => true,
             Self::Broken(_) | Self::Headers(_) | Self::Timeout | Self::Silent | Self::ClosedLocally => false,
+        }
+    }
+
+    /// Returns true if the session goes on without its connection, so that the client can come back to it.
+    ///
+    /// WebSocket libraries report 1005 and 1006 by themselves, and proxies close with texts for people, while the reasons
+    /// of a server are words. After 3501 the session goes on, but with a socket that this client has given up: its
+    /// handshake was late. Refused handshakes and 3004, which come before a welcome, say nothing about the session. Any
+    /// other code is one with which the server has ended it.
+    pub(super) fn is_break(&self) -> bool {
+        match self {
+            Self::Closed { code, reason } => match code {
+                ..3000 => !is_word(reason),
+                &NOT_RESUMABLE | &REPLACED | 3100..=3299 | 3600..=3799 => true,
+                _ => false,
+            },
+            Self::Incompatible(_) | Self::Build(_) => false,
+            Self::Refused { .. }
+            | Self::Broken(_)
+            | Self::Headers(_)
+            | Self::Timeout
+            | Self::Silent
+            | Self::ClosedLocally => true,
         }
     }
 
@@ -138,30 +174,71 @@ mod tests {
     #[test]
     fn each_close_code_decides_whether_to_reconnect() {
         for code in [1008, 3500, 3999, 4000, 4999] {
-            assert!(closed(code).is_final(&[]), "{code}");
+            assert!(closed(code).is_final(&[], false), "{code}");
         }
         for code in [
             1000, 1001, 1002, 1005, 1007, 1009, 1011, 1012, 1013, 3000, 3001, 3499,
         ] {
-            assert!(!closed(code).is_final(&[]), "{code}");
+            assert!(!closed(code).is_final(&[], false), "{code}");
         }
         let full = Outage::Closed {
             code: 1008,
             reason: "OVERLOADED".to_owned(),
         };
-        assert!(!full.is_final(&[]));
-        assert!(!closed(4001).is_final(&[4000..=4001]));
-        assert!(closed(4002).is_final(&[4000..=4001]));
-        assert!(closed(3500).is_final(&[3500..=3500]));
+        assert!(!full.is_final(&[], false));
+        assert!(!closed(4001).is_final(&[4000..=4001], false));
+        assert!(closed(4002).is_final(&[4000..=4001], false));
+        assert!(closed(3500).is_final(&[3500..=3500], false));
+    }
+
+    #[test]
+    fn each_close_decides_whether_the_session_goes_on() {
+        let closed = |code, reason: &str| Outage::Closed {
+            code,
+            reason: reason.to_owned(),
+        };
+        for (code, reason) in [
+            (1000, ""),
+            (1000, "idle for too long"),
+            (1001, ""),
+            (1005, ""),
+            (1011, "upstream failed"),
+            (3004, "not-resumable"),
+            (3203, "OVERLOADED"),
+            (3501, "replaced"),
+            (3601, "UNAUTHORIZED"),
+        ] {
+            assert!(closed(code, reason).is_break(), "{code} {reason}");
+        }
+        for (code, reason) in [
+            (1001, "going-away"),
+            (1008, "bad-ack"),
+            (1012, "restarting"),
+            (3001, "stalled"),
+            (3002, "slow-reader"),
+            (3500, ""),
+            (4000, ""),
+            (4999, "kicked"),
+        ] {
+            assert!(!closed(code, reason).is_break(), "{code} {reason}");
+        }
+        assert!(refused(503).is_break() && Outage::Silent.is_break() && Outage::Timeout.is_break());
+    }
+
+    #[test]
+    fn a_client_with_a_session_comes_back_when_it_was_replaced() {
+        assert!(closed(3501).is_final(&[], false));
+        assert!(!closed(3501).is_final(&[], true));
+        assert!(closed(3500).is_final(&[], true));
     }
 
     #[test]
     fn each_status_decides_whether_to_reconnect() {
         for status in [200, 302, 400, 401, 403, 404, 426] {
-            assert!(refused(status).is_final(&[]), "{status}");
+            assert!(refused(status).is_final(&[], false), "{status}");
         }
         for status in [408, 429, 500, 502, 503, 504] {
-            assert!(!refused(status).is_final(&[]), "{status}");
+            assert!(!refused(status).is_final(&[], false), "{status}");
         }
     }
 }

@@ -1,116 +1,242 @@
-//! An open connection: sends calls, receives answers and events.
+//! The session with the server. It outlives its connections, if the server can resume it.
 
 use std::{
-    collections::HashMap,
+    collections::HashSet,
+    error::Error,
+    future::Future,
+    pin::pin,
+    sync::Arc,
     task::{Context as Task, Poll},
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio_tungstenite::tungstenite::Message;
+use tokio::{
+    select,
+    time::{Instant, sleep_until},
+};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+use zocket_layers::ClientId;
 
 use super::{
-    CallError, Outage, Sent, Welcome,
-    call::{Queues, Reply, Request},
-    config::Config,
-    dial::{Received, Stream},
-    heartbeat::{Heartbeat, HeartbeatAction},
+    CallError, LostSession, Opened, Outage, Sent, Welcome,
+    acks::Acks,
+    call::{Request, answer},
     inbox::Listeners,
-    socket::Socket,
+    record::{NeverSent, Record},
+    token::Token,
+    unanswered::{Limits, Unanswered},
     wire::{self, Incoming},
 };
 
-/// An open connection.
+/// The session with the server: its calls, and the state by which it is resumed.
 pub(super) struct Session {
-    socket: Socket,
-    heartbeat: Heartbeat,
-    /// Size limit of one sent message, in bytes, as announced in the server's welcome.
-    limit: usize,
-    /// Limit of `unanswered`, as announced in the server's welcome. The unanswered calls have fewer bytes than `limit`,
-    /// too, when a further one is sent.
-    max_unanswered: Option<usize>,
-    /// Calls that the server has not answered. Under `max_unanswered`, those that their callers have given up are among
-    /// them, since they count for the server.
-    unanswered: HashMap<u64, Unanswered>,
-    /// Size of the frames of `unanswered`, in bytes.
-    unanswered_bytes: usize,
-    /// Size of `unanswered` from which calls whose callers no longer wait are removed from it, without a limit.
-    cleanup_threshold: usize,
+    offers_resume: bool,
+    /// The id in the present session. `None` if there is none.
+    client_id: Option<ClientId>,
+    unanswered: Unanswered,
+    /// Size limit of one sent message, in bytes.
+    max_message: usize,
+    /// `None` for a session that ends with its connection.
+    resumption: Option<Resumption>,
+    /// The session that has ended since the last connection opened.
+    lost: Option<LostSession>,
 }
 
-/// A call that was sent.
-struct Unanswered {
-    reply: Reply,
-    /// Size of its frame.
-    bytes: usize,
+struct Resumption {
+    token: Token,
+    record: Record,
+    acks: Acks,
+    /// Time for which the server keeps the session after a break.
+    parked_for: Duration,
+    /// The end of that time, since the last connection broke.
+    parked_until: Option<Instant>,
 }
 
-/// Lower limit of `cleanup_threshold`.
-const MIN_CLEANUP_THRESHOLD: usize = 64;
+/// The server has acknowledged messages that were never sent, or resumed a session that the client does not have.
+pub(super) struct Fault;
+
+impl Fault {
+    pub(super) fn into_outage(self) -> Outage {
+        let message = "expected the server to continue this client's session, got the numbers of another one";
+        Outage::Broken(Arc::from(Box::<dyn Error + Send + Sync>::from(message)))
+    }
+}
+
+impl From<NeverSent> for Fault {
+    fn from(_: NeverSent) -> Self {
+        Self
+    }
+}
+
+/// The cause of a session's end.
+pub(super) enum End {
+    /// Its owner has closed the client.
+    Closed,
+    /// The server has closed the connection. It acknowledges before that, and begins nothing that it received later.
+    ByServer,
+    /// Anything else: nothing is known about the messages that were sent.
+    Lost,
+}
 
 impl Session {
-    pub(super) fn new(stream: Stream, welcome: &Welcome, config: &Config) -> Self {
+    pub(super) fn new(offers_resume: bool) -> Self {
         Self {
-            socket: Socket::new(stream),
-            heartbeat: Heartbeat::new(
-                config.ping_after.unwrap_or(welcome.heartbeat()),
-                config.pong_within,
-            ),
-            limit: welcome.max_message(),
-            max_unanswered: welcome.max_calls(),
-            unanswered: HashMap::new(),
-            unanswered_bytes: 0,
-            cleanup_threshold: MIN_CLEANUP_THRESHOLD,
+            offers_resume,
+            client_id: None,
+            unanswered: Unanswered::new(),
+            max_message: usize::MAX,
+            resumption: None,
+            lost: None,
         }
     }
 
-    /// Sends queued requests, answers calls, and passes received events to the listeners. Requests that do not come from
-    /// `on_open` wait until `opened`, and calls until the server accepts them. Ready when the connection has ended. May be dropped and polled again at any time.
-    pub(super) fn poll(
-        &mut self,
-        cx: &mut Task<'_>,
-        queues: &mut Queues,
-        opened: bool,
-        listeners: &Listeners,
-    ) -> Poll<Outage> {
-        loop {
-            let mut took = false;
-            while self.socket.has_room(cx) {
-                let Poll::Ready(request) = queues.poll(cx, opened, self.may_call()) else {
-                    break;
-                };
-                took = true;
-                self.begin(request);
+    // ------------------------------------------------------------------------------------------------ connections
+
+    /// Returns the offer that concerns resumption, for a handshake that begins now. From here on nothing may be received
+    /// from an older connection, since the offer names the last frame.
+    pub(super) fn offer(&mut self) -> Option<String> {
+        if self.is_overdue() {
+            self.end(&End::Lost);
+        }
+        if !self.offers_resume {
+            return None;
+        }
+        Some(match &self.resumption {
+            Some(Resumption { token, acks, .. }) => {
+                format!("zocket.resume.{}.{}", token.as_str(), acks.received())
             }
-            match self.heartbeat.poll(cx) {
-                Poll::Ready(HeartbeatAction::GiveUp) => return Poll::Ready(Outage::Silent),
-                Poll::Ready(HeartbeatAction::Ping) => {
-                    self.socket.ping(cx);
-                    continue;
-                }
-                Poll::Pending => {}
-            }
-            let flushed = self.socket.flush(cx);
-            match self.socket.poll_read(cx) {
-                Poll::Ready(Ok(received)) => {
-                    self.heartbeat.record_frame();
-                    if let Received::Data(frame) = received {
-                        self.receive(&frame, listeners);
-                    }
-                }
-                Poll::Ready(Err(outage)) => return Poll::Ready(outage),
-                // The flush has made room for further requests.
-                Poll::Pending if took && flushed => {}
-                Poll::Pending => return Poll::Pending,
-            }
+            None => "zocket.resume".to_owned(),
+        })
+    }
+
+    /// Continues or begins with the welcome of a new connection.
+    pub(super) fn open(&mut self, welcome: &Welcome) -> Result<Opened, Fault> {
+        if welcome.resumed {
+            self.resume(welcome).inspect_err(|_| self.end(&End::Lost))?;
+        } else {
+            self.end(&End::Lost);
+            self.resumption = self.begin(welcome);
+        }
+        self.client_id = Some(welcome.client_id);
+        self.max_message = welcome.max_message();
+        self.unanswered.limit(welcome.max_calls().map(|calls| Limits {
+            calls,
+            bytes: welcome.max_message(),
+        }));
+        Ok(Opened {
+            client_id: welcome.client_id,
+            resumed: welcome.resumed,
+            lost: self.lost.take(),
+        })
+    }
+
+    fn begin(&self, welcome: &Welcome) -> Option<Resumption> {
+        let token = welcome.token().filter(|_| self.offers_resume)?;
+        Some(Resumption {
+            token,
+            record: Record::new(welcome.max_record()),
+            acks: Acks::new(welcome.ack_every(), welcome.max_record()),
+            parked_for: welcome.parked_for(),
+            parked_until: None,
+        })
+    }
+
+    fn resume(&mut self, welcome: &Welcome) -> Result<(), Fault> {
+        let resumption = self.resumption.as_mut().ok_or(Fault)?;
+        resumption.token = welcome.token().ok_or(Fault)?;
+        resumption.record.resume(welcome.received().ok_or(Fault)?)?;
+        resumption.acks.resume(welcome.ack_every(), welcome.max_record());
+        resumption.parked_for = welcome.parked_for();
+        resumption.parked_until = None;
+        Ok(())
+    }
+
+    /// Returns true if the session goes on when its connection breaks.
+    pub(super) fn is_resumable(&self) -> bool {
+        self.resumption.is_some()
+    }
+
+    /// Records that the connection broke. The server keeps the session for some time.
+    pub(super) fn park(&mut self) {
+        if let Some(resumption) = &mut self.resumption {
+            resumption.parked_until = Some(Instant::now() + resumption.parked_for);
         }
     }
 
-    fn may_call(&self) -> bool {
-        self.max_unanswered
-            .is_none_or(|max| self.unanswered.len() < max && self.unanswered_bytes < self.limit)
+    /// Returns true if the server no longer keeps the session. A handshake that is under way may hold it longer.
+    pub(super) fn is_overdue(&self) -> bool {
+        self.parked_until().is_some_and(|until| until <= Instant::now())
     }
 
-    fn begin(&mut self, request: Request) {
+    fn parked_until(&self) -> Option<Instant> {
+        self.resumption.as_ref().and_then(|it| it.parked_until)
+    }
+
+    /// Completes `work`, and ends the session when the server no longer keeps it.
+    pub(super) async fn parked_during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        if let Some(until) = self.parked_until() {
+            select! {
+                biased;
+                done = &mut work => return done,
+                () = sleep_until(until) => self.end(&End::Lost),
+            }
+        }
+        work.await
+    }
+
+    /// Fails the calls that were sent, and forgets the session.
+    pub(super) fn end(&mut self, end: &End) {
+        let resumption = self.resumption.take();
+        let unbegun: HashSet<_> = match (end, &resumption) {
+            (End::ByServer, Some(resumption)) => resumption.record.ids().collect(),
+            _ => HashSet::new(),
+        };
+        let mut calls = 0;
+        self.unanswered.fail(|id| match end {
+            End::Closed => CallError::Closed,
+            _ if unbegun.contains(&id) => CallError::Disconnected { sent: Sent::No },
+            End::ByServer | End::Lost => {
+                calls += 1;
+                CallError::Disconnected { sent: Sent::Unknown }
+            }
+        });
+        if let Some(client_id) = self.client_id.take() {
+            self.lost.get_or_insert(LostSession { client_id, calls });
+        }
+    }
+
+    // --------------------------------------------------------------------------------------------------- messages
+
+    /// Polls for an acknowledgement that is due.
+    pub(super) fn poll_ack(&mut self, cx: &mut Task<'_>) -> Poll<Utf8Bytes> {
+        match &mut self.resumption {
+            Some(resumption) => resumption.acks.poll(cx).map(|number| wire::ack(number).into()),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Returns the next message that the server lacks.
+    pub(super) fn next_again(&mut self) -> Option<Utf8Bytes> {
+        let unanswered = &mut self.unanswered;
+        let record = &mut self.resumption.as_mut()?.record;
+        // The server never runs a call that was given up meanwhile, and does not answer it.
+        record.next_again(|id| unanswered.forget_given_up(id))
+    }
+
+    /// Returns true if one more message may be sent. Messages that are sent again come first.
+    pub(super) fn may_send(&self) -> bool {
+        self.resumption.as_ref().is_none_or(|it| it.record.has_room())
+    }
+
+    /// Returns true if that message may be a call.
+    pub(super) fn may_call(&self) -> bool {
+        self.unanswered.has_room()
+    }
+
+    /// Begins a request. Returns its frame, if it is sent.
+    pub(super) fn begin_request(&mut self, request: Request) -> Option<Utf8Bytes> {
         let Request {
             frame,
             id,
@@ -118,68 +244,45 @@ impl Session {
             claim,
         } = request;
         if reply.is_closed() || !claim.take() {
-            return;
+            return None;
         }
-        if frame.len() > self.limit {
-            let (bytes, limit) = (frame.len(), self.limit);
-            return answer(reply, Err(CallError::TooLarge { bytes, limit }));
+        let (bytes, limit) = (frame.len(), self.max_message);
+        if bytes > limit {
+            answer(reply, Err(CallError::TooLarge { bytes, limit }));
+            return None;
         }
-        let bytes = frame.len();
-        self.socket.send(Message::text(frame));
+        let frame = Utf8Bytes::from(frame);
+        if let Some(resumption) = &mut self.resumption {
+            resumption.record.push(frame.clone(), id);
+        }
         match id {
-            Some(id) => {
-                if self.max_unanswered.is_none() && self.unanswered.len() >= self.cleanup_threshold {
-                    let bytes = &mut self.unanswered_bytes;
-                    self.unanswered.retain(|_, call| {
-                        let is_awaited = !call.reply.is_closed();
-                        *bytes -= if is_awaited { 0 } else { call.bytes };
-                        is_awaited
-                    });
-                    self.cleanup_threshold = MIN_CLEANUP_THRESHOLD.max(self.unanswered.len() * 2);
-                }
-                self.unanswered_bytes += bytes;
-                self.unanswered.insert(id, Unanswered { reply, bytes });
-            }
+            Some(id) => self.unanswered.insert(id, reply, bytes),
             None => answer(reply, Ok(Bytes::new())),
         }
+        Some(frame)
     }
 
-    fn receive(&mut self, frame: &Bytes, listeners: &Listeners) {
-        match wire::read(frame) {
-            Ok(Some(Incoming::Answer(id, result))) => {
-                if let Some(call) = self.unanswered.remove(&id) {
-                    self.unanswered_bytes -= call.bytes;
-                    answer(call.reply, result.map_err(CallError::Refused));
+    /// Handles a received frame.
+    pub(super) fn receive(&mut self, frame: &Bytes, listeners: &Listeners) -> Result<(), Fault> {
+        let read = wire::read(frame);
+        if let Some(resumption) = &mut self.resumption
+            && read.as_ref().map_or(true, Incoming::is_counted)
+        {
+            resumption.acks.count(frame.len());
+        }
+        match read {
+            Ok(Incoming::Answer(id, result)) => {
+                self.unanswered.answer(id, result.map_err(CallError::Refused));
+            }
+            Ok(Incoming::Event(event_type, payload)) => listeners.dispatch(&event_type, &payload),
+            Ok(Incoming::Ack(number)) => {
+                if let Some(resumption) = &mut self.resumption {
+                    resumption.record.acknowledge(number.ok_or(Fault)?)?;
                 }
             }
-            Ok(Some(Incoming::Event(event_type, payload))) => listeners.dispatch(&event_type, &payload),
-            Ok(Some(Incoming::Welcome(_)) | None) => {}
+            Ok(Incoming::Welcome(_) | Incoming::Ping | Incoming::Pong | Incoming::Unknown) => {}
             Err(error) => tracing::warn!(%error, "a frame was ignored: it is not of the protocol"),
         }
+        Ok(())
     }
-
-    /// Fails all calls, because the connection is gone. `closed` is true if the client's owner closed it for good.
-    pub(super) fn reject(&mut self, queues: &mut Queues, closed: bool) {
-        let error = |sent| match closed {
-            true => CallError::Closed,
-            false => CallError::Disconnected { sent },
-        };
-        for (_, call) in self.unanswered.drain() {
-            answer(call.reply, Err(error(Sent::Unknown)));
-        }
-        for queue in [&mut queues.first, &mut queues.others] {
-            for request in queue.drain() {
-                answer(request.reply, Err(error(Sent::No)));
-            }
-        }
-    }
-
-    pub(super) fn into_socket(self) -> Socket {
-        self.socket
-    }
-}
-
-/// Answers a call. Has no effect if the caller no longer waits.
-pub(super) fn answer(reply: Reply, result: Result<Bytes, CallError>) {
-    drop(reply.send(result));
 }

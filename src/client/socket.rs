@@ -7,8 +7,7 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
-use futures_util::{Sink, SinkExt, Stream as _, StreamExt};
+use futures_util::{FutureExt, Sink, SinkExt, Stream as _, StreamExt};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
     self, Message,
@@ -56,7 +55,10 @@ impl Socket {
         }
         match Pin::new(&mut self.stream).poll_ready(cx) {
             Poll::Ready(done) => self.record_error(done),
-            Poll::Pending => false,
+            Poll::Pending => {
+                self.dirty = true;
+                false
+            }
         }
     }
 
@@ -66,14 +68,6 @@ impl Socket {
         self.dirty = true;
         let sent = Pin::new(&mut self.stream).start_send(message);
         self.record_error(sent);
-    }
-
-    /// Sends a ping. If too much data is buffered, it sends none: the server has not taken the data, so a ping would
-    /// not reach it either. The heartbeat then waits for any frame of the server, as for a pong.
-    pub(super) fn ping(&mut self, cx: &mut Task<'_>) {
-        if self.has_room(cx) {
-            self.send(Message::Ping(Bytes::new()));
-        }
     }
 
     /// Writes buffered data, as far as the server accepts it. Returns true if none is left.
@@ -117,17 +111,27 @@ impl Socket {
         drop(timeout(Duration::from_secs(1), self.stream.flush()).await);
     }
 
-    /// Writes buffered data, sends a Close and waits for its answer, all within `CLOSE_WITHIN`.
+    /// Writes buffered data, sends the Close that ends the session, and waits for its answer, all within `CLOSE_WITHIN`.
     pub(super) async fn close(mut self) {
-        let goodbye = CloseFrame {
-            code: CloseCode::Normal,
-            reason: "".into(),
-        };
         let closing = async {
-            if self.stream.close(Some(goodbye)).await.is_ok() {
+            if self.stream.close(Some(bye())).await.is_ok() {
                 while let Some(Ok(_)) = self.stream.next().await {}
             }
         };
         drop(timeout(CLOSE_WITHIN, closing).await);
+    }
+
+    /// Writes as much as the server accepts at once, and a Close without a code, after which the session goes on.
+    pub(super) fn leave(mut self) {
+        // Without the Close, the server notices the end of the stream.
+        drop(self.stream.close(None).now_or_never());
+    }
+}
+
+/// The Close of a client that ends its session.
+fn bye() -> CloseFrame {
+    CloseFrame {
+        code: CloseCode::Normal,
+        reason: "bye".into(),
     }
 }

@@ -7,7 +7,19 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use zocket_layers::{internal::write_json, protocol::words};
 
-use super::{server_refusal::ServerRefusal, status::Welcome};
+use super::server_refusal::ServerRefusal;
+
+/// Frame that requests a pong.
+pub(super) const PING: &str = r#"{"type":"__ping"}"#;
+/// Frame that does nothing. It is sent again in place of a call that nobody waits for any more.
+pub(super) const VOID: &str = r#"{"type":"__void"}"#;
+/// Bytes by which each frame counts more than its length, in both records of a session.
+pub(super) const FRAME_WEIGHT: usize = 64;
+
+/// Serialises an acknowledgement of the frames up to this number.
+pub(super) fn ack(number: u64) -> String {
+    format!(r#"{{"type":"{}","payload":{number}}}"#, words::ACK)
+}
 
 /// Serialises an outgoing message.
 pub(crate) fn write(
@@ -37,11 +49,28 @@ pub(crate) fn write(
 /// A received frame.
 #[derive(Debug)]
 pub(crate) enum Incoming {
-    Welcome(Welcome),
+    /// The payload of a welcome.
+    Welcome(Bytes),
+    Ping,
+    Pong,
+    /// An acknowledgement of the messages up to a number. `None` if it is no whole number.
+    Ack(Option<u64>),
     /// A call's id and its result.
     Answer(u64, Result<Bytes, ServerRefusal>),
     /// An event's type and payload.
     Event(String, Bytes),
+    /// A frame that a client ignores: an unknown one of the protocol, or an answer without a valid call id.
+    Unknown,
+}
+
+impl Incoming {
+    /// Returns true if the frame has a number in a session that can be resumed.
+    pub(super) const fn is_counted(&self) -> bool {
+        match self {
+            Self::Welcome(_) | Self::Ping | Self::Pong | Self::Ack(_) => false,
+            Self::Answer(..) | Self::Event(..) | Self::Unknown => true,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -56,23 +85,28 @@ struct Frame<'a> {
     error: Option<&'a RawValue>,
 }
 
-/// Parses a frame. Returns `None` for frames that a client ignores: unknown frames of the protocol, and answers
-/// without a valid call id.
-pub(crate) fn read(bytes: &Bytes) -> Result<Option<Incoming>, serde_json::Error> {
+/// Parses a frame.
+pub(crate) fn read(bytes: &Bytes) -> Result<Incoming, serde_json::Error> {
     let frame: Frame<'_> = serde_json::from_slice(bytes)?;
     let payload = match frame.payload {
         Some(payload) => bytes.slice_ref(payload.get().as_bytes()),
         None => Bytes::from_static(b"null"),
     };
-    let id = || frame.id.and_then(|id| id.get().parse::<u64>().ok());
+    let answer = |result| match frame.id.and_then(|id| id.get().parse::<u64>().ok()) {
+        Some(id) => Incoming::Answer(id, result),
+        None => Incoming::Unknown,
+    };
     Ok(match &*frame.r#type {
-        words::WELCOME => Some(Incoming::Welcome(serde_json::from_slice(&payload)?)),
-        words::ANSWER => id().map(|id| Incoming::Answer(id, Ok(payload))),
-        words::REFUSAL => id().map(|id| Incoming::Answer(id, Err(refusal(frame.error)))),
+        words::WELCOME => Incoming::Welcome(payload),
+        words::PING => Incoming::Ping,
+        words::PONG => Incoming::Pong,
+        words::ACK => Incoming::Ack(serde_json::from_slice(&payload).ok()),
+        words::ANSWER => answer(Ok(payload)),
+        words::REFUSAL => answer(Err(refusal(frame.error))),
         other if other == words::ERROR || !other.starts_with(words::PREFIX) => {
-            Some(Incoming::Event(frame.r#type.into_owned(), payload))
+            Incoming::Event(frame.r#type.into_owned(), payload)
         }
-        _ => None,
+        _ => Incoming::Unknown,
     })
 }
 
@@ -110,28 +144,54 @@ mod tests {
         let read = |json: &'static str| read(&Bytes::from_static(json.as_bytes()));
         assert!(matches!(
             read(r#"{"type":"__rpc_res","rpcId":1}"#),
-            Ok(Some(Incoming::Answer(1, Ok(payload)))) if payload == "null"
+            Ok(Incoming::Answer(1, Ok(payload))) if payload == "null"
         ));
         assert!(matches!(
             read(r#"{"type":"__rpc_err","rpcId":1,"error":{"code":"X","message":"y","retryAfterMs":5}}"#),
-            Ok(Some(Incoming::Answer(1, Err(refusal))))
+            Ok(Incoming::Answer(1, Err(refusal)))
                 if refusal.code == "X" && refusal.retry_after.map(|wait| wait.as_millis()) == Some(5)
         ));
         assert!(matches!(
             read(r#"{"type":"__rpc_err","rpcId":1}"#),
-            Ok(Some(Incoming::Answer(1, Err(refusal)))) if refusal.code == "PARSE_ERROR"
+            Ok(Incoming::Answer(1, Err(refusal))) if refusal.code == "PARSE_ERROR"
         ));
         for ignored in [
             r#"{"type":"__rpc_res","rpcId":"1"}"#,
             r#"{"type":"__rpc_res"}"#,
             r#"{"type":"__later","payload":1}"#,
         ] {
-            assert!(matches!(read(ignored), Ok(None)), "{ignored}");
+            assert!(matches!(read(ignored), Ok(Incoming::Unknown)), "{ignored}");
         }
         assert!(read("{").is_err());
         assert!(matches!(
             read(r#"{"type":"a","payload":{"b":1},"more":2}"#),
-            Ok(Some(Incoming::Event(event_type, payload))) if event_type == "a" && payload == r#"{"b":1}"#
+            Ok(Incoming::Event(event_type, payload)) if event_type == "a" && payload == r#"{"b":1}"#
         ));
+    }
+
+    #[test]
+    fn every_frame_but_four_is_counted() {
+        let read = |json: &'static str| read(&Bytes::from_static(json.as_bytes())).unwrap();
+        for uncounted in ["__welcome", "__ping", "__pong", "__ack"] {
+            let frame = Bytes::from(format!(r#"{{"type":"{uncounted}"}}"#));
+            assert!(!super::read(&frame).unwrap().is_counted(), "{uncounted}");
+        }
+        for counted in [
+            r#"{"type":"__later"}"#,
+            r#"{"type":"__error","payload":{}}"#,
+            r#"{"type":"__rpc_res"}"#,
+            r#"{"type":"__rpc_err","rpcId":1}"#,
+            r#"{"type":"a"}"#,
+        ] {
+            assert!(read(counted).is_counted(), "{counted}");
+        }
+        assert!(matches!(
+            read(r#"{"type":"__ack","payload":7}"#),
+            Incoming::Ack(Some(7))
+        ));
+        for number in ["-1", "1.5", "null", "\"7\""] {
+            let frame = Bytes::from(format!(r#"{{"type":"__ack","payload":{number}}}"#));
+            assert!(matches!(super::read(&frame), Ok(Incoming::Ack(None))), "{number}");
+        }
     }
 }

@@ -56,7 +56,6 @@ pub struct TestClient {
 
 enum FromApp {
     Frame(Incoming),
-    Pong,
     Unreadable(String),
     End(Outage),
 }
@@ -76,9 +75,7 @@ impl TestClient {
                 let incoming = match read(stream.next().await) {
                     Ok(Received::Control) => continue,
                     Ok(Received::Data(frame)) => match wire::read(&frame) {
-                        Ok(Some(incoming)) => FromApp::Frame(incoming),
-                        Ok(None) if frame.starts_with(br#"{"type":"__pong""#) => FromApp::Pong,
-                        Ok(None) => continue,
+                        Ok(incoming) => FromApp::Frame(incoming),
                         Err(error) => {
                             FromApp::Unreadable(format!("{error}: {}", String::from_utf8_lossy(&frame)))
                         }
@@ -372,8 +369,10 @@ impl TestClient {
             Some(FromApp::Frame(Incoming::Event(event_type, payload))) => {
                 self.events.push_back((event_type, payload));
             }
-            Some(FromApp::Frame(Incoming::Welcome(_))) => {}
-            Some(FromApp::Pong) => self.pongs += 1,
+            Some(FromApp::Frame(Incoming::Pong)) => self.pongs += 1,
+            Some(FromApp::Frame(
+                Incoming::Welcome(_) | Incoming::Ping | Incoming::Ack(_) | Incoming::Unknown,
+            )) => {}
             Some(FromApp::Unreadable(what)) => {
                 panic!("{place}: expected a frame of the protocol, got another one: {what}")
             }

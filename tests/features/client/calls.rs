@@ -140,6 +140,7 @@ async fn a_call_beyond_the_limit_waits() {
     let (world, server) = site().await;
     let client = Client::builder(server.url("name=bot"))
         .max_calls(1)
+        .resume(false)
         .connect()
         .await
         .unwrap();

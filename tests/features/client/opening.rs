@@ -25,7 +25,7 @@ async fn on_open_is_awaited_before_waiting_calls_at_each_connection() {
     let world = World::default();
     let port = Port::new();
     let client = hasty(port.url("name=bot"))
-        .on_open(async |client| {
+        .on_open(async |client, _| {
             // Waiting calls would be sent while the first answer is awaited.
             post(&client, "join").await.unwrap();
             post(&client, "subscribe").await.unwrap();
@@ -55,7 +55,8 @@ async fn on_open_that_waits_at_the_end_of_its_connection_is_dropped_and_runs_aga
     let client = {
         let (runs, dropped) = (runs.clone(), dropped.clone());
         hasty(port.url("name=bot"))
-            .on_open(move |client| {
+            .resume(false)
+            .on_open(move |client, _| {
                 let run = runs.fetch_add(1, Ordering::SeqCst);
                 let guard = Arc::new(CountsDrops(dropped.clone()));
                 async move {
@@ -86,7 +87,7 @@ async fn a_client_can_be_closed_while_on_open_runs() {
     let world = World::default();
     let server = world.serve().await;
     let client = hasty(server.url("name=bot"))
-        .on_open(async |client| {
+        .on_open(async |client, _| {
             let _: Result<(), _> = client.call("wait", &()).await;
         })
         .connect()
@@ -103,7 +104,7 @@ async fn a_client_with_on_open_closes_when_its_last_handle_is_dropped() {
     let world = World::default();
     let server = world.serve().await;
     let client = hasty(server.url("name=bot"))
-        .on_open(async |client| drop(post(&client, "join").await))
+        .on_open(async |client, _| drop(post(&client, "join").await))
         .connect()
         .await
         .unwrap();

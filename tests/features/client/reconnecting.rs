@@ -23,7 +23,8 @@ async fn a_client_reconnects_and_settles_the_calls_in_flight() {
     let world = World::default();
     let port = Port::new();
     let server = Mortal::serve(&world, &port).await;
-    let client = hasty(port.url("name=bot")).connect().await.unwrap();
+    let builder = hasty(port.url("name=bot")).resume(false);
+    let client = builder.connect().await.unwrap();
     let before = client.client_id();
     let mut said = client.on::<Said>();
     let pending = calling::<()>(&client, "wait", ());

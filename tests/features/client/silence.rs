@@ -8,10 +8,10 @@ use std::{
     time::Duration,
 };
 
-use futures_util::StreamExt;
+use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
-use tokio::io::AsyncReadExt;
-use zocket::client::{Client, Outage, Status};
+use tokio_tungstenite::tungstenite::Message;
+use zocket::client::{CallError, CallOptions, Client, Outage, Status};
 
 use super::{
     common::{PATIENCE, until},
@@ -20,18 +20,28 @@ use super::{
     waiting,
 };
 
+const PING: &str = r#"{"type":"__ping"}"#;
+
+/// Answers pings, and counts them.
+async fn answer_pings(mut socket: ServerSide, seen: Arc<AtomicU32>) {
+    while let Some(Ok(message)) = socket.next().await {
+        if message == Message::text(PING) {
+            seen.fetch_add(1, Ordering::SeqCst);
+            socket.send(Message::text(r#"{"type":"__pong"}"#)).await.unwrap();
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_silent_server_is_pinged_and_then_disconnected() {
     let pings = Arc::new(AtomicU32::new(0));
-    let server = fake_with(&pings, async |socket, n, seen: Arc<AtomicU32>| {
+    let server = fake_with(&pings, async |mut socket: ServerSide, n, seen: Arc<AtomicU32>| {
         if n > 1 {
             return std::future::pending().await;
         }
-        // On the level of bytes, since a WebSocket library would answer the ping.
-        let mut raw = socket.into_inner();
-        let first = raw.read_u8().await.unwrap();
-        seen.fetch_add(u32::from(first == 0x89), Ordering::SeqCst);
-        while raw.read_u8().await.is_ok() {}
+        while let Some(Ok(message)) = socket.next().await {
+            seen.fetch_add(u32::from(message == Message::text(PING)), Ordering::SeqCst);
+        }
     })
     .await;
     let builder = hasty(server.url("")).ping(Duration::from_millis(20), Duration::from_millis(20));
@@ -58,12 +68,7 @@ async fn a_silent_server_is_pinged_and_then_disconnected() {
 async fn the_welcome_sets_the_silence_before_a_ping() {
     let welcome = json!({ "limits": { "message": 1 << 20 }, "heartbeatMs": 5 });
     let pings = Arc::new(AtomicU32::new(0));
-    let behave = async |mut socket: ServerSide, _, seen: Arc<AtomicU32>| {
-        while let Some(Ok(message)) = socket.next().await {
-            seen.fetch_add(u32::from(message.is_ping()), Ordering::SeqCst);
-        }
-    };
-    let server = fake_welcoming(welcome, &pings, behave).await;
+    let server = fake_welcoming(welcome, &pings, |socket, _, seen| answer_pings(socket, seen)).await;
     let client = hasty(server.url("")).connect().await.unwrap();
     until(|| pings.load(Ordering::SeqCst) >= 3).await;
     assert!(client.status().is_open());
@@ -72,15 +77,25 @@ async fn the_welcome_sets_the_silence_before_a_ping() {
 #[tokio::test]
 async fn a_server_that_answers_pings_stays_connected() {
     let pings = Arc::new(AtomicU32::new(0));
-    let server = fake_with(&pings, async |mut socket, _, seen: Arc<AtomicU32>| {
-        while let Some(Ok(message)) = socket.next().await {
-            seen.fetch_add(u32::from(message.is_ping()), Ordering::SeqCst);
-        }
-    })
-    .await;
+    let server = fake_with(&pings, |socket, _, seen| answer_pings(socket, seen)).await;
     let builder = Client::builder(server.url("")).ping(Duration::from_millis(5), PATIENCE * 2);
     let client = builder.connect().await.unwrap();
     let id = client.client_id();
     until(|| pings.load(Ordering::SeqCst) >= 3).await;
     assert_eq!(client.client_id(), id);
+}
+
+#[tokio::test]
+async fn a_call_that_times_out_is_followed_by_a_ping() {
+    let pings = Arc::new(AtomicU32::new(0));
+    let server = fake_with(&pings, |socket, _, seen| answer_pings(socket, seen)).await;
+    let client = hasty(server.url("")).connect().await.unwrap();
+    let impatient = CallOptions::default().timeout(Duration::from_millis(20));
+    for _ in 0..2 {
+        let before = pings.load(Ordering::SeqCst);
+        let error = client.call_with::<()>("post", &(), impatient).await.unwrap_err();
+        assert!(matches!(error, CallError::Timeout { .. }), "{error}");
+        until(|| pings.load(Ordering::SeqCst) > before).await;
+    }
+    assert!(client.status().is_open());
 }
