@@ -19,6 +19,7 @@ mod handshake;
 mod opening;
 mod reconnecting;
 mod refused;
+mod resume;
 mod silence;
 
 use std::{pin::Pin, task::Poll, time::Duration};
