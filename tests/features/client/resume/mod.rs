@@ -1,10 +1,14 @@
 //! Sessions that outlive their connections.
 
+mod app;
 mod break_or_end;
 mod counting;
+mod cutter;
 mod faults;
 mod opening;
+mod random;
 mod sending;
+mod server;
 mod stage;
 mod window;
 
