@@ -741,7 +741,7 @@ export function createClient(url, ...[given]) {
         // Nor can a session go on that the client does not have.
         else if (!token || !(calls.acknowledged(payload["received"]) >= 0))
             return fault();
-        isWelcome = true;
+        isWelcome = mayRenew = true;
         resumed = !!token;
         clientId = String(payload["clientId"]);
         lastError = undefined;

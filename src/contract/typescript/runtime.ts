@@ -1137,7 +1137,7 @@ export function createClient(
     if (payload["resumed"] !== true) endSession(false, "the session has ended");
     // Nor can a session go on that the client does not have.
     else if (!token || !(calls.acknowledged(payload["received"]) >= 0)) return fault();
-    isWelcome = true;
+    isWelcome = mayRenew = true;
     resumed = !!token;
     clientId = String(payload["clientId"]);
     lastError = undefined;

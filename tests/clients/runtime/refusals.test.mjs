@@ -185,6 +185,17 @@ describe("a 401, where the headers come from a function,", () => {
     await refuse("closed");
   });
 
+  test("is followed by another one after a connection that reconnect() replaced", async () => {
+    const it = await connecting(zocket, fresh);
+    it.socket.refuse("UNAUTHORIZED", 3601);
+    await it.clock.advance(500);
+    it.socket.welcome();
+    it.client.reconnect();
+    await settled();
+    it.socket.refuse("UNAUTHORIZED", 3601);
+    assert.equal(it.client.status, "reconnecting");
+  });
+
   for (const [code, close] of [["BAD_REQUEST", 3600], ["FORBIDDEN", 3603]]) {
     test(`differs from ${code}, which is final`, async () => {
       const it = await connecting(zocket, fresh);
