@@ -16,7 +16,7 @@ pub enum CallError {
         /// States whether the server may have received the call.
         sent: Sent,
     },
-    /// The connection ended, or there is no connection and the call does not wait for one.
+    /// The session ended, or there is no connection and the call does not wait for one.
     Disconnected {
         /// States whether the server may have received the call.
         sent: Sent,
@@ -38,10 +38,10 @@ pub enum CallError {
     Decode(serde_json::Error),
 }
 
-/// States whether the server may have received a call that was unanswered when its connection or its time ended.
+/// States whether the server may have received a call that was unanswered when its session or its time ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Sent {
-    /// Not one byte of the call was sent. A retry can't execute it twice.
+    /// The server has not begun the call, and never will. A retry can't execute it twice.
     No,
     /// The call was handed to the connection. The server may or may not have received it.
     Unknown,

@@ -30,14 +30,14 @@
 //!
 //! # The connection
 //!
-//! One task owns the connection. It offers the subprotocol `zocket.v1.json`, and `zocket.flow`. The connection counts as
-//! open once the server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An
+//! One task owns the connection. It offers the subprotocol `zocket.v1.json`, `zocket.flow`, and `zocket.resume`. The
+//! connection counts as open once the server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An
 //! [`Outage`] is the reason why an attempt failed or a connection ended:
 //!
 //! | outage | then |
 //! |---|---|
 //! | the socket breaks, a time-out, silence; every close code not named here, 1000 and 1009 among them | reconnects |
-//! | close codes 3500 to 3999; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
+//! | close codes 3500 to 3999, except 3501 if the session can be resumed; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
 //! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::reconnect_on`] |
 //! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | reconnects |
 //! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`ServerRefusal`] |
@@ -48,14 +48,55 @@
 //! Before it reconnects, the client waits for a random time between the floor and `floor · 2ⁿ`, at most the cap. `n` is
 //! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The close
 //! code makes no difference: after a 1001, a server's whole set of clients comes back within `floor · 2`, so raise the
-//! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt.
+//! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt. A 401 permits one more
+//! attempt after each connection.
 //!
-//! Events that the server sends while there is no connection are lost, and a new connection is in no room.
-//! [`Builder::on_open`] runs after each connection, before the calls that wait for it, so that the program can join its
-//! rooms and ask for the current state again.
+//! If the server sends no frame for some time, or if a call has timed out, the client sends a `__ping`. Without an answer
+//! the connection has ended ([`Outage::Silent`]): see [`Builder::ping`].
+//!
+//! # Resumption
+//!
+//! A break of the connection does not end the client's session. The server keeps it for 30 s (`Limits::resume_within`)
+//! with its id, its rooms, its calls and the events sent to it, and the client comes back to it, after
+//! [`Client::reconnect`] too: each event of the default delivery, each answer and each message arrives once and in order.
+//! A call that was sent goes on meanwhile. The server does not run one that it had not received, and that its caller has
+//! given up.
+//!
+//! The session ends with [`Client::close`], with a Close of the server, and if the client comes back too late, to another
+//! server, or with other headers. Calls that were sent then fail with [`CallError::Disconnected`]:
+//!
+//! | [`Sent`] | meaning |
+//! |---|---|
+//! | `No` | the server has not begun the call: it was never sent, or the server closed the connection and acknowledged only what came before it. It may be repeated |
+//! | `Unknown` | the server may have handled it |
+//!
+//! A new session has missed the events since the last connection, and is in no room. [`Builder::on_open`] runs after each
+//! connection, before the calls that wait for it. It learns if the session was [resumed](Opened::resumed), or which one
+//! was [lost](Opened::lost), so that the program can join its rooms and ask for the current state again.
+//!
+//! ```no_run
+//! use zocket::client::Client;
+//!
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let client = Client::builder("ws://127.0.0.1:3000/ws")
+//!     .on_open(async |client, opened| {
+//!         if !opened.resumed {
+//!             // In no room yet, and events may have been missed.
+//!             let _ = client.call::<()>("rooms.join", "lobby").await;
+//!         }
+//!     })
+//!     .connect()
+//!     .await?;
+//! assert!(!client.resumed(), "this is the first connection");
+//! # Ok(()) }
+//! ```
+//!
+//! [`Builder::resume`] turns this off. Then a break fails the calls that were sent or wait to be sent, and events that the
+//! server sends while there is no connection are lost.
 //!
 //! # Bounds
 //!
+//! While half of the session's record (the welcome's `limits.record`) is sent and not acknowledged, messages wait.
 //! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn. The server's
 //! welcome limits the calls that are unanswered (`limits.calls`). Further calls are held back, in their order, as are the
 //! messages behind them.

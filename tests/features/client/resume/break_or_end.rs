@@ -146,6 +146,25 @@ async fn a_refusal_for_good_ends_the_session_and_the_client() {
 }
 
 #[tokio::test]
+async fn a_401_that_is_met_while_resuming_keeps_the_session_for_the_attempt_with_new_headers() {
+    let refusal = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+    let mut stage = Stage::new().await;
+    let client = stage.builder().headers_with(async || Ok(())).start().unwrap();
+    let mut visit = stage.begin().await;
+    let unanswered = call(&client, "a");
+    visit.types::<1>().await;
+    drop(visit);
+    stage.refuse(refusal).await;
+    let visit = stage.resume("zocket.resume.T1.0", 1).await;
+    drop(visit);
+    for _ in 0..2 {
+        stage.refuse(refusal).await;
+    }
+    assert_eq!(sent(soon(unanswered).await.unwrap()), Sent::Unknown);
+    status(&client, Status::is_closed).await;
+}
+
+#[tokio::test]
 async fn silence_is_a_break() {
     let mut stage = Stage::new().await;
     let ping = std::time::Duration::from_millis(20);
