@@ -117,7 +117,7 @@ impl Driver {
             Ok(opened) => opened,
             Err(fault) => {
                 Socket::new(stream).close().await;
-                return self.lose(fault.into_outage(), false);
+                return self.lose(fault.into(), false);
             }
         };
         let mut connection = Connection::new(stream);
@@ -143,7 +143,7 @@ impl Driver {
             }
             Ok(Ended::Fault(fault)) => {
                 self.session.end(&End::Lost);
-                let interruption = self.lose(fault.into_outage(), true);
+                let interruption = self.lose(fault.into(), true);
                 socket.close().await;
                 interruption
             }

@@ -56,10 +56,10 @@ struct Resumption {
 /// The server has acknowledged messages that were never sent, or resumed a session that the client does not have.
 pub(super) struct Fault;
 
-impl Fault {
-    pub(super) fn into_outage(self) -> Outage {
+impl From<Fault> for Outage {
+    fn from(_: Fault) -> Self {
         let message = "expected the server to continue this client's session, got the numbers of another one";
-        Outage::Broken(Arc::from(Box::<dyn Error + Send + Sync>::from(message)))
+        Self::Broken(Arc::from(Box::<dyn Error + Send + Sync>::from(message)))
     }
 }
 

@@ -221,7 +221,6 @@ async fn everything_arrives_once_and_in_order_whatever_breaks() {
         totals.answers += played.answers;
         totals.given_up += played.given_up;
     }
-    println!("{totals:?}");
     // A test without breaks would show nothing.
     assert!(totals.cuts > 150 && totals.resumes > 150, "{totals:?}");
     assert!(totals.answers > 2_500 && totals.given_up > 100, "{totals:?}");
