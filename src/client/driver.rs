@@ -199,7 +199,8 @@ impl Driver {
         let is_break = self.session.is_resumable() && outage.is_break();
         let may_pass = self.may_pass_with_new_headers(&outage);
         let is_final = outage.is_final(&self.config.reconnect_on, is_break) && !may_pass;
-        if is_break && !is_final && !self.session.is_overdue() {
+        if is_break && !is_final {
+            // An attempt that fails gives the session no further time.
             if was_open {
                 self.session.park();
             }

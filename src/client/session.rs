@@ -93,12 +93,9 @@ impl Session {
 
     // ------------------------------------------------------------------------------------------------ connections
 
-    /// Returns the offer that concerns resumption, for a handshake that begins now. From here on nothing may be received
+    /// Returns the offer that concerns resumption, for a handshake that begins now and that holds the session. From here on nothing may be received
     /// from an older connection, since the offer names the last frame.
-    pub(super) fn offer(&mut self) -> Option<String> {
-        if self.is_overdue() {
-            self.end(&End::Lost);
-        }
+    pub(super) fn offer(&self) -> Option<String> {
         if !self.offers_resume {
             return None;
         }
@@ -164,11 +161,6 @@ impl Session {
         }
     }
 
-    /// Returns true if the server no longer keeps the session. A handshake that is under way may hold it longer.
-    pub(super) fn is_overdue(&self) -> bool {
-        self.parked_until().is_some_and(|until| until <= Instant::now())
-    }
-
     fn parked_until(&self) -> Option<Instant> {
         self.resumption.as_ref().and_then(|it| it.parked_until)
     }
@@ -179,8 +171,9 @@ impl Session {
         if let Some(until) = self.parked_until() {
             select! {
                 biased;
-                done = &mut work => return done,
+                // First, since no handshake may begin with the session once the time has passed.
                 () = sleep_until(until) => self.end(&End::Lost),
+                done = &mut work => return done,
             }
         }
         work.await

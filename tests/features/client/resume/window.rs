@@ -64,6 +64,24 @@ async fn a_handshake_that_is_under_way_holds_the_session() {
         .await;
     assert_eq!(soon(unanswered).await.unwrap().unwrap(), "a");
     assert!(client.resumed());
+    // The time begins anew with the next break.
+    pass(PARKED).await;
+    drop(visit);
+    assert_eq!(stage.accept().await.resume_offer(), "zocket.resume.T2.1");
+}
+
+#[tokio::test]
+async fn handshakes_that_fail_give_the_session_no_further_time() {
+    let mut stage = Stage::new().await;
+    let _client = waiting_for(&stage, Duration::from_millis(1));
+    drop(stage.begin().await);
+    for _ in 0..2 {
+        let visit = stage.accept().await;
+        assert_eq!(visit.resume_offer(), "zocket.resume.T1.0");
+        pass(PARKED.mul_f64(0.6)).await;
+        drop(visit);
+    }
+    assert_eq!(stage.accept().await.resume_offer(), "zocket.resume");
 }
 
 #[tokio::test]
