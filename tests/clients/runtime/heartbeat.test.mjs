@@ -1,9 +1,9 @@
 // The heartbeat: a page can't see WebSocket pings, so the client sends its own after a silence.
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { connect, createServer } from "node:net";
+import { EventEmitter, once } from "node:events";
 import { describe, test } from "node:test";
 import WebSocket, { WebSocketServer } from "ws";
+import { proxy } from "./proxy.mjs";
 import { fakeWebSocket, load, opened, page, replace, settled } from "./support.mjs";
 
 const zocket = await load();
@@ -265,46 +265,35 @@ test("timers longer than a runtime's maximum do not elapse at once", async (t) =
   assert.ok(delays.length >= 2 && delays.every((ms) => ms < 2 ** 31), `${delays}`);
 });
 
-describe("through a relay that swallows everything", { timeout: 20_000 }, () => {
-  /** Serves `__ping`, behind a relay whose `swallow` makes it drop what passes, in both directions. */
-  async function serve(t) {
-    const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => "zocket.v1.json" });
-    await once(server, "listening");
-    server.on("connection", (socket) => {
-      socket.send('{"type":"__welcome","payload":{"clientId":"c","contract":"9f2c64","limits":{},"heartbeatMs":30}}');
-      socket.on("message", (text) => JSON.parse(text).type === "__ping" && (relay.pings++, socket.send('{"type":"__pong"}')));
+test("a real client stays open on pongs, and replaces a lost connection", { timeout: 20_000 }, async (t) => {
+  const server = new WebSocketServer({ port: 0, host: "127.0.0.1", handleProtocols: () => "zocket.v1.json" });
+  await once(server, "listening");
+  t.after(() => server.close());
+  let pings = 0;
+  const pinged = new EventEmitter();
+  server.on("connection", (socket) => {
+    socket.send('{"type":"__welcome","payload":{"clientId":"c","contract":"9f2c64","limits":{},"heartbeatMs":30}}');
+    socket.on("message", (text) => {
+      if (JSON.parse(text).type !== "__ping") return;
+      socket.send('{"type":"__pong"}');
+      if (++pings === 3) pinged.emit("thrice");
     });
-    const relay = { pings: 0, swallows: false };
-    const between = createServer((client) => {
-      const upstream = connect(server.address().port, "127.0.0.1");
-      const swallowed = () => relay.swallows && client.isOld;
-      client.on("data", (data) => swallowed() || upstream.write(data));
-      upstream.on("data", (data) => swallowed() || client.write(data));
-      for (const socket of [client, upstream]) socket.on("error", () => {}), t.after(() => socket.destroy());
-      relay.swallow = () => (client.isOld = relay.swallows = true);
-    }).listen(0, "127.0.0.1");
-    await once(between, "listening");
-    t.after(() => (between.close(), server.close()));
-    return Object.assign(relay, { url: `ws://127.0.0.1:${between.address().port}/ws` });
-  }
-
-  test("a real client stays open on pongs, and replaces the connection once they no longer come", async (t) => {
-    const relay = await serve(t);
-    const clock = {
-      // The time limit of 5 s, shortened.
-      setTimeout: (run, ms) => setTimeout(run, ms === 5000 ? 200 : ms), clearTimeout, random: () => 0,
-    };
-    const client = zocket.createClient(relay.url, { headers: { name: "Ann" }, WebSocket, dev: false, clock, backoff: { floor: 1 } });
-    t.after(() => client.close());
-    const closes = [];
-    client.onClose((close) => closes.push(close));
-    await new Promise((resolve) => client.onOpen(resolve));
-    await new Promise((resolve) => {
-      const off = setInterval(() => relay.pings >= 3 && (clearInterval(off), resolve()), 5);
-    });
-    assert.deepEqual(closes, []);
-    relay.swallow();
-    await new Promise((resolve) => client.onOpen(resolve));
-    assert.equal(closes.length, 1);
   });
+  const between = await proxy(t, server.address().port);
+  const clock = {
+    // The time limit of 5 s, shortened.
+    setTimeout: (run, ms) => setTimeout(run, ms === 5000 ? 200 : ms), clearTimeout, random: () => 0,
+  };
+  const thrice = once(pinged, "thrice");
+  const options = { headers: { name: "Ann" }, WebSocket, dev: false, clock, backoff: { floor: 1 } };
+  const client = zocket.createClient(`ws://127.0.0.1:${between.port}/ws`, options);
+  t.after(() => client.close());
+  const closes = [];
+  client.onClose((close) => closes.push(close));
+  await new Promise((resolve) => client.onOpen(resolve));
+  await thrice;
+  assert.deepEqual(closes, []);
+  between.lose();
+  await new Promise((resolve) => client.onOpen(resolve));
+  assert.equal(closes.length, 1);
 });
