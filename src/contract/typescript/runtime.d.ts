@@ -187,7 +187,8 @@ export interface OptionsBase {
     readonly connectTimeout?: number | undefined;
     /**
      * Bounds of the wait before attempt n, a random time between `floor` (500) and `floor * 2 ** (n + 1)`, at most `cap`
-     * (30,000). n counts from 0, and restarts after a stable connection.
+     * (30,000). n counts from 0, and restarts after an answered call. After a connection of 5 s, the greater bound is
+     * `floor * 2 ** (n + 0.6)`.
      */
     readonly backoff?: {
         readonly floor?: number | undefined;

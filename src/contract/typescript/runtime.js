@@ -406,8 +406,8 @@ export function createClient(url, ...[given]) {
     let Socket;
     /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
     let timer;
-    /** Number of failed attempts since the last stable connection. */
-    let failures = 0;
+    /** Exponent of the longest wait for the next attempt. */
+    let step = 1;
     /** Timer of the heartbeat: the silence, then the time limit of a ping. */
     let pulse;
     let pingAfter = PING_AFTER;
@@ -617,7 +617,7 @@ export function createClient(url, ...[given]) {
         const wasWelcome = isWelcome;
         // After a 401, one attempt with fresh headers precedes giving up.
         mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
-        const isBreak = token && (code < 3000 ? !WORD.test(reason) : code === REPLACED || /^3(004|[1267])/.test(`${code}`));
+        const isBreak = token && (code < 3000 ? !WORD.test(reason) : /^3(004|501|[1267])/.test(`${code}`));
         const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && !(isBreak && code === REPLACED));
         const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
         drop();
@@ -626,8 +626,8 @@ export function createClient(url, ...[given]) {
         else {
             // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
             if (code === 1001 || code === 1012)
-                failures = Math.max(failures, 2);
-            const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
+                step = Math.max(step, 3);
+            const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** step++));
             const wait = Math.max(floor, error.retryAfterMs ?? 0) + clock.random() * (ceiling - floor);
             retryAt = Date.now() + wait;
             schedule(connect, wait);
@@ -650,18 +650,25 @@ export function createClient(url, ...[given]) {
         tellRetry();
     }
     /**
-     * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. Leaves with
-     * the page, unless the browser may show it again.
+     * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. An attempt
+     * begins anew with the network, since it may wait for one that is gone. Leaves with the page, unless the browser may
+     * show it again.
      */
     function wake({ type, persisted }) {
-        if (type === "pagehide")
-            return persisted ? undefined : bye();
-        if (type === "visibilitychange" && page.document?.visibilityState !== "visible")
-            return;
-        if (status === "open")
-            ping();
-        else if (!current && status !== "closed" && !lastError?.retryAfterMs)
-            connect();
+        const isOpen = status === "open";
+        if (type === "pagehide") {
+            if (!persisted)
+                bye();
+            // The browser would keep the connection of a page in its cache, and so its place in rooms, for minutes.
+            else if (isOpen)
+                lost("DISCONNECTED", "the page was hidden");
+        }
+        else if (type !== "visibilitychange" || page.document?.visibilityState === "visible") {
+            if (isOpen)
+                ping();
+            else if (!lastError?.retryAfterMs && (!current || type === "online"))
+                connect();
+        }
     }
     function watch(on) {
         // An event target ignores a listener that it already has.
@@ -714,7 +721,7 @@ export function createClient(url, ...[given]) {
         if (type === "__ack")
             return token && isNaN(calls.acknowledged(payload)) ? fault() : undefined;
         if (type === "__rpc_res" || type === "__rpc_err") {
-            failures = 0;
+            step = Math.min(step, 1);
             return calls.answered(frame["rpcId"], (call) => {
                 if (type === "__rpc_err")
                     return call.reject(refusal(frame["error"], call.route));
@@ -745,8 +752,9 @@ export function createClient(url, ...[given]) {
         resumed = !!token;
         clientId = String(payload["clientId"]);
         lastError = undefined;
-        // At this age a connection counts as stable. So does one that has answered a call.
-        schedule(() => void (failures = 0), 5000);
+        // At this age a connection counts as stable. The first wait after it is at most 1.5 times the least one, so that a
+        // short break ends within a second.
+        schedule(() => void (step = 0.6), 5000);
         pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
         alive();
         const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
@@ -856,7 +864,7 @@ export function createClient(url, ...[given]) {
         },
         reconnect: () => {
             if (status === "closed")
-                failures = 0;
+                step = 1;
             leave(begin, "reconnect", false);
         },
     };

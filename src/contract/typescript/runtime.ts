@@ -256,7 +256,8 @@ export interface OptionsBase {
   readonly connectTimeout?: number | undefined;
   /**
    * Bounds of the wait before attempt n, a random time between `floor` (500) and `floor * 2 ** (n + 1)`, at most `cap`
-   * (30,000). n counts from 0, and restarts after a stable connection.
+   * (30,000). n counts from 0, and restarts after an answered call. After a connection of 5 s, the greater bound is
+   * `floor * 2 ** (n + 0.6)`.
    */
   readonly backoff?: { readonly floor?: number | undefined; readonly cap?: number | undefined } | undefined;
   /**
@@ -810,8 +811,8 @@ export function createClient(
   let Socket: WebSocketConstructor | undefined;
   /** Timer of the current phase: the wait, then the limit of the attempt, then the age of a stable connection. */
   let timer: unknown;
-  /** Number of failed attempts since the last stable connection. */
-  let failures = 0;
+  /** Exponent of the longest wait for the next attempt. */
+  let step = 1;
   /** Timer of the heartbeat: the silence, then the time limit of a ping. */
   let pulse: unknown;
   let pingAfter = PING_AFTER;
@@ -1028,15 +1029,15 @@ export function createClient(
     const wasWelcome = isWelcome;
     // After a 401, one attempt with fresh headers precedes giving up.
     mayRenew = !(mayRenew && code === 3601 && typeof options.headers === "function");
-    const isBreak = token && (code < 3000 ? !WORD.test(reason) : code === REPLACED || /^3(004|[1267])/.test(`${code}`));
+    const isBreak = token && (code < 3000 ? !WORD.test(reason) : /^3(004|501|[1267])/.test(`${code}`));
     const final = mayRenew && (code === 1008 ? !TEMPORARY.test(reason) : code >= 3500 && !(isBreak && code === REPLACED));
     const error = (lastError = refused ?? new ZocketError(errorCode, message, { cause }));
     drop();
     if (final) watch(false);
     else {
       // A server that shuts down or restarts loses all clients at once, so their return is spread over more time.
-      if (code === 1001 || code === 1012) failures = Math.max(failures, 2);
-      const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** ++failures));
+      if (code === 1001 || code === 1012) step = Math.max(step, 3);
+      const ceiling = Math.max(floor, Math.min(cap, floor * 2 ** step++));
       const wait = Math.max(floor, error.retryAfterMs ?? 0) + clock.random() * (ceiling - floor);
       retryAt = Date.now() + wait;
       schedule(connect, wait);
@@ -1054,14 +1055,20 @@ export function createClient(
   }
 
   /**
-   * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. Leaves with
-   * the page, unless the browser may show it again.
+   * Ends a wait of its own, or checks the connection, when the page becomes visible or the network is back. An attempt
+   * begins anew with the network, since it may wait for one that is gone. Leaves with the page, unless the browser may
+   * show it again.
    */
   function wake({ type, persisted }: PageEvent): void {
-    if (type === "pagehide") return persisted ? undefined : bye();
-    if (type === "visibilitychange" && page.document?.visibilityState !== "visible") return;
-    if (status === "open") ping();
-    else if (!current && status !== "closed" && !lastError?.retryAfterMs) connect();
+    const isOpen = status === "open";
+    if (type === "pagehide") {
+      if (!persisted) bye();
+      // The browser would keep the connection of a page in its cache, and so its place in rooms, for minutes.
+      else if (isOpen) lost("DISCONNECTED", "the page was hidden");
+    } else if (type !== "visibilitychange" || page.document?.visibilityState === "visible") {
+      if (isOpen) ping();
+      else if (!lastError?.retryAfterMs && (!current || type === "online")) connect();
+    }
   }
 
   function watch(on: boolean): void {
@@ -1114,7 +1121,7 @@ export function createClient(
     if (type === "__welcome") return welcome(asObject(payload));
     if (type === "__ack") return token && isNaN(calls.acknowledged(payload)) ? fault() : undefined;
     if (type === "__rpc_res" || type === "__rpc_err") {
-      failures = 0;
+      step = Math.min(step, 1);
       return calls.answered(frame["rpcId"], (call) => {
         if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
         checkReceived(call.route, "output", payload);
@@ -1141,8 +1148,9 @@ export function createClient(
     resumed = !!token;
     clientId = String(payload["clientId"]);
     lastError = undefined;
-    // At this age a connection counts as stable. So does one that has answered a call.
-    schedule(() => void (failures = 0), 5000);
+    // At this age a connection counts as stable. The first wait after it is at most 1.5 times the least one, so that a
+    // short break ends within a second.
+    schedule(() => void (step = 0.6), 5000);
     pingAfter = positive(payload["heartbeatMs"], PING_AFTER);
     alive();
     const hash = payload["contract"] ?? contract.hash; // A custom stack has none.
@@ -1248,7 +1256,7 @@ export function createClient(
       }, "", true);
     },
     reconnect: () => {
-      if (status === "closed") failures = 0;
+      if (status === "closed") step = 1;
       leave(begin, "reconnect", false);
     },
   };

@@ -165,13 +165,22 @@ describe("reconnecting", () => {
     assert.deepEqual(await waits(it, 1), [4000]);
   });
 
-  test("resets the backoff after a connection of five seconds", async () => {
+  test("resets the backoff after a connection of five seconds, and is back from a short break within a second", async () => {
     const it = await connecting(zocket);
     it.clock.nextRandom = 1;
     await waits(it, 3);
     it.socket.welcome();
     await it.clock.advance(5000);
-    assert.deepEqual(await waits(it, 1), [1000]);
+    assert.deepEqual((await waits(it, 3)).map(Math.round), [758, 1516, 3031]);
+  });
+
+  test("is back from a short break as soon after a stable connection that has answered calls", async () => {
+    const it = await opened(zocket);
+    it.clock.nextRandom = 1;
+    await it.clock.advance(5000);
+    it.client.whoami();
+    it.socket.answer({});
+    assert.deepEqual((await waits(it, 1)).map(Math.round), [758]);
   });
 
   test("resets the backoff after a connection that answered a call", async () => {
@@ -417,12 +426,26 @@ describe("a page", () => {
   test("does not affect a connection, an attempt or a closed client", async (t) => {
     const { window } = page(t);
     const it = await connecting(zocket);
-    window.dispatchEvent(new Event("online"));
+    window.dispatchEvent(new Event("pageshow"));
+    await settled();
     it.socket.welcome();
     window.dispatchEvent(new Event("online"));
     it.client.close();
     window.dispatchEvent(new Event("online"));
     await settled();
     assert.equal(it.WebSocket.all.length, 1);
+  });
+
+  test("that fires online begins the attempt anew, since it may wait for a network that is gone", async (t) => {
+    const { window } = page(t);
+    const it = await connecting(zocket);
+    const { socket } = it;
+    window.dispatchEvent(new Event("online"));
+    await settled();
+    assert.ok(socket.closedWith);
+    assert.notEqual(it.socket, socket);
+    it.socket.welcome();
+    assert.equal(it.client.status, "open");
+    it.client.close();
   });
 });

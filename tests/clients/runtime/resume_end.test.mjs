@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { WELCOME, ack, offer, post, redial, resumable, said, texts, zocket } from "./sessions.mjs";
-import { client as connecting, opened, page, settled } from "./support.mjs";
+import { client as connecting, opened, page, replace, settled } from "./support.mjs";
 
 describe("what ends the session, and what does not", () => {
   for (const [code, reason] of [[1006, ""], [1005, ""], [1000, ""], [1001, ""], [1001, "Going away"], [1012, ""], [3501, "replaced"]]) {
@@ -217,15 +217,66 @@ describe("what ends the session, and what does not", () => {
     assert.deepEqual([call.error.code, call.error.sent], ["DISCONNECTED", "unknown"]);
   });
 
-  test("a page that is left says bye, unless it may be shown again", async (t) => {
+  test("a page that is left says bye", async (t) => {
+    const { window } = page(t);
+    const it = await resumable();
+    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
+    assert.deepEqual(it.socket.closedWith, { code: 1000, reason: "bye" });
+    it.client.close();
+  });
+
+  test("a page that may be shown again closes without a code, and comes back at once when it is shown", async (t) => {
     const { window } = page(t);
     const it = await resumable();
     const { socket } = it;
-    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
-    assert.equal(socket.closedWith, undefined);
-    window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: false }));
-    assert.deepEqual(socket.closedWith, { code: 1000, reason: "bye" });
+    const [call] = post(it, "1");
+    const hide = () => window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
+    hide();
+    assert.deepEqual(socket.closedWith, { code: undefined, reason: undefined });
+    assert.equal(it.client.status, "reconnecting");
+    assert.equal(call.state, "pending");
+    hide();
+    assert.equal(it.WebSocket.all.length, 1);
+    window.dispatchEvent(Object.assign(new Event("pageshow"), { persisted: true }));
+    await settled();
+    assert.equal(offer(it.socket), "zocket.resume.T1.0");
+    it.socket.welcome({ ...WELCOME, session: "T2", resumed: true });
+    assert.deepEqual(texts(it.socket), ["1"]);
     it.client.close();
+  });
+
+  test("a page that is hidden during an attempt, or while it waits, changes nothing", async (t) => {
+    const { window } = page(t);
+    const errors = [];
+    const it = await connecting(zocket);
+    it.client.onError((error) => errors.push(error));
+    const hide = () => window.dispatchEvent(Object.assign(new Event("pagehide"), { persisted: true }));
+    hide();
+    assert.equal(it.socket.closedWith, undefined);
+    it.socket.welcome(WELCOME);
+    it.socket.end(1006);
+    const { retryAt } = it.client;
+    hide();
+    assert.equal(it.client.retryAt, retryAt);
+    assert.deepEqual(errors, []);
+    it.client.close();
+  });
+
+  test("a clock that is set an hour ahead, or back, changes nothing", async (t) => {
+    for (const change of [3_600_000, -3_600_000]) {
+      let now = 1e12;
+      replace(t, Date, "now", () => now);
+      const it = await resumable({ backoff: { floor: 29_000, cap: 29_000 }, timeout: Infinity });
+      const [call] = post(it, "1");
+      it.socket.end(1006);
+      now += change;
+      await it.clock.advance(29_000);
+      assert.equal(offer(it.socket), "zocket.resume.T1.0");
+      it.socket.end(1006);
+      await it.clock.advance(1000);
+      assert.equal(call.error.sent, "unknown");
+      it.client.close();
+    }
   });
 });
 
