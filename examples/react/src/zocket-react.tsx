@@ -26,6 +26,8 @@ const {
 // Declared here, since React Native's projects compile without the types of the DOM.
 declare const document: unknown;
 declare const navigator: { readonly product?: string } | undefined;
+declare function setTimeout(run: () => void, ms: number): unknown;
+declare function clearTimeout(timer: unknown): void;
 
 const ClientContext = createContext?.<Client | undefined>(undefined);
 
@@ -102,8 +104,17 @@ export interface Connection {
   readonly retryAt: number | undefined;
 }
 
+/** Options of {@link useConnection}. */
+export interface ConnectionOptions {
+  /**
+   * Milliseconds that a break has to last before the hook returns it. Until then it returns `open`, without error and
+   * next attempt. The default is 0. With 1000, people do not see the breaks that are over before they matter.
+   */
+  readonly delay?: number | undefined;
+}
+
 /** Returns the state of the connection, and renders again when it changes. */
-export function useConnection(): Connection {
+export function useConnection({ delay = 0 }: ConnectionOptions = {}): Connection {
   const client = useClient();
   const subscribe = useCallback(
     (changed: () => void) => {
@@ -113,13 +124,22 @@ export function useConnection(): Connection {
     [client],
   );
   // One store per value: each is identical until it changes, while a new object would not be.
-  return {
+  const now: Connection = {
     status: useSyncExternalStore(subscribe, () => client.status, (): Status => "connecting"),
     lastError: useSyncExternalStore(subscribe, () => client.lastError, () => undefined),
     clientId: useSyncExternalStore(subscribe, () => client.clientId, () => undefined),
     resumed: useSyncExternalStore(subscribe, () => client.resumed, () => false),
     retryAt: useSyncExternalStore(subscribe, () => client.retryAt, () => undefined),
   };
+  const isBroken = now.status === "reconnecting";
+  // A component that is mounted during a break does not know its beginning, and shows it.
+  const [isShown, setShown] = useState(isBroken);
+  useEffect(() => {
+    if (!isBroken) return setShown(false);
+    const timer = setTimeout(() => setShown(true), delay);
+    return () => clearTimeout(timer);
+  }, [isBroken, delay]);
+  return isBroken && !isShown && delay > 0 ? { ...now, status: "open", lastError: undefined, retryAt: undefined } : now;
 }
 
 export interface CallState<Input, Output, Declared extends string> {

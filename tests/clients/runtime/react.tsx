@@ -126,6 +126,59 @@ describe(`with ${REACT}`, () => {
         await view.unmount();
       });
 
+      test("useConnection returns a break once it has lasted for the delay, and other states at once", async (t) => {
+        t.mock.timers.enable({ apis: ["setTimeout"] });
+        const { WebSocket, clock, options } = setUp();
+        const seen: string[] = [];
+        function Shown() {
+          const { status, lastError, retryAt } = useConnection({ delay: 1000 });
+          const shown = [status, lastError?.code, retryAt !== undefined && "waits"].filter(Boolean).join(" ");
+          if (seen.at(-1) !== shown) seen.push(shown);
+          return <>{shown}</>;
+        }
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
+        const tick = (ms: number) => act(async () => t.mock.timers.tick(ms));
+        await act(async () => WebSocket.last.welcome());
+        for (let breaks = 0; breaks < 2; breaks++) {
+          await act(async () => WebSocket.last.end(1006));
+          await tick(999);
+          await act(() => clock.advance(500));
+          await act(async () => WebSocket.last.welcome());
+          await tick(5000);
+        }
+        await act(async () => WebSocket.last.end(1006));
+        await tick(999);
+        assert.deepEqual(seen, ["connecting", "open"]);
+        await tick(1);
+        assert.equal(view.text, "reconnecting DISCONNECTED waits");
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.welcome());
+        // The next break is a new one.
+        await act(async () => WebSocket.last.end(1006));
+        await tick(999);
+        assert.equal(view.text, "open");
+        await act(() => clock.advance(500));
+        await act(async () => WebSocket.last.welcome());
+        await act(async () => WebSocket.last.end(4000));
+        const broken = ["reconnecting DISCONNECTED waits", "reconnecting DISCONNECTED"];
+        assert.deepEqual(seen, ["connecting", "open", ...broken, "open", "closed DISCONNECTED"]);
+        await view.unmount();
+      });
+
+      test("useConnection with a delay shows a break at once to a component that is mounted during it", async (t) => {
+        t.mock.timers.enable({ apis: ["setTimeout"] });
+        const { WebSocket, options } = setUp();
+        const client = createClient("ws://a/ws", options);
+        await settled();
+        WebSocket.last.welcome();
+        WebSocket.last.end(1006);
+        const Shown = () => <>{useConnection({ delay: 1000 }).status}</>;
+        const view = await render(<Mode><ZocketProvider client={client}><Shown /></ZocketProvider></Mode>);
+        assert.equal(view.text, "reconnecting");
+        await view.unmount();
+        client.close();
+      });
+
       test("useConnection has the code and the message of a refused handshake, which is final", async () => {
         const { WebSocket, clock, options } = setUp();
         function Shown() {
