@@ -17,7 +17,7 @@ export interface Unsent {
 
 export interface Room {
   readonly id: string;
-  /** `asked`: first join pending, not shown. `away`: no connection, or join pending again. */
+  /** `asked`: first join pending, not shown. `away`: not joined in this session yet. */
   readonly phase: "asked" | "away" | "joined" | "refused";
   readonly wasJoined: boolean;
   /** Error of the last attempt to join again. */

@@ -24,7 +24,7 @@ export function useChat(session: Session) {
     else if (error.code !== "DISCONNECTED" && error.code !== "CLOSED") dispatch({ type: "refused", roomId, error });
   };
 
-  // Joins before the waiting calls are sent, since those may concern these rooms.
+  // A new session is in no room. It joins before the waiting calls are sent, since those may concern these rooms.
   const enterAll = useEffectEvent(async () => {
     for (const { id, phase } of state.rooms) if (phase !== "asked") void enter(id);
     const { data: me } = await client.whoami.safe();
@@ -32,9 +32,13 @@ export function useChat(session: Session) {
   });
   useEffect(() => {
     if (client.status === "open") void enterAll();
-    return client.onOpen(() => void enterAll());
+    return client.onOpen(({ resumed }) => {
+      if (resumed) return;
+      dispatch({ type: "disconnected" });
+      void enterAll();
+    });
   }, [client]);
-  useEffect(() => client.onClose(() => dispatch({ type: "disconnected" })), [client]);
+  useEffect(() => client.onClose(({ final }) => final && dispatch({ type: "disconnected" })), [client]);
 
   useEvent(client.on.chat.joined, ({ roomId, ...person }) => {
     dispatch({ type: "came", roomId, person, key: newKey(), isMe: person.clientId === client.clientId });

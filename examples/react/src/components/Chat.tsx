@@ -4,13 +4,13 @@ import { useChat } from "../chat/useChat";
 import { connectProblem } from "../errors";
 import { writeSession } from "../session";
 import type { Session } from "../session";
-import { useConnection } from "../zocket-react";
 import { Announcements } from "./Announcements";
 import { Problem } from "./Field";
 import { People } from "./People";
 import { Rooms } from "./Rooms";
 import { RoomView } from "./RoomView";
 import { TopBar } from "./TopBar";
+import { useShownConnection } from "./useShownConnection";
 
 interface ChatProps {
   readonly session: Session;
@@ -19,7 +19,7 @@ interface ChatProps {
 
 export function Chat({ session, onLeave }: ChatProps) {
   const chat = useChat(session);
-  const { status, lastError } = useConnection();
+  const { status, lastError } = useShownConnection();
   const { headers } = session;
   const { me, active, rooms: all, announcements } = chat.state;
   const rooms = shownRooms(all);
@@ -51,7 +51,7 @@ export function Chat({ session, onLeave }: ChatProps) {
               <div className="nowhere"><strong>You are not in a room</strong>Join a room by its name to start chatting.</div>
             </main>
           )}
-          <People room={room} me={me.clientId} panel={panels.people} />
+          <People room={room} me={me.clientId} isStale={room?.phase !== "joined" || status !== "open"} panel={panels.people} />
         </div>
       )}
     </>

@@ -21,9 +21,11 @@ export function RoomView({ chat, room, me }: RoomViewProps) {
   const leaving = useCall(client.chat.leave);
 
   const leave = async () => {
-    // A disconnected client is in no room.
-    if (room.phase === "joined" && client.status === "open") {
-      const { error } = await leaving.call({ roomId: room.id });
+    const { status } = client;
+    if (room.phase === "joined" && status !== "closed") {
+      // Sent with the next connection, if there is none, and then nothing to wait for.
+      const left = leaving.call({ roomId: room.id }, status === "open" ? undefined : { timeout: Infinity });
+      const { error } = status === "open" ? await left : {};
       if (error && error.code !== "DISCONNECTED") return;
     }
     dispatch({ type: "dropped", roomId: room.id });

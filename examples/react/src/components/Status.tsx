@@ -1,6 +1,7 @@
 import { useEffect, useState } from "react";
-import { useClient, useConnection } from "../zocket-react";
 import type { Status as ClientStatus } from "../zocket";
+import { useClient } from "../zocket-react";
+import { useShownConnection } from "./useShownConnection";
 
 /** Words for the user. */
 const WORDS = {
@@ -10,7 +11,7 @@ const WORDS = {
 /** Shows the state of the connection, and the time until the next attempt. */
 export function Status() {
   const client = useClient();
-  const { status, retryAt } = useConnection();
+  const { status, retryAt } = useShownConnection();
   const seconds = useSecondsUntil(retryAt);
   const state = WORDS[status];
 
