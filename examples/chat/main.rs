@@ -10,7 +10,7 @@ use axum::{Router, response::Html, routing::get};
 use tokio::signal::unix::{SignalKind, signal};
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing_subscriber::EnvFilter;
-use zocket::{contract::Info, server};
+use zocket::{Limits, contract::Info, server};
 
 /// Resolves on Ctrl-C or SIGTERM.
 async fn asked_to_stop() {
@@ -30,7 +30,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .init();
 
     let addr = env::var("ADDR").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let zo = rooms::app();
+    let zo = rooms::app(Limits::default());
     match env::args().collect::<Vec<_>>().as_slice() {
         [] | [_] => {}
         [_, flag, folder] if flag == "--export" => {

@@ -11,7 +11,7 @@ use garde::Validate;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Delivery, Error, Outgoing, Router, Zocket, layers::TraceLayer};
+use zocket::{ClientId, Context, Delivery, Error, Limits, Outgoing, Router, Zocket, layers::TraceLayer};
 
 /// Connect headers.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -182,8 +182,9 @@ impl Outgoing for Announcement {
 }
 
 /// Returns the app, with its lifecycle functions and a span for each message. Its type does not name the layers.
-pub(crate) fn app() -> Zocket<User> {
+pub(crate) fn app(limits: Limits) -> Zocket<User> {
     Zocket::builder()
+        .limits(limits)
         .on_connect_with(
             Names::default(),
             async |names: Names, headers: Headers, client_id: ClientId| {

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
 export const binary = fileURLToPath(new URL("../../target/debug/examples/chat", import.meta.url));
+const shortSessions = fileURLToPath(new URL("../../target/debug/examples/short_sessions", import.meta.url));
 
 const flags = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -44,8 +45,9 @@ export async function launchUnforced(t) {
 }
 
 /** Starts a server, by default the chat, on a free port or on the given one. */
-export async function serve(port = 0, program = binary) {
-  const child = spawn(program, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+export async function serve(port = 0, program = binary, variables = {}) {
+  const env = { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1", ...variables };
+  const child = spawn(program, { env, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: child.stderr })) {
     const url = /(?:chat|listening) on (http:\S+)/.exec(line)?.[1];
     if (url) {
@@ -54,6 +56,13 @@ export async function serve(port = 0, program = binary) {
     }
   }
   throw new Error("expected the server's address on stderr, got none");
+}
+
+/** Starts the chat with these limits for one test: `short_sessions.rs` lists them. */
+export async function serveShort(t, limits, port = 0) {
+  const server = await serve(port, shortSessions, limits);
+  t.after(() => server.child.kill("SIGKILL"));
+  return server;
 }
 
 export async function stop({ child }, signal) {
