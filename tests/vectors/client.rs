@@ -2,22 +2,22 @@
 
 use std::{collections::HashMap, ops::RangeInclusive, time::Duration};
 
-use futures_util::{FutureExt, SinkExt, StreamExt};
+use futures_util::{FutureExt, StreamExt};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use tokio::{select, task::JoinHandle, time::timeout};
+use tokio::{net::TcpStream, select, task::JoinHandle, time::timeout};
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use zocket::{
     Outgoing,
-    client::{CallError, Client, Events, ServerRefusal, Status},
+    client::{CallError, Client, Events, Outage, Sent, ServerRefusal, Status},
 };
 
 use crate::{
     PATIENCE,
-    format::{Action, Call, Closing, Heard, Hello, Rejected, Resolved, Step, Vector, text},
+    format::{Action, Call, Closing, Failed, Heard, Hello, Rejected, Resolved, Step, Vector, text},
     pattern::{check, sample},
-    stage::{Entry, Stage},
+    stage::{Entry, Stage, refuse, resumable},
 };
 
 /// The only event type that vectors subscribe to.
@@ -35,6 +35,8 @@ pub async fn run(vector: &Vector) -> Result<(), String> {
         come_back: Vec::new(),
         headers: Value::Null,
         client: None,
+        accepts: !vector.steps.iter().any(|step| step.action.is_of_a_handshake()),
+        stream: None,
         entry: None,
         ids: HashMap::new(),
         calls: HashMap::new(),
@@ -58,6 +60,10 @@ struct Run {
     come_back: Vec<RangeInclusive<u16>>,
     headers: Value,
     client: Option<Client>,
+    /// True if each handshake is accepted and welcomed, though no step says so.
+    accepts: bool,
+    /// The current connection, before its handshake.
+    stream: Option<TcpStream>,
     /// The current connection.
     entry: Option<Entry>,
     /// The client's ids by the ids in the vector.
@@ -85,8 +91,37 @@ impl Run {
                     frame["rpcId"] = id.clone();
                 }
                 let message = Message::text(frame.to_string());
-                self.entry().await.socket.send(message).await.unwrap();
+                self.entry().await.send(message).await;
             }
+            Action::Offered(offer) => {
+                let got = self.entry().await.head.resume_offer();
+                if got.as_ref() != Some(offer) {
+                    return Err(format!("expected {offer}\n  got {got:?}"));
+                }
+            }
+            Action::Welcome(members) => {
+                let welcome = self.stage.welcome(&resumable(members));
+                self.entry().await.send(welcome).await;
+            }
+            Action::Refuse(refusal) => {
+                self.client().await;
+                refuse(self.stream.take().expect("a handshake"), refusal).await;
+            }
+            Action::Refused(refusal) => match self.client().await.ready().await {
+                Err(Outage::Refused { refusal: got, .. }) => check(refusal, &refusal_json(&got).to_string())?,
+                other => return Err(format!("expected {refusal}\n  got {other:?}")),
+            },
+            Action::GiveUp(id) => {
+                let call = self.calls.remove(id).ok_or("there is no such call")?;
+                call.abort();
+                drop(call.await);
+            }
+            Action::Fails(failed) => self.fails(failed).await?,
+            Action::Leave(_) => {
+                let client = self.client().await.clone();
+                tokio::spawn(async move { client.close().await });
+            }
+            Action::Closes(closing) => self.closes(closing).await?,
             Action::Resolves(resolved) => self.resolves(resolved).await?,
             Action::Rejects(rejected) => self.rejects(rejected).await?,
             Action::Pending(id) => match self.calls.get_mut(id).map(FutureExt::now_or_never) {
@@ -123,20 +158,38 @@ impl Run {
                 builder = builder.reconnect_on(codes.clone());
             }
             let client = builder.headers(&self.headers).unwrap().start().unwrap();
-            self.entry = self.stage.entries.recv().await;
-            client.ready().await.unwrap();
+            self.stream = self.stage.streams.recv().await;
+            self.accept().await;
+            if self.accepts {
+                client.ready().await.unwrap();
+            }
             self.client = Some(client);
         }
         self.client.as_ref().expect("it was just made")
     }
 
+    /// Welcomes the client, unless steps say how.
+    async fn accept(&mut self) {
+        if self.accepts
+            && let Some(stream) = self.stream.take()
+        {
+            let mut entry = Entry::accept(stream).await;
+            entry.send(self.stage.welcome(&json!({}))).await;
+            self.entry = Some(entry);
+        }
+    }
+
+    /// Returns the current connection, after its handshake.
     async fn entry(&mut self) -> &mut Entry {
         self.client().await;
+        if let Some(stream) = self.stream.take() {
+            self.entry = Some(Entry::accept(stream).await);
+        }
         self.entry.as_mut().expect("a connection")
     }
 
     async fn take_entry(&mut self) -> Entry {
-        self.client().await;
+        self.entry().await;
         self.entry.take().expect("a connection")
     }
 
@@ -161,8 +214,8 @@ impl Run {
     /// Checks that the client's next frame is the expected one with an id of its own, and stores that id.
     async fn written(&mut self, written: &Value) -> Result<(), String> {
         let expected: Value = serde_json::from_str(&text(written)).unwrap();
-        let got = match self.entry().await.socket.next().await {
-            Some(Ok(Message::Text(text))) => text,
+        let got = match self.entry().await.next().await {
+            Some(Message::Text(text)) => text,
             other => return Err(format!("expected {expected}\n  got {other:?}")),
         };
         let mut frame: Map<String, Value> = serde_json::from_str(&got).map_err(|error| error.to_string())?;
@@ -212,6 +265,31 @@ impl Run {
         }
     }
 
+    async fn fails(&mut self, Failed { id, sent }: &Failed) -> Result<(), String> {
+        let call = self.calls.remove(id).ok_or("there is no such call")?;
+        let got = match call.await.unwrap() {
+            Err(CallError::Disconnected { sent: Sent::No }) => "no",
+            Err(CallError::Disconnected { sent: Sent::Unknown }) => "unknown",
+            other => return Err(format!("expected a call that its session ended\n  got {other:?}")),
+        };
+        match got == sent {
+            true => Ok(()),
+            false => Err(format!("expected {sent}\n  got {got}")),
+        }
+    }
+
+    /// Checks that the client's next frame is this Close.
+    async fn closes(&mut self, Closing { code, reason, .. }: &Closing) -> Result<(), String> {
+        match self.take_entry().await.next().await {
+            Some(Message::Close(Some(close)))
+                if u16::from(close.code) == *code && close.reason.as_str() == reason =>
+            {
+                Ok(())
+            }
+            other => Err(format!("expected a Close with {code} {reason}\n  got {other:?}")),
+        }
+    }
+
     async fn event(&mut self, heard: &Heard) -> Result<(), String> {
         let said = self.said.as_mut().filter(|_| heard.r#type == Said::TYPE);
         match said.ok_or("nobody listens to it")?.next().await {
@@ -229,12 +307,13 @@ impl Run {
         let mut statuses = self.client().await.statuses();
         let closed = statuses.wait_for(Status::is_closed);
         let came_back = select! {
-            entry = self.stage.entries.recv() => {
-                self.entry = entry;
+            stream = self.stage.streams.recv() => {
+                self.stream = stream;
                 true
             }
             _ = closed => false,
         };
+        self.accept().await;
         if came_back == must {
             Ok(())
         } else {

@@ -41,6 +41,8 @@ pub struct Vector {
 pub enum Need {
     /// Sends messages without an id.
     Send,
+    /// Comes back to its session.
+    Resume,
 }
 
 /// Variant of the server's app.
@@ -123,6 +125,40 @@ pub enum Action {
     Event(Heard),
     ComeBackOn(u16, u16),
     ComesBack(bool),
+    Offered(String),
+    Welcome(Value),
+    Refuse(Refusal),
+    Refused(Value),
+    GiveUp(String),
+    Fails(Failed),
+    Leave(Yes),
+    Closes(Closing),
+}
+
+impl Action {
+    /// Returns true for a step after which no handshake is accepted by itself.
+    pub fn is_of_a_handshake(&self) -> bool {
+        matches!(self, Self::Offered(_) | Self::Welcome(_) | Self::Refuse(_))
+    }
+}
+
+/// The refusal of a handshake.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Refusal {
+    pub status: u16,
+    pub code: String,
+    pub message: String,
+    #[serde(default)]
+    pub issues: Vec<Value>,
+}
+
+/// A call that the end of its session has ended.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Failed {
+    pub id: String,
+    pub sent: String,
 }
 
 #[derive(Debug, Deserialize)]

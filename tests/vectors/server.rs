@@ -128,7 +128,15 @@ impl Run {
             | Action::On(_)
             | Action::Event(_)
             | Action::ComeBackOn(..)
-            | Action::ComesBack(_) => return Ok(false),
+            | Action::ComesBack(_)
+            | Action::Offered(_)
+            | Action::Welcome(_)
+            | Action::Refuse(_)
+            | Action::Refused(_)
+            | Action::GiveUp(_)
+            | Action::Fails(_)
+            | Action::Leave(_)
+            | Action::Closes(_) => return Ok(false),
         }
         Ok(true)
     }

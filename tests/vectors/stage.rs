@@ -1,8 +1,13 @@
 //! A scripted server for testing the client.
 
+use futures_util::{SinkExt, StreamExt};
 use http::{HeaderMap, HeaderValue, Uri};
-use serde_json::json;
-use tokio::{net::TcpStream, sync::mpsc};
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -12,14 +17,16 @@ use tokio_tungstenite::{
 };
 use zocket::ClientId;
 
-use futures_util::SinkExt;
+use crate::{
+    common::{self, Server},
+    format::Refusal,
+};
 
-use crate::common::{self, Server};
-
-/// A server that accepts each client, and gives the connection to the test.
+/// A server that gives each connection to the test.
 pub struct Stage {
     server: Server,
-    pub entries: mpsc::Receiver<Entry>,
+    pub streams: mpsc::Receiver<TcpStream>,
+    client_id: ClientId,
 }
 
 /// A connection from the client.
@@ -37,30 +44,51 @@ pub struct Head {
 
 impl Stage {
     pub async fn new() -> Self {
-        let (entering, entries) = mpsc::channel(8);
+        let (entering, streams) = mpsc::channel(8);
         let server = common::listen(move |listener| async move {
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let entry = Entry::accept(stream).await;
-                if entering.send(entry).await.is_err() {
+                if entering.send(stream).await.is_err() {
                     return;
                 }
             }
         });
         Self {
             server: server.await,
-            entries,
+            streams,
+            client_id: ClientId::random(),
         }
     }
 
     pub fn url(&self) -> String {
         self.server.url("")
     }
+
+    /// Returns a welcome with these members beside those that every server sends.
+    pub fn welcome(&self, members: &Value) -> Message {
+        let mut payload =
+            json!({ "clientId": self.client_id, "contract": "0", "limits": { "message": 1 << 20 } });
+        for (name, member) in members.as_object().into_iter().flatten() {
+            payload[name] = member.clone();
+        }
+        Message::text(json!({ "type": "__welcome", "payload": payload }).to_string())
+    }
+}
+
+/// Returns the members of the welcome of a server that resumes sessions, replaced by those of a vector.
+pub fn resumable(members: &Value) -> Value {
+    let mut welcome = json!({
+        "features": ["refusals", "flow", "resume"], "limits": { "message": 4096, "record": 65536 },
+        "session": "T1", "resumed": false, "received": 0, "sent": 0, "ackMs": 60_000, "parkedMs": 600_000,
+    });
+    for (name, member) in members.as_object().into_iter().flatten() {
+        welcome[name] = member.clone();
+    }
+    welcome
 }
 
 impl Entry {
-    /// Sends the welcome, since our client speaks the extended protocol.
-    async fn accept(stream: TcpStream) -> Self {
+    pub async fn accept(stream: TcpStream) -> Self {
         let mut head = Head::default();
         #[allow(clippy::result_large_err, reason = "the library's")]
         let note = |request: &Request, mut response: Response| -> Result<Response, ErrorResponse> {
@@ -72,16 +100,47 @@ impl Entry {
             response.headers_mut().insert("sec-websocket-protocol", codec);
             Ok(response)
         };
-        let mut socket = accept_hdr_async(stream, note).await.unwrap();
-        let welcome = json!({ "type": "__welcome", "payload": {
-            "clientId": ClientId::random(), "contract": "0", "limits": { "message": 1 << 20 },
-        }});
-        socket.send(Message::text(welcome.to_string())).await.unwrap();
+        let socket = accept_hdr_async(stream, note).await.unwrap();
         Self { head, socket }
+    }
+
+    pub async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.unwrap();
+    }
+
+    /// Returns the client's next frame.
+    pub async fn next(&mut self) -> Option<Message> {
+        self.socket.next().await.and_then(Result::ok)
     }
 }
 
+/// Refuses a handshake as a server does for a client that sees the HTTP response.
+pub async fn refuse(mut stream: TcpStream, refusal: &Refusal) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.unwrap());
+    }
+    let body =
+        json!({ "error": refusal.message, "code": refusal.code, "details": refusal.issues }).to_string();
+    let response = format!(
+        "HTTP/1.1 {} Refused\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        refusal.status,
+        body.len(),
+    );
+    stream.write_all(response.as_bytes()).await.unwrap();
+}
+
 impl Head {
+    /// Returns the only offer that concerns resumption.
+    pub fn resume_offer(&self) -> Option<String> {
+        let offers = self.header("sec-websocket-protocol")?;
+        let mut resume = offers
+            .split(", ")
+            .filter(|offer| offer.starts_with("zocket.resume"));
+        let offer = resume.next().map(str::to_owned);
+        offer.filter(|_| resume.next().is_none())
+    }
+
     /// Returns a header as a server reads it: the fields of this name, or else the last query parameter.
     pub fn header(&self, name: &str) -> Option<String> {
         let fields: Vec<_> = self

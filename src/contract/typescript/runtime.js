@@ -250,7 +250,7 @@ onTimeout) {
         },
         acknowledged: (n) => {
             const count = n - acknowledged;
-            if (!Number.isInteger(n) || count > record.length)
+            if (!Number.isInteger(n) || n < 0 || count > record.length)
                 return NaN;
             if (count > 0) {
                 acknowledged += count;

@@ -637,7 +637,7 @@ function createCalls(
     },
     acknowledged: (n) => {
       const count = (n as number) - acknowledged;
-      if (!Number.isInteger(n) || count > record.length) return NaN;
+      if (!Number.isInteger(n) || (n as number) < 0 || count > record.length) return NaN;
       if (count > 0) {
         acknowledged += count;
         for (const { bytes } of record.splice(0, count)) recordBytes -= bytes + FRAME_WEIGHT;

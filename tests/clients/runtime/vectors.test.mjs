@@ -12,8 +12,15 @@ const at = (path) => fileURLToPath(new URL(`../../../${path}`, import.meta.url))
 const folder = at("tests/vectors");
 const files = readdirSync(folder).filter((name) => name.endsWith(".json")).sort();
 
-/** Abilities that a vector may need and this client lacks: messages without an id. */
-const LACKS = ["send"];
+/** Abilities that a vector may need. This client lacks those that are false: messages without an id. */
+const ABILITIES = { send: false, resume: true };
+/** Members of the welcome of a server that resumes sessions. */
+const RESUMABLE = {
+  features: ["refusals", "flow", "resume"], limits: { message: 4096, record: 65536 },
+  session: "T1", resumed: false, received: 0, sent: 0, ackMs: 60_000, parkedMs: 600_000,
+};
+/** Steps of a client's runner after which no handshake is accepted by itself. */
+const HANDSHAKE = ["offered", "welcome", "refuse"];
 /** Steps of a server's runner, which are skipped here. */
 const ELSEWHERE = ["request", "open", "offer", "binary", "bytes", "ping", "pong", "pinged", "silence", "ask", "end", "hangUp", "shutdown", "send"];
 
@@ -37,17 +44,18 @@ class Stage {
   heard = [];
   headers = {};
   comeBackOn = [];
-  taken = 0;
 
-  constructor(zocket) {
+  constructor(zocket, accepts) {
     this.zocket = zocket;
+    /** True if each handshake is welcomed, though no step says so. */
+    this.accepts = accepts;
   }
 
   get socket() {
     return this.WebSocket.last;
   }
 
-  /** Connects at the first use. Sends a welcome, since our client speaks the extended protocol. */
+  /** Connects at the first use. Sends a welcome, since our client speaks the extended protocol, unless steps say how. */
   async open() {
     if (this.client) return this.client;
     const { clock, WebSocket, headers } = this;
@@ -56,7 +64,7 @@ class Stage {
       if (this.comeBackOn.some(([first, last]) => first <= code && code <= last)) this.client.reconnect();
     });
     await settled();
-    this.socket.welcome({ contract: "0" });
+    if (this.accepts) this.socket.welcome({ contract: "0" });
     await settled();
     return this.client;
   }
@@ -83,13 +91,19 @@ const steps = {
   async call(stage, { id, route, payload }) {
     const client = await stage.open();
     const call = route.split(".").reduce((node, segment) => node[segment], client);
-    stage.calls.set(id, outcome(payload === undefined ? call() : call(payload)));
+    const caller = new AbortController();
+    const options = { signal: caller.signal };
+    stage.calls.set(id, { caller, seen: outcome(payload === undefined ? call(options) : call(payload, options)) });
   },
   async client(stage, written) {
     await stage.open();
     const { rpcId: label, ...expected } = JSON.parse(text(written));
-    assert.ok(stage.taken < stage.socket.sent.length, `expected ${JSON.stringify(expected)}\n  got nothing`);
-    const { rpcId, ...frame } = stage.socket.sent[stage.taken++];
+    const { socket } = stage;
+    socket.taken ??= 0;
+    // An acknowledgement may take its time.
+    if (socket.taken >= socket.sent.length) await stage.clock.advance(1000);
+    assert.ok(socket.taken < socket.sent.length, `expected ${JSON.stringify(expected)}\n  got nothing`);
+    const { rpcId, ...frame } = socket.sent[socket.taken++];
     if (label != null) {
       const isId = typeof rpcId === "number" || (typeof rpcId === "string" && rpcId !== "" && Buffer.byteLength(rpcId) <= 128);
       assert.ok(isId, `expected an rpcId of at most 128 bytes, or a number\n  got ${JSON.stringify(rpcId)}`);
@@ -105,18 +119,17 @@ const steps = {
     stage.socket.receive(stage.ids.has(frame.rpcId) ? { ...frame, rpcId: stage.ids.get(frame.rpcId) } : frame);
   },
   async resolves(stage, { id, payload }) {
-    const { state, value, error } = await stage.call(id);
+    const { state, value, error } = (await stage.call(id)).seen;
     assert.equal(state, "fulfilled", error);
     check(payload, value);
   },
   async rejects(stage, { id, refusal }) {
-    const { state, error, value } = await stage.call(id);
+    const { state, error, value } = (await stage.call(id)).seen;
     assert.equal(state, "rejected", `got ${JSON.stringify(value)}`);
-    const { code, message, issues, retryAfterMs } = error;
-    check(refusal, { code, message, ...(issues.length && { issues }), ...(retryAfterMs !== undefined && { retryAfterMs }) });
+    check(refusal, shown(error));
   },
   async pending(stage, id) {
-    assert.equal((await stage.call(id)).state, "pending");
+    assert.equal((await stage.call(id)).seen.state, "pending");
   },
   async on(stage, type) {
     (await stage.open()).on[type]((payload) => stage.heard.push({ type, payload }));
@@ -133,12 +146,49 @@ const steps = {
     stage.socket.end(1006);
   },
   async comesBack(stage, must) {
+    const { socket } = stage;
     // The maximum wait.
-    await stage.clock.advance(30_000);
-    assert.equal(stage.WebSocket.all.length > 1, must, "whether it connects again");
+    for (let waited = 0; waited < 30_000 && stage.socket === socket; waited += 100) await stage.clock.advance(100);
+    assert.equal(stage.socket !== socket, must, "whether it connects again");
     assert.equal(stage.client.status === "closed", !must);
   },
+  async offered(stage, offer) {
+    await stage.open();
+    assert.deepEqual(stage.socket.protocols.filter((protocol) => protocol.startsWith("zocket.resume")), [offer]);
+  },
+  async welcome(stage, members) {
+    await stage.open();
+    stage.socket.welcome({ contract: "0", ...RESUMABLE, ...members });
+    await settled();
+  },
+  async refuse(stage, { status, code, message, issues }) {
+    await stage.open();
+    const passes = status === 408 || status === 429 || status >= 500;
+    stage.socket.refuse(code, (passes ? 2700 : 3200) + status, { message, issues });
+  },
+  refused(stage, refusal) {
+    check(refusal, shown(stage.client.lastError));
+  },
+  async giveUp(stage, id) {
+    (await stage.call(id)).caller.abort();
+    await settled();
+  },
+  async fails(stage, { id, sent }) {
+    const { seen } = await stage.call(id);
+    assert.deepEqual([seen.state, seen.error?.code, seen.error?.sent], ["rejected", "DISCONNECTED", sent]);
+  },
+  leave(stage) {
+    stage.client.close();
+  },
+  closes(stage, close) {
+    assert.deepEqual(stage.socket.closedWith, close);
+  },
 };
+
+/** Returns the refusal in an error. */
+function shown({ code, message, issues, retryAfterMs }) {
+  return { code, message, ...(issues.length && { issues }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
 
 function text(written) {
   if (typeof written === "string") return written;
@@ -147,7 +197,8 @@ function text(written) {
 }
 
 async function run(vector) {
-  const stage = new Stage(await load(vector));
+  const accepts = !vector.steps.some((step) => HANDSHAKE.some((name) => Object.hasOwn(step, name)));
+  const stage = new Stage(await load(vector), accepts);
   for (const [index, step] of vector.steps.entries()) {
     const [[name, argument], ...more] = Object.entries(step);
     try {
@@ -159,7 +210,7 @@ async function run(vector) {
     }
   }
   assert.ok(stage.client, "no step of it is a client's");
-  check([], stage.WebSocket.all.flatMap(({ sent }) => sent).slice(stage.taken));
+  check([], stage.WebSocket.all.flatMap(({ sent, taken = 0 }) => sent.slice(taken)));
   stage.client.close();
 }
 
@@ -169,9 +220,9 @@ function isOurs({ name, must, sides, app, needs = [], steps: taken, ...rest }) {
   named(Object.keys(rest), []);
   named(sides, ["server", "client"]);
   assert.ok(sides.length, `${name} has no sides`);
-  named(needs, LACKS);
+  named(needs, Object.keys(ABILITIES));
   for (const { as, ...step } of taken) named(Object.keys(step), [...Object.keys(steps), ...ELSEWHERE]);
-  return sides.includes("client") && !needs.some((need) => LACKS.includes(need));
+  return sides.includes("client") && needs.every((need) => ABILITIES[need]);
 }
 
 const ours = files.map((file) => {

@@ -5,7 +5,11 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use http::HeaderValue;
 use serde_json::{Value, json};
-use tokio::{io::AsyncWriteExt, net::TcpStream, sync::mpsc};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::mpsc,
+};
 use tokio_tungstenite::{
     WebSocketStream, accept_hdr_async,
     tungstenite::{
@@ -75,6 +79,11 @@ impl Stage {
     /// Answers the next handshake with this response.
     pub async fn refuse(&mut self, response: &str) {
         let mut stream = soon(self.streams.recv()).await.unwrap();
+        // A stream that is dropped before it was read is reset, and the response may be lost.
+        let mut request = Vec::new();
+        while !request.ends_with(b"\r\n\r\n") {
+            request.push(soon(stream.read_u8()).await.unwrap());
+        }
         stream.write_all(response.as_bytes()).await.unwrap();
     }
 
