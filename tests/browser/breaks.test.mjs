@@ -53,12 +53,18 @@ async function meet(t, pages, roomId) {
 function observe() {
   // The shortest wait before an attempt to connect.
   Math.random = () => 0;
-  const times = { closed: undefined, opened: undefined, shown: undefined };
+  const times = {};
+  /** Records the end of a connection, and the time of a timer of a second, which a busy machine makes late. */
+  const close = () => {
+    if (times.closed !== undefined) return;
+    times.closed = performance.now();
+    setTimeout(() => (times.second = performance.now()), 1000);
+  };
   const shown = new Set();
   window.WebSocket = class extends WebSocket {
     constructor(...given) {
       super(...given);
-      this.addEventListener("close", () => (times.closed ??= performance.now()));
+      this.addEventListener("close", close);
       this.addEventListener("message", ({ data }) => data.startsWith('{"type":"__welcome"') && (times.opened = performance.now()));
     }
   };
@@ -79,7 +85,7 @@ function observe() {
   new MutationObserver(look).observe(document, { subtree: true, childList: true, attributes: true, characterData: true });
   /** Forgets everything so far, but for the present state. */
   window.observeAnew = () => {
-    Object.assign(times, { closed: undefined, opened: undefined, shown: undefined });
+    for (const time of Object.keys(times)) delete times[time];
     shown.clear();
     look();
   };
@@ -132,16 +138,16 @@ for (const [name, pages] of [["React", () => Number(new URL(site.resolvedUrls.lo
       bad.off();
       bad.cut();
       const began = Date.now();
+      await state(ann, "reconnecting");
+      await ann.waitForFunction(() => window.observed().second);
+      const { closed, second, shown, states } = await ann.evaluate(() => window.observed());
+      assert.ok(shown - closed > 990 && shown - second < 900, `shown after ${shown - closed} ms, a timer after ${second - closed} ms`);
+      assert.equal(states.at(-1).isStale, true);
+      for (const width of [360, 380, 450]) assert.ok(await fits(ann, width), `the bar does not fit in ${width} px`);
       await at(ann, "message-input").press("Enter");
       await at(ann, "message").filter({ hasText: "sending" }).waitFor();
       await at(ann, "message-input").fill("another draft");
-      await state(ann, "reconnecting");
       await say(bob, "meanwhile");
-      const during = await ann.evaluate(() => window.observed());
-      const after = during.shown - during.closed;
-      assert.ok(after >= 990 && after < 2500, `${after}`);
-      assert.equal(during.states.at(-1).isStale, true);
-      for (const width of [360, 380, 450]) assert.ok(await fits(ann, width), `the bar does not fit in ${width} px`);
       await pause(began + 3000 - Date.now());
       bad.on();
       await state(ann, "online");

@@ -73,7 +73,7 @@ describe("a session in a page", { concurrency: 4, timeout: 180_000 }, () => {
   // Chromium's own emulation closes no WebSocket: it holds their frames back, fails new ones, and fires the events. So the
   // proxy loses the connection meanwhile.
   test("outlives ten seconds without a network", async (t) => {
-    const { server, bad, near, ann, bob } = await meet(t, { PING_AFTER: 1000, PONG_WITHIN: 1000 });
+    const { server, bad, near, ann, bob } = await meet(t, { PING_AFTER: 1000, PONG_WITHIN: 3000 });
     await post(ann, "before");
     await until(bob, "texts", 1);
     await near.setOffline(true);
@@ -173,7 +173,7 @@ describe("a session in a page", { concurrency: 4, timeout: 180_000 }, () => {
   });
 
   test("is resumed when a frozen page, whose socket died meanwhile, is thawed", async (t) => {
-    const { server, bad, near, ann, bob } = await meetAlone(t, { PING_AFTER: 500, PONG_WITHIN: 500 });
+    const { server, bad, near, ann, bob } = await meetAlone(t, { PING_AFTER: 1000, PONG_WITHIN: 3000 });
     await post(ann, "before");
     await until(ann, "texts", 1);
     // Hides her page.
@@ -219,8 +219,7 @@ describe("a session in a page", { concurrency: 4, timeout: 180_000 }, () => {
     const { bad, own, ann } = await meetAlone(t, { PING_AFTER: 500, PONG_WITHIN: 20_000 });
     const { sleep, wake, wakePages } = await sleeper(t, own);
     bad.hold();
-    const { pings } = await ann.evaluate(() => window.wire);
-    await ann.waitForFunction((pings) => window.wire.pings > pings, pings, { polling: 20 });
+    await ann.waitForFunction(() => window.wire.isPinged, undefined, { polling: 20 });
     sleep();
     bad.release();
     await pause(8000);

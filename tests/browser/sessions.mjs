@@ -16,13 +16,14 @@ async function begin([name, roomId, options]) {
     addEventListener(type, ({ persisted = false }) => seen.signals.push(persisted ? `${type} persisted` : type));
   }
   for (const type of ["freeze", "resume"]) document.addEventListener(type, () => seen.signals.push(type));
-  // What the client itself does not tell: its token, the number of the last frame, and how many pings it has sent.
-  const wire = { token: undefined, received: 0, pings: 0 };
+  // What the client itself does not tell: its token, the number of the last frame, and if a ping waits for its answer.
+  const wire = { token: undefined, received: 0, isPinged: false };
   class Observed extends WebSocket {
     constructor(...given) {
       super(...given);
       this.addEventListener("message", ({ data }) => {
         const { type, payload } = JSON.parse(data);
+        wire.isPinged = false;
         if (type === "__welcome") {
           wire.token = payload.session;
           if (!payload.resumed) wire.received = 0;
@@ -30,7 +31,7 @@ async function begin([name, roomId, options]) {
       });
     }
     send(text) {
-      if (text.includes("__ping")) wire.pings++;
+      if (text.includes("__ping")) wire.isPinged = true;
       super.send(text);
     }
   }

@@ -59,5 +59,6 @@ async fn main() {
     let mut terminate = signal(SignalKind::terminate()).unwrap();
     let asked = async move { _ = terminate.recv().await };
     server::serve_until(listener, pages, asked).await;
-    zo.shutdown(Shutdown::within(Duration::from_secs(5)).restart()).await;
+    zo.shutdown(Shutdown::within(Duration::from_secs(5)).restart())
+        .await;
 }
