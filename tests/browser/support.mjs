@@ -76,7 +76,7 @@ export const open = async (browser, url, complaints) => openIn(await browser.new
 /** Opens a tab of a window in the same way. */
 export async function openIn(context, url, complaints) {
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on("pageerror", (error) => complaints.push(String(error)));
   await page.goto(url);
   return page;

@@ -136,7 +136,13 @@ export function useConnection({ delay = 0 }: ConnectionOptions = {}): Connection
   const [isShown, setShown] = useState(isBroken);
   useEffect(() => {
     if (!isBroken) return setShown(false);
-    const timer = setTimeout(() => setShown(true), delay);
+    let timer: unknown;
+    const wait = (): void => {
+      // If the timer is late, the page was stopped. It waits again, since it is about to come back.
+      const due = Date.now() + delay + 1000;
+      timer = setTimeout(() => (Date.now() > due ? wait() : setShown(true)), delay);
+    };
+    wait();
     return () => clearTimeout(timer);
   }, [isBroken, delay]);
   return isBroken && !isShown && delay > 0 ? { ...now, status: "open", lastError: undefined, retryAt: undefined } : now;

@@ -165,6 +165,25 @@ describe(`with ${REACT}`, () => {
         await view.unmount();
       });
 
+      test("useConnection with a delay gives a page that was stopped during a break the whole delay again", async (t) => {
+        t.mock.timers.enable({ apis: ["setTimeout"] });
+        let now = 0;
+        t.mock.method(Date, "now", () => now);
+        const { WebSocket, options } = setUp();
+        const Shown = () => <>{useConnection({ delay: 1000 }).status}</>;
+        const view = await render(<Mode><ZocketProvider url="ws://a/ws" options={options}><Shown /></ZocketProvider></Mode>);
+        const tick = (ms: number) => act(async () => t.mock.timers.tick(ms));
+        await act(async () => WebSocket.last.welcome());
+        await act(async () => WebSocket.last.end(1006));
+        now += 60_000;
+        await tick(1000);
+        await tick(999);
+        assert.equal(view.text, "open");
+        await tick(1);
+        assert.equal(view.text, "reconnecting");
+        await view.unmount();
+      });
+
       test("useConnection with a delay shows a break at once to a component that is mounted during it", async (t) => {
         t.mock.timers.enable({ apis: ["setTimeout"] });
         const { WebSocket, options } = setUp();
