@@ -90,10 +90,10 @@ impl Client {
         }))
     }
 
-    /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`]. The output type `()` fits a
-    /// procedure that answers nothing. While there is no connection, the call waits for one. A call that was sent goes on
-    /// with its session. Dropping the future cancels the wait: a call that was not sent by then is never sent, and one
-    /// that the server had not received when its connection broke is not sent again.
+    /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`](super::Builder::call_timeout). The
+    /// output type `()` fits a procedure that answers nothing. While there is no connection, the call waits for one. A call
+    /// that was sent goes on with its session. Dropping the future cancels the wait: a call that was not sent by then is
+    /// never sent, and one that the server had not received when its connection broke is not sent again.
     ///
     /// ```no_run
     /// # use zocket::client::{CallError, Client};
