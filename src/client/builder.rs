@@ -70,10 +70,9 @@ impl Builder {
         }
     }
 
-    /// Sets the connect headers: any value that serialises to an object of strings, numbers and booleans. Members that are
-    /// null are left out.
-    /// Headers are sent as fields of the request. The few that no field can carry (a line break in the value, a space
-    /// in the name) are sent as query parameters of the URL.
+    /// Sets the connect headers: any value that serialises to an object of strings, numbers and booleans. Members that
+    /// are null are left out. Headers are sent as fields of the request. The few that no field can carry (a line break
+    /// in the value, a space in the name) are sent as query parameters of the URL.
     ///
     /// # Errors
     /// [`BuildError::Headers`], for a value of another shape and for names that the handshake itself needs, like
@@ -130,10 +129,11 @@ impl Builder {
     /// ```
     ///
     /// The function has to call by the handle that it receives. A call by another one would wait for the function's own
-    /// end, until it times out. If the connection breaks, the function goes on when the session is resumed, and then runs
-    /// again for the new connection. If the session ends, it is dropped at its `await`, and runs again for the next
-    /// session. It clones the values that its future needs, as in [`headers_with`](Self::headers_with); a
-    /// [`Client`] among them would keep the connection open for ever, and the handle keeps it open while the function runs.
+    /// end, until it times out. If the connection breaks, the function goes on when the session is resumed, and then
+    /// runs again for the new connection. If the session ends, it is dropped at its `await`, and runs again for the
+    /// next session. It clones the values that its future needs, as in [`headers_with`](Self::headers_with); a
+    /// [`Client`] among them would keep the connection open for ever, and the handle keeps it open while the function
+    /// runs.
     pub fn on_open<F, Fut>(mut self, run: F) -> Self
     where
         F: Fn(Client, Opened) -> Fut + Send + Sync + 'static,
@@ -173,8 +173,8 @@ impl Builder {
     }
 
     /// Sets the time without a frame after which the client sends a ping, and the time after the ping until it drops
-    /// the connection with [`Outage::Silent`]. That time doubles with each such break in a row, up to 60 s. Defaults: the
-    /// time that the server's welcome names, else 25 s; and 5 s. The client also pings when a call has timed out.
+    /// the connection with [`Outage::Silent`]. That time doubles with each such break in a row, up to 60 s. Defaults:
+    /// the time that the server's welcome names, else 25 s; and 5 s. The client also pings when a call has timed out.
     pub fn ping(mut self, after: Duration, within: Duration) -> Self {
         self.ping_after = Some(after.min(FOREVER));
         self.pong_within = within.min(FOREVER);

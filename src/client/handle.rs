@@ -91,9 +91,9 @@ impl Client {
     }
 
     /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`](super::Builder::call_timeout). The
-    /// output type `()` fits a procedure that answers nothing. While there is no connection, the call waits for one. A call
-    /// that was sent goes on with its session. Dropping the future cancels the wait: a call that was not sent by then is
-    /// never sent, and one that the server had not received when its connection broke is not sent again.
+    /// output type `()` fits a procedure that answers nothing. While there is no connection, the call waits for one. A
+    /// call that was sent goes on with its session. Dropping the future cancels the wait: a call that was not sent by
+    /// then is never sent, and one that the server had not received when its connection broke is not sent again.
     ///
     /// ```no_run
     /// # use zocket::client::{CallError, Client};
@@ -134,8 +134,8 @@ impl Client {
     /// is reported by [`errors`](Self::errors).
     ///
     /// # Errors
-    /// [`CallError`], except for a refusal and an answer that can't be decoded. The session may end before the message has
-    /// arrived. That is not reported.
+    /// [`CallError`], except for a refusal and an answer that can't be decoded. The session may end before the message
+    /// has arrived. That is not reported.
     pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
         self.request(frame, None, self.0.shared.options).await.map(drop)
@@ -254,8 +254,9 @@ impl Client {
         self.0.commands.send_modify(|commands| commands.reconnects += 1);
     }
 
-    /// Ends the session and closes the connection, for all clones and for good, with close code 1000. Calls that are queued or unanswered
-    /// fail with [`CallError::Closed`], and streams end. Returns when the server has answered the close, or after 5 s.
+    /// Ends the session and closes the connection, for all clones and for good, with close code 1000. Calls that are
+    /// queued or unanswered fail with [`CallError::Closed`], and streams end. Returns when the server has answered the
+    /// close, or after 5 s.
     pub async fn close(&self) {
         self.0.commands.send_modify(|commands| commands.close = true);
         // An error means that the driver's task ended together with its runtime.

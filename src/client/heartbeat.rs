@@ -17,8 +17,8 @@ pub(super) struct Heartbeat {
     ping_after: Duration,
     /// Time limit for the answer to a ping, at first.
     first_within: Duration,
-    /// The present time limit. It doubles with each connection that was lost by it, until a ping is answered, so that an
-    /// answer behind a large frame on a slow link does not lead from break to break.
+    /// The present time limit. It doubles with each connection that was lost by it, until a ping is answered, so that
+    /// an answer behind a large frame on a slow link does not lead from break to break.
     pong_within: Duration,
     last_frame: Instant,
     pinged: Option<Instant>,

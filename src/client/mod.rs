@@ -31,8 +31,8 @@
 //! # The connection
 //!
 //! One task owns the connection. It offers the subprotocol `zocket.v1.json`, `zocket.flow`, and `zocket.resume`. The
-//! connection counts as open once the server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report its state. An
-//! [`Outage`] is the reason why an attempt failed or a connection ended:
+//! connection counts as open once the server's welcome has arrived. [`Client::status`] and [`Client::statuses`] report
+//! its state. An [`Outage`] is the reason why an attempt failed or a connection ended:
 //!
 //! | outage | then |
 //! |---|---|
@@ -48,31 +48,31 @@
 //! Before it reconnects, the client waits for a random time between the floor and `floor · 2ⁿ`, at most the cap. `n` is
 //! the number of attempts since a connection last proved itself by lasting (see [`Builder::proven_after`]). The close
 //! code makes no difference: after a 1001, a server's whole set of clients comes back within `floor · 2`, so raise the
-//! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt. A 401 permits one more
-//! attempt after each connection.
+//! bounds by [`Builder::backoff`] where that is many. The headers are made again for each attempt. A 401 permits one
+//! more attempt after each connection.
 //!
-//! If the server sends no frame for some time, or if a call has timed out, the client sends a `__ping`. Without an answer
-//! the connection has ended ([`Outage::Silent`]): see [`Builder::ping`].
+//! If the server sends no frame for some time, or if a call has timed out, the client sends a `__ping`. Without an
+//! answer the connection has ended ([`Outage::Silent`]): see [`Builder::ping`].
 //!
 //! # Resumption
 //!
 //! A break of the connection does not end the client's session. The server keeps it for 30 s (`Limits::resume_within`)
 //! with its id, its rooms, its calls and the events sent to it, and the client comes back to it, after
-//! [`Client::reconnect`] too: each event of the default delivery, each answer and each message arrives once and in order.
-//! A call that was sent goes on meanwhile. The server does not run one that it had not received, and that its caller has
-//! given up.
+//! [`Client::reconnect`] too: each event of the default delivery, each answer and each message arrives once and in
+//! order. A call that was sent goes on meanwhile. The server does not run one that it had not received, and that its
+//! caller has given up.
 //!
-//! The session ends with [`Client::close`], with a Close of the server, and if the client comes back too late, to another
-//! server, or with other headers. Calls that were sent then fail with [`CallError::Disconnected`]:
+//! The session ends with [`Client::close`], with a Close of the server, and if the client comes back too late, to
+//! another server, or with other headers. Calls that were sent then fail with [`CallError::Disconnected`]:
 //!
 //! | [`Sent`] | meaning |
 //! |---|---|
 //! | `No` | the server has not begun the call: it was never sent, or the server closed the connection and acknowledged only what came before it. It may be repeated |
 //! | `Unknown` | the server may have handled it |
 //!
-//! A new session has missed the events since the last connection, and is in no room. [`Builder::on_open`] runs after each
-//! connection, before the calls that wait for it. It learns if the session was [resumed](Opened::resumed), or which one
-//! was [lost](Opened::lost), so that the program can join its rooms and ask for the current state again.
+//! A new session has missed the events since the last connection, and is in no room. [`Builder::on_open`] runs after
+//! each connection, before the calls that wait for it. It learns if the session was [resumed](Opened::resumed), or
+//! which one was [lost](Opened::lost), so that the program can join its rooms and ask for the current state again.
 //!
 //! ```no_run
 //! use zocket::client::Client;
@@ -91,18 +91,17 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Builder::resume`] turns this off. Then a break fails the calls that were sent or wait to be sent, and events that the
-//! server sends while there is no connection are lost.
+//! [`Builder::resume`] turns this off. Then a break fails the calls that were sent or wait to be sent, and events that
+//! the server sends while there is no connection are lost.
 //!
 //! # Bounds
 //!
 //! While half of the session's record (the welcome's `limits.record`) is sent and not acknowledged, messages wait.
-//! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn. The server's
-//! welcome limits the calls that are unanswered (`limits.calls`). Further calls are held back, in their order, as are the
-//! messages behind them.
-//! [`Builder::event_buffer`] limits the unread events of each stream. Beyond that, the oldest are dropped, and
-//! [`EventError::Lagged`] holds their number. The task and all streams end when a [`Client`] is closed or the last one
-//! is dropped. A stream does not keep the connection open.
+//! [`Builder::max_calls`] limits the calls that are queued or unanswered. A further one waits for its turn. The
+//! server's welcome limits the calls that are unanswered (`limits.calls`). Further calls are held back, in their order,
+//! as are the messages behind them. [`Builder::event_buffer`] limits the unread events of each stream. Beyond that, the
+//! oldest are dropped, and [`EventError::Lagged`] holds their number. The task and all streams end when a [`Client`] is
+//! closed or the last one is dropped. A stream does not keep the connection open.
 
 mod acks;
 mod backoff;

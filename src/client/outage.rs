@@ -82,10 +82,10 @@ impl Outage {
 
     /// Returns true if the session goes on without its connection, so that the client can come back to it.
     ///
-    /// WebSocket libraries report 1005 and 1006 by themselves, and proxies close with texts for people, while the reasons
-    /// of a server are words. After 3501 the session goes on, but with a socket that this client has given up: its
-    /// handshake was late. Refused handshakes and 3004, which come before a welcome, say nothing about the session. Any
-    /// other code is one with which the server has ended it.
+    /// WebSocket libraries report 1005 and 1006 by themselves, and proxies close with texts for people, while the
+    /// reasons of a server are words. After 3501 the session goes on, but with a socket that this client has given up:
+    /// its handshake was late. Refused handshakes and 3004, which come before a welcome, say nothing about the session.
+    /// Any other code is one with which the server has ended it.
     pub(super) fn is_break(&self) -> bool {
         match self {
             Self::Closed { code, reason } => match code {

@@ -93,8 +93,8 @@ impl Session {
 
     // ------------------------------------------------------------------------------------------------ connections
 
-    /// Returns the offer that concerns resumption, for a handshake that begins now and that holds the session. From here on nothing may be received
-    /// from an older connection, since the offer names the last frame.
+    /// Returns the offer that concerns resumption, for a handshake that begins now and that holds the session. From
+    /// here on nothing may be received from an older connection, since the offer names the last frame.
     pub(super) fn offer(&self) -> Option<String> {
         if !self.offers_resume {
             return None;

@@ -1,4 +1,5 @@
-//! Connections that break at random bytes. A model checks that everything arrives once and in order, in both directions.
+//! Connections that break at random bytes. A model checks that everything arrives once and in order, in both
+//! directions.
 
 use std::{
     sync::{
