@@ -32,7 +32,8 @@ pub struct AppLimits {
     /// refusal and a close code. Beyond it, a client receives the HTTP status alone. Default: 256.
     pub refusals: usize,
     /// Bytes that the records of all sessions keep together until their clients acknowledge them. Beyond it, the largest
-    /// record is given up, as by [`Limits::record`](crate::Limits::record). Default: 256 MiB.
+    /// record is given up, as by [`Limits::record`](crate::Limits::record). The record of a connected client counts to the
+    /// eighth, and to the KiB. Default: 256 MiB.
     pub records: usize,
     /// Sessions that wait for their clients at a time, after their connections were lost. Beyond it, the one that has
     /// waited for longest ends, among those of the address that has the most. Default: 16,384.

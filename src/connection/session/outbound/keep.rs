@@ -59,6 +59,14 @@ impl Outbound {
             record.next -= 1;
             self.pieces.pop_front();
         }
+        if record.next > 0
+            && record.first <= n
+            && let Some(piece) = self.pieces.front_mut()
+        {
+            let before = piece.weight();
+            record.first += piece.drop_kept(n + 1 - record.first);
+            record.kept -= before - piece.weight();
+        }
         record.publish();
         Ok(())
     }
@@ -177,7 +185,14 @@ impl Outbound {
             }
             return;
         }
-        if let Some(piece) = self.pieces.get_mut(record.next) {
+        let mut pieces = self.pieces.range_mut(record.next.saturating_sub(1)..);
+        let last = if record.next > 0 { pieces.next() } else { None };
+        if let Some(piece) = pieces.next() {
+            if last.is_some_and(|last| last.append(piece)) {
+                piece.return_buffer();
+                self.pieces.remove(record.next);
+                return;
+            }
             piece.compact();
         }
         record.next += 1;

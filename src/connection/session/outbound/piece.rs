@@ -1,12 +1,16 @@
-use std::mem;
+use std::{mem, ops::Deref};
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use zocket_layers::{Kind, hub::Batch, protocol::FrameHeader};
 
 use crate::connection::buffers::return_write_buffer;
 
 /// Bytes that a frame counts for in addition to its content, because the queue has a cost for each frame.
 pub(in crate::connection) const FRAME_WEIGHT: usize = 64;
+
+/// Bytes of small frames that the record keeps in one buffer. An allocation for each would take more memory and time than
+/// many of the frames.
+const CHUNK: usize = 4 << 10;
 
 /// One or several frames that are written from one buffer.
 pub(in crate::connection) enum Piece {
@@ -22,7 +26,13 @@ pub(in crate::connection) enum Piece {
         bytes: Bytes,
         is_counted: bool,
     },
-    /// Whole frames that other connections share, or that the record keeps.
+    /// Whole frames of this connection that were written, and that the record keeps. More can be appended.
+    Kept {
+        wire: BytesMut,
+        weight: usize,
+        counted: usize,
+    },
+    /// Whole frames that other connections share.
     Shared(Batch),
 }
 
@@ -31,6 +41,7 @@ impl Piece {
     pub(in crate::connection) fn header_and_rest(&self) -> (Option<FrameHeader>, &[u8]) {
         match self {
             Self::Own { wire, .. } => (None, wire),
+            Self::Kept { wire, .. } => (None, wire),
             Self::Content { kind, bytes, .. } => (Some(FrameHeader::new(*kind, bytes.len())), bytes),
             Self::Shared(batch) => (None, &batch.wire),
         }
@@ -44,7 +55,7 @@ impl Piece {
     pub(super) fn weight(&self) -> usize {
         match self {
             Self::Content { bytes, .. } => bytes.len() + FRAME_WEIGHT,
-            Self::Own { weight, .. } => *weight,
+            Self::Own { weight, .. } | Self::Kept { weight, .. } => *weight,
             Self::Shared(batch) => batch.weight,
         }
     }
@@ -52,7 +63,7 @@ impl Piece {
     /// Returns the number of its frames that have numbers.
     pub(super) fn counted(&self) -> u64 {
         match self {
-            Self::Own { counted, .. } => *counted as u64,
+            Self::Own { counted, .. } | Self::Kept { counted, .. } => *counted as u64,
             Self::Content { is_counted, .. } => u64::from(*is_counted),
             Self::Shared(batch) => batch.frames as u64,
         }
@@ -73,10 +84,56 @@ impl Piece {
             counted,
         } = self
         {
-            let batch = Batch::new(Bytes::copy_from_slice(wire), *weight, *counted);
+            let kept = Self::Kept {
+                wire: BytesMut::from(&wire[..]),
+                weight: *weight,
+                counted: *counted,
+            };
             self.return_buffer();
-            *self = Self::Shared(batch);
+            *self = kept;
         }
+    }
+
+    /// Appends the frames of the next piece, if both are small frames of this connection. Returns true if it has.
+    pub(super) fn append(&mut self, next: &Self) -> bool {
+        let (
+            Self::Kept {
+                wire,
+                weight,
+                counted,
+            },
+            Self::Own { wire: more, .. },
+        ) = (self, next)
+        else {
+            return false;
+        };
+        // More bytes are worth an allocation of their own, and no second copy.
+        let fits = more.len() <= CHUNK / 8 && wire.len() + more.len() <= CHUNK;
+        if fits {
+            if wire.len() > CHUNK / 8 && wire.capacity() - wire.len() < more.len() {
+                wire.reserve(CHUNK - wire.len());
+            }
+            wire.extend_from_slice(more);
+            *weight += next.weight();
+            *counted += next.counted() as usize;
+        }
+        fits
+    }
+
+    /// Drops the first `skipped` frames, if the record keeps them in a buffer with others. The piece has more frames than
+    /// that. Returns the number of frames that were dropped.
+    pub(super) fn drop_kept(&mut self, skipped: u64) -> u64 {
+        let Self::Kept {
+            wire,
+            weight,
+            counted,
+        } = self
+        else {
+            return 0;
+        };
+        *weight = weight.saturating_sub(skip(wire, skipped));
+        *counted -= skipped as usize;
+        skipped
     }
 
     /// Returns the piece without its first `skipped` frames. The piece has more frames than that.
@@ -85,23 +142,23 @@ impl Piece {
             return self;
         }
         self.compact();
-        let Self::Shared(mut batch) = self else {
-            return self;
-        };
-        for _ in 0..skipped {
-            let length = FrameHeader::frame_len(&batch.wire).unwrap_or_default();
-            let frame = batch.wire.split_to(length.min(batch.wire.len()));
-            let content = FrameHeader::of(&frame).map_or(0, |header| frame.len() - header.len());
-            batch.weight = batch.weight.saturating_sub(content + FRAME_WEIGHT);
-            batch.frames -= 1;
+        if let Self::Shared(batch) = &mut self {
+            batch.weight = batch.weight.saturating_sub(skip(&mut batch.wire, skipped));
+            batch.frames -= skipped as usize;
         }
-        Self::Shared(batch)
+        self.drop_kept(skipped);
+        self
     }
 
     /// Returns a piece with the same bytes, for the socket that has to complete it.
     pub(super) fn copy(&self) -> Self {
         match self {
             Self::Own {
+                wire,
+                weight,
+                counted,
+            } => Self::Shared(Batch::new(Bytes::copy_from_slice(wire), *weight, *counted)),
+            Self::Kept {
                 wire,
                 weight,
                 counted,
@@ -118,4 +175,16 @@ impl Piece {
             Self::Shared(batch) => Self::Shared(batch.clone()),
         }
     }
+}
+
+/// Drops the first frames of a buffer of whole frames. Returns their weight.
+fn skip(wire: &mut (impl Buf + Deref<Target = [u8]>), frames: u64) -> usize {
+    let mut weight = 0;
+    for _ in 0..frames {
+        let length = FrameHeader::frame_len(wire).unwrap_or_default().min(wire.len());
+        let content = FrameHeader::of(&wire[..length]).map_or(0, |header| length - header.len());
+        weight += content + FRAME_WEIGHT;
+        wire.advance(length);
+    }
+    weight
 }

@@ -214,6 +214,26 @@ fn what_is_acknowledged_is_kept_no_longer() {
 }
 
 #[test]
+fn small_frames_are_kept_in_one_buffer() {
+    let mut pair = Pair::new(1 << 20);
+    for _ in 0..100 {
+        pair.push(100);
+        pair.write_all();
+    }
+    assert_eq!(pair.outbound.pieces.len(), 3, "10 KiB of frames");
+    for n in [1, 30, 60, 99] {
+        pair.outbound.acknowledge(n).unwrap();
+        let kept = (100 - n as usize) * (100 + FRAME_WEIGHT);
+        assert_eq!(pair.outbound.kept(), kept, "{n} are acknowledged");
+    }
+    pair.client.got.truncate(99);
+    pair.push(100);
+    pair.resume();
+    pair.write_all();
+    pair.check();
+}
+
+#[test]
 fn a_small_frame_keeps_no_pooled_buffer() {
     let mut pair = Pair::new(1 << 20);
     pair.push(10);
@@ -223,7 +243,7 @@ fn a_small_frame_keeps_no_pooled_buffer() {
     wire.reserve(100_000);
     pair.write_all();
     match pair.outbound.pieces.front() {
-        Some(Piece::Shared(batch)) => assert_eq!(batch.wire.len(), 12),
+        Some(Piece::Kept { wire, .. }) => assert_eq!((wire.len(), wire.capacity()), (12, 12)),
         _ => panic!("it is kept as a copy"),
     }
 }

@@ -21,6 +21,8 @@ use crate::core::{ResumeSlot, closes::BAD_ACK};
 
 /// Time after which received frames are acknowledged.
 pub(in crate::connection) const ACK_AFTER: Duration = Duration::from_secs(1);
+/// Smallest change of a record that is reported, in bytes.
+const REPORTED_CHANGE: usize = 1 << 10;
 /// Longest time that a handshake in progress holds a session whose window has ended.
 const HOLD: Duration = Duration::from_secs(5);
 
@@ -151,12 +153,25 @@ impl Session {
         }
     }
 
-    /// Reports the bytes of the record, which all sessions of the app have a bound for.
-    pub(super) fn report_record(&self) {
-        if let Some(resume) = &self.resume {
+    /// Reports the bytes of the record, which all sessions of the app have a bound for. While the client is connected, it
+    /// reports changes by an eighth, and at least [`REPORTED_CHANGE`], because all sessions write to the sum.
+    pub(super) fn report_record(&mut self) {
+        let Some(resume) = &mut self.resume else {
+            return;
+        };
+        let kept = self.outbound.kept();
+        if resume.window.is_some() {
             let waiting = self.outbound.weight() + self.slow_reader.waiting;
-            let waiting = resume.window.as_ref().map(|_| waiting);
-            resume.slot.report(self.outbound.kept(), waiting);
+            resume.reported = None;
+            return resume.slot.report(kept, Some(waiting));
+        }
+        let is_known = resume.reported.is_some_and(|reported| {
+            let change = (reported / 8).max(REPORTED_CHANGE);
+            (kept > 0) == (reported > 0) && kept.abs_diff(reported) <= change
+        });
+        if !is_known {
+            resume.reported = Some(kept);
+            resume.slot.report(kept, None);
         }
     }
 

@@ -13,6 +13,8 @@ pub(in crate::connection::session) struct Resume {
     pub(in crate::connection::session) told: u64,
     /// Weight of the frames that were received since.
     pub(in crate::connection::session) untold: usize,
+    /// Bytes of the record that were reported last. `None` if they have to be reported in any case.
+    pub(in crate::connection::session) reported: Option<usize>,
     /// Time at which the first of them was received.
     pub(in crate::connection::session) untold_since: Option<Instant>,
     /// True if the client has the token of the last welcome.
@@ -37,6 +39,7 @@ impl Resume {
             received: 0,
             told: 0,
             untold: 0,
+            reported: Some(0),
             untold_since: None,
             is_proven: false,
             has_bad_ack: false,
