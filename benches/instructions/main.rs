@@ -14,6 +14,7 @@
 mod stages;
 
 mod callgrind;
+mod connections;
 mod messages;
 mod profile;
 mod record;
@@ -29,6 +30,7 @@ use std::{
 };
 
 use self::{
+    connections::CONNECTIONS,
     messages::{ALONE, CASES, COUNT, ROUTER, STAGES, WITH_NOTHING},
     profile::Profile,
     record::{Cost, Maker, NOTHING, Record, WHOLE},
@@ -98,7 +100,7 @@ fn measure() -> Result<Record> {
         pipeline = pipeline.minus(alone);
     }
     rows.push(("all of these but what is alone".to_owned(), pipeline));
-    for (name, _) in CASES {
+    for (name, _) in CASES.into_iter().chain(CONNECTIONS) {
         rows.push((name.to_owned(), cost(name)?));
     }
     Ok(Record {

@@ -15,6 +15,7 @@ use zocket::{
 };
 
 use crate::{
+    connections::CONNECTIONS,
     record::NOTHING,
     stages::{self, Meter, Nothing, Post, ReadFrame, User, routed},
 };
@@ -28,7 +29,7 @@ pub(crate) const COUNT: usize = 1_000;
 pub(crate) struct Messages;
 
 /// The name of a row, and the function that runs it.
-type Row = (&'static str, fn(Messages));
+pub(crate) type Row = (&'static str, fn(Messages));
 
 /// Each stage with the stages inside. Its own cost is the difference to the row before.
 pub(crate) const STAGES: [Row; 8] = [
@@ -86,6 +87,7 @@ pub(crate) fn run(name: &str) -> Result<(), String> {
         .chain([&WITH_NOTHING])
         .chain(&ALONE)
         .chain(&CASES)
+        .chain(&CONNECTIONS)
         .find(|(known, _)| *known == name)
         .ok_or_else(|| format!("nothing that is measured is called `{name}`"))?;
     run(Messages);
@@ -139,8 +141,8 @@ where
 }
 
 #[derive(Serialize, JsonSchema)]
-struct Said {
-    id: u32,
+pub(crate) struct Said {
+    pub(crate) id: u32,
 }
 
 impl Outgoing for Said {
