@@ -9,7 +9,8 @@ Zocket beside what its users would pick instead: processor time, latency, memory
 
 benches/field/run [options]
 
-  --only NAMES       servers, by commas: zocket, tungstenite, axum, bun, socketioxide, socket.io, upgrade
+  --only NAMES       servers, by commas: zocket, zocket-extended, zocket-resume, tungstenite, axum, bun,
+                     socketioxide, socket.io, upgrade
   --scenario NAMES   scenarios, by commas; `--list` names them
   --rounds N         how often each is run; the median counts (5)
   --window SECONDS   how long is measured (2)
@@ -17,8 +18,12 @@ benches/field/run [options]
   --check            fails if anything is undelivered or out of order, and if a server is missing
   --members N        members of the storm's room (19000)
   --idle N           the most idle connections of `memory` (10000)
+  --sessions N       sessions that are parked, and that come back (10000)
   --cores A,B        the server's processor and the load's (the first two)
-  --write            writes RESULTS.md and the plots, which otherwise only the whole table does
+  --first            runs servers and load before all other processes (`chrt`, as root), for latencies on a
+                     machine that others use
+  --write            writes RESULTS.md and the plots, and RESUMPTION.md for the scenarios of `resume`; otherwise
+                     only the whole table does
   --list             names the scenarios
   --available        measures nothing; fails if one of the servers is not here
 ";
@@ -32,7 +37,9 @@ pub(crate) struct Args {
     pub(crate) check: bool,
     pub(crate) members: usize,
     pub(crate) idle: usize,
+    pub(crate) sessions: usize,
     pub(crate) cores: [usize; 2],
+    pub(crate) first: bool,
     pub(crate) write: bool,
     pub(crate) list: bool,
     pub(crate) available: bool,
@@ -57,7 +64,9 @@ impl Args {
             check: false,
             members: 19_000,
             idle: 10_000,
+            sessions: 10_000,
             cores: proc::two_cores(),
+            first: false,
             write: false,
             list: false,
             available: false,
@@ -87,8 +96,10 @@ impl Args {
                 }
                 Long("check") => args.check = true,
                 Long("members") => args.members = between(&mut parser, "--members", 10, 19_500)?,
+                Long("sessions") => args.sessions = between(&mut parser, "--sessions", 200, 16_000)?,
                 Long("idle") => args.idle = between(&mut parser, "--idle", 200, 19_500)?,
                 Long("cores") => args.cores = cores(&parser.value()?.string()?)?,
+                Long("first") => args.first = true,
                 Long("write") => args.write = true,
                 Long("list") => args.list = true,
                 Long("available") => args.available = true,

@@ -21,6 +21,8 @@ use crate::{
 
 /// Number of concurrent connects.
 const TOGETHER: usize = 32;
+/// Time until a connection is idle: the server acknowledges what it has received after a second.
+const SETTLE: Duration = Duration::from_millis(1_500);
 /// Time for the server to return freed memory.
 const LATER: Duration = Duration::from_secs(3);
 
@@ -31,12 +33,12 @@ pub(crate) fn call(client: &mut Client, template: &Template) -> Result<()> {
 }
 
 /// Measures the resident memory of connections that are idle after one call. `cost` is bytes per connection, from the
-/// slope.
-pub(crate) fn memory(server: &Server, most: usize) -> Result<Measured> {
+/// slope. If they resume their sessions, the answer is acknowledged, unless it is to be kept by the server.
+pub(crate) fn memory(server: &Server, most: usize, acknowledges: bool) -> Result<Measured> {
     let first = most / 5;
     let echo = Template::echo(server.peer.speech(), STAMP);
     let settled = || {
-        thread::sleep(Duration::from_millis(300));
+        thread::sleep(SETTLE);
         proc::resident(server.pid()) as f64
     };
     let empty = settled();
@@ -45,6 +47,9 @@ pub(crate) fn memory(server: &Server, most: usize) -> Result<Measured> {
         while clients.len() < to {
             let mut client = Client::connect(server.addr, server.peer.speech(), "idle")?;
             call(&mut client, &echo)?;
+            if acknowledges {
+                client.acknowledge()?;
+            }
             clients.push(client);
         }
         Ok(())

@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use crate::{
     Error, Result, proc,
+    session::{Acks, Ticket, Welcome, offers},
     wire::{self, Speech},
 };
 
@@ -22,16 +23,25 @@ pub(crate) struct Client {
     /// Bytes that were read and not consumed.
     pub(crate) read: Vec<u8>,
     speech: Speech,
+    acks: Acks,
 }
 
 impl Client {
     /// Connects as `user`, and completes the handshake of the app's protocol.
     pub(crate) fn connect(addr: SocketAddr, speech: Speech, user: &str) -> Result<Self> {
         let mut client = Self::upgrade(addr, speech, user)?;
-        if speech == Speech::SocketIo {
-            client.take(|payload| payload.starts_with(b"0"))?;
-            client.send(&wire::masked(1, b"40"))?;
-            client.take(|payload| payload.starts_with(b"40"))?;
+        match speech {
+            Speech::Zocket => {}
+            Speech::SocketIo => {
+                client.take(|payload| payload.starts_with(b"0"))?;
+                client.send(&wire::masked(1, b"40"))?;
+                client.take(|payload| payload.starts_with(b"40"))?;
+            }
+            Speech::Extended => client.take(|payload| Welcome::read(payload).is_some())?,
+            Speech::Resume => {
+                client.take(|payload| Welcome::read(payload).is_some_and(|it| it.session(false).is_ok()))?;
+                client.acknowledge()?;
+            }
         }
         Ok(client)
     }
@@ -46,15 +56,9 @@ impl Client {
             stream,
             read: Vec::new(),
             speech,
+            acks: Acks::default(),
         };
-        let path = match speech {
-            Speech::Zocket => "/ws?",
-            Speech::SocketIo => "/socket.io/?EIO=4&transport=websocket&",
-        };
-        let request = format!(
-            "GET {path}user={user} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        );
+        let request = handshake(addr, speech, user, None);
         client.send(request.as_bytes())?;
         let deadline = Instant::now() + PATIENCE;
         let end = loop {
@@ -96,6 +100,9 @@ impl Client {
                     return Err(Error::Failed(format!("the server refused: {said}")));
                 }
                 let found = wanted(payload);
+                if self.speech == Speech::Resume {
+                    self.acks.count(0, payload);
+                }
                 let beat = self.speech == Speech::SocketIo && payload == b"2";
                 self.read.drain(..frame.end);
                 if beat {
@@ -134,9 +141,34 @@ impl Client {
         Ok(())
     }
 
-    /// Returns the socket in non-blocking mode, with the bytes that were already read, for the engine.
-    pub(crate) fn into_parts(self) -> Result<(TcpStream, Vec<u8>)> {
-        self.stream.set_nonblocking(true)?;
-        Ok((self.stream, self.read))
+    /// Acknowledges all frames, if the client resumes its session.
+    pub(crate) fn acknowledge(&mut self) -> Result<()> {
+        if self.speech != Speech::Resume {
+            return Ok(());
+        }
+        let mut ack = Vec::new();
+        self.acks.write(&mut ack);
+        self.send(&ack)
     }
+
+    /// Returns the socket in non-blocking mode, with the bytes that were already read, and the frames to acknowledge, for
+    /// the engine.
+    pub(crate) fn into_parts(self) -> Result<(TcpStream, Vec<u8>, Acks)> {
+        self.stream.set_nonblocking(true)?;
+        Ok((self.stream, self.read, self.acks))
+    }
+}
+
+/// Returns the request of a handshake. With a ticket, it asks for that session.
+pub(crate) fn handshake(addr: SocketAddr, speech: Speech, user: &str, back: Option<&Ticket>) -> String {
+    let path = match speech {
+        Speech::Zocket | Speech::Extended | Speech::Resume => "/ws?",
+        Speech::SocketIo => "/socket.io/?EIO=4&transport=websocket&",
+    };
+    let offers = offers(speech, back).map(|offers| format!("Sec-WebSocket-Protocol: {offers}\r\n"));
+    format!(
+        "GET {path}user={user} HTTP/1.1\r\nHost: {addr}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+         Sec-WebSocket-Version: 13\r\n{}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+        offers.unwrap_or_default()
+    )
 }

@@ -12,12 +12,13 @@ use crate::{
     Error, Result,
     dial::Client,
     proc,
+    session::{self, Acks},
     wire::{self, Speech},
 };
 
 /// A load: it reacts to frames, and counts.
 pub(crate) trait Load {
-    /// Sends the first messages.
+    /// Sends the first messages, also after a stop, once nothing is missing.
     fn begin(&mut self, clock: Clock, out: &mut Out);
     /// Handles a text frame of a connection.
     fn frame(&mut self, now: u64, connection: usize, payload: &[u8], out: &mut Out) -> Result<()>;
@@ -68,6 +69,7 @@ struct Connection {
     stream: TcpStream,
     /// The beginning of an incomplete frame.
     partial: Vec<u8>,
+    acks: Acks,
 }
 
 /// The connections of one run.
@@ -106,13 +108,17 @@ impl Engine {
             let index = self.connections.len();
             let mut client = Client::connect(addr, self.speech, &format!("u{index}"))?;
             prepare(index, &mut client)?;
-            let (stream, partial) = client.into_parts()?;
+            let (stream, partial, acks) = client.into_parts()?;
             let mut stream = TcpStream::from_std(stream);
             let interest = Interest::READABLE | Interest::WRITABLE;
             self.poll
                 .registry()
                 .register(&mut stream, Token(index), interest)?;
-            self.connections.push(Connection { stream, partial });
+            self.connections.push(Connection {
+                stream,
+                partial,
+                acks,
+            });
             self.out.buffers.push(Vec::new());
         }
         Ok(())
@@ -186,7 +192,13 @@ impl Engine {
                 1 if self.speech == Speech::SocketIo && payload == b"2" => {
                     self.out.to(index).extend(wire::masked(1, b"3"));
                 }
-                1 => load.frame(now, index, payload, &mut self.out)?,
+                1 if self.speech == Speech::Resume && session::has_no_number(payload) => (),
+                1 => {
+                    if self.speech == Speech::Resume {
+                        self.connections[index].acks.count(now, payload);
+                    }
+                    load.frame(now, index, payload, &mut self.out)?;
+                }
                 9 => self.out.to(index).extend(wire::masked(10, payload)),
                 8 => {
                     let said = String::from_utf8_lossy(payload).into_owned();
@@ -195,6 +207,10 @@ impl Engine {
                 _ => (),
             }
             at += frame.end;
+        }
+        let acks = &mut self.connections[index].acks;
+        if acks.is_due(now) {
+            acks.write(self.out.to(index));
         }
         Ok(at)
     }

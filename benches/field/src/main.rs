@@ -1,8 +1,10 @@
 //! Measures Zocket beside its alternatives. See `README.md` in this folder.
 
 mod args;
+mod beside;
 mod chart;
 mod connections;
+mod crowd;
 mod dial;
 mod engine;
 mod load;
@@ -10,9 +12,12 @@ mod measure;
 mod probe;
 mod proc;
 mod report;
+mod resumption;
 mod run;
 mod scenario;
 mod server;
+mod session;
+mod sessions;
 mod stats;
 mod summary;
 mod targets;
@@ -103,6 +108,9 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     }
     proc::watch_signals()?;
     proc::raise_descriptors();
+    if args.first {
+        proc::go_first(std::process::id(), 1)?;
+    }
     let mut peers = Vec::new();
     let mut missing = Vec::new();
     for peer in &args.only {
@@ -132,13 +140,7 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     }
     let summaries: Vec<_> = all.iter().map(Summary::of).collect();
     if args.write {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-        fs::write(
-            folder.join("RESULTS.md"),
-            report::report(&summaries, &missing, args),
-        )?;
-        fs::write(folder.join("field.svg"), chart::field(&summaries))?;
-        fs::write(folder.join("scaling.svg"), chart::scaling(&summaries))?;
+        write_results(summaries, &missing, args)?;
     } else if !args.check {
         say(&report::report(&summaries, &missing, args));
     }
@@ -150,6 +152,25 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// Writes the comparison of servers, and apart from it that of clients with and without resumption.
+fn write_results(summaries: Vec<Summary>, missing: &[String], args: &Args) -> Result<()> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (resumption, servers): (Vec<_>, Vec<_>) = summaries
+        .into_iter()
+        .partition(|summary| summary.scenario.group == scenario::RESUME);
+    if !servers.is_empty() {
+        let page = report::report(&servers, missing, args);
+        fs::write(folder.join("RESULTS.md"), page)?;
+        fs::write(folder.join("field.svg"), chart::field(&servers))?;
+        fs::write(folder.join("scaling.svg"), chart::scaling(&servers))?;
+    }
+    if !resumption.is_empty() {
+        let page = report::report(&resumption, &[], args);
+        fs::write(folder.join("RESUMPTION.md"), page)?;
+    }
+    Ok(())
 }
 
 /// Runs all servers in every round. Each round starts with another server.
@@ -200,7 +221,8 @@ const REPEATS: usize = 3;
 fn undisturbed(series: &mut Series, args: &Args) -> Result<Measured> {
     let mut best = run::run(&series.scenario, series.peer, args)?;
     for _ in 0..REPEATS {
-        if best.others <= OTHERS || args.window.window.as_secs_f64() < 1.0 {
+        let is_quiet = best.others <= OTHERS || matches!(series.scenario.shape, Shape::Beside(_));
+        if is_quiet || args.window.window.as_secs_f64() < 1.0 {
             break;
         }
         series.left_out += 1;
@@ -218,7 +240,7 @@ fn line(series: &Series, run: &Measured) -> String {
         series.scenario.name,
         series.peer.name(),
         run.cost,
-        if series.scenario.shape == Shape::Memory {
+        if series.scenario.shape.is_bytes() {
             "B"
         } else {
             "ns"

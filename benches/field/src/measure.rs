@@ -26,7 +26,7 @@ pub(crate) struct Window {
 }
 
 /// The results of one run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Measured {
     /// Number of requests, deliveries or connections.
     pub(crate) count: u64,

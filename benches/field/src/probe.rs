@@ -3,7 +3,6 @@
 
 use std::{
     net::SocketAddr,
-    process::{Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +16,7 @@ use rustix::{process::setpriority_process, thread::gettid};
 use crate::{
     Error, Result,
     dial::Client,
+    proc,
     stats::Histogram,
     wire::{STAMP, Speech, Stamp, Template},
 };
@@ -106,9 +106,5 @@ fn ask(mut client: Client, speech: Speech, flags: &Flags) -> Result<Histogram> {
 /// Gives this thread real-time priority if permitted, or else the best nice value.
 fn goes_first() {
     let _ = setpriority_process(None, -15);
-    let _ = Command::new("chrt")
-        .args(["-f", "-p", "10", &gettid().as_raw_nonzero().to_string()])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
+    let _ = proc::go_first(gettid().as_raw_nonzero().get().unsigned_abs(), 10);
 }

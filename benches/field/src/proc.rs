@@ -2,6 +2,7 @@
 
 use std::{
     fs, io,
+    process::{Command, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     sync::{Arc, OnceLock},
     time::Duration,
@@ -105,6 +106,22 @@ pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
     let mut set = CpuSet::new();
     cores.iter().for_each(|core| set.set(*core));
     Ok(sched_setaffinity(None, &set)?)
+}
+
+/// Gives a thread real-time priority. Its future children inherit it.
+///
+/// # Errors
+/// If that is not permitted.
+pub(crate) fn go_first(id: u32, priority: u8) -> io::Result<()> {
+    let status = Command::new("chrt")
+        .args(["-f", "-p", &priority.to_string(), &id.to_string()])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()?;
+    match status.success() {
+        true => Ok(()),
+        false => Err(io::ErrorKind::PermissionDenied.into()),
+    }
 }
 
 /// Returns the first two processors that this process may use, or the same one twice if there is only one.

@@ -4,8 +4,9 @@ use std::{fmt::Write, fs, process::Command};
 
 use crate::{
     args::Args,
+    resumption,
     run::ELSEWHERE,
-    scenario::{Scenario, Shape},
+    scenario::{RESUME, Scenario, Shape},
     server::Peer,
     summary::Summary,
     targets::targets,
@@ -26,8 +27,9 @@ pub(crate) fn report(all: &[Summary], missing: &[String], args: &Args) -> String
     });
     page += &table("Rooms", all, |shape| matches!(shape, Shape::Fanout { .. }));
     page += &table("Connections", all, |shape| {
-        matches!(shape, Shape::Memory | Shape::Accept | Shape::Storm)
+        matches!(shape, Shape::Memory { .. } | Shape::Accept | Shape::Storm)
     });
+    page += &resumption::section(all);
     page += &besides(all);
     page += &series(all);
     page += &conditions(all);
@@ -103,7 +105,7 @@ fn columns(all: &[Summary], wanted: impl Fn(&Scenario) -> bool) -> Vec<Scenario>
 
 fn table(title: &str, all: &[Summary], wanted: fn(&Shape) -> bool) -> String {
     let columns = columns(all, |scenario| {
-        wanted(&scenario.shape) && !scenario.group.starts_with("scale-")
+        wanted(&scenario.shape) && !scenario.group.starts_with("scale-") && scenario.group != RESUME
     });
     if columns.is_empty() {
         return String::new();
@@ -157,7 +159,7 @@ fn cell(summary: &Summary) -> String {
 }
 
 /// Formats microseconds in a readable unit.
-fn time(micros: f64) -> String {
+pub(crate) fn time(micros: f64) -> String {
     if micros.abs() >= 1e3 {
         format!("{:.1} ms", micros / 1e3)
     } else if micros.abs() >= 10.0 {
@@ -170,7 +172,8 @@ fn time(micros: f64) -> String {
 /// Lists the scenarios' further figures.
 fn besides(all: &[Summary]) -> String {
     let mut page = String::new();
-    for summary in all.iter().filter(|summary| !summary.more.is_empty()) {
+    let others = all.iter().filter(|summary| summary.scenario.group != RESUME);
+    for summary in others.filter(|summary| !summary.more.is_empty()) {
         let (name, peer) = (&summary.scenario.name, summary.peer.name());
         let figures: Vec<String> =
             if let [Some(p50), Some(p99), Some(max)] = ELSEWHERE.map(|name| summary.named(name)) {
@@ -274,6 +277,7 @@ pub(crate) mod tests {
             left_out: 1,
             more: Vec::new(),
             failure: None,
+            rounds: Vec::new(),
         }
     }
 

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::{
-    Result,
+    Error, Result,
     args::Args,
+    beside::beside,
     connections::{self, call},
     engine::Engine,
     load::{Fanout, Kind, Requests},
@@ -12,6 +13,7 @@ use crate::{
     probe::Probe,
     scenario::{Scenario, Shape},
     server::{Peer, Place, Server},
+    sessions,
     stats::Histogram,
     wire::{STAMP, Template},
 };
@@ -25,7 +27,11 @@ pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measur
         Shape::Requests { workers, .. } => workers,
         _ => 1,
     };
-    let server = Server::start(peer, &place(args, workers))?;
+    let place = place(args, workers);
+    if let Shape::Beside(traffic) = scenario.shape {
+        return beside(traffic, &place, args);
+    }
+    let server = Server::start(peer, &place)?;
     match scenario.shape {
         Shape::Requests {
             connections,
@@ -34,6 +40,7 @@ pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measur
             ..
         } => requests(&server, Kind::Echo(text), connections, in_flight, args),
         Shape::JoinLeave => join_leave(&server, args),
+        Shape::Beside(_) => Err(Error::Failed("it has servers of its own".into())),
         Shape::Fanout {
             members,
             in_flight,
@@ -48,8 +55,10 @@ pub(crate) fn run(scenario: &Scenario, peer: Peer, args: &Args) -> Result<Measur
             };
             fanout(&server, (members, in_flight, text), among, probe, args)
         }
-        Shape::Memory => connections::memory(&server, args.idle),
+        Shape::Memory { acknowledges } => connections::memory(&server, args.idle, acknowledges),
         Shape::Accept => connections::accept(&server, args.window),
+        Shape::Parked { unread } => sessions::parked(&server, args.sessions, unread),
+        Shape::Comeback => sessions::comeback(&server, args.sessions),
         Shape::Storm => connections::storm(&server, args.members),
     }
 }

@@ -2,6 +2,9 @@
 
 use crate::server::Peer;
 
+/// Group of the scenarios that compare clients with and without resumption.
+pub(crate) const RESUME: &str = "resume";
+
 /// The kind of a scenario, with its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
@@ -23,9 +26,34 @@ pub(crate) enum Shape {
         probe: bool,
     },
     JoinLeave,
-    Memory,
+    /// A load with each protocol of Zocket's clients, in turns.
+    Beside(Traffic),
+    /// Connections that are idle after a call, and acknowledge its answer if they resume their sessions.
+    Memory {
+        acknowledges: bool,
+    },
     Accept,
     Storm,
+    /// Sessions whose clients have gone, with events of a room that they have not read.
+    Parked {
+        unread: usize,
+    },
+    /// Sessions that are all resumed at once.
+    Comeback,
+}
+
+impl Shape {
+    /// Returns true if the figure is a number of bytes.
+    pub(crate) fn is_bytes(self) -> bool {
+        matches!(self, Self::Memory { .. } | Self::Parked { .. })
+    }
+}
+
+/// The load of a comparison of protocols, with texts of 32 characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Traffic {
+    Calls { connections: usize, in_flight: usize },
+    Room { members: usize, in_flight: usize },
 }
 
 /// A column of the table, or a point of a plot.
@@ -48,6 +76,9 @@ const APPS: &[Peer] = &[
 ];
 const SERIES: &[Peer] = &[Peer::Zocket, Peer::Tungstenite, Peer::Bun];
 const PAIR: &[Peer] = &[Peer::Zocket, Peer::Tungstenite];
+/// One server, whose clients speak the base protocol, the extended one, and the extended one with resumption.
+const FORMS: &[Peer] = &[Peer::Zocket, Peer::ZocketExtended, Peer::ZocketResume];
+const RESUMED: &[Peer] = &[Peer::ZocketResume];
 const ACCEPT: &[Peer] = &[Peer::Zocket, Peer::Tungstenite, Peer::Upgrade];
 
 fn requests(connections: usize, in_flight: usize, text: usize) -> Shape {
@@ -104,7 +135,8 @@ pub(crate) fn all() -> Vec<Scenario> {
         };
         add("small-among-many", &format!("10-among-{among}"), shape, SERIES);
     }
-    add("memory", "memory", Shape::Memory, APPS);
+    let memory = Shape::Memory { acknowledges: true };
+    add("memory", "memory", memory, APPS);
     add("accept", "accept", Shape::Accept, ACCEPT);
     add("join-leave", "join-leave", Shape::JoinLeave, SERIES);
     add("storm", "storm", Shape::Storm, PAIR);
@@ -117,6 +149,25 @@ pub(crate) fn all() -> Vec<Scenario> {
         };
         add("two-cores", &format!("workers-{workers}"), shape, PAIR);
     }
+    for (name, in_flight) in [("resume-request-16", 16), ("resume-request-1", 1)] {
+        let calls = Traffic::Calls {
+            connections: 64,
+            in_flight,
+        };
+        add(RESUME, name, Shape::Beside(calls), RESUMED);
+    }
+    let room = Traffic::Room {
+        members: 100,
+        in_flight: 20,
+    };
+    add(RESUME, "resume-fanout-100x20", Shape::Beside(room), RESUMED);
+    add(RESUME, "resume-memory", memory, FORMS);
+    let unacknowledged = Shape::Memory { acknowledges: false };
+    add(RESUME, "resume-memory-unacked", unacknowledged, RESUMED);
+    add(RESUME, "resume-parked", Shape::Parked { unread: 0 }, RESUMED);
+    let unread = Shape::Parked { unread: 100 };
+    add(RESUME, "resume-parked-unread", unread, RESUMED);
+    add(RESUME, "resume-all-at-once", Shape::Comeback, RESUMED);
     for members in [10, 100, 1_000, 10_000] {
         add(
             "scale-members",

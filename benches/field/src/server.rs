@@ -14,6 +14,10 @@ use crate::{Error, Result, proc, wire::Speech};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     Zocket,
+    /// The same server, whose clients speak the extended protocol.
+    ZocketExtended,
+    /// The same server, whose clients resume their sessions.
+    ZocketResume,
     Tungstenite,
     Axum,
     Bun,
@@ -23,8 +27,10 @@ pub(crate) enum Peer {
 }
 
 impl Peer {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Zocket,
+        Self::ZocketExtended,
+        Self::ZocketResume,
         Self::Tungstenite,
         Self::Axum,
         Self::Bun,
@@ -36,6 +42,8 @@ impl Peer {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Zocket => "zocket",
+            Self::ZocketExtended => "zocket-extended",
+            Self::ZocketResume => "zocket-resume",
             Self::Tungstenite => "tungstenite",
             Self::Axum => "axum",
             Self::Bun => "bun",
@@ -51,6 +59,8 @@ impl Peer {
 
     pub(crate) fn speech(self) -> Speech {
         match self {
+            Self::ZocketExtended => Speech::Extended,
+            Self::ZocketResume => Speech::Resume,
             Self::Socketioxide | Self::SocketIo => Speech::SocketIo,
             _ => Speech::Zocket,
         }
@@ -69,7 +79,7 @@ impl Peer {
             }
         };
         match self {
-            Self::Zocket => built("examples/bench_server"),
+            Self::Zocket | Self::ZocketExtended | Self::ZocketResume => built("examples/bench_server"),
             Self::Tungstenite => built("peer_tungstenite"),
             Self::Axum => built("peer_axum"),
             Self::Socketioxide => built("peer_socketioxide"),

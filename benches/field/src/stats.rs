@@ -83,9 +83,18 @@ pub(crate) fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     }
 }
 
+/// Returns the quantile of a share, zero for no values.
+pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    let last = values.len().saturating_sub(1) as f64;
+    let place = (last * share).round() as usize;
+    values.get(place).copied().unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Histogram, bucket, median, value};
+    use super::{Histogram, bucket, median, quantile, value};
 
     #[test]
     fn a_bucket_is_accurate_to_a_64th() {
@@ -112,6 +121,13 @@ mod tests {
     #[test]
     fn an_empty_histogram_is_all_zero() {
         assert!(Histogram::default().quantile(0.99).is_zero());
+    }
+
+    #[test]
+    fn quartiles_are_values() {
+        assert_eq!(quantile(&[5.0, 1.0, 4.0, 2.0, 3.0], 0.25), 2.0);
+        assert_eq!(quantile(&[5.0, 1.0, 4.0, 2.0, 3.0], 0.75), 4.0);
+        assert_eq!(quantile(&[], 0.5), 0.0);
     }
 
     #[test]

@@ -1,11 +1,6 @@
 //! The summary of all rounds of a server in a scenario.
 
-use crate::{
-    Series,
-    scenario::{Scenario, Shape},
-    server::Peer,
-    stats::median,
-};
+use crate::{Series, measure::Measured, scenario::Scenario, server::Peer, stats::median};
 
 /// Medians of the figures, and sums of the errors.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +19,14 @@ pub(crate) struct Summary {
     pub(crate) left_out: usize,
     pub(crate) more: Vec<(&'static str, f64)>,
     pub(crate) failure: Option<String>,
+    /// The runs, in the order of the rounds.
+    pub(crate) rounds: Vec<Measured>,
 }
 
 impl Summary {
     pub(crate) fn of(series: &Series) -> Self {
         let rounds = &series.rounds;
-        let middle = |of: fn(&crate::Measured) -> f64| median(rounds.iter().map(of));
+        let middle = |of: fn(&Measured) -> f64| median(rounds.iter().map(of));
         let more = rounds.first().map_or(&[][..], |first| &first.more);
         Self {
             scenario: series.scenario.clone(),
@@ -46,6 +43,7 @@ impl Summary {
                 .map(|place| (more[place].0, median(rounds.iter().map(|run| run.more[place].1))))
                 .collect(),
             failure: series.failure.clone(),
+            rounds: rounds.clone(),
         }
     }
 
@@ -62,7 +60,7 @@ impl Summary {
     }
 
     pub(crate) fn is_bytes(&self) -> bool {
-        self.scenario.shape == Shape::Memory
+        self.scenario.shape.is_bytes()
     }
 }
 

@@ -1,7 +1,9 @@
 //! Targets for Zocket relative to the other servers, with the measured values.
 
 use crate::{
-    server::Peer::{Bun, Tungstenite, Upgrade, Zocket},
+    beside::TO_BASE,
+    server::Peer::{Bun, Tungstenite, Upgrade, Zocket, ZocketResume},
+    sessions::{BYSTANDER, TIMES_NEW},
     summary::{Summary, find},
 };
 
@@ -48,6 +50,44 @@ pub(crate) fn targets(all: &[Summary]) -> Vec<Target> {
             got: memory.cost,
             most: 4_096.0,
         });
+    }
+    for scenario in ["resume-request-16", "resume-request-1", "resume-fanout-100x20"] {
+        let ratio = find(all, scenario, ZocketResume).and_then(|it| it.named(TO_BASE));
+        if let Some(got) = ratio {
+            targets.push(Target {
+                what: format!("{scenario}: processor time with resumption, to base"),
+                got,
+                most: 1.05,
+            });
+        }
+    }
+    let mut of_resumption = |scenario: &str, peer, what: &str, of: &dyn Fn(&Summary) -> Option<f64>, most| {
+        if let Some(got) = find(all, scenario, peer).and_then(of) {
+            targets.push(Target {
+                what: format!("{scenario}: {what}"),
+                got,
+                most,
+            });
+        }
+    };
+    let bytes = |summary: &Summary| Some(summary.cost);
+    let idle = "bytes of an idle connection";
+    of_resumption("resume-memory", Zocket, &format!("{idle}, base"), &bytes, 3_528.0);
+    of_resumption(
+        "resume-memory",
+        ZocketResume,
+        &format!("{idle}, resumption"),
+        &bytes,
+        4_096.0,
+    );
+    for (name, most) in [(TIMES_NEW, 2.0), (BYSTANDER, 50.0)] {
+        of_resumption(
+            "resume-all-at-once",
+            ZocketResume,
+            name,
+            &|it| it.named(name),
+            most,
+        );
     }
     if let (Some(one), Some(two)) = (find(all, "workers-1", Zocket), find(all, "workers-2", Zocket)) {
         targets.push(Target {

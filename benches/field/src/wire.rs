@@ -8,6 +8,10 @@ use memchr::memmem;
 pub(crate) enum Speech {
     /// The base protocol of `PROTOCOL.md`.
     Zocket,
+    /// Its extended protocol, without resumption.
+    Extended,
+    /// Its extended protocol, with sessions that are resumed.
+    Resume,
     /// Engine.IO 4 and Socket.IO 5, over a WebSocket from the start.
     SocketIo,
 }
@@ -41,7 +45,7 @@ impl Template {
     pub(crate) fn echo(speech: Speech, length: usize) -> Self {
         let text = text(length);
         Self::new(&match speech {
-            Speech::Zocket => {
+            Speech::Zocket | Speech::Extended | Speech::Resume => {
                 format!(r#"{{"type":"echo","payload":{{"text":"{text}","n":7}},"rpcId":{FIRST_ID}}}"#)
             }
             Speech::SocketIo => format!(r#"42{FIRST_ID}["echo",{{"text":"{text}","n":7}}]"#),
@@ -51,7 +55,7 @@ impl Template {
     /// Returns a call of `room.join` or `room.leave`.
     pub(crate) fn room(speech: Speech, kind: &str, room: &str) -> Self {
         Self::new(&match speech {
-            Speech::Zocket => {
+            Speech::Zocket | Speech::Extended | Speech::Resume => {
                 format!(r#"{{"type":"{kind}","payload":{{"roomId":"{room}"}},"rpcId":{FIRST_ID}}}"#)
             }
             Speech::SocketIo => format!(r#"42{FIRST_ID}["{kind}",{{"roomId":"{room}"}}]"#),
@@ -62,7 +66,7 @@ impl Template {
     pub(crate) fn say(speech: Speech, room: &str, length: usize) -> Self {
         let text = text(length);
         Self::new(&match speech {
-            Speech::Zocket => {
+            Speech::Zocket | Speech::Extended | Speech::Resume => {
                 format!(r#"{{"type":"room.say","payload":{{"roomId":"{room}","text":"{text}"}}}}"#)
             }
             Speech::SocketIo => format!(r#"42["room.say",{{"roomId":"{room}","text":"{text}"}}]"#),
@@ -203,8 +207,10 @@ fn number(digits: &[u8]) -> Option<u64> {
 /// Returns true for an answer that is not a refusal.
 pub(crate) fn is_answer(speech: Speech, payload: &[u8]) -> bool {
     match speech {
-        Speech::Zocket => memmem::find(&payload[..payload.len().min(64)], b"__rpc_res").is_some(),
         Speech::SocketIo => payload.starts_with(b"43"),
+        Speech::Zocket | Speech::Extended | Speech::Resume => {
+            memmem::find(&payload[..payload.len().min(64)], b"__rpc_res").is_some()
+        }
     }
 }
 

@@ -10,6 +10,10 @@ fn check(peer: &str, scenarios: &str) {
             "--quick",
             "--window",
             "0.2",
+            "--sessions",
+            "300",
+            "--idle",
+            "300",
             "--only",
             peer,
             "--scenario",
@@ -67,6 +71,16 @@ fn installed_peers_answer_and_deliver_in_order() {
         if is_here(peer) {
             check(peer, BOTH);
         }
+    }
+}
+
+#[test]
+fn sessions_are_parked_and_resumed() {
+    if is_here("zocket-resume") {
+        check(
+            "zocket-resume",
+            "resume-request-16,resume-fanout-100x20,resume-memory-unacked,resume-parked-unread,resume-all-at-once",
+        );
     }
 }
 

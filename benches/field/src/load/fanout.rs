@@ -77,7 +77,7 @@ impl Fanout {
 
 impl Load for Fanout {
     fn begin(&mut self, clock: Clock, out: &mut Out) {
-        self.clock = clock;
+        (self.clock, self.stopped) = (clock, false);
         (0..self.flights.len()).for_each(|slot| self.send(slot, out));
     }
 

@@ -87,7 +87,7 @@ impl Requests {
 
 impl Load for Requests {
     fn begin(&mut self, clock: Clock, out: &mut Out) {
-        self.clock = clock;
+        (self.clock, self.stopped) = (clock, false);
         for connection in 0..self.connections {
             let together = match self.kind {
                 Kind::Echo(_) => self.in_flight,
