@@ -61,6 +61,7 @@ pub mod sim;
 mod app;
 mod client;
 mod link;
+mod record;
 
 pub use self::{
     app::{Handshake, TestApp},

@@ -19,13 +19,13 @@ use tokio_tungstenite::tungstenite::{
 use zocket_layers::ClientId;
 
 use super::{
-    SimClient, Stage,
-    frame::{self, Welcome},
+    SimClient, Stage, frame,
     handshake::{NotConnected, Socket, connect},
     session::Received,
 };
 use crate::testing::{
     link::Link,
+    record::Welcome,
     sim::{chance::Chance, failure::Failure, world::World},
 };
 

@@ -5,16 +5,16 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use zocket_layers::{ClientId, protocol::words};
+use zocket_layers::protocol::words;
 
-use crate::{client::ServerRefusal, testing::sim::failure::Failure};
+use crate::{
+    client::ServerRefusal,
+    testing::{
+        record::{ACK, Welcome},
+        sim::failure::Failure,
+    },
+};
 
-/// Modifier of the offer, and feature of the welcome, for sessions that can be resumed.
-pub(super) const RESUME: &str = "zocket.resume";
-/// Acknowledgement of the frames up to a number.
-const ACK: &str = "__ack";
-/// A frame that does nothing. It stands for a call that was given up before the server had received it.
-pub(super) const VOID: &str = r#"{"type":"__void"}"#;
 pub(super) const PING: &str = r#"{"type":"__ping"}"#;
 
 /// A frame that was received.
@@ -35,34 +35,6 @@ impl Frame {
     pub(super) const fn is_counted(&self) -> bool {
         matches!(self, Self::Answer(..) | Self::Error(_) | Self::Event(..))
     }
-}
-
-/// The first frame of the server. Members of features that the server lacks are absent.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Welcome {
-    pub(super) client_id: ClientId,
-    #[serde(default)]
-    pub(super) limits: WelcomeLimits,
-    pub(super) heartbeat_ms: Option<u64>,
-    pub(super) ack_ms: Option<u64>,
-    pub(super) parked_ms: Option<u64>,
-    /// Token with which the next connection can resume the session. `None` if the server can't.
-    pub(super) session: Option<String>,
-    #[serde(default)]
-    pub(super) resumed: bool,
-    /// Number of the client's last frame that the server has.
-    #[serde(default)]
-    pub(super) received: u64,
-    /// Number of the server's own last frame.
-    #[serde(default)]
-    pub(super) sent: u64,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-pub(super) struct WelcomeLimits {
-    /// Bytes of unacknowledged frames that either side keeps.
-    pub(super) record: Option<usize>,
 }
 
 /// Parses a frame of the server.
@@ -107,9 +79,4 @@ pub(super) fn read(bytes: &Bytes) -> Result<Frame, Failure> {
         }
         _ => Frame::Event(raw.r#type.into_owned(), payload),
     })
-}
-
-/// Returns the acknowledgement of the server's frames up to this number.
-pub(super) fn ack(number: u64) -> String {
-    format!(r#"{{"type":"{ACK}","payload":{number}}}"#)
 }

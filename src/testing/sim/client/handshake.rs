@@ -14,12 +14,13 @@ use zocket_layers::Codec;
 
 use super::{
     SimClient,
-    frame::{self, Frame, Welcome},
+    frame::{self, Frame},
 };
 use crate::{
     client::dial::request,
     testing::{
         link::Link,
+        record::Welcome,
         sim::{failure::Failure, world::World},
     },
 };

@@ -5,7 +5,6 @@ mod driver;
 mod frame;
 mod handshake;
 mod heartbeat;
-mod record;
 mod session;
 
 use std::{fmt, future::Future, sync::Arc, time::Duration};

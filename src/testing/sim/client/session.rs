@@ -10,13 +10,15 @@ use tokio::{sync::oneshot, time::Instant};
 use zocket_layers::ClientId;
 
 use super::{
-    frame::{Frame, PING, RESUME, Welcome},
+    frame::{Frame, PING},
     heartbeat::{Heartbeat, Life},
-    record::{Record, Sent},
 };
 use crate::{
     client::{self, CallError, ServerRefusal},
-    testing::sim::failure::Failure,
+    testing::{
+        record::{RESUME, Record, Sent, Welcome},
+        sim::failure::Failure,
+    },
 };
 
 /// Time of silence after which the client sends a ping, if the welcome names none.
@@ -108,7 +110,7 @@ impl Session {
                         self.client_id, welcome.client_id
                     )));
                 }
-                record.resume(welcome)?;
+                record.resume(welcome).map_err(Failure::other)?;
                 self.resumes += 1;
             }
             (true, None) => {
@@ -157,7 +159,7 @@ impl Session {
         match frame {
             Frame::Welcome(_) => return Err(Failure::other("a second welcome came".to_owned())),
             Frame::Ack(number) => match &mut self.record {
-                Some(record) => record.acknowledge(number)?,
+                Some(record) => record.acknowledge(number).map_err(Failure::other)?,
                 None => return Err(Failure::other("`__ack` came without a session".to_owned())),
             },
             Frame::Pong => {

@@ -1,16 +1,51 @@
-//! The client's side of a session that can be resumed: section 3 of PROTOCOL.md.
+//! The client's side of a session that can be resumed: section 3 of PROTOCOL.md. The test kit's client and the
+//! simulator's share it. It is not that of [`client`](crate::client), so that the two do not share their mistakes.
 
 use std::{collections::VecDeque, time::Duration};
 
+use serde::Deserialize;
 use tokio::time::Instant;
+use zocket_layers::ClientId;
 
-use super::frame::{self, VOID, Welcome};
-use crate::testing::sim::failure::Failure;
+/// Modifier of the offer, and feature of the welcome, for sessions that can be resumed.
+pub(super) const RESUME: &str = "zocket.resume";
+/// Acknowledgement of the frames up to a number.
+pub(super) const ACK: &str = "__ack";
+/// A frame that does nothing. It stands for a call that was given up before the server had received it.
+const VOID: &str = r#"{"type":"__void"}"#;
 
 /// Weight of a frame in addition to its bytes.
 const FRAME_WEIGHT: usize = 64;
 /// Resumes from the same number after which the server may end a session: the next frame may break its connections.
 const MAX_OFFERS: usize = 3;
+
+/// The first frame of the server. Members of features that the server lacks are absent.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Welcome {
+    pub(super) client_id: ClientId,
+    #[serde(default)]
+    limits: WelcomeLimits,
+    pub(super) heartbeat_ms: Option<u64>,
+    ack_ms: Option<u64>,
+    parked_ms: Option<u64>,
+    /// Token with which the next connection can resume the session. `None` if the server can't.
+    session: Option<String>,
+    #[serde(default)]
+    pub(super) resumed: bool,
+    /// Number of the client's last frame that the server has.
+    #[serde(default)]
+    received: u64,
+    /// Number of the server's own last frame.
+    #[serde(default)]
+    sent: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+struct WelcomeLimits {
+    /// Bytes of unacknowledged frames that either side keeps.
+    record: Option<usize>,
+}
 
 /// A message of the client.
 #[derive(Debug, Clone)]
@@ -79,7 +114,7 @@ impl Record {
     /// Returns the offer that asks for this session: its token, and the number of the last frame.
     pub(super) fn offer(&mut self) -> String {
         self.offers += 1;
-        format!("{}.{}.{}", frame::RESUME, self.token, self.received)
+        format!("{RESUME}.{}.{}", self.token, self.received)
     }
 
     /// Records the end of a connection without a Close. The server may have parked the session since `parked_at`.
@@ -105,26 +140,27 @@ impl Record {
     }
 
     /// Continues the session on a new connection. Frames that the server lacks are sent again.
-    pub(super) fn resume(&mut self, welcome: &Welcome) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// The rule that the welcome breaks.
+    pub(super) fn resume(&mut self, welcome: &Welcome) -> Result<(), String> {
         let Self { first, received, .. } = *self;
         let last = first + self.frames.len() as u64 - 1;
         if welcome.received + 1 < first || welcome.received > last {
-            return Err(Failure::other(format!(
+            return Err(format!(
                 "welcome: expected `received` from {} to {last}, got {}",
                 first - 1,
                 welcome.received
-            )));
+            ));
         }
         if welcome.sent < received {
-            return Err(Failure::other(format!(
+            return Err(format!(
                 "welcome: expected `sent` of at least {received}, which this client has, got {}",
                 welcome.sent
-            )));
+            ));
         }
         let Some(token) = welcome.session.clone() else {
-            return Err(Failure::other(
-                "welcome: expected a new token, got none".to_owned(),
-            ));
+            return Err("welcome: expected a new token, got none".to_owned());
         };
         self.token = token;
         self.is_known_to_park = true;
@@ -135,12 +171,15 @@ impl Record {
     }
 
     /// Records the server's acknowledgement. A lower one than before is ignored.
-    pub(super) fn acknowledge(&mut self, number: u64) -> Result<(), Failure> {
+    ///
+    /// # Errors
+    /// The rule that it breaks.
+    pub(super) fn acknowledge(&mut self, number: u64) -> Result<(), String> {
         let last = self.first + self.frames.len() as u64 - 1;
         if number > last {
-            return Err(Failure::other(format!(
+            return Err(format!(
                 "the app acknowledged frame {number}, and {last} were sent"
-            )));
+            ));
         }
         while self.first <= number
             && let Some(frame) = self.frames.pop_front()
@@ -174,7 +213,7 @@ impl Record {
             self.acknowledged = Some(self.received);
             self.unacknowledged_bytes = 0;
             self.ack_at = None;
-            frame::ack(self.received)
+            format!(r#"{{"type":"{ACK}","payload":{}}}"#, self.received)
         })
     }
 
