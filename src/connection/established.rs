@@ -62,10 +62,10 @@ where
             has_flow: offers.flow,
         };
         let (client, form) = (handle.connection.client_id(), handle.connection.form());
+        let may_resume = offers.resume && !handle.connection.limits().resume_within.is_zero();
         let waker = internal::reader(&mailbox).clone();
         let mut session = Session::new(handle.connection, mailbox, options, core.limits.clone(), now())
             .with_ending(guard.ending());
-        let may_resume = offers.resume && !core.limits.resume_within.is_zero();
         let place = caller.place.take_if(|_| !may_resume);
         if may_resume {
             let slot = Arc::new(ResumeSlot::new(

@@ -1,5 +1,7 @@
 //! Bounds for all sessions of an app together.
 
+#[cfg(feature = "testing")]
+use std::pin::pin;
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, HashMap},
@@ -13,6 +15,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 use zocket_layers::{ClientId, Close};
 
 use super::{AppLimits, ResumeOffer, ResumeSlot, meter, resume_slot::Secret};
@@ -27,6 +30,8 @@ pub(crate) struct Sessions {
     /// Bytes of the parked sessions: what their records keep, and what waits.
     parked_bytes: AtomicUsize,
     state: Mutex<State>,
+    /// Notified when a session was parked, or has ended.
+    changed: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -77,6 +82,7 @@ impl Sessions {
             records: AtomicUsize::new(0),
             parked_bytes: AtomicUsize::new(0),
             state: Mutex::default(),
+            changed: Notify::default(),
         }
     }
 
@@ -103,6 +109,27 @@ impl Sessions {
         if let Some(slot) = gone {
             slot.depart();
         }
+    }
+
+    /// Waits until the session of a client is parked. Returns false if it has ended.
+    #[cfg(feature = "testing")]
+    pub(crate) async fn parked(&self, client: &ClientId) -> bool {
+        loop {
+            let mut changed = pin!(self.changed.notified());
+            changed.as_mut().enable();
+            let Some(slot) = self.get(client) else {
+                return false;
+            };
+            match slot.is_parked() {
+                Some(is_parked) => return is_parked,
+                None => changed.await,
+            }
+        }
+    }
+
+    /// Notifies those who wait for a session to be parked, that one is or has ended.
+    pub(super) fn notify_changed(&self) {
+        self.changed.notify_waiters();
     }
 
     /// Records the bytes of a session: those that its record keeps, and those that wait if it is parked. If all records

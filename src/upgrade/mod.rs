@@ -6,6 +6,8 @@ mod handshake;
 mod header_kinds;
 mod headers;
 mod inner_app;
+#[cfg(feature = "testing")]
+mod kit;
 mod offers;
 mod options;
 pub mod origin;
@@ -16,6 +18,8 @@ mod service;
 
 #[cfg(test)]
 pub(crate) use self::answer::statuses;
+#[cfg(feature = "testing")]
+pub(crate) use self::kit::KitHandshake;
 pub(crate) use self::{
     header_kinds::HeaderKinds,
     headers::HeaderRules,

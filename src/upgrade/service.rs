@@ -20,6 +20,8 @@ use tokio::time::sleep;
 use tower::{BoxError, Service};
 use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameResponse};
 
+#[cfg(feature = "testing")]
+use super::kit::KitHandshake;
 use super::{
     answer,
     handshake::Handshake,
@@ -155,6 +157,10 @@ where
         handshake: &mut Handshake,
     ) -> Result<Response<Body>, Refusal> {
         let core = &self.core;
+        #[cfg(feature = "testing")]
+        let limits = KitHandshake::receive(&mut request.extensions, &core.sessions, &core.limits);
+        #[cfg(not(feature = "testing"))]
+        let limits = core.limits.clone();
         if let OriginChoice::Only(origins) = &core.origins {
             let checked = origins.check(&request.uri, &request.headers);
             checked.map_err(Refusal::of_origin)?;
@@ -179,7 +185,7 @@ where
         let value = Arc::new(self.connect(request, client_id).await?);
         let form = handshake.offers.form();
         let declared = self.options.declared.clone();
-        let (hub, limits) = (core.hub.clone(), core.limits.clone());
+        let hub = core.hub.clone();
         let mut connection = Connection::new(client_id, form, value.clone(), hub, declared, limits)
             .with_extensions(extensions);
         if let Some(addr) = peer_addr {

@@ -10,3 +10,4 @@ mod numbers;
 mod readiness;
 mod targets;
 mod testing;
+mod testing_resume;

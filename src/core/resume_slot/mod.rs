@@ -184,6 +184,17 @@ impl ResumeSlot {
         // Not under the lock, because it may end another session, or this one.
         let place = self.sessions.park(self, network);
         self.state.lock().parked = Some(Box::new(place));
+        self.sessions.notify_changed();
+    }
+
+    /// Returns true if the session is parked, and false if it has ended. `None` while its client is connected.
+    #[cfg(feature = "testing")]
+    pub(super) fn is_parked(&self) -> Option<bool> {
+        let state = self.state.lock();
+        match state.end {
+            SlotEnd::Ended | SlotEnd::Departed => Some(false),
+            SlotEnd::Open | SlotEnd::Requested => state.parked.as_ref().map(|_| true),
+        }
     }
 
     /// Removes the session from those that are parked.
@@ -224,6 +235,8 @@ impl ResumeSlot {
     pub(crate) fn close(&self) {
         let mut state = self.state.lock();
         state.end = state.end.max(SlotEnd::Ended);
+        drop(state);
+        self.sessions.notify_changed();
     }
 
     /// Admits no handshake any more. Returns a socket that has arrived.

@@ -1,5 +1,8 @@
 //! The client of a test.
 
+mod connection;
+mod resume;
+
 use std::{
     collections::{HashMap, VecDeque},
     fmt,
@@ -9,43 +12,40 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt, stream::SplitSink};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::{sync::mpsc, task::AbortHandle, time::timeout};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Message,
-        protocol::{CloseFrame, frame::coding::CloseCode},
-    },
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::{
+    Message,
+    protocol::{CloseFrame, frame::coding::CloseCode},
 };
 use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
 
-use super::link::Link;
+use self::connection::{Connection, FromApp};
+pub(super) use self::resume::Resumption;
+use super::app::Opened;
 use crate::client::{
     CallError, Outage, SendFailure, Sent, ServerRefusal, Welcome,
-    dial::{Received, read},
     wire::{self, Incoming},
 };
 
 /// Time limit of each wait of a test.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
-/// Frames that a test may leave unread. Beyond that the client stops reading, like a client that hangs.
-const MAX_UNREAD: usize = 10_000;
 
 /// A client of an app in memory. Created by [`TestApp::connect`](super::TestApp::connect).
 ///
 /// Each wait lasts at most 5 seconds of tokio's clock, and then panics with the location of the call that waits. The
 /// client reads frames and answers pings all the time, even while the test does something else. Dropping it ends the
 /// connection without a Close, as [`cut`](Self::cut) does.
+///
+/// It connects once, and again only by [`resume`](Self::resume).
 pub struct TestClient {
     welcome: Welcome,
-    link: Link,
-    sink: SplitSink<WebSocketStream<Link>, Message>,
-    reading: AbortHandle,
-    incoming: mpsc::Receiver<FromApp>,
-    next_id: u64,
+    connection: Connection,
+    resumption: Resumption,
+    last_id: u64,
+    /// Calls up to this id belong to a session that has ended.
+    lost_id: u64,
     /// Events that arrived while something else was awaited. `answers` and `pongs` hold the other frames.
     events: VecDeque<(String, Bytes)>,
     answers: HashMap<u64, Result<Bytes, ServerRefusal>>,
@@ -54,50 +54,25 @@ pub struct TestClient {
     end: Option<Outage>,
 }
 
-enum FromApp {
-    Frame(Incoming),
-    Unreadable(String),
-    End(Outage),
-}
-
 /// A call that was sent and whose answer was not awaited yet: see [`TestClient::begin`].
 #[must_use = "`answer(..)` returns the answer"]
 #[derive(Debug)]
 pub struct Pending(u64);
 
 impl TestClient {
-    pub(super) fn new(stream: WebSocketStream<Link>, link: Link, welcome: Welcome) -> Self {
-        let (sink, mut stream) = stream.split();
-        let (sender, incoming) = mpsc::channel(MAX_UNREAD);
-        let link_of_reader = link.clone();
-        let reading = tokio::spawn(async move {
-            loop {
-                let incoming = match read(stream.next().await) {
-                    Ok(Received::Control) => continue,
-                    Ok(Received::Data(frame)) => match wire::read(&frame) {
-                        Ok(incoming) => FromApp::Frame(incoming),
-                        Err(error) => {
-                            FromApp::Unreadable(format!("{error}: {}", String::from_utf8_lossy(&frame)))
-                        }
-                    },
-                    Err(outage) => FromApp::End(outage),
-                };
-                let is_end = matches!(incoming, FromApp::End(_));
-                if sender.send(incoming).await.is_err() || is_end {
-                    break;
-                }
-            }
-            // Polling the stream further sends tungstenite's answer to a Close.
-            while let Some(Ok(_)) = stream.next().await {}
-            link_of_reader.cut();
-        });
+    pub(super) fn new(opened: Opened, resumption: Resumption) -> Self {
+        let Opened {
+            stream,
+            link,
+            welcome,
+            ..
+        } = opened;
         Self {
             welcome,
-            link,
-            sink,
-            reading: reading.abort_handle(),
-            incoming,
-            next_id: 0,
+            connection: Connection::new(stream, link, resumption.record.clone()),
+            resumption,
+            last_id: 0,
+            lost_id: 0,
             events: VecDeque::new(),
             answers: HashMap::new(),
             pongs: 0,
@@ -111,7 +86,7 @@ impl TestClient {
         self.welcome.client_id
     }
 
-    /// Returns the app's first frame.
+    /// Returns the app's first frame on the last connection.
     #[must_use]
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
@@ -148,14 +123,14 @@ impl TestClient {
         route: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<Pending, CallError> {
-        self.next_id += 1;
-        let id = self.next_id;
+        self.last_id += 1;
+        let id = self.last_id;
         let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
         self.write(Message::text(frame)).await?;
         Ok(Pending(id))
     }
 
-    /// Waits for the answer to a call that [`begin`](Self::begin) sent.
+    /// Waits for the answer to a call that [`begin`](Self::begin) sent. After a cut, [`resume`](Self::resume) comes first.
     ///
     /// # Errors
     /// As with [`call`](Self::call).
@@ -180,7 +155,7 @@ impl TestClient {
                 let payload = answer.map_err(CallError::Refused)?;
                 return read_json(&payload).map_err(CallError::Decode);
             }
-            if self.end.is_some() {
+            if self.end.is_some() || id <= self.lost_id {
                 return Err(CallError::Disconnected { sent: Sent::Unknown });
             }
             self.receive("an answer", place).await;
@@ -204,9 +179,9 @@ impl TestClient {
         self.write(Message::text(text.into())).await
     }
 
-    async fn write(&mut self, message: Message) -> Result<(), CallError> {
-        let sent = self.sink.send(message).await;
-        sent.map_err(|_| CallError::Disconnected { sent: Sent::Unknown })
+    async fn write(&self, message: Message) -> Result<(), CallError> {
+        let written = self.connection.write(message).await;
+        written.map_err(|_| CallError::Disconnected { sent: Sent::Unknown })
     }
 
     /// Waits for the next event, which must be a `T`.
@@ -323,7 +298,7 @@ impl TestClient {
         }
     }
 
-    /// Closes the connection with code 1000, and waits for the app's answer.
+    /// Closes the connection with code 1000, and waits for the app's answer. The session ends, too.
     ///
     /// # Panics
     /// If no answer arrives in time.
@@ -333,35 +308,36 @@ impl TestClient {
         async move {
             let goodbye = CloseFrame {
                 code: CloseCode::Normal,
-                reason: "".into(),
+                reason: self.resumption.goodbye().into(),
             };
             // An error means that the connection is gone already, so that no answer will arrive.
-            drop(self.sink.send(Message::Close(Some(goodbye))).await);
+            drop(self.write(Message::Close(Some(goodbye))).await);
             while self.end.is_none() {
                 self.receive("the answer to a Close", place).await;
             }
         }
     }
 
-    /// Cuts the connection without a Close, like a pulled cable or a killed process.
+    /// Cuts the connection without a Close, like a pulled cable or a killed process. The app still reads what was sent
+    /// before. It ends the client's session at once, or waits for the client if it may [`resume`](Self::resume).
     pub fn cut(&self) {
-        self.link.cut();
+        self.connection.link.cut();
     }
 
     /// Keeps the connection open but holds up all data in both directions until [`thaw`](Self::thaw), like a train in a
     /// tunnel. The app notices by its pings, or because more and more data is queued for this client.
     pub fn freeze(&self) {
-        self.link.freeze(true);
+        self.connection.link.freeze(true);
     }
 
     /// Delivers the data that was held up, and all that follows.
     pub fn thaw(&self) {
-        self.link.freeze(false);
+        self.connection.link.freeze(false);
     }
 
     /// Receives and stores the next frame. `what` names the expected frame in the panic's message.
     async fn receive(&mut self, what: &str, place: &Location<'_>) {
-        let Ok(incoming) = timeout(WAIT_LIMIT, self.incoming.recv()).await else {
+        let Ok(incoming) = timeout(WAIT_LIMIT, self.connection.incoming.recv()).await else {
             panic!("{place}: expected {what} within {WAIT_LIMIT:?}, got nothing");
         };
         match incoming {
@@ -379,13 +355,6 @@ impl TestClient {
             Some(FromApp::End(outage)) => self.end = Some(outage),
             None => self.end = Some(self.end.take().unwrap_or(Outage::ClosedLocally)),
         }
-    }
-}
-
-impl Drop for TestClient {
-    fn drop(&mut self) {
-        self.reading.abort();
-        self.link.cut();
     }
 }
 
