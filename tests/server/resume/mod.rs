@@ -6,8 +6,11 @@ mod app;
 mod bounds;
 mod break_or_end;
 mod decision;
+#[cfg(feature = "http2")]
+mod http2;
 mod in_progress;
 mod peer;
 mod record;
 mod simple;
 mod takeover;
+mod wire;

@@ -2,94 +2,30 @@
 
 use std::{
     convert::Infallible,
-    io,
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
-    task::{Context as Task, Poll, ready},
 };
 
+use super::wire::{Duplex, Wire};
 use crate::common::PATIENCE;
-use futures_util::{SinkExt, StreamExt};
+use futures_util::{SinkExt, StreamExt, future::BoxFuture};
 use hyper::{body::Incoming, server::conn::http1};
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use serde_json::{Value, json};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
-    time::timeout,
-};
+use tokio::time::timeout;
 use tokio_tungstenite::{
     WebSocketStream, client_async,
     tungstenite::{
         Error, Message,
         client::IntoClientRequest,
         http::{HeaderName, HeaderValue},
-        protocol::{CloseFrame, frame::coding::CloseCode},
+        protocol::{CloseFrame, Role, frame::coding::CloseCode},
     },
 };
 use tower::util::BoxCloneSyncService;
 use zocket::Body;
-
-/// The client's end of a pipe. It breaks after a number of bytes in either direction.
-pub(super) struct Wire {
-    io: Option<DuplexStream>,
-    /// Bytes until the cut. `usize::MAX` for none.
-    left: Arc<AtomicUsize>,
-}
-
-impl Wire {
-    /// Polls the pipe with at most `most` bytes, or fewer before the cut. Breaks it if there are none.
-    fn poll(
-        &mut self,
-        most: usize,
-        poll: impl FnOnce(Pin<&mut DuplexStream>, usize) -> Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        let left = self.left.load(Ordering::Relaxed);
-        if left == 0 {
-            self.io = None;
-        }
-        let Some(io) = &mut self.io else {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
-        };
-        let moved = ready!(poll(Pin::new(io), left.min(most)))?;
-        if left != usize::MAX {
-            self.left.store(left - moved, Ordering::Relaxed);
-        }
-        Poll::Ready(Ok(moved))
-    }
-}
-
-impl AsyncRead for Wire {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Task<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let most = buf.remaining().min(4_096);
-        ready!(self.poll(most, |io, most| {
-            let mut bytes = vec![0; most];
-            let mut part = ReadBuf::new(&mut bytes);
-            ready!(io.poll_read(cx, &mut part))?;
-            buf.put_slice(part.filled());
-            Poll::Ready(Ok(part.filled().len()))
-        }))?;
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Task<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.poll(bytes.len(), |io, most| io.poll_write(cx, &bytes[..most]))
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
-        self.poll(1, |io, _| io.poll_flush(cx).map_ok(|()| 0))
-            .map_ok(drop)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Task<'_>) -> Poll<io::Result<()>> {
-        self.poll(1, |io, _| io.poll_shutdown(cx).map_ok(|()| 0))
-            .map_ok(drop)
-    }
-}
 
 /// An app, or an app with layers around it.
 pub(super) type App = BoxCloneSyncService<http::Request<Incoming>, http::Response<Body>, Infallible>;
@@ -156,11 +92,7 @@ pub(super) async fn dial(
             .headers_mut()
             .insert(HeaderName::try_from(*name).unwrap(), value.parse().unwrap());
     }
-    let left = Arc::new(AtomicUsize::new(cut));
-    let wire = Wire {
-        io: Some(near),
-        left: left.clone(),
-    };
+    let (wire, left) = Wire::new(near, cut);
     let handshake = timeout(PATIENCE, client_async(request, wire)).await;
     match handshake.expect("the handshake takes too long") {
         Ok((socket, response)) => {
@@ -188,9 +120,17 @@ pub(super) async fn read(socket: &mut Socket) -> Result<Value, Broken> {
     }
 }
 
+/// A connection that has several WebSockets, as one of HTTP/2.
+pub(super) trait Carrier: Send + Sync {
+    /// Opens a stream for a WebSocket, whose client offers these subprotocols.
+    fn open(&self, query: String, offers: String) -> BoxFuture<'static, Box<dyn Duplex>>;
+}
+
 /// A client that can come back to its session.
 pub(super) struct Peer {
     service: App,
+    /// Connection that has the next sockets. `None` for a pipe for each of them.
+    pub(super) carrier: Option<Arc<dyn Carrier>>,
     pub(super) query: String,
     pub(super) fields: Vec<(&'static str, String)>,
     /// The current socket.
@@ -214,6 +154,7 @@ impl Peer {
     pub(super) fn new(service: &impl Service, query: &str) -> Self {
         Self {
             service: BoxCloneSyncService::new(service.clone()),
+            carrier: None,
             query: query.to_owned(),
             fields: Vec::new(),
             socket: None,
@@ -257,7 +198,17 @@ impl Peer {
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        let (mut socket, left) = dial(&self.service, &self.query, &self.offer(), &fields, cut).await?;
+        let (mut socket, left) = match &self.carrier {
+            Some(carrier) => {
+                let io = carrier.open(self.query.clone(), self.offer()).await;
+                let (wire, left) = Wire::new(io, cut);
+                (
+                    WebSocketStream::from_raw_socket(wire, Role::Client, None).await,
+                    left,
+                )
+            }
+            None => dial(&self.service, &self.query, &self.offer(), &fields, cut).await?,
+        };
         let mut welcome = read(&mut socket).await.map_err(Failed::Broken)?;
         assert_eq!(welcome["type"], "__welcome", "{welcome}");
         self.welcome = welcome["payload"].take();
