@@ -23,7 +23,7 @@ use crate::{
 /// `C` is the value that `on_connect` makes and every handler receives. The layers of the builder are not part of the
 /// type: a function can return a `Zocket<User>` with any number of layers.
 pub struct Zocket<C = ()> {
-    core: Arc<Core<C>>,
+    pub(crate) core: Arc<Core<C>>,
     compose: Arc<Compose<C>>,
 }
 

@@ -96,6 +96,17 @@ impl Sessions {
         self.state.lock().all.get(client).cloned()
     }
 
+    /// Returns true if there is no session, and none is counted.
+    #[cfg(feature = "testing")]
+    pub(crate) fn is_empty(&self) -> bool {
+        let bytes = [&self.records, &self.parked_bytes];
+        let state = self.state.lock();
+        state.all.is_empty()
+            && state.parked == 0
+            && state.networks.is_empty()
+            && bytes.iter().all(|bytes| bytes.load(Ordering::Acquire) == 0)
+    }
+
     /// Removes the session of a client whose `on_disconnect` has run, if it has one.
     pub(super) fn leave(&self, client: &ClientId) {
         let mut state = self.state.lock();

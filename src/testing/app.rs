@@ -1,6 +1,6 @@
 //! An app served in memory.
 
-use std::{fmt, future::Future, panic::Location, sync::Arc, time::Duration};
+use std::{fmt, future::Future, net::SocketAddr, panic::Location, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -12,6 +12,10 @@ use hyper::{
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::{
+    io::{AsyncRead, AsyncWrite, copy_bidirectional},
+    net::TcpStream,
+};
 use tokio_tungstenite::{WebSocketStream, client_async};
 use tower::{BoxError, Service, util::MapRequest};
 use url::Url;
@@ -20,7 +24,7 @@ use zocket_layers::Codec;
 use super::{
     TestClient,
     client::Resumption,
-    link::{AppEnd, Link, LinkFaults},
+    link::{Link, LinkFaults},
     record::{self, RESUME},
 };
 use crate::{
@@ -33,11 +37,16 @@ use crate::{
     upgrade::KitHandshake,
 };
 
+/// The app's end of a connection.
+trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
 /// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
 /// clone. Connecting requires a tokio runtime. See the [module](super).
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<dyn Fn(AppEnd, Option<KitHandshake>) + Send + Sync>,
+    serve: Arc<dyn Fn(Box<dyn Duplex>, Option<KitHandshake>) + Send + Sync>,
     resume_within: Duration,
 }
 
@@ -51,7 +60,7 @@ impl TestApp {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let service = Mutex::new(service);
-        let serve = move |io: AppEnd, kit: Option<KitHandshake>| {
+        let serve = move |io: Box<dyn Duplex>, kit: Option<KitHandshake>| {
             let service = MapRequest::new(
                 service.lock().clone(),
                 move |mut request: Request<RequestBody>| {
@@ -73,6 +82,29 @@ impl TestApp {
             serve: Arc::new(serve),
             resume_within: Duration::ZERO,
         }
+    }
+
+    /// Returns an app that is served elsewhere.
+    pub(super) fn at(addr: SocketAddr) -> Self {
+        let carry = move |mut io: Box<dyn Duplex>, _| {
+            tokio::spawn(async move {
+                // Whoever notices the end of one socket ends the other.
+                if let Ok(mut stream) = TcpStream::connect(addr).await
+                    && stream.set_nodelay(true).is_ok()
+                {
+                    let _ = copy_bidirectional(&mut io, &mut stream).await;
+                }
+            });
+        };
+        Self {
+            serve: Arc::new(carry),
+            resume_within: Duration::ZERO,
+        }
+    }
+
+    /// Serves a connection.
+    pub(super) fn serve(&self, stream: TcpStream) {
+        (self.serve)(Box::new(stream), None);
     }
 
     /// Sets the time that the app waits for the kit's clients after a cut, in place of
@@ -101,7 +133,7 @@ impl TestApp {
 
     fn dial_with(&self, faults: LinkFaults, kit: Option<KitHandshake>) -> Link {
         let (link, end) = Link::pair(faults);
-        (self.serve)(end, kit);
+        (self.serve)(Box::new(end), kit);
         link
     }
 

@@ -15,6 +15,12 @@ const STEPS: u64 = 20;
 
 /// Sends messages of all kinds, some of them without waiting for the answers of others.
 pub async fn script(client: SimClient) {
+    let mut steps = 0..STEPS;
+    script_while(client, || steps.next().is_some()).await;
+}
+
+/// Does the steps of [`script`] as long as `goes_on` returns true.
+pub async fn script_while(client: SimClient, mut goes_on: impl FnMut() -> bool) {
     let journal: SharedJournal = client.world().shared();
     let chance = client.chance();
     let mut number = 0;
@@ -27,7 +33,7 @@ pub async fn script(client: SimClient) {
             text: "x".repeat(usize::try_from(chance.below(length)).unwrap()),
         }
     };
-    for _ in 0..STEPS {
+    while goes_on() {
         let job_of_step = job();
         match chance.below(12) {
             0 | 1 => {
@@ -38,7 +44,7 @@ pub async fn script(client: SimClient) {
                     calls.push((job.number, client.begin("echo", &job).unwrap()));
                 }
                 for (number, call) in calls {
-                    ended(&client, &journal, number, answer(call).await);
+                    ended(client.index(), &journal, number, answer(call).await);
                 }
             }
             2..=5 => post(&client, &journal, job_of_step).await,
@@ -52,7 +58,7 @@ pub async fn script(client: SimClient) {
                 let number = job_of_step.number;
                 let limit = chance.time(Duration::from_millis(200));
                 let answer = client.call_within::<u64>(limit, "echo", &job_of_step).await;
-                ended(&client, &journal, number, answer);
+                ended(client.index(), &journal, number, answer);
             }
         }
         check_ticks(&client);
@@ -71,14 +77,14 @@ async fn answer(call: SimCall) -> Result<u64, CallError> {
 }
 
 /// Records the end of a call.
-fn ended(client: &SimClient, journal: &SharedJournal, number: u64, answer: Result<u64, CallError>) {
+pub fn ended(client: usize, journal: &SharedJournal, number: u64, answer: Result<u64, CallError>) {
     match answer {
         Ok(answered) => {
             assert_eq!(answered, number);
-            journal.lock().unwrap().answered(client.index(), number);
+            journal.lock().unwrap().answered(client, number);
         }
         Err(CallError::Disconnected { sent: Sent::No } | CallError::Timeout { sent: Sent::No }) => {
-            journal.lock().unwrap().unsent(client.index(), number);
+            journal.lock().unwrap().unsent(client, number);
         }
         Err(CallError::Disconnected { .. } | CallError::Timeout { .. }) => {}
         // The app shuts down.
@@ -89,7 +95,7 @@ fn ended(client: &SimClient, journal: &SharedJournal, number: u64, answer: Resul
 
 async fn call(client: &SimClient, journal: &SharedJournal, route: &str, job: Job) {
     let answer = client.call(route, &job).await;
-    ended(client, journal, job.number, answer);
+    ended(client.index(), journal, job.number, answer);
 }
 
 /// Posts to the lobby. Both events of the handler come before its answer, in their order.
@@ -109,7 +115,7 @@ async fn post(client: &SimClient, journal: &SharedJournal, job: Job) {
             job.number
         );
     }
-    ended(client, journal, job.number, answer);
+    ended(client.index(), journal, job.number, answer);
 }
 
 async fn refused(client: &SimClient, journal: &SharedJournal, job: Job) {
@@ -118,7 +124,7 @@ async fn refused(client: &SimClient, journal: &SharedJournal, job: Job) {
             assert_eq!(refusal.message, job.number.to_string());
             journal.lock().unwrap().answered(client.index(), job.number);
         }
-        other => ended(client, journal, job.number, other),
+        other => ended(client.index(), journal, job.number, other),
     }
 }
 

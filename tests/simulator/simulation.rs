@@ -12,6 +12,7 @@ mod app;
 mod broken;
 mod reports;
 mod script;
+mod soak;
 
 use zocket::{
     Limits,

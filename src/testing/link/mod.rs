@@ -36,6 +36,7 @@ struct State {
     app_is_gone: bool,
     /// True if bytes in flight to the app are lost in a cut.
     loses_in_flight: bool,
+    has_network: bool,
     frozen: bool,
 }
 
@@ -52,6 +53,8 @@ pub(crate) struct LinkFaults {
     pub(crate) to_client: LaneFaults,
     /// True if a cut loses the bytes in flight to the app, as a reset of TCP does.
     pub(crate) loses_in_flight: bool,
+    /// True if the app's end is carried over a network, which may break at any time.
+    pub(crate) has_network: bool,
 }
 
 impl Link {
@@ -63,6 +66,7 @@ impl Link {
             client_is_gone: false,
             app_is_gone: false,
             loses_in_flight: faults.loses_in_flight,
+            has_network: faults.has_network,
             frozen: false,
         })));
         (link.clone(), AppEnd(link))
@@ -80,10 +84,10 @@ impl Link {
         state.wake();
     }
 
-    /// Returns true if a fault of the link has taken effect.
+    /// Returns true if a fault of the link has taken effect, or one of a network may have.
     pub(crate) fn was_disturbed(&self) -> bool {
         let state = self.0.lock();
-        state.to_app.was_disturbed() || state.to_client.was_disturbed()
+        state.has_network || state.to_app.was_disturbed() || state.to_client.was_disturbed()
     }
 
     /// Returns the time at which a fault took effect that the two sides notice at different times.

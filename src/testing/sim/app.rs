@@ -12,6 +12,7 @@ type Shuts = dyn Fn(Shutdown) -> Pin<Box<dyn Future<Output = usize>>>;
 pub struct SimApp {
     test_app: TestApp,
     connections: Box<dyn Fn() -> usize>,
+    has_sessions: Box<dyn Fn() -> bool>,
     shutdown: Box<Shuts>,
     checks: Vec<Box<dyn FnOnce()>>,
 }
@@ -27,9 +28,11 @@ impl SimApp {
         B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
     {
         let (counted, shut_down) = (zo.clone(), zo.clone());
+        let sessions = zo.core.sessions.clone();
         Self {
             test_app: TestApp::new(service),
             connections: Box::new(move || counted.connections()),
+            has_sessions: Box::new(move || !sessions.is_empty()),
             shutdown: Box::new(move |shutdown| {
                 let zo = shut_down.clone();
                 Box::pin(async move { zo.shutdown(shutdown).await })
@@ -51,6 +54,11 @@ impl SimApp {
 
     pub(super) fn connections(&self) -> usize {
         (self.connections)()
+    }
+
+    /// Returns true if the app has memory for a session.
+    pub(super) fn has_sessions(&self) -> bool {
+        (self.has_sessions)()
     }
 
     pub(super) async fn shut_down(&self, shutdown: Shutdown) -> usize {

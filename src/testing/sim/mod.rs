@@ -80,6 +80,12 @@
 //! [`tokio::time::Instant`]. It does not act in the order of a `HashMap` or of client ids, which are random, or by
 //! `tokio::select!` without `biased`. [`Totals::fingerprint`] shows it: it is equal for equal runs.
 //!
+//! # Real sockets
+//!
+//! [`Sim::soak`] runs an app and its clients over TCP on loopback for a given time, through a proxy that closes, resets,
+//! half-closes, delays and swallows what it carries. The same rules are checked. The seed decides what the proxy does, but
+//! the time is real, so no two runs are equal.
+//!
 //! # Resuming
 //!
 //! The clients offer to resume their sessions. If the app's welcome has a token, all of the above holds from one
@@ -98,6 +104,7 @@ mod seeds;
 mod settings;
 mod shrink;
 mod simulation;
+mod soak;
 mod totals;
 mod world;
 

@@ -25,7 +25,7 @@ use crate::core::Shutdown;
 
 /// Time of the paused clock within which a run has to end.
 const RUN_WITHIN: Duration = Duration::from_secs(3_600);
-/// Time of the paused clock within which every connection has to end after the last client has gone.
+/// Time within which every connection has to end after the last client has gone.
 const GONE_WITHIN: Duration = Duration::from_secs(300);
 /// Tolerance of a shutdown's grace period: timers have milliseconds.
 const TIMER: Duration = Duration::from_millis(2);
@@ -60,10 +60,7 @@ where
                         Err(_) => world.fail(None, Failure::other("expected an end, got none".to_owned())),
                     },
                 }
-                match world.failure() {
-                    Some(failure) => Err(failure),
-                    None => Ok(world.totals()),
-                }
+                failure_or_totals(&world)
             })
         };
         let ended = quiet::catch(|| catch_unwind(AssertUnwindSafe(run)));
@@ -72,7 +69,7 @@ where
 
     async fn run_in(&self, world: &World) -> Result<(), Failure> {
         let app = (self.app)(world);
-        world.set_app(&app);
+        world.set_app(app.test_app().clone());
         let clients: Vec<_> = (0..world.settings().clients)
             .map(|index| SimClient::new(index, world))
             .collect();
@@ -82,21 +79,11 @@ where
             _ = join_all(runs) => {}
             failure = shut_down(&app, world) => return Err(failure),
         }
-        let has_gone = World::wait(GONE_WITHIN, || app.connections() == 0).await;
-        if !has_gone {
-            return Err(Failure::other(format!(
-                "{} connections are left {GONE_WITHIN:?} after the last client has gone",
-                app.connections()
-            )));
-        }
-        world.check_hub().await?;
-        app.check();
-        world.count(|totals| totals.seeds += 1);
-        Ok(())
+        check_end(app, world).await
     }
 
     /// Runs the script of a client, then ends the client: in half of the cases after everything has arrived.
-    async fn run_client(&self, client: &SimClient, world: &World) {
+    pub(super) async fn run_client(&self, client: &SimClient, world: &World) {
         let driver = tokio::spawn(drive(client.clone(), world.clone()));
         (self.script)(client.clone()).await;
         let chance = world.chance_of_driver(client.index());
@@ -110,6 +97,33 @@ where
         }
         client.report();
     }
+}
+
+/// Returns the result of a run that has ended.
+pub(super) fn failure_or_totals(world: &World) -> Result<Totals, Failure> {
+    match world.failure() {
+        Some(failure) => Err(failure),
+        None => Ok(world.totals()),
+    }
+}
+
+/// Checks that nothing is left in an app whose clients have gone.
+pub(super) async fn check_end(app: SimApp, world: &World) -> Result<(), Failure> {
+    let has_gone = World::wait(GONE_WITHIN, || app.connections() == 0).await;
+    if !has_gone {
+        return Err(Failure::other(format!(
+            "{} connections are left {GONE_WITHIN:?} after the last client has gone",
+            app.connections()
+        )));
+    }
+    if app.has_sessions() {
+        let message = "sessions are left after the last connection has ended".to_owned();
+        return Err(Failure::other(message));
+    }
+    world.check_hub().await?;
+    app.check();
+    world.count(|totals| totals.seeds += 1);
+    Ok(())
 }
 
 /// Shuts the app down, if the run has such a fault. Returns only if it took too long.

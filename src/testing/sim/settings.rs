@@ -20,4 +20,6 @@ pub(super) struct Settings {
     pub(super) allows_overtaking: bool,
     /// True if the app may lose sessions, since their records are small.
     pub(super) may_lose_sessions: bool,
+    /// True if connections go over a network, which breaks them besides the faults of a run.
+    pub(super) has_network: bool,
 }

@@ -44,6 +44,7 @@ impl Sim {
                 answer_within: Duration::from_secs(120),
                 allows_overtaking: false,
                 may_lose_sessions: false,
+                has_network: false,
             },
             command: None,
         }
@@ -179,6 +180,32 @@ impl Sim {
     {
         let run = self.run_seeds(&self.seeds, &app, &script);
         run.map_err(|failed| self.message(&failed))
+    }
+
+    /// Runs the app and its clients over real sockets for this time: see the [module](super#real-sockets). The script has to
+    /// end by itself about then. Settings of faults are ignored.
+    ///
+    /// A client comes back within seconds, unless several handshakes in a row are swallowed. So the app's
+    /// [`Limits::resume_within`](field@crate::Limits::resume_within) should be two minutes, and its
+    /// [`Limits::ping_after`](field@crate::Limits::ping_after) a second.
+    ///
+    /// # Errors
+    /// The message of a failure.
+    pub fn soak<A, S>(self, time: Duration, app: A, script: S) -> Result<Totals, String>
+    where
+        A: Fn(&World) -> SimApp,
+        S: AsyncFn(SimClient),
+    {
+        let functions = Functions {
+            app: &app,
+            script: &script,
+        };
+        let seed = match self.seeds {
+            Seeds::First(_) => 0,
+            Seeds::One(seed, _) => seed,
+        };
+        let soaked = functions.soak(seed, &self.settings, time);
+        soaked.map_err(|failure| format!("seed {seed} failed over real sockets: {failure}"))
     }
 
     fn run_seeds<A, S>(&self, seeds: &Seeds, app: &A, script: &S) -> Result<Totals, Box<Failed>>

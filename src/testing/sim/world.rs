@@ -1,5 +1,6 @@
 use std::{
     fmt,
+    net::SocketAddr,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicBool, Ordering},
@@ -17,7 +18,6 @@ use url::Url;
 use zocket_layers::{Hub, LocalHub, Target};
 
 use super::{
-    app::SimApp,
     chance::Chance,
     failure::Failure,
     fault::{Fault, link_faults},
@@ -43,6 +43,8 @@ struct Inner {
     shared: Mutex<Extensions>,
     began: Instant,
     app: OnceLock<TestApp>,
+    /// Address of the proxy of a soak.
+    addr: OnceLock<SocketAddr>,
     model: Arc<Mutex<Model>>,
     hub: Mutex<Option<Arc<dyn Hub>>>,
     totals: Mutex<Totals>,
@@ -61,6 +63,7 @@ impl World {
             shared: Mutex::default(),
             began: Instant::now(),
             app: OnceLock::new(),
+            addr: OnceLock::new(),
             model: Arc::default(),
             hub: Mutex::default(),
             totals: Mutex::default(),
@@ -101,6 +104,13 @@ impl World {
                 "expected a {name} that the app has shared, got none: call `World::share` when it is built"
             )
         })
+    }
+
+    /// Returns the address that clients other than the simulator's connect to, over the same network as these. `None`
+    /// unless the run is a [`Sim::soak`](super::Sim::soak).
+    #[must_use]
+    pub fn addr(&self) -> Option<SocketAddr> {
+        self.0.addr.get().copied()
     }
 
     /// Waits in some calls for up to this time, if the run has slow handlers. Handlers and callbacks call it.
@@ -144,9 +154,17 @@ impl World {
         self.0.failed.notified().await;
     }
 
-    pub(super) fn set_app(&self, app: &SimApp) {
+    /// Sets the app that the clients connect to.
+    pub(super) fn set_app(&self, app: TestApp) {
         // Called once per run.
-        let _ = self.0.app.set(app.test_app().clone());
+        let _ = self.0.app.set(app);
+    }
+
+    /// Sets the address of a proxy, which clients connect to.
+    pub(super) fn set_addr(&self, addr: SocketAddr) {
+        // Called once per run.
+        let _ = self.0.addr.set(addr);
+        self.set_app(TestApp::at(addr));
     }
 
     /// Returns the app. Clients connect only after it was set.
@@ -197,7 +215,10 @@ impl World {
     }
 
     pub(super) fn link_faults(&self, client: usize, connection: usize) -> LinkFaults {
-        link_faults(&self.0.faults, client, connection)
+        LinkFaults {
+            has_network: self.0.settings.has_network,
+            ..link_faults(&self.0.faults, client, connection)
+        }
     }
 
     /// Returns the time that passes before this connection.
