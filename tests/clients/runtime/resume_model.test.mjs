@@ -1,22 +1,12 @@
 // Sessions over a network that breaks at random. A model of the server checks each frame by PROTOCOL.md.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { dice } from "./dice.mjs";
 import { FakeClock, load, settled } from "./support.mjs";
 
 const zocket = await load();
 const UNCOUNTED = ["__welcome", "__ping", "__pong", "__ack"];
 const RECORD = 4000;
-
-/** Returns numbers that depend on the seed alone (mulberry32). */
-function dice(seed) {
-  const random = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-  return { random, below: (n) => Math.floor(random() * n), chance: (p) => random() < p };
-}
 
 /** One connection: what was sent and has not arrived, in each direction. */
 class Link {

@@ -1,0 +1,104 @@
+// Clients of the chat example, for as long as ZOCKET_SOAK_SECS says, through proxies that break their connections at random.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import WebSocket from "ws";
+import { breakingProxy } from "./proxy.mjs";
+
+const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
+const seconds = Number(process.env.ZOCKET_SOAK_SECS ?? 10);
+const seed = Number(process.env.ZOCKET_SOAK_SEED ?? Date.now() % 2 ** 32);
+const CLIENTS = 8;
+
+describe("a network that breaks at random", { timeout: (seconds + 120) * 1000 }, () => {
+  let chat, server, port;
+
+  before(async () => {
+    const folder = mkdtempSync(join(tmpdir(), "zocket-chat-"));
+    execFileSync(binary, ["--export", folder]);
+    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
+    chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
+    server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+    for await (const line of createInterface({ input: server.stderr })) {
+      port = /chat on http:\S+:(\d+)/.exec(line)?.[1];
+      if (port) break;
+    }
+    server.stderr.resume();
+  });
+  after(() => server.kill());
+
+  /** Connects a client that records what it hears of each sender, and how it was opened. */
+  const connect = (t, name, to) => {
+    const client = chat.createClient(`ws://127.0.0.1:${to}/ws`, {
+      headers: { name }, WebSocket, dev: false, backoff: { floor: 10, cap: 500 }, timeout: 60_000,
+    });
+    t.after(() => client.close());
+    const seen = { name, client, opens: [], heard: new Map(), presence: 0, posted: 0, failed: [] };
+    client.onOpen((open) => seen.opens.push(open));
+    client.on.chat.message(({ text }) => {
+      const [from, number] = text.split(" ");
+      if (!seen.heard.has(from)) seen.heard.set(from, []);
+      seen.heard.get(from).push(Number(number));
+    });
+    client.on.chat.left(() => seen.presence++);
+    return seen;
+  };
+
+  test(`each event and each answer arrives once and in order, for ${seconds} s`, async (t) => {
+    t.diagnostic(`ZOCKET_SOAK_SEED=${seed}`);
+    const roomId = "soak";
+    const proxies = [];
+    const all = [];
+    for (let index = 0; index < CLIENTS; index++) {
+      proxies.push(await breakingProxy(t, port, seed + index));
+      all.push(connect(t, `c${index}`, proxies[index].port));
+    }
+    // Nothing breaks the connection of this one.
+    all.push(connect(t, "witness", port));
+    for (const { client } of all) await client.chat.join({ roomId });
+    for (const proxy of proxies) proxy.storm();
+
+    const until = Date.now() + seconds * 1000;
+    const post = async (from) => {
+      const answers = [];
+      while (Date.now() < until) {
+        const text = `${from.name} ${++from.posted} ${"x".repeat((from.posted * 37) % 400)}`;
+        answers.push(from.client.chat.post.safe({ roomId, text }));
+        if (answers.length % 10 === 0) await Promise.all(answers.slice(-10));
+        else if (answers.length % 3 === 0) await sleep(20);
+      }
+      from.failed = (await Promise.all(answers)).filter(({ ok }) => !ok);
+    };
+    const posting = Promise.all(all.map(post));
+    await sleep(seconds * 1000);
+    for (const proxy of proxies) proxy.calm();
+    await posting;
+    const isComplete = () => all.every(({ heard }) => all.every(({ name, posted }) => heard.get(name)?.at(-1) === posted));
+    for (const late = Date.now() + 60_000; !isComplete() && Date.now() < late; ) await sleep(20);
+
+    const totals = { breaks: 0, resumes: 0, posted: 0, heard: 0 };
+    for (const { name, opens, heard, failed, presence } of all) {
+      assert.deepEqual(failed, [], name);
+      assert.equal(presence, 0, `${name} has seen a client leave`);
+      assert.deepEqual(opens.map(({ resumed, lost }) => [resumed, lost]), opens.map((_, index) => [index > 0, undefined]), name);
+      totals.resumes += opens.length - 1;
+      for (const from of all) {
+        const numbers = heard.get(from.name) ?? [];
+        assert.equal(numbers.at(-1), from.posted, `${name} lacks the end of ${from.name}`);
+        const wrong = numbers.findIndex((number, index) => number !== index + 1);
+        assert.equal(wrong, -1, `${name} has heard ${numbers[wrong]} of ${from.name} as number ${wrong + 1}`);
+        totals.heard += numbers.length;
+      }
+    }
+    for (const proxy of proxies) totals.breaks += proxy.breaks;
+    for (const { posted } of all) totals.posted += posted;
+    t.diagnostic(JSON.stringify(totals));
+    assert.ok(totals.resumes > seconds, "too little has happened");
+  });
+});
