@@ -1,6 +1,7 @@
 //! A server that is shut down by signals, and its load: programs that `tests/examples/signals.rs` runs as processes.
 //!
-//! `drain serve` serves calls that wait for a line on its input. `drain load` opens clients with a call each, and others
+//! `drain serve` serves calls that wait for a line on its input, and `drain serve impatient` gives up silent clients after
+//! seconds. `drain load` opens clients with a call each, and others
 //! that do not read before it has a line on its input, and reports how their connections end.
 
 #![allow(clippy::unwrap_used, reason = "what fails here is a test")]
@@ -110,12 +111,20 @@ async fn signalled() -> Shutdown {
     GRACE
 }
 
-async fn serve() {
+/// Limits of a server that gives up clients after seconds.
+fn impatient() -> Limits {
+    Limits::default()
+        .ping_after(Duration::from_millis(300))
+        .pong_within(Duration::from_secs(3))
+        .resume_within(Duration::from_secs(3))
+}
+
+async fn serve(limits: Limits) {
     let work = Work {
         begun: Arc::default(),
         gate: Arc::new(Semaphore::new(0)),
     };
-    let limits = Limits::default().outbound(64 << 20).room_backlog(64 << 20);
+    let limits = limits.outbound(64 << 20).room_backlog(64 << 20);
     let zo = Zocket::builder()
         .on_connect_with(work.clone(), connect)
         .limits(limits)
@@ -221,11 +230,20 @@ async fn load(addr: SocketAddr, expected: u16) {
 
 #[tokio::main]
 async fn main() {
-    tracing_subscriber::fmt().init();
+    let is_impatient = env::args().any(|argument| argument == "impatient");
+    let level = match is_impatient {
+        // The test waits for the line that a session is parked.
+        true => tracing::Level::DEBUG,
+        false => tracing::Level::INFO,
+    };
+    tracing_subscriber::fmt().with_max_level(level).init();
     let arguments: Vec<_> = env::args().skip(1).collect();
     match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
-        ["serve"] => serve().await,
+        ["serve"] => serve(Limits::default()).await,
+        ["serve", "impatient"] => serve(impatient()).await,
         ["load", addr, code] => load(addr.parse().unwrap(), code.parse().unwrap()).await,
-        _ => panic!("expected `serve` or `load <address> <close code>`, got {arguments:?}"),
+        _ => {
+            panic!("expected `serve`, `serve impatient` or `load <address> <close code>`, got {arguments:?}")
+        }
     }
 }

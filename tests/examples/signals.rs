@@ -7,18 +7,21 @@ use std::{
 };
 
 use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
     net::TcpStream,
     process::{Child, ChildStdout, Command},
-    time::timeout,
+    time::{sleep, timeout},
 };
 use tokio_tungstenite::{
-    connect_async,
+    MaybeTlsStream, WebSocketStream, connect_async,
     tungstenite::{Message, client::IntoClientRequest},
 };
 
 use super::{Example, PATIENCE, code, path_of, request_of};
+
+type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// A program whose log the test follows. Dropping it ends the process.
 struct Program {
@@ -156,6 +159,59 @@ async fn sigterm_answers_a_thousand_calls_and_closes_with_1001() {
 #[tokio::test]
 async fn a_restart_by_signal_answers_a_thousand_calls_and_closes_with_1012() {
     drain("HUP", "1012").await;
+}
+
+/// Reads the head of a response.
+async fn read_head(stream: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// Waits for an empty ping of the server (RFC 6455, section 5.5.2).
+async fn read_ping(stream: &mut TcpStream) {
+    let mut frame = [0; 2];
+    let reading = timeout(PATIENCE, stream.read_exact(&mut frame));
+    reading.await.expect("no ping comes").unwrap();
+    assert_eq!(frame, [0x89, 0]);
+}
+
+/// Connects a client that can come back to its session, or does. Returns it with the payload of the welcome.
+async fn resumable(addr: &str, offer: &str) -> (Socket, Value) {
+    let mut upgrade = format!("ws://{addr}/").into_client_request().unwrap();
+    let offers = format!("zocket.v1.json, {offer}").parse().unwrap();
+    upgrade.headers_mut().insert("sec-websocket-protocol", offers);
+    let (mut client, _) = connect_async(upgrade).await.unwrap();
+    let welcome = client.next().await.unwrap().unwrap().into_text().unwrap();
+    let mut welcome: Value = serde_json::from_str(&welcome).unwrap();
+    let ack = r#"{"type":"__ack","payload":0}"#;
+    client.send(Message::text(ack)).await.unwrap();
+    (client, welcome["payload"].take())
+}
+
+#[tokio::test]
+async fn a_server_that_was_stopped_gives_its_clients_one_more_chance() {
+    let mut server = Program::start("drain", &["serve", "impatient"], 256);
+    let addr = server.line("listening on ").await;
+    let (parked, welcome) = resumable(&addr, "zocket.resume").await;
+    drop(parked);
+    server.line("session parked").await;
+    let mut silent = request(&addr, "").await;
+    read_head(&mut silent).await;
+    read_ping(&mut silent).await;
+    send_signal(&server.child, "STOP").await;
+    // Longer than `pong_within`, or the window, and a quarter of it.
+    sleep(Duration::from_secs(5)).await;
+    send_signal(&server.child, "CONT").await;
+    read_ping(&mut silent).await;
+    // A pong, masked by zeros.
+    silent.write_all(&[0x8A, 0x80, 0, 0, 0, 0]).await.unwrap();
+    read_ping(&mut silent).await;
+    let token = welcome["session"].as_str().unwrap();
+    let (_client, welcome) = resumable(&addr, &format!("zocket.resume.{token}.0")).await;
+    assert_eq!(welcome["resumed"], true);
 }
 
 #[tokio::test]

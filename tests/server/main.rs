@@ -22,3 +22,4 @@ mod router;
 mod server;
 mod serving;
 mod slow_readers;
+mod stopped;

@@ -15,6 +15,12 @@ pub(super) fn saturating_add(instant: Instant, duration: Duration) -> Instant {
     instant + duration.min(FAR_FUTURE)
 }
 
+/// Returns true if a deadline is noticed so late that the process was stopped, or had no time for its timers. Then its peers
+/// had no chance to be heard.
+pub(super) fn is_late(deadline: Instant, now: Instant, limits: &Limits) -> bool {
+    now.saturating_duration_since(deadline) > limits.pong_within / 4
+}
+
 /// The deadlines of a connection. A silent peer is sent a ping, and considered gone if it stays silent. A message that
 /// waits too long, for readiness or for queued frames to be written, ends the connection. `Deadlines` reads no clock:
 /// its owner passes the time in.
@@ -22,7 +28,8 @@ pub(super) struct Deadlines {
     limits: Arc<Limits>,
     /// The last time at which the peer showed that it is alive.
     last_activity: Instant,
-    /// The time of the ping that is not answered yet. Any frame answers it.
+    /// The time of the ping that is not answered yet. Any frame answers it. It equals `last_activity` for the second ping
+    /// of a peer that was excused.
     pinged: Option<Instant>,
     /// The time at which a message began to wait. `None` if none waits.
     waiting_since: Option<Instant>,
@@ -117,7 +124,8 @@ impl Deadlines {
             .map(|since| saturating_add(since, self.limits.stall))
     }
 
-    /// Returns the action that is due at `now`. A ping is returned once, and then starts the wait for its answer.
+    /// Returns the action that is due at `now`. A ping is returned once, and then starts the wait for its answer. A peer is
+    /// excused once, and sent another ping, if the end of that wait is noticed late.
     pub(super) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
         if self.stall_deadline().is_some_and(|deadline| deadline <= now) {
             return Some(DueAction::Stalled);
@@ -125,11 +133,16 @@ impl Deadlines {
         if let Some(deadline) = self.closing_deadline() {
             return (deadline <= now).then_some(DueAction::AnswerClose);
         }
-        if self.silence_deadline() > now {
+        let deadline = self.silence_deadline();
+        if deadline > now {
             return None;
         }
         if self.pinged.is_some() {
-            return Some(DueAction::Gone);
+            let was_excused = self.pinged == Some(self.last_activity);
+            if was_excused || !is_late(deadline, now, &self.limits) {
+                return Some(DueAction::Gone);
+            }
+            self.last_activity = now;
         }
         self.pinged = Some(now);
         Some(DueAction::Ping)

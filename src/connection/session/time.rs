@@ -44,8 +44,8 @@ impl Session {
 
     /// Returns the action that is due at `now`.
     pub(in crate::connection) fn take_due(&mut self, now: Instant) -> Option<DueAction> {
-        if let Some(end) = self.window_end() {
-            return (end <= now).then_some(DueAction::Expired);
+        if self.is_parked() {
+            return self.has_expired(now).then_some(DueAction::Expired);
         }
         if self.ack_deadline().is_some_and(|ack| ack <= now) {
             return Some(DueAction::Acknowledge);

@@ -11,6 +11,28 @@ use super::{
 };
 use crate::common::until;
 
+#[tokio::test(start_paused = true)]
+async fn a_server_that_was_stopped_gives_a_parked_client_more_time_once() {
+    let limits = Limits::default();
+    let (window, more) = (limits.resume_within, limits.pong_within);
+    let (world, zo, service) = start(limits);
+    let mut ann = Peer::connected(&service, "name=ann").await;
+    let mut bob = Peer::connected(&service, "name=bob").await;
+    for peer in [&mut ann, &mut bob] {
+        peer.ping().await;
+        peer.cut();
+    }
+    tokio::time::sleep(window - Duration::from_secs(1)).await;
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    tokio::time::sleep(more - Duration::from_secs(1)).await;
+    assert_eq!((world.departed(), zo.connections()), (Vec::new(), 2));
+    assert!(ann.connect().await);
+    ann.ping().await;
+    tokio::time::advance(Duration::from_secs(3_600)).await;
+    until(|| world.departed() == [("bob".to_owned(), Reason::Expired)]).await;
+    assert!(!bob.connect().await);
+}
+
 #[tokio::test]
 async fn closes_that_browsers_send_by_themselves_are_breaks() {
     for (code, reason) in [(1001, ""), (1005, ""), (1000, ""), (1000, "done"), (1001, "bye")] {

@@ -16,7 +16,11 @@ use zocket_layers::{
 
 pub(super) use self::state::Resume;
 use self::state::Window;
-use super::{End, Session, deadlines::saturating_add, outbound::FRAME_WEIGHT};
+use super::{
+    End, Session,
+    deadlines::{is_late, saturating_add},
+    outbound::FRAME_WEIGHT,
+};
 use crate::core::{ResumeSlot, closes::BAD_ACK};
 
 /// Time after which received frames are acknowledged.
@@ -148,7 +152,11 @@ impl Session {
         self.pings = 0;
         if let Some(resume) = &mut self.resume {
             resume.untold_since = None;
-            resume.window = Some(Window { end, is_held: false });
+            resume.window = Some(Window {
+                end,
+                is_held: false,
+                is_excused: false,
+            });
             resume.slot.park();
         }
     }
@@ -199,8 +207,27 @@ impl Session {
         *window = Window {
             end: saturating_add(now, HOLD),
             is_held: true,
+            ..*window
         };
         true
+    }
+
+    /// Returns true if the window has ended. One whose end is noticed late is extended once by `Limits::pong_within`: the
+    /// process was stopped, so the client could not come back.
+    pub(super) fn has_expired(&mut self, now: Instant) -> bool {
+        let limits = self.deadlines.limits();
+        let Some(window) = self.resume.as_mut().and_then(|resume| resume.window.as_mut()) else {
+            return false;
+        };
+        if window.end > now {
+            return false;
+        }
+        if window.is_excused || !is_late(window.end, now, limits) {
+            return true;
+        }
+        window.end = saturating_add(now, limits.pong_within);
+        window.is_excused = true;
+        false
     }
 
     /// Continues with a new socket, whose client has the frames up to number `n`: queues the welcome, and all frames that

@@ -29,6 +29,8 @@ pub(in crate::connection::session) struct Window {
     pub(in crate::connection::session) end: Instant,
     /// True if the window has ended, and a handshake in progress holds the session.
     pub(in crate::connection::session) is_held: bool,
+    /// True if the end was noticed late, and the client has more time.
+    pub(in crate::connection::session) is_excused: bool,
 }
 
 impl Resume {

@@ -16,6 +16,43 @@ fn a_silent_peer_is_pinged_and_then_disconnected() {
 }
 
 #[test]
+fn a_deadline_that_is_noticed_late_gives_the_peer_more_time_once() {
+    let mut world = world(Form::BASE, Limits::default());
+    let limits = Limits::default();
+    assert_eq!(world.take_due(limits.ping_after), Some(DueAction::Ping));
+    // The process was stopped: its peer may have answered, or may have had to.
+    let awake = limits.ping_after + limits.pong_within + limits.pong_within / 4 + SECOND;
+    assert_eq!(world.take_due(awake), Some(DueAction::Ping));
+    assert_eq!(world.session.deadline(), world.start + awake + limits.pong_within);
+    assert_eq!(world.take_due(awake + limits.pong_within - SECOND), None);
+    // A process that always is late drops its peers, too.
+    let late = awake + 10 * limits.pong_within;
+    assert_eq!(world.take_due(late), Some(DueAction::Gone));
+}
+
+#[test]
+fn a_peer_that_was_heard_is_given_more_time_again() {
+    let mut world = world(Form::BASE, Limits::default());
+    let (limits, mut now) = (Limits::default(), Duration::ZERO);
+    for _ in 0..3 {
+        now += limits.ping_after;
+        assert_eq!(world.take_due(now), Some(DueAction::Ping));
+        now += 100 * limits.pong_within;
+        assert_eq!(world.take_due(now), Some(DueAction::Ping));
+        world.session.record_activity(world.start + now);
+    }
+}
+
+#[test]
+fn a_deadline_that_is_noticed_a_little_late_counts() {
+    let mut world = world(Form::BASE, Limits::default());
+    let limits = Limits::default();
+    assert_eq!(world.take_due(limits.ping_after), Some(DueAction::Ping));
+    let late = limits.ping_after + limits.pong_within + limits.pong_within / 4;
+    assert_eq!(world.take_due(late), Some(DueAction::Gone));
+}
+
+#[test]
 fn received_bytes_extend_the_silence_deadline() {
     let mut world = world(Form::BASE, Limits::default());
     let ping_after = Limits::default().ping_after;
