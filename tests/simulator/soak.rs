@@ -3,6 +3,10 @@
 
 use std::{
     env, fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -14,7 +18,7 @@ use zocket::{
 };
 
 use crate::{
-    app::{Job, SharedJournal, app_with},
+    app::{Job, SharedJournal, Tick, app_with},
     script::{ended, script_while},
 };
 
@@ -70,15 +74,46 @@ fn every_rule_holds_over_sockets_that_break() {
     );
 }
 
-/// Calls as a program does that uses [`Client`]: each call runs once at most, and is answered once.
+/// Sessions of a program that went on over a break, and those that did not.
+#[derive(Default)]
+struct Opens {
+    resumed: AtomicU64,
+    lost: AtomicU64,
+}
+
+/// Calls as a program does that uses [`Client`]: each call runs once, and is answered once. Ticks come in their order.
 async fn program(client: &SimClient, goes_on: impl Fn() -> bool) {
     let (world, index) = (client.world(), 1_000 + client.index());
     let journal: SharedJournal = world.shared();
-    let url = format!("ws://{}/", world.addr().unwrap());
+    let opens = Arc::new(Opens::default());
+    let counted = opens.clone();
     let headers = serde_json::json!({ "client": index });
-    let builder = Client::builder(url).headers(&headers).unwrap();
-    let builder = builder.backoff(Duration::from_millis(50), Duration::from_secs(1));
-    let program = builder.start().unwrap();
+    let builder = Client::builder(format!("ws://{}/", world.addr().unwrap()));
+    let program = builder
+        .headers(&headers)
+        .unwrap()
+        .backoff(Duration::from_millis(50), Duration::from_secs(1))
+        .call_timeout(Duration::from_secs(120))
+        .on_open(move |_, opened| {
+            counted
+                .resumed
+                .fetch_add(u64::from(opened.resumed), Ordering::Relaxed);
+            counted
+                .lost
+                .fetch_add(u64::from(opened.lost.is_some()), Ordering::Relaxed);
+            async {}
+        })
+        .start()
+        .unwrap();
+    let mut ticks = program.on::<Tick>();
+    let in_order = tokio::spawn(async move {
+        let mut last = 0;
+        while let Some(tick) = ticks.next().await {
+            let Tick(number) = tick.unwrap();
+            assert!(last < number, "tick {number} came after {last}");
+            last = number;
+        }
+    });
     let mut number = 0;
     while goes_on() {
         number += 1;
@@ -88,10 +123,17 @@ async fn program(client: &SimClient, goes_on: impl Fn() -> bool) {
             text: "x".repeat(usize::try_from(client.chance().below(200)).unwrap()),
         };
         let answer = program.call::<u64>("echo", &job).await;
+        // A session ends if its frames do not get through: three resumes in a row without progress.
+        let is_whole = opens.lost.load(Ordering::Relaxed) == 0;
+        assert!(answer.is_ok() || !is_whole, "call {number}: {answer:?}");
         ended(index, &journal, number, answer);
     }
     sleep(CALM).await;
     program.close().await;
+    in_order.await.unwrap();
+    let (resumed, lost) = (&opens.resumed, &opens.lost);
+    let (resumed, lost) = (resumed.load(Ordering::Relaxed), lost.load(Ordering::Relaxed));
+    assert!(lost * 20 <= resumed, "{lost} sessions lost, {resumed} resumed");
 }
 
 fn soak(seed: u64, time: Duration) -> Totals {

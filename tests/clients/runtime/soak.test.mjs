@@ -9,7 +9,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import WebSocket from "ws";
-import { breakingProxy } from "./proxy.mjs";
+import { breakingProxy } from "./breaking_proxy.mjs";
 
 const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
 const seconds = Number(process.env.ZOCKET_SOAK_SECS ?? 10);
@@ -70,10 +70,11 @@ describe("a network that breaks at random", { timeout: (seconds + 120) * 1000 },
     const post = async (from) => {
       const answers = [];
       while (Date.now() < until) {
-        const text = `${from.name} ${++from.posted} ${"x".repeat((from.posted * 37) % 400)}`;
+        const text = `${from.name} ${++from.posted} ${"x".repeat((from.posted * 37) % 100)}`;
         answers.push(from.client.chat.post.safe({ roomId, text }));
+        // So slowly that an outage of half a minute stays within the record of a session.
         if (answers.length % 10 === 0) await Promise.all(answers.slice(-10));
-        else if (answers.length % 3 === 0) await sleep(20);
+        else if (answers.length % 3 === 0) await sleep(200);
       }
       from.failed = (await Promise.all(answers)).filter(({ ok }) => !ok);
     };
