@@ -42,11 +42,14 @@ trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
+/// Function that serves a connection, with the kit's settings of its handshake.
+type Serve = dyn Fn(Box<dyn Duplex>, Option<KitHandshake>) + Send + Sync;
+
 /// An app served in memory: the service that `zo.serve(router)` returned, or any HTTP service around it. Cheap to
 /// clone. Connecting requires a tokio runtime. See the [module](super).
 #[derive(Clone)]
 pub struct TestApp {
-    serve: Arc<dyn Fn(Box<dyn Duplex>, Option<KitHandshake>) + Send + Sync>,
+    serve: Arc<Serve>,
     resume_within: Duration,
 }
 
