@@ -56,8 +56,8 @@ fn calls(meter: Messages, acks: Option<u64>) {
     let client = RefCell::new(runtime.block_on(Client::connect(&service, acks)));
     let call = masked(FRAME.as_bytes());
     each(meter, || {
+        let client = &mut *client.borrow_mut();
         runtime.block_on(async {
-            let mut client = client.borrow_mut();
             let mut bytes = client.ack();
             bytes.extend_from_slice(&call);
             client.write(&bytes).await;
@@ -78,8 +78,8 @@ fn events(meter: Messages, acks: Option<u64>) {
     members.join(ROOM).expect("there is room");
     let client = RefCell::new(client);
     each(meter, || {
+        let client = &mut *client.borrow_mut();
         runtime.block_on(async {
-            let mut client = client.borrow_mut();
             let ack = client.ack();
             if !ack.is_empty() {
                 client.write(&ack).await;

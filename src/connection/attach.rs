@@ -47,12 +47,12 @@ where
             }
         }
         if let Some(arrived) = arrived {
-            self.take_over(arrived);
+            self.take_over(*arrived);
         }
         Ok(())
     }
 
-    fn take_over(&mut self, arrived: Box<Arrived>) {
+    fn take_over(&mut self, arrived: Arrived) {
         let n = arrived.n;
         let Some(slot) = self.session.slot().cloned() else {
             return;

@@ -6,20 +6,12 @@ use std::{
     sync::Arc,
 };
 
-use hyper::upgrade::Upgraded;
 use tower::{BoxError, Service};
-use zocket_layers::{Frame, FrameResponse, internal};
+use zocket_layers::{Frame, FrameResponse};
 
-use super::{
-    ConnectionTask,
-    driver::Driver,
-    opening::open,
-    session::{End, Session, SessionOptions},
-    timer::now,
-    websocket::WebSocket,
-};
+use super::{driver::Driver, session::End};
 use crate::{
-    core::{Core, DisconnectGuard, RegistryGuard, ResumeSlot},
+    core::{Core, DisconnectGuard, RegistryGuard},
     upgrade::address::OpenSlot,
 };
 
@@ -42,54 +34,19 @@ where
     S::Response: Into<FrameResponse>,
     S::Error: Into<BoxError>,
 {
-    /// Connects the client to the hub, and makes the driver of its connection. Returns none if `on_disconnect` has run.
-    pub(super) fn new(task: ConnectionTask<C, S>, upgraded: Upgraded) -> Option<Box<Self>> {
-        let ConnectionTask {
-            core,
-            pipeline,
-            handle,
-            mut guard,
-            mut caller,
-            offers,
-            codec,
-            contract,
-        } = task;
-        let mailbox = guard.open()?;
-        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
-        let options = SessionOptions {
-            codec,
-            concurrency: core.concurrency,
-            has_flow: offers.flow,
-        };
-        let (client, form) = (handle.connection.client_id(), handle.connection.form());
-        let may_resume = offers.resume && !handle.connection.limits().resume_within.is_zero();
-        let waker = internal::reader(&mailbox).clone();
-        let mut session = Session::new(handle.connection, mailbox, options, core.limits.clone(), now())
-            .with_ending(guard.ending());
-        let place = caller.place.take_if(|_| !may_resume);
-        if may_resume {
-            let slot = Arc::new(ResumeSlot::new(
-                client,
-                form,
-                caller,
-                waker,
-                core.sessions.clone(),
-            ));
-            core.sessions.enter(slot.clone());
-            session = session.with_resume(slot, contract.clone());
-        }
-        if form.is_extended() {
-            let welcome = session.welcome(contract.as_deref());
-            session.outbound().push_uncounted(welcome);
-        }
-        let socket = WebSocket::new(upgraded, &core.limits);
-        Some(Box::new(Self {
-            driver: Driver::new(socket, session, pipeline, opening),
+    pub(super) fn new(
+        driver: Driver<S>,
+        core: Arc<Core<C>>,
+        guard: DisconnectGuard<C>,
+        place: Option<OpenSlot>,
+    ) -> Self {
+        Self {
+            driver,
             registered: guard.registered(),
             core,
             guard,
             place,
-        }))
+        }
     }
 
     /// Drives the connection to its end, then tears it down.
@@ -99,6 +56,10 @@ where
     }
 
     /// Returns the teardown, boxed: the task of an open connection reserves no memory for it.
+    #[expect(
+        clippy::boxed_local,
+        reason = "the allocation ends here, and not with the teardown"
+    )]
     fn end(self: Box<Self>, end: End) -> Pin<Box<impl Future<Output = ()>>> {
         let Self {
             mut driver,

@@ -1,8 +1,8 @@
 //! A connection, from the answer to its handshake until the end of `on_disconnect`.
 //!
-//! The [`Session`](session::Session) is the protocol without input and output. The [`WebSocket`](websocket::WebSocket)
+//! The [`Session`] is the protocol without input and output. The [`WebSocket`]
 //! is the framing on a stream. The [`Handlers`](handlers::Handlers) are the pipeline and its messages in flight. The
-//! [`Driver`](driver::Driver) polls all three.
+//! [`Driver`] polls all three.
 
 mod attach;
 mod budget;
@@ -28,12 +28,19 @@ use futures_util::{
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use tokio::time::sleep;
 use tower::{BoxError, Service};
-use zocket_layers::{Codec, Frame, FrameResponse};
+use zocket_layers::{Codec, Frame, FrameResponse, internal};
 
-use self::established::Established;
 pub(crate) use self::{attach::dismiss, refused::tell_refusal};
+use self::{
+    driver::Driver,
+    established::Established,
+    opening::open,
+    session::{Session, SessionOptions},
+    timer::now,
+    websocket::WebSocket,
+};
 use crate::{
-    core::{Caller, ClientHandle, Core, DisconnectGuard, Phase, Reason, contain::drop_contained},
+    core::{Caller, ClientHandle, Core, DisconnectGuard, Phase, Reason, ResumeSlot, contain::drop_contained},
     upgrade::Offers,
 };
 
@@ -90,7 +97,7 @@ where
             Some(upgraded) => {
                 let client = self.handle.connection.client_id();
                 tracing::debug!(%client, "connection opened");
-                Established::new(*self, upgraded)
+                self.established(upgraded).map(Box::new)
             }
             None => {
                 self.guard.run(Reason::NeverOpened).await;
@@ -126,5 +133,50 @@ where
             }
         }
         None
+    }
+
+    /// Connects the client to the hub, and makes the driver of its connection. Returns none if `on_disconnect` has run.
+    fn established(self, upgraded: Upgraded) -> Option<Established<C, S>> {
+        let Self {
+            core,
+            pipeline,
+            handle,
+            mut guard,
+            mut caller,
+            offers,
+            codec,
+            contract,
+        } = self;
+        let mailbox = guard.open()?;
+        let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
+        let options = SessionOptions {
+            codec,
+            concurrency: core.concurrency,
+            has_flow: offers.flow,
+        };
+        let (client, form) = (handle.connection.client_id(), handle.connection.form());
+        let may_resume = offers.resume && !handle.connection.limits().resume_within.is_zero();
+        let waker = internal::reader(&mailbox).clone();
+        let mut session = Session::new(handle.connection, mailbox, options, core.limits.clone(), now())
+            .with_ending(guard.ending());
+        let place = caller.place.take_if(|_| !may_resume);
+        if may_resume {
+            let slot = Arc::new(ResumeSlot::new(
+                client,
+                form,
+                caller,
+                waker,
+                core.sessions.clone(),
+            ));
+            core.sessions.enter(slot.clone());
+            session = session.with_resume(slot, contract.clone());
+        }
+        if form.is_extended() {
+            let welcome = session.welcome(contract.as_deref());
+            session.outbound().push_uncounted(welcome);
+        }
+        let socket = WebSocket::new(upgraded, &core.limits);
+        let driver = Driver::new(socket, session, pipeline, opening);
+        Some(Established::new(driver, core, guard, place))
     }
 }

@@ -159,11 +159,11 @@ async fn requests_carry_the_peers_address() {
 
 #[tokio::test]
 async fn messages_find_the_peers_address_in_their_connection() {
-    let (send, mut seen) = tokio::sync::mpsc::unbounded_channel();
+    let (send, mut seen) = tokio::sync::mpsc::channel(1);
     let find = move |connection: &Connection| {
         let addr = connection.peer_addr();
         let is_extension_too = connection.extensions().get::<PeerAddr>().is_some();
-        let _ = send.send((addr, is_extension_too));
+        let _ = send.try_send((addr, is_extension_too));
         addr.map(|addr| addr.ip())
     };
     let zo = Zocket::builder()
