@@ -1212,7 +1212,7 @@ export function createClient(
     if (type === "pagehide") {
       if (!persisted) bye();
       // The browser would keep the connection of a page in its cache, and so its place in rooms, for minutes.
-      else if (isOpen) lost("DISCONNECTED", "the page was hidden");
+      else if (isOpen) lost("DISCONNECTED", "the client closed the connection");
     } else if (type !== "visibilitychange" || page.document?.visibilityState === "visible") {
       if (isOpen) ping();
       else if (!lastError?.retryAfterMs && (!current || type === "online")) connect();

@@ -661,7 +661,7 @@ export function createClient(url, ...[given]) {
                 bye();
             // The browser would keep the connection of a page in its cache, and so its place in rooms, for minutes.
             else if (isOpen)
-                lost("DISCONNECTED", "the page was hidden");
+                lost("DISCONNECTED", "the client closed the connection");
         }
         else if (type !== "visibilitychange" || page.document?.visibilityState === "visible") {
             if (isOpen)
