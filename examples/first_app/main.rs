@@ -34,7 +34,7 @@ impl Outgoing for Said {
     const TYPE: &'static str = "chat.message";
 }
 
-/// The context of a connection: every handler has it, as long as the connection lasts.
+/// The context of a client: every handler has it, as long as the client's session lasts.
 struct User {
     name: String,
 }

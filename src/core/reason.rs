@@ -24,7 +24,8 @@ pub enum Reason {
     /// The server sent this Close: a handler or another client's handler closed the connection, `on_open` failed, the
     /// peer violated RFC 6455, or the pipeline failed for good. PROTOCOL.md lists the codes below 4000.
     ClosedByServer(Close),
-    /// The connection was lost without a Close frame, as when a page is closed or a network fails.
+    /// The connection was lost without a Close frame, as when a network fails, and the session could not wait for its
+    /// client: see [`Expired`](Self::Expired) for one that could.
     Cut,
     /// The peer did not answer a ping within [`Limits::pong_within`](crate::Limits::pong_within).
     Silent,
@@ -35,10 +36,10 @@ pub enum Reason {
     Unwritable,
     /// A message waited longer than [`Limits::stall`](crate::Limits::stall) to begin: the server closed with 3001.
     Stalled,
-    /// The connection was lost, and the client did not come back to its session within
-    /// [`Limits::resume_within`](crate::Limits::resume_within), or came back without what it takes to resume it. Also the
-    /// reason if all such sessions together have exceeded a limit of [`AppLimits`](crate::AppLimits), or `on_resume` has
-    /// refused the client.
+    /// The connection was lost, and the client did not resume its session within
+    /// [`Limits::resume_within`](crate::Limits::resume_within), or came back when the session could not be resumed any
+    /// more. Also the reason if all such sessions together have exceeded a limit of [`AppLimits`](crate::AppLimits), or
+    /// `on_resume` has refused the client.
     Expired,
     /// The app shut down: [`Zocket::shutdown`](crate::Zocket::shutdown).
     Shutdown,

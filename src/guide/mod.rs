@@ -13,7 +13,7 @@
     feature = "testing",
     doc = "| [`testing`] | tests of a whole app in memory, of single procedures, and of all that can go wrong on the way |"
 )]
-//! | [`guarantees`] | the messages that arrive, how often, in which order, and for how long |
+//! | [`guarantees`] | delivery, order, sessions and shutdown, with the conditions and time limits of each |
 //! | [`deploying`] | proxies, limits, shutdown, monitoring |
 //! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | the same concepts in other libraries, for apps that move here |
 

@@ -111,8 +111,8 @@ impl<C> Context<C> {
         self.state.record_or_fail(Effect::Close(Close::new(code, reason)));
     }
 
-    /// Resolves when the client has disconnected. The handler still runs to its end, for at most
-    /// [`Limits::linger`](field@crate::Limits::linger).
+    /// Resolves when the client's session has ended: its connection was closed, or was lost and the client has not come
+    /// back in time. The handler still runs to its end, for at most [`Limits::linger`](field@crate::Limits::linger).
     pub fn closed(&self) -> impl Future<Output = ()> + Send + 'static {
         self.connection().closed()
     }
