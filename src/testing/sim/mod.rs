@@ -1,8 +1,8 @@
 //! A simulator: an app and its clients in one process, over connections that a seed breaks.
 //!
 //! A *run* has a new app, several clients, and a list of faults: connections that are cut at any byte, that stall, that
-//! stay open while nothing arrives any more, slow readers, latency, slow handlers, a shutdown. A seed decides all of
-//! them. The clock is paused, so a run takes milliseconds. It takes the same course each time.
+//! stay open while nothing arrives any more, clients that stay away, slow readers, latency, slow handlers, a shutdown.
+//! A seed decides all of them. The clock is paused, so a run takes milliseconds. It takes the same course each time.
 //!
 //! Each run checks what must hold for every app:
 //!
@@ -53,7 +53,7 @@
 //! async fn script(client: SimClient) {
 //!     for _ in 0..5 {
 //!         let id = client.client_id();
-//!         // An error if the connection was cut before the answer.
+//!         // An error if the session ended before the answer. A cut connection alone is none: the client resumes.
 //!         if client.call::<()>("bell.ring", &()).await.is_ok() && id == client.client_id() {
 //!             // A handler's events come before its answer.
 //!             assert!(client.take_events::<Rang>().iter().any(|rang| Some(rang.by) == id));
@@ -68,8 +68,8 @@
 //! # A failure
 //!
 //! The simulator looks for the fewest faults with which the seed still fails, prints them, and panics. The message
-//! begins with the command that repeats the run: `ZOCKET_SIM=42:0,3 cargo test --package bell every_ring_is_heard`. 42 is
-//! the seed, and 0 and 3 are the faults to keep. With `ZOCKET_SIM=42`, it has all faults, and is shrunk again.
+//! begins with the command that repeats the run: `ZOCKET_SIM=42:0,3 cargo test --package bell every_ring_is_heard`. 42
+//! is the seed, and 0 and 3 are the faults to keep. With `ZOCKET_SIM=42`, it has all faults, and is shrunk again.
 //!
 //! `ZOCKET_SIM_SEEDS=10000` runs more seeds than [`Sim::seeds`] says. The seeds run on all processors.
 //!
@@ -82,14 +82,16 @@
 //!
 //! # Real sockets
 //!
-//! [`Sim::soak`] runs an app and its clients over TCP on loopback for a given time, through a proxy that closes, resets,
-//! half-closes, delays and swallows what it carries. The same rules are checked. The seed decides what the proxy does, but
-//! the time is real, so no two runs are equal.
+//! [`Sim::soak`] runs an app and its clients over TCP on loopback for a given time, through a proxy that closes,
+//! resets, half-closes, delays and swallows what it carries. The same rules are checked. The seed decides what the
+//! proxy does, but the time is real, so no two runs are equal.
 //!
 //! # Resuming
 //!
-//! The clients offer to resume their sessions. If the app's welcome has a token, all of the above holds from one
-//! connection of a session to the next.
+//! The clients offer to resume their sessions. If the app can resume them, as it does by default, all of the above
+//! holds for a whole session: its connections may be cut, and no event and no answer is lost or repeated. A call then
+//! fails only if the session ends: at a shutdown, or if its client stays away for too long, as some clients do. Then
+//! [`SimClient::client_id`] changes, and the client is in no room.
 
 mod app;
 mod chance;

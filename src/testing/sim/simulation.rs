@@ -150,8 +150,8 @@ impl Sim {
     /// Runs the simulation: `app` builds the app of each run, and `script` says what each client does. Returns the totals.
     ///
     /// The app should have the hub that [`World::hub`] returns, so that its events are checked. A script gets an error for
-    /// calls whose connection was cut before the answer. When it has ended, the client closes its connection. In half of
-    /// the runs, it waits for all events before.
+    /// calls whose session ended before the answer. When it has ended, the client closes its connection. In half of the
+    /// runs, it waits for all events before.
     ///
     /// # Panics
     /// If a run fails, with the seed, the command that repeats it, and the fewest faults that it needs.
