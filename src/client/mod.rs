@@ -57,22 +57,24 @@
 //! # Resumption
 //!
 //! A break of the connection does not end the client's session. The server keeps it for 30 s (`Limits::resume_within`)
-//! with its id, its rooms, its calls and the events sent to it, and the client comes back to it, after
-//! [`Client::reconnect`] too: each event of the default delivery, each answer and each message arrives once and in
-//! order. A call that was sent goes on meanwhile. The server does not run one that it had not received, and that its
-//! caller has given up.
+//! with its id, its rooms, its calls and the events sent to it, and the client resumes it, also after
+//! [`Client::reconnect`]. Each event of the default delivery, each answer and each message arrives once and in order. A
+//! call that the server has received goes on while the client is away. One that it has not received is sent again,
+//! unless its caller has given it up.
 //!
-//! The session ends with [`Client::close`], with a Close of the server, and if the client comes back too late, to
-//! another server, or with other headers. Calls that were sent then fail with [`CallError::Disconnected`]:
+//! The session ends with [`Client::close`], which fails its calls with [`CallError::Closed`]. It also ends with a Close
+//! of the server, and if the client comes back too late, to another server, or with other headers. Then the calls that
+//! were sent fail with [`CallError::Disconnected`]:
 //!
 //! | [`Sent`] | meaning |
 //! |---|---|
 //! | `No` | the server has not begun the call: it was never sent, or the server closed the connection and acknowledged only what came before it. It may be repeated |
 //! | `Unknown` | the server may have handled it |
 //!
-//! A new session has missed the events since the last connection, and is in no room. [`Builder::on_open`] runs after
-//! each connection, before the calls that wait for it. It learns if the session was [resumed](Opened::resumed), or
-//! which one was [lost](Opened::lost), so that the program can join its rooms and ask for the current state again.
+//! A new session has missed the events since the last connection, and is in no room. The function of
+//! [`Builder::on_open`] runs after each connection and reconnection, before the calls that wait for the connection are
+//! sent. It receives [`Opened::resumed`] and [`Opened::lost`], so that the program can join its rooms and fetch the
+//! current state again.
 //!
 //! ```no_run
 //! use zocket::client::Client;
@@ -81,7 +83,7 @@
 //! let client = Client::builder("ws://127.0.0.1:3000/ws")
 //!     .on_open(async |client, opened| {
 //!         if !opened.resumed {
-//!             // In no room yet, and events may have been missed.
+//!             // A new session: it is in no room yet, and events may have been missed.
 //!             let _ = client.call::<()>("rooms.join", "lobby").await;
 //!         }
 //!     })
@@ -91,8 +93,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`Builder::resume`] turns this off. Then a break fails the calls that were sent or wait to be sent, and events that
-//! the server sends while there is no connection are lost.
+//! `.resume(false)` ([`Builder::resume`]) turns this off. Then a break fails the calls that were sent or wait to be
+//! sent, and events that the server sends while there is no connection are lost.
 //!
 //! # Bounds
 //!
