@@ -182,3 +182,19 @@ fn a_disconnect_follows_the_events_sent_before_it() {
         assert_eq!(other.pull(&mut events), MailboxState::Open);
     }
 }
+
+#[tokio::test]
+async fn a_later_connection_of_an_id_stays_connected_when_the_earlier_one_disconnects() {
+    let world = World::new([&["a"]]);
+    let ([id], [earlier]) = (world.ids, &world.mailboxes);
+    let later = world.hub.connect(id, &ConnectOptions::default());
+    world.act(id, Effect::Join("b".into()));
+    world.hub.disconnect(earlier);
+    for audience in [Target::everyone(), Target::room("b")] {
+        assert_eq!(world.hub.clients(&audience).await.value, [id]);
+        world.emit(1, audience);
+        assert!(later.is_notified());
+        assert_eq!(pull(&later), [1]);
+    }
+    assert_eq!(world.hub.size("a").await.value, 0);
+}

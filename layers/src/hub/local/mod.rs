@@ -132,7 +132,7 @@ impl LocalHub {
         // Lock order: a room's members are locked before a mailbox, never after.
         let subscribed = mailbox.subscribe(name, room.enter(mailbox));
         if !matches!(subscribed, Ok(true)) {
-            room.exit(&mailbox.client_id());
+            room.exit(mailbox);
         }
         subscribed.map(|_| ())
     }
@@ -140,7 +140,7 @@ impl LocalHub {
     fn leave(&self, mailbox: &Mailbox, name: &str) {
         self.remove_if(name, |room| {
             if let Some(has_unread) = mailbox.unsubscribe(name) {
-                room.exit(&mailbox.client_id());
+                room.exit(mailbox);
                 if has_unread {
                     mailbox.notify();
                 }
@@ -291,7 +291,7 @@ impl Hub for LocalHub {
     fn disconnect(&self, mailbox: &Mailbox) {
         let (everyone, rooms) = mailbox.unsubscribe_all();
         if everyone.is_some() {
-            self.everyone.exit(&mailbox.client_id());
+            self.everyone.exit(mailbox);
         }
         for room in rooms {
             self.leave(mailbox, &room);

@@ -198,10 +198,13 @@ impl Room {
         }
     }
 
-    /// Removes a member. Returns true if the room is empty now.
-    pub(super) fn exit(&self, client: &ClientId) -> bool {
+    /// Removes a member. A later connection of its id stays. Returns true if the room is empty now.
+    pub(super) fn exit(&self, mailbox: &Mailbox) -> bool {
         let mut members = self.members.lock();
-        if let Some((position, _, _)) = members.swap_remove_full(client)
+        let client = mailbox.client_id();
+        let member = members.get(&client);
+        if member.is_some_and(|member| std::ptr::eq(&*member.mailbox, mailbox))
+            && let Some((position, _, _)) = members.swap_remove_full(&client)
             && self.scheduled.load(Ordering::Acquire)
             && let Some((_, moved)) = members.get_index(position)
         {
