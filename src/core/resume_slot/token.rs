@@ -28,8 +28,7 @@ impl Secret {
     }
 
     fn parse(digits: &str) -> Option<Self> {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_secret = digits.len() == DIGITS && digits.bytes().all(is_digit);
+        let is_secret = digits.len() == DIGITS && has_digits_only(digits);
         let bits = is_secret.then(|| u128::from_str_radix(digits, 16).ok())??;
         Some(Self(bits.to_be_bytes()))
     }
@@ -45,6 +44,11 @@ impl Eq for Secret {}
 
 /// Hexadecimal digits of 128 bits.
 const DIGITS: usize = 32;
+
+/// Returns true for hexadecimal digits as tokens have them.
+fn has_digits_only(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
 
 /// Returns the token of a client: its id, then the secret, in hexadecimal digits.
 pub(super) fn token(client: ClientId, secret: Secret) -> String {
@@ -67,7 +71,7 @@ impl ResumeOffer {
         let (client, secret) = token.split_at_checked(DIGITS)?;
         let is_number = !n.is_empty() && n.bytes().all(|byte| byte.is_ascii_digit());
         Some(Self {
-            client: client.parse().ok()?,
+            client: client.parse().ok().filter(|_| has_digits_only(client))?,
             secret: Secret::parse(secret)?,
             n: is_number.then(|| n.parse().ok())??,
         })
@@ -101,7 +105,8 @@ mod tests {
 
     #[test]
     fn a_malformed_offer_is_none() {
-        let token = token(ClientId::random(), Secret::random());
+        let client = ClientId::from(Uuid::from_u128(0xabcd << 96));
+        let token = token(client, Secret::random());
         for offer in [
             String::new(),
             token.clone(),
@@ -113,6 +118,7 @@ mod tests {
             format!("{}.1", &token[..63]),
             format!("{token}0.1"),
             format!("{}.1", token.to_uppercase()),
+            format!("{}{}.1", token[..32].to_uppercase(), &token[32..]),
             format!("{}é.1", &token[..62]),
         ] {
             assert!(ResumeOffer::parse(&offer).is_none(), "{offer}");
