@@ -58,6 +58,8 @@
 //! a connection, and `reply.effects` holds its effects, which are not executed. See
 //! [`Zocket::detached`](crate::Zocket::detached).
 
+#[doc(hidden)]
+pub mod internal;
 pub mod sim;
 
 mod app;

@@ -21,7 +21,7 @@ pub(crate) use self::lane::{LaneFaults, Trickle};
 
 /// The client's end of the connection. Clones share the same end.
 #[derive(Debug, Clone)]
-pub(crate) struct Link(Arc<Mutex<State>>);
+pub struct Link(Arc<Mutex<State>>);
 
 /// The app's end of the connection. The connection ends when it is dropped.
 #[derive(Debug)]
@@ -73,12 +73,12 @@ impl Link {
     }
 
     /// Cuts the connection for both sides, without a Close. The app still reads the bytes in flight.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.0.lock().cut();
     }
 
     /// Holds up all data in both directions if `frozen` is true. Otherwise lets it through again.
-    pub(crate) fn freeze(&self, frozen: bool) {
+    pub fn freeze(&self, frozen: bool) {
         let mut state = self.0.lock();
         state.frozen = frozen;
         state.wake();
