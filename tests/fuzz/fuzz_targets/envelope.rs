@@ -1,0 +1,4 @@
+//! `tests/fuzz/run envelope`. See CONTRIBUTING.md.
+#![cfg_attr(fuzzing, no_main)]
+
+zocket_fuzz::program!(zocket_fuzz::envelope::run);
