@@ -49,8 +49,8 @@
 //! # Bad connections
 //!
 //! [`TestClient::cut`] cuts the connection. [`TestClient::freeze`] keeps it open and holds up all data. A cut ends the
-//! session at once, unless [`TestApp::resume_within`] has the app wait for its clients. Then [`TestClient::resume`] comes
-//! back: see the guide's page on [testing](crate::guide::testing#a-client-that-comes-back).
+//! session at once, unless [`TestApp::resume_within`] has the app wait for its clients. Then [`TestClient::resume`]
+//! comes back: see the guide's page on [testing](crate::guide::testing#a-client-that-comes-back).
 //!
 //! # Single procedures
 //!
