@@ -115,8 +115,8 @@ async fn signalled() -> Shutdown {
 fn impatient() -> Limits {
     Limits::default()
         .ping_after(Duration::from_millis(300))
-        .pong_within(Duration::from_secs(3))
-        .resume_within(Duration::from_secs(3))
+        .pong_within(Duration::from_secs(5))
+        .resume_within(Duration::from_secs(5))
 }
 
 async fn serve(limits: Limits) {
