@@ -142,7 +142,6 @@ impl Member {
 
     /// Drops what is unread.
     pub(super) fn silence(&mut self) {
-        self.has_entries = false;
         self.is_muted = true;
         self.unread.clear();
         self.waiting.clear();
@@ -168,7 +167,12 @@ impl Member {
             if sent.event.delivery == Delivery::Volatile {
                 continue;
             }
-            self.waiting.retain(|waiting| !waiting.is_replaced_by(&sent));
+            for waiting in &mut self.waiting {
+                // An event that was refused may replace it, and may not.
+                waiting.is_certain &= sent.is_certain || !waiting.is_replaced_by(&sent);
+            }
+            self.waiting
+                .retain(|waiting| !sent.is_certain || !waiting.is_replaced_by(&sent));
             self.waiting.push(sent);
         }
         let left = take(std::mem::take(&mut self.waiting), numbers);
