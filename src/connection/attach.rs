@@ -71,7 +71,8 @@ where
             let begun = self.session.outbound().copy_begun();
             tokio::spawn(close(old, begun, REPLACED, self.session.shared_limits()));
         }
-        let socket = WebSocket::new(arrived.accepted(&slot), &self.session.shared_limits());
+        let upgraded = arrived.accepted(&slot, self.session.has_events());
+        let socket = WebSocket::new(upgraded, &self.session.shared_limits());
         let welcome = self.session.welcome_back();
         self.session.resume(n, welcome, now());
         self.socket = Some(socket);

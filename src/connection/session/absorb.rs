@@ -29,9 +29,14 @@ impl Session {
         self.slow_reader.waiting > 0 && self.outbound.weight() <= self.watermark() / 2 && !self.is_parked()
     }
 
+    /// Returns true if there may be events that have not been queued.
+    pub(in crate::connection) fn has_events(&self) -> bool {
+        self.mailbox.has_news() || self.slow_reader.waiting > 0
+    }
+
     /// Queues all events that are sent before what follows: an answer, a pong, or a Close.
     pub(in crate::connection) fn send_all(&mut self) -> Option<End> {
-        if self.mailbox.has_news() || self.slow_reader.waiting > 0 {
+        if self.has_events() {
             return self.send_events();
         }
         None

@@ -122,8 +122,9 @@ impl ResumeSlot {
         self.state.lock().arrived.take()
     }
 
-    /// Accepts a socket: its client has the token that it came with, and is the session's client from now on.
-    fn accept(&self, n: u64, secret: Secret, caller: Caller) {
+    /// Accepts a socket: its client has the token that it came with, and is the session's client from now on. `has_events`
+    /// is true if events wait that have no number yet.
+    fn accept(&self, n: u64, has_events: bool, secret: Secret, caller: Caller) {
         let mut state = self.state.lock();
         let is_offered = state.offered.is_some_and(|offered| offered.equals(secret));
         if is_offered && !is_broken(Broken::OfferedToken) {
@@ -135,7 +136,8 @@ impl ResumeSlot {
                 ..Resumes::default()
             };
         }
-        state.resumes.count += 1;
+        // While no frame waits, none breaks the connection.
+        state.resumes.count += u32::from(has_events || n < self.range.sent());
         let old = mem::replace(&mut state.caller, caller);
         drop(state);
         drop(old);
@@ -144,7 +146,7 @@ impl ResumeSlot {
     /// Accepts the client of an offer, without a socket.
     #[cfg(test)]
     pub(crate) fn accept_offer(&self, offer: &ResumeOffer) {
-        self.accept(offer.n, offer.secret, Caller::default());
+        self.accept(offer.n, false, offer.secret, Caller::default());
     }
 
     /// Returns the token for a welcome. A token that was offered stays the same until it is proven.
@@ -277,8 +279,8 @@ impl ResumeSlot {
 
 impl Arrived {
     /// Makes the socket's client the session's: [`ResumeSlot::accept`]. Returns the socket.
-    pub(crate) fn accepted(self, slot: &ResumeSlot) -> Upgraded {
-        slot.accept(self.n, self.secret, self.caller);
+    pub(crate) fn accepted(self, slot: &ResumeSlot, has_events: bool) -> Upgraded {
+        slot.accept(self.n, has_events, self.secret, self.caller);
         self.upgraded
     }
 }

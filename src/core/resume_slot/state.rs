@@ -51,7 +51,7 @@ impl State {
     }
 }
 
-/// The last resumes in a row from the same number.
+/// The last resumes in a row from the same number, while a frame after it waited.
 #[derive(Default)]
 pub(super) struct Resumes {
     pub(super) from: u64,

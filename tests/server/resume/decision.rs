@@ -258,6 +258,39 @@ async fn three_resumes_without_progress_are_the_last() {
 }
 
 #[tokio::test]
+async fn a_resume_while_no_frame_waits_is_none_of_the_three() {
+    let (world, zo, service) = start(Limits::default());
+    let mut ann = Peer::connected(&service, "").await;
+    ann.ping().await;
+    ann.cut();
+    assert!(ann.connect().await);
+    ann.ping().await;
+    zo.emitter().send(super::app::Tick(1)).to_room("lobby").unwrap();
+    for resume in 1..=3 {
+        ann.cut();
+        assert!(ann.connect().await, "resume {resume}");
+    }
+    ann.cut();
+    assert!(!ann.connect().await);
+    assert_eq!(world.departed()[0].1, Reason::Expired);
+}
+
+#[tokio::test]
+async fn an_event_that_a_parked_session_receives_waits_for_all_three() {
+    let (world, zo, service) = start(Limits::default());
+    let mut ann = Peer::connected(&service, "").await;
+    ann.ping().await;
+    ann.close(1001, "").await;
+    zo.emitter().send(super::app::Tick(1)).to_room("lobby").unwrap();
+    for resume in 1..=3 {
+        assert!(ann.connect().await, "resume {resume}");
+        ann.cut();
+    }
+    assert!(!ann.connect().await);
+    assert_eq!(world.departed()[0].1, Reason::Expired);
+}
+
+#[tokio::test]
 async fn resumes_with_progress_or_without_a_frame_that_waits_go_on() {
     let (_, zo, service) = start(Limits::default());
     let mut ann = Peer::connected(&service, "").await;
