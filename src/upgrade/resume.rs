@@ -44,9 +44,9 @@ pub(super) async fn try_resume<C: Send + Sync + 'static>(
     };
     let arrival = match slot.admit(&offer, handshake.offers.form()) {
         Admission::Stranger => return Ok(None),
-        Admission::NotResumable => {
-            tracing::info!(client = %offer.client, "session not resumed: its record has moved on, or it has ended");
-            meter::session_not_resumed("record");
+        Admission::NotResumable(obstacle) => {
+            tracing::info!(client = %offer.client, "session not resumed: {obstacle}");
+            meter::session_not_resumed(obstacle.word());
             // A callback that takes longer goes on by itself.
             let _ = timeout(core.app_limits.open_within, slot.end_session()).await;
             return Ok(tell_close(core, handshake, &offer));

@@ -1,6 +1,6 @@
 //! Handshakes of clients that come back.
 
-use std::{pin::pin, sync::Arc};
+use std::{fmt, pin::pin, sync::Arc};
 
 use hyper::upgrade::Upgraded;
 use zocket_layers::{Close, Form};
@@ -17,9 +17,45 @@ pub(crate) enum Admission {
     /// The offer names no session. One that it may belong to is left alone.
     Stranger,
     /// The token is valid, and the session can't be resumed by it. It has to end first.
-    NotResumable,
+    NotResumable(Obstacle),
     /// The session waits for the socket.
     Arrival(Arrival),
+}
+
+/// The reason why a session can't be resumed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Obstacle {
+    /// It has ended, or a handshake has asked it to.
+    Ended,
+    /// The client comes with another codec.
+    Form,
+    /// The record does not have all that the client lacks.
+    Record,
+    /// The same frame has waited in too many resumes in a row.
+    Progress,
+}
+
+impl Obstacle {
+    /// Returns the word for a metric.
+    pub(crate) const fn word(self) -> &'static str {
+        match self {
+            Self::Ended => "ended",
+            Self::Form => "codec",
+            Self::Record => "record",
+            Self::Progress => "progress",
+        }
+    }
+}
+
+impl fmt::Display for Obstacle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ended => "it has ended",
+            Self::Form => "the client offers another codec",
+            Self::Record => "its record exceeded Limits::record or AppLimits::records, or the client had acknowledged more",
+            Self::Progress => "no frame arrived in several resumes in a row while one waited, which may break the connections",
+        })
+    }
 }
 
 /// A handshake that was admitted. While it is in progress, the session does not expire.
@@ -37,8 +73,8 @@ impl ResumeSlot {
         if !state.has_token(offer) || offer.n > self.range.sent() {
             return Admission::Stranger;
         }
-        if !self.can_resume(&state, offer, form) {
-            return Admission::NotResumable;
+        if let Some(obstacle) = self.obstacle(&state, offer, form) {
+            return Admission::NotResumable(obstacle);
         }
         state.in_progress += 1;
         state.admitted += 1;
@@ -52,12 +88,18 @@ impl ResumeSlot {
     /// Returns true if an offer would be admitted.
     pub(crate) fn recognizes(&self, offer: &ResumeOffer, form: Form) -> bool {
         let state = self.state.lock();
-        state.has_token(offer) && self.can_resume(&state, offer, form)
+        state.has_token(offer) && self.obstacle(&state, offer, form).is_none()
     }
 
-    fn can_resume(&self, state: &State, offer: &ResumeOffer, form: Form) -> bool {
-        let is_fruitless = state.resumes.are_fruitless() && self.waits_after(&state.resumes, offer.n);
-        state.end == SlotEnd::Open && form == self.form && self.range.contains(offer.n) && !is_fruitless
+    fn obstacle(&self, state: &State, offer: &ResumeOffer, form: Form) -> Option<Obstacle> {
+        let is_fruitless = || state.resumes.are_fruitless() && self.waits_after(&state.resumes, offer.n);
+        match () {
+            () if state.end != SlotEnd::Open => Some(Obstacle::Ended),
+            () if form != self.form => Some(Obstacle::Form),
+            () if !self.range.contains(offer.n) => Some(Obstacle::Record),
+            () if is_fruitless() => Some(Obstacle::Progress),
+            () => None,
+        }
     }
 
     /// Asks the session to end, and waits until its `on_disconnect` has run.

@@ -190,7 +190,7 @@ fn a_parked_session_expires_and_nothing_else_is_due() {
     let slot = world.session.slot().unwrap();
     assert!(matches!(
         slot.admit(&offer(&world, 0), FORM),
-        Admission::NotResumable
+        Admission::NotResumable(obstacle) if obstacle.word() == "ended"
     ));
 }
 
@@ -257,7 +257,7 @@ fn a_welcome_proves_nothing_until_the_next_message() {
 }
 
 #[test]
-fn a_stranger_a_stale_number_and_another_form_are_told_apart() {
+fn a_stranger_and_the_obstacles_of_a_client_are_told_apart() {
     let mut world = resumable(Limits::default());
     world.push_event(1);
     world.session.send_notified();
@@ -265,15 +265,27 @@ fn a_stranger_a_stale_number_and_another_form_are_told_apart() {
     let slot = world.session.slot().unwrap().clone();
     let admits = |offer: &ResumeOffer, form| match slot.admit(offer, form) {
         Admission::Stranger => "stranger",
-        Admission::NotResumable => "not resumable",
+        Admission::NotResumable(obstacle) => obstacle.word(),
         Admission::Arrival(_) => "arrival",
     };
     assert_eq!(admits(&offer(&world, 0), FORM), "arrival");
     assert_eq!(admits(&offer(&world, 2), FORM), "stranger");
-    assert_eq!(admits(&offer(&world, 1), Form::BASE), "not resumable");
+    assert_eq!(admits(&offer(&world, 1), Form::BASE), "codec");
     world.receive(ack(1));
-    assert_eq!(admits(&offer(&world, 0), FORM), "not resumable");
+    assert_eq!(admits(&offer(&world, 0), FORM), "record");
     assert_eq!(admits(&offer(&world, 1), FORM), "arrival");
+    world.push_event(2);
+    world.session.send_notified();
+    for _ in 0..3 {
+        assert_eq!(admits(&offer(&world, 1), FORM), "arrival");
+        slot.accept_offer(&offer(&world, 1));
+        world.session.resume(1, DataFrame::text("{}"), world.start);
+        offer(&world, 1);
+        world.receive(ack(1));
+    }
+    assert_eq!(admits(&offer(&world, 1), FORM), "progress");
+    slot.request_end();
+    assert_eq!(admits(&offer(&world, 1), FORM), "ended");
     let elsewhere = resumable(Limits::default());
     assert_eq!(admits(&offer(&elsewhere, 0), FORM), "stranger");
 }
