@@ -93,7 +93,7 @@ fn invalid_arguments_are_reported() {
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.contains("no server \"nginx\"; there are zocket, tungstenite"),
+        said.contains("no server \"nginx\"; there are zocket, zocket-extended, zocket-resume, tungstenite"),
         "{said}"
     );
 }
