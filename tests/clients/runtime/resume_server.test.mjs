@@ -1,31 +1,15 @@
 // Resumption against the chat example, whose connections a TCP proxy cuts.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import WebSocket from "ws";
+import { serveChat } from "./chat.mjs";
 import { proxy } from "./proxy.mjs";
-
-const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
 
 describe("against the chat example, through a proxy that cuts connections", { timeout: 60_000 }, () => {
   let chat, server, port;
 
   before(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "zocket-chat-"));
-    execFileSync(binary, ["--export", folder]);
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
-    server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
-    for await (const line of createInterface({ input: server.stderr })) {
-      port = /chat on http:\S+:(\d+)/.exec(line)?.[1];
-      if (port) break;
-    }
-    server.stderr.resume();
+    ({ chat, server, port } = await serveChat());
   });
   after(() => server.kill());
 

@@ -1,14 +1,9 @@
 // The client over real WebSockets: against a scripted server on `ws`, and against the chat example.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import WebSocket, { WebSocketServer } from "ws";
+import { serveChat } from "./chat.mjs";
 import { load, settled } from "./support.mjs";
 
 const zocket = await load();
@@ -105,25 +100,15 @@ describe("over a WebSocket", { timeout: 20_000 }, () => {
 });
 
 describe("against the chat example, by the client that it exports", { timeout: 20_000 }, () => {
-  const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
-  let chat, server, url;
+  let chat, server, port;
 
   before(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "zocket-chat-"));
-    execFileSync(binary, ["--export", folder]);
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
-    server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
-    for await (const line of createInterface({ input: server.stderr })) {
-      url = /chat on http:(\S+)/.exec(line)?.[1];
-      if (url) break;
-    }
-    server.stderr.resume();
+    ({ chat, server, port } = await serveChat());
   });
   after(() => server.kill());
 
   const connect = (t, name, options) => {
-    const client = chat.createClient(`ws:${url}/ws`, { headers: { name }, WebSocket, dev: false, ...options });
+    const client = chat.createClient(`ws://127.0.0.1:${port}/ws`, { headers: { name }, WebSocket, dev: false, ...options });
     t.after(() => client.close());
     return client;
   };
@@ -187,7 +172,7 @@ describe("against the chat example, by the client that it exports", { timeout: 2
       }
       // The 25 s of silence, shortened.
       const clock = { setTimeout: (run, ms) => setTimeout(run, ms === 25_000 ? 20 : ms), clearTimeout, random: Math.random };
-      const client = chat.createClient(`ws:${url}/ws`, { headers: { name: "Ann" }, WebSocket: Watched, dev: false, clock });
+      const client = chat.createClient(`ws://127.0.0.1:${port}/ws`, { headers: { name: "Ann" }, WebSocket: Watched, dev: false, clock });
       client.onClose((close) => closes.push(close));
       t.after(() => client.close());
     });

@@ -1,17 +1,11 @@
 // Clients of the chat example, for as long as ZOCKET_SOAK_SECS says, through proxies that break their connections at random.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath, pathToFileURL } from "node:url";
 import WebSocket from "ws";
 import { breakingProxy } from "./breaking_proxy.mjs";
+import { serveChat } from "./chat.mjs";
 
-const binary = fileURLToPath(new URL("../../../target/debug/examples/chat", import.meta.url));
 const seconds = Number(process.env.ZOCKET_SOAK_SECS ?? 10);
 const seed = Number(process.env.ZOCKET_SOAK_SEED ?? Date.now() % 2 ** 32);
 const CLIENTS = 8;
@@ -22,16 +16,8 @@ describe("a network that breaks at random", { timeout: (seconds + 120) * 1000 },
   const log = [];
 
   before(async () => {
-    const folder = mkdtempSync(join(tmpdir(), "zocket-chat-"));
-    execFileSync(binary, ["--export", folder]);
-    writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
-    chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
-    server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
-    for await (const line of createInterface({ input: server.stderr })) {
-      port = /chat on http:\S+:(\d+)/.exec(line)?.[1];
-      if (port) break;
-    }
-    createInterface({ input: server.stderr }).on("line", (line) => /session|record|replaced/.test(line) && log.push(line));
+    const keep = (line) => /session|record|replaced/.test(line) && log.push(line);
+    ({ chat, server, port } = await serveChat(keep));
   });
   after(() => server.kill());
 
