@@ -41,8 +41,8 @@
 //! # drop(layer);
 //! ```
 //!
-//! What another HTTP server tells about the peer is in the upgrade request's extensions, which a message reaches through
-//! its [`Connection`](crate::Connection::extensions). With axum's `into_make_service_with_connect_info::<SocketAddr>()`:
+//! Another HTTP server puts the address into the upgrade request's extensions, which a message reaches through its
+//! [`Connection`](crate::Connection::extensions). With axum's `into_make_service_with_connect_info::<SocketAddr>()`:
 //!
 //! ```
 //! # use std::{net::{IpAddr, SocketAddr}, time::Duration};

@@ -16,7 +16,7 @@ use crate::{
     upgrade::KitHandshake,
 };
 
-/// What a client needs to come back.
+/// State from which a client comes back to its session.
 pub(in crate::testing) struct Resumption {
     handshake: Handshake,
     headers: Headers,

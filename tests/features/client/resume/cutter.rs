@@ -17,7 +17,7 @@ use tokio::{
 
 use super::common::{self, Server};
 
-/// How a connection ends.
+/// End of a connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Cut {
     /// Bytes in both directions until then.

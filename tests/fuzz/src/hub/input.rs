@@ -1,4 +1,4 @@
-//! What happens to a hub, decoded from the fuzzer's bytes.
+//! Steps of a hub and its clients, decoded from the fuzzer's bytes.
 
 use arbitrary::Arbitrary;
 

@@ -1,4 +1,4 @@
-//! What the app does, and what must hold in the end.
+//! Steps of the app, and the checks at the end.
 
 use std::{collections::BTreeMap, time::Duration};
 

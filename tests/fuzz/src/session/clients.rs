@@ -1,4 +1,4 @@
-//! What clients send, and what happens to their connections.
+//! Steps of clients: the frames that they send, and the faults of their connections.
 
 use serde_json::json;
 

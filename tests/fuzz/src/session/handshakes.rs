@@ -34,7 +34,7 @@ struct Attempt {
     must_resume: bool,
 }
 
-/// What comes first on a connection.
+/// First frame that a connection must have, if it must have one.
 enum First {
     Nothing,
     Frame(Frame),

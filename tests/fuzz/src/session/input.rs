@@ -1,4 +1,4 @@
-//! What happens to sessions, decoded from the fuzzer's bytes.
+//! Steps of sessions and their clients, decoded from the fuzzer's bytes.
 
 use std::time::Duration;
 
