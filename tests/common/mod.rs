@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncRead, AsyncWrite, DuplexStream},
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     task::AbortHandle,
     time::timeout,
 };
@@ -96,6 +97,20 @@ where
         path: "/",
         accepting: accepting.abort_handle(),
     }
+}
+
+/// Serves nothing: gives each connection to the test.
+pub async fn listen_for_streams() -> (Server, mpsc::Receiver<TcpStream>) {
+    let (arriving, streams) = mpsc::channel(8);
+    let server = listen(move |listener| async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            if arriving.send(stream).await.is_err() {
+                return;
+            }
+        }
+    });
+    (server.await, streams)
 }
 
 /// Connects to an app, or to the layers around it, over a pipe, so that tokio's clock can be paused. Returns the status and

@@ -37,17 +37,9 @@ pub struct Stage {
 
 impl Stage {
     pub async fn new() -> Self {
-        let (arriving, streams) = mpsc::channel(8);
-        let server = common::listen(move |listener| async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                if arriving.send(stream).await.is_err() {
-                    return;
-                }
-            }
-        });
+        let (server, streams) = common::listen_for_streams().await;
         Self {
-            server: server.await,
+            server,
             streams,
             client_id: ClientId::random(),
         }
