@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
+mod errors;
+mod rooms;
+
 use std::{
     future::{Ready, pending, ready},
     sync::{
@@ -370,104 +373,5 @@ async fn a_child_tasks_effects_after_failure_are_dropped_if_atomic_and_performed
         assert!(service.oneshot(world.message()).await.is_err());
         release_late_child(&late).await;
         assert_eq!(pull(&world.mailbox), expected);
-    }
-}
-
-#[tokio::test]
-async fn an_undeclared_event_fails_the_message_at_its_end() {
-    let world = World::new();
-    world.declared.extend(["other"]);
-    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
-        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
-            say(&cx, 1);
-            Ok(())
-        }));
-        let error = service.oneshot(world.message()).await.unwrap_err();
-        assert_eq!(code(&error), Code::INTERNAL_SERVER_ERROR);
-        assert!(pull(&world.mailbox).is_empty());
-    }
-}
-
-#[tokio::test]
-async fn an_error_reported_by_flush_is_not_reported_at_the_end() {
-    let world = World::new();
-    world.declared.extend(["other"]);
-    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
-        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
-            say(&cx, 1);
-            assert!(cx.flush().await.is_err());
-            cx.flush().await
-        }));
-        assert_eq!(
-            service
-                .oneshot(world.message())
-                .await
-                .err()
-                .map(|error| code(&error)),
-            None
-        );
-    }
-}
-
-#[tokio::test]
-async fn a_full_hub_is_reported_as_overloaded() {
-    let world = World::with_limits(Limits::default().room_backlog(0));
-    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
-        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
-            cx.rooms().join("a")?;
-            cx.send(Said(1)).to_room("a");
-            cx.send(Said(2)).to_room("a");
-            Ok(())
-        }));
-        let error = service.oneshot(world.message()).await.unwrap_err();
-        assert_eq!(code(&error), Code::OVERLOADED);
-        assert_eq!(pull(&world.mailbox), [1]);
-    }
-}
-
-#[tokio::test]
-async fn joins_and_leaves_are_visible_at_once_in_both_modes() {
-    let world = World::new();
-    for layer in [FanoutLayer::new(), FanoutLayer::new().atomic()] {
-        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
-            let rooms = cx.rooms();
-            rooms.join("a")?;
-            rooms.join("b")?;
-            rooms.leave("b");
-            assert!(rooms.has("a") && !rooms.has("b"));
-            assert_eq!(rooms.current(), ["a".into()]);
-            assert_eq!(rooms.members("a").await, [cx.client_id()]);
-            assert_eq!((rooms.size("a").await, rooms.size("b").await), (1, 0));
-            rooms.leave("a");
-            assert!(!rooms.has("a") && rooms.current().is_empty());
-            Ok(())
-        }));
-        service.oneshot(world.message()).await.unwrap();
-        assert!(!world.has("a"));
-    }
-}
-
-#[tokio::test]
-async fn the_limits_of_rooms_and_of_their_names_hold_in_both_modes() {
-    for atomic in [false, true] {
-        let world = World::with_limits(Limits::default().rooms(2).room_name(3));
-        let layer = if atomic {
-            FanoutLayer::new().atomic()
-        } else {
-            FanoutLayer::new()
-        };
-        let service = ServiceBuilder::new().layer(layer).service(route(async |cx: Cx| {
-            let rooms = cx.rooms();
-            let refused = |room: &str| rooms.join(room).unwrap_err().code();
-            assert_eq!(refused("four"), Code::BAD_REQUEST);
-            rooms.join("a")?;
-            rooms.join("b")?;
-            rooms.join("b")?;
-            assert_eq!(refused("c"), Code::PRECONDITION_FAILED);
-            rooms.leave("a");
-            rooms.join("c")
-        }));
-        service.oneshot(world.message()).await.unwrap();
-        assert!(world.has("b") && world.has("c") && !world.has("a"));
     }
 }
