@@ -23,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, BufReader, stdin},
+    join,
     net::{TcpSocket, TcpStream},
     select,
     sync::{Semaphore, oneshot},
@@ -152,8 +153,8 @@ async fn serve(limits: Limits) {
     });
 
     let shutdown = signalled.await;
-    stop.send(()).unwrap();
-    let cut = zo.shutdown(shutdown).await;
+    // Once the listener refuses connections, the app refuses handshakes, too: the test relies on it.
+    let (cut, ()) = join!(zo.shutdown(shutdown), async { stop.send(()).unwrap() });
     serving.await.unwrap();
     tracing::info!("stopped, {cut} were cut");
 }
