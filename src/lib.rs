@@ -95,9 +95,9 @@ mod router;
 mod upgrade;
 
 pub use zocket_layers::{
-    self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, Delivery, Emitter, Error,
-    Event, Hub, Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload, Reply, Rooms, Segment,
-    Target, middleware::from_fn,
+    self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, DataError, Delivery, Emitter,
+    Error, Event, Hub, Incoming, Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload,
+    Refusal, Reply, Rooms, Segment, Target, middleware::from_fn,
 };
 
 pub use self::{
@@ -106,8 +106,8 @@ pub use self::{
     core::{AppLimits, Reason, Shutdown},
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     on_disconnect::OnDisconnect,
-    procedure::{Procedure, ProcedureBuilder, With, WithInput},
-    router::{Route, Router, RouterError, RouterService},
+    procedure::{Procedure, ProcedureBuilder, Validated, With, WithInput},
+    router::{AnswerIs, InputIs, Route, Router, RouterError, RouterService},
     upgrade::{
         HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, address,
         origin::{self, OriginLayer, Origins},

@@ -14,13 +14,13 @@ use tower::{
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
-    Code, Context, ContextLayer, ContextService, Error, Handler, HandlerService, Input, Message,
+    Code, Context, ContextLayer, ContextService, Error, Handler, HandlerService, Input, Message, Refusal,
     ValidateLayer, ValidateService, handler_fn,
     middleware::{WithInputLayer, WithLayer, with, with_input},
     service::ServedByClones,
 };
 
-use crate::contract::SchemaOf;
+use crate::{contract::SchemaOf, router::DeclaredRefusal};
 
 /// Builds the stack for one kind of message, from its payload to its handler. Each method returns a builder with one
 /// more step. Procedures with the same first steps can be built from clones of one builder.
@@ -43,13 +43,18 @@ pub type With<F, C, D, L> = Stack<WithLayer<F, C, D>, L>;
 /// The layers of a procedure with one more [`with_input`](ProcedureBuilder::with_input).
 pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 
-/// Declarations of a procedure, beside its service: how the router runs it (effects, order, codes), and its description
+/// The service of a procedure: validation around a stack that has the context.
+pub type Validated<S, C0, I> = ValidateService<ContextService<S, C0>, I>;
+
+type Types<C0, I, A> = fn() -> (C0, I, A);
+
+/// Declarations of a procedure, beside its service: how the router runs it (effects, order, refusals), and its description
 /// and schemas for the contract.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Traits {
     pub(crate) atomic: bool,
     pub(crate) concurrent: bool,
-    pub(crate) codes: Vec<Code>,
+    pub(crate) refusals: Vec<DeclaredRefusal>,
     pub(crate) doc: Option<String>,
     pub(crate) input: Option<SchemaOf>,
     pub(crate) output: Option<SchemaOf>,
@@ -128,11 +133,19 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         self
     }
 
-    /// Declares one of the app's own codes. A refusal with an undeclared code is answered with INTERNAL_SERVER_ERROR,
-    /// because clients can't know the code.
+    /// Declares a refusal with data, which [`Error::refuse`] makes. The code and the type are part of the contract. A
+    /// refusal with this code and other data, or none, is answered with INTERNAL_SERVER_ERROR, and logged.
     #[must_use]
-    pub fn code(mut self, code: Code) -> Self {
-        self.traits.codes.push(code);
+    pub fn refuses<R: Refusal>(mut self) -> Self {
+        self.traits.refusals.push(DeclaredRefusal::of::<R>());
+        self
+    }
+
+    /// Declares one of the app's own codes, without data. A refusal with an undeclared code is answered with
+    /// INTERNAL_SERVER_ERROR, because clients can't know the code.
+    #[must_use]
+    pub fn declare_code(mut self, code: Code) -> Self {
+        self.traits.refusals.push(DeclaredRefusal::of_code(code));
         self
     }
 
@@ -156,7 +169,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// An async closure that captures is not a handler, because its future borrows from the closure. Put state that
     /// handlers share into the context's value, by [`on_connect_with`](crate::Builder::on_connect_with), or clone it in
     /// the closure: `move |cx| { let pool = pool.clone(); async move { .. } }`.
-    pub fn handle<H, M>(self, handler: H) -> Procedure<C0, ValidateService<ContextService<L::Service, C0>, I>>
+    pub fn handle<H, M>(self, handler: H) -> Procedure<C0, Validated<L::Service, C0, I>, I, H::Answer>
     where
         H: Handler<C, I, M, Future: Send>,
         L: Layer<HandlerService<H, C, I, M>, Service: ServedByClones<Message<I, Context<C0>>>>,
@@ -171,7 +184,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
                 output,
                 ..self.traits
             },
-            context: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -207,29 +220,30 @@ impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
     }
 }
 
-/// A procedure with its handler: a tower service of [`Message`]s, for [`Router::incoming`](crate::Router::incoming).
+/// A procedure with its handler: a tower service of [`Message`]s, for [`Router::receive`](crate::Router::receive) and
+/// [`Router::incoming`](crate::Router::incoming). `I` is the type of its input, `A` of its answer.
 ///
 /// It can also be called by `oneshot`, without a socket and without a hub. Effects are then not performed, but held in
 /// [`Reply::effects`](crate::Reply::effects). Such a call does not check that events and the app's codes are declared,
 /// because only a router knows the declarations. Errors keep the type that the layers return (for example tower's
 /// `Elapsed`), because `RescueLayer` is outside of the procedure.
-pub struct Procedure<C0, S> {
+pub struct Procedure<C0, S, I = (), A = ()> {
     pub(crate) service: S,
     pub(crate) traits: Traits,
-    context: PhantomData<fn() -> C0>,
+    types: PhantomData<Types<C0, I, A>>,
 }
 
-impl<C0, S: Clone> Clone for Procedure<C0, S> {
+impl<C0, S: Clone, I, A> Clone for Procedure<C0, S, I, A> {
     fn clone(&self) -> Self {
         Self {
             service: self.service.clone(),
             traits: self.traits.clone(),
-            context: PhantomData,
+            types: PhantomData,
         }
     }
 }
 
-impl<C0, S: fmt::Debug> fmt::Debug for Procedure<C0, S> {
+impl<C0, S: fmt::Debug, I, A> fmt::Debug for Procedure<C0, S, I, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Procedure")
             .field("service", &self.service)
@@ -238,7 +252,7 @@ impl<C0, S: fmt::Debug> fmt::Debug for Procedure<C0, S> {
     }
 }
 
-impl<C0, S: Service<Message>> Service<Message> for Procedure<C0, S> {
+impl<C0, S: Service<Message>, I, A> Service<Message> for Procedure<C0, S, I, A> {
     type Response = S::Response;
     type Error = S::Error;
     type Future = S::Future;

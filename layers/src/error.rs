@@ -1,9 +1,11 @@
 //! Refusals: a code for programs, a sentence for people, and the issues of a payload.
 
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
-use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
+use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 use tower::BoxError;
+
+use crate::refusal::{DataError, DataType, Refusal, RefusalData, read_data};
 
 /// Code of a refusal, as it is sent to the client.
 ///
@@ -99,6 +101,8 @@ struct Inner {
     message: Cow<'static, str>,
     issues: Vec<Issue>,
     retry_after: Option<Duration>,
+    /// Shared by the copies that [`Error::without_source`] makes, so that it is encoded once.
+    data: Option<Arc<RefusalData>>,
     source: Option<BoxError>,
 }
 
@@ -110,8 +114,31 @@ impl Error {
             message: message.into(),
             issues: Vec::new(),
             retry_after: None,
+            data: None,
             source: None,
         }))
+    }
+
+    /// Creates a refusal with data. The code, the sentence and the data are sent to the client, the data by the extended
+    /// protocol only. Data that can't be encoded makes it an [`internal`](Self::internal) error.
+    ///
+    /// [`Refusal`] has an example.
+    #[must_use]
+    pub fn refuse<R: Refusal>(refusal: R) -> Self {
+        match RefusalData::of(&refusal) {
+            Ok(data) => {
+                let mut error = Self::new(R::CODE, refusal.message());
+                error.0.data = Some(Arc::new(data));
+                error
+            }
+            Err(error) => {
+                let source = error
+                    .0
+                    .source
+                    .map_or_else(String::new, |source| source.to_string());
+                Self::internal(format!("the data of the refusal `{}`: {source}", R::CODE))
+            }
+        }
     }
 
     /// Creates a refusal with [`Code::UNAUTHORIZED`]: the client has not authenticated.
@@ -184,6 +211,7 @@ impl Error {
         let mut copy = Self::new(self.0.code, self.0.message.clone());
         copy.0.issues.clone_from(&self.0.issues);
         copy.0.retry_after = self.0.retry_after;
+        copy.0.data.clone_from(&self.0.data);
         copy
     }
 
@@ -210,6 +238,58 @@ impl Error {
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
+
+    /// Returns the data as an `R`, or none if the refusal has another code.
+    ///
+    /// # Errors
+    /// [`DataError`] if the refusal has the code of `R` and no data, or data of another shape.
+    pub fn data<R: Refusal + DeserializeOwned>(&self) -> Result<Option<R>, DataError> {
+        let data = self.0.data.as_deref();
+        read_data(self.0.code.as_str(), data.map(RefusalData::as_json))
+    }
+
+    pub(crate) const fn has_data(&self) -> bool {
+        self.0.data.is_some()
+    }
+
+    /// Returns the Rust type of the data, if there is some.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn data_type(&self) -> Option<DataType> {
+        self.0.data.as_deref().map(|data| data.rust_type)
+    }
+
+    /// Returns the refusal as clients of the base protocol receive it.
+    pub(crate) const fn without_data(&self) -> impl Serialize {
+        WithoutData(self)
+    }
+
+    fn serialize_fields<S: Serializer>(
+        &self,
+        serializer: S,
+        data: Option<&RefusalData>,
+    ) -> Result<S::Ok, S::Error> {
+        let fields = 2
+            + usize::from(!self.issues().is_empty())
+            + usize::from(self.retry_after().is_some())
+            + usize::from(data.is_some());
+        let mut object = serializer.serialize_struct("Error", fields)?;
+        object.serialize_field("code", self.code().as_str())?;
+        object.serialize_field("message", self.message())?;
+        if !self.issues().is_empty() {
+            object.serialize_field("issues", self.issues())?;
+        }
+        if let Some(wait) = self.retry_after() {
+            object.serialize_field(
+                "retryAfterMs",
+                &u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
+            )?;
+        }
+        if let Some(data) = data {
+            object.serialize_field("data", data)?;
+        }
+        object.end()
+    }
 }
 
 impl fmt::Display for Error {
@@ -224,23 +304,19 @@ impl std::error::Error for Error {
     }
 }
 
-/// Writes the refusal as it stands on the wire: `{"code","message"}`, and if present `"issues"` and `"retryAfterMs"`.
+/// Writes the refusal as it stands on the wire of the extended protocol: `{"code","message"}`, and if present `"issues"`,
+/// `"retryAfterMs"` and `"data"`.
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = 2 + usize::from(!self.issues().is_empty()) + usize::from(self.retry_after().is_some());
-        let mut object = serializer.serialize_struct("Error", fields)?;
-        object.serialize_field("code", self.code().as_str())?;
-        object.serialize_field("message", self.message())?;
-        if !self.issues().is_empty() {
-            object.serialize_field("issues", self.issues())?;
-        }
-        if let Some(wait) = self.retry_after() {
-            object.serialize_field(
-                "retryAfterMs",
-                &u64::try_from(wait.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX),
-            )?;
-        }
-        object.end()
+        self.serialize_fields(serializer, self.0.data.as_deref())
+    }
+}
+
+struct WithoutData<'a>(&'a Error);
+
+impl Serialize for WithoutData<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize_fields(serializer, None)
     }
 }
 

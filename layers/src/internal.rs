@@ -8,6 +8,7 @@ pub use crate::{
     broken::{Broken, is_broken},
     connection::turns::{Turn, Turns},
     quota::{layer::network, store::QuotaStore},
+    refusal::{DataType, read_data},
     rescue::explain::caught,
     service::{
         completed::polled_after_completion,

@@ -114,6 +114,7 @@ mod into_refusal;
 mod limits;
 mod message;
 mod meter;
+mod refusal;
 mod sync;
 
 pub use self::{
@@ -131,10 +132,13 @@ pub use self::{
     idempotency::IdempotencyLayer,
     into_refusal::IntoRefusal,
     limits::Limits,
-    message::{Answer, BindEffects, Frame, FrameResponse, MalformedFrame, Message, Outcome, Parts, Reply},
+    message::{
+        Answer, BindEffects, Frame, FrameResponse, Incoming, MalformedFrame, Message, Outcome, Parts, Reply,
+    },
     middleware::Next,
     protocol::{Codec, DataFrame, Form, InvalidRpcId, Kind, Name, RawPayload, RpcId},
     quota::{Quota, QuotaLayer},
+    refusal::{DataError, Refusal},
     rescue::RescueLayer,
     service::{Handler, HandlerFuture, HandlerService, handler_fn, stack},
     trace::TraceLayer,

@@ -56,6 +56,7 @@ impl Contract {
             input: incoming.input.as_ref().map(schema),
             output: incoming.output.as_ref().map(schema),
             errors: incoming.errors.clone(),
+            error_data: named(&incoming.error_data),
         };
         let outgoing = |outgoing: &OutgoingContract| OutgoingContract {
             payload: schema(&outgoing.payload),
@@ -89,6 +90,7 @@ impl Contract {
             incoming.doc = None;
             incoming.input.iter_mut().for_each(strip_docs);
             incoming.output.iter_mut().for_each(strip_docs);
+            incoming.error_data.values_mut().for_each(strip_docs);
         }
         for outgoing in contract.outgoing.values_mut() {
             strip_docs(&mut outgoing.payload);

@@ -82,6 +82,9 @@ pub struct IncomingContract {
     /// The app's own codes that the message may be refused with, beside the protocol's. Sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<String>,
+    /// Schemas of the data that refusals carry, by code. Absent for codes without data.
+    #[serde(default, rename = "errorData", skip_serializing_if = "BTreeMap::is_empty")]
+    pub error_data: BTreeMap<String, Value>,
 }
 
 /// A message that the app sends.

@@ -5,7 +5,8 @@ use std::{collections::HashMap, fmt, sync::Arc};
 use zocket_layers::Hub;
 
 use super::{
-    Declaration, Incoming, Router, SourceLocation,
+    Declaration, RouteDeclaration, Router, SourceLocation,
+    refusals::problems_of,
     reserved::{CLIENT_MEMBERS, meaning_of},
     service::{Entry, RouterService},
 };
@@ -39,6 +40,7 @@ impl<C> Router<C> {
     pub(crate) fn build(mut self) -> Result<CheckedRouter, RouterError> {
         let (contract, unclear) = self.gather();
         self.problems.extend(unclear);
+        self.problems.extend(problems_of(&self.incoming));
         self.problems.extend(HeaderKinds::of(self.headers).problems);
         let Self {
             incoming,
@@ -49,13 +51,21 @@ impl<C> Router<C> {
         } = self.apply_layers();
 
         let mut routes = HashMap::<String, (Entry, SourceLocation)>::with_capacity(incoming.len());
-        for Incoming {
+        for RouteDeclaration {
             path,
+            prefix,
             location,
             entry,
             ..
         } in incoming
         {
+            check_prefix(
+                "route",
+                &path,
+                &prefix.unwrap_or_default(),
+                location,
+                &mut problems,
+            );
             if let Some((_, first)) = routes.get(&path) {
                 problems.push(format!(
                     "route `{path}` is declared twice: {first} and {location}"
@@ -99,15 +109,7 @@ impl<C> Router<C> {
                 location,
                 ..
             } = &declaration;
-            if !prefix.is_empty()
-                && event_type
-                    .strip_prefix(prefix)
-                    .is_none_or(|rest| !rest.starts_with('.'))
-            {
-                problems.push(format!(
-                    "outgoing `{event_type}` ({location}) is not under the prefix `{prefix}` that its router is nested at"
-                ));
-            }
+            check_prefix("outgoing", event_type, prefix, location, &mut problems);
             if let Some(first) = events.get(declaration.event_type) {
                 if first.rust_type != declaration.rust_type {
                     problems.push(format!(
@@ -151,6 +153,16 @@ impl<C> Router<C> {
             outgoing: events.into_keys().collect(),
             contract: contract.hash(),
         })
+    }
+}
+
+/// Adds a problem if a full path is outside of the nests that its declaration came through.
+fn check_prefix(what: &str, path: &str, prefix: &str, location: SourceLocation, problems: &mut Vec<String>) {
+    let rest = path.strip_prefix(prefix);
+    if !prefix.is_empty() && rest.is_none_or(|rest| !rest.starts_with('.')) {
+        problems.push(format!(
+            "{what} `{path}` ({location}) is not under the prefix `{prefix}` that its router is nested at"
+        ));
     }
 }
 

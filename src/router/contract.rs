@@ -1,6 +1,6 @@
 //! The contract of a router.
 
-use super::{Incoming, Router, RouterError};
+use super::{RouteDeclaration, Router, RouterError};
 use crate::contract::{Contract, Direction, Gatherer, IncomingContract, OutgoingContract};
 
 impl<C> Router<C> {
@@ -26,14 +26,20 @@ impl<C> Router<C> {
         let incoming: Vec<_> = self
             .incoming
             .iter()
-            .map(|Incoming { path, traits, .. }| {
+            .map(|RouteDeclaration { path, traits, .. }| {
                 let input = traits
                     .input
                     .map(|schema| gatherer.add(path, Direction::Input, schema));
                 let output = traits
                     .output
                     .map(|schema| gatherer.add(path, Direction::Output, schema));
-                (path, traits, input, output)
+                let refusals = &traits.refusals;
+                let error_data: Vec<_> = refusals
+                    .iter()
+                    .filter_map(|refusal| Some((refusal.code, refusal.data.as_ref()?.schema)))
+                    .map(|(code, schema)| (code, gatherer.add(path, Direction::Output, schema)))
+                    .collect();
+                (path, traits, input, output, error_data)
             })
             .collect();
         let outgoing: Vec<_> = self
@@ -50,23 +56,34 @@ impl<C> Router<C> {
         let problems = gatherer.take_problems();
         let (mut schemas, types) = gatherer.finish();
         let headers = schemas.take(headers);
-        let incoming = incoming.into_iter().map(|(path, traits, input, output)| {
-            let mut errors: Vec<_> = traits.codes.iter().map(|code| code.as_str().to_owned()).collect();
-            errors.sort_unstable();
-            errors.dedup();
-            let doc = traits.doc.clone();
-            let input = input.map(|input| schemas.take(input));
-            let output = output.map(|output| schemas.take(output));
-            (
-                path.clone(),
-                IncomingContract {
-                    doc,
-                    input,
-                    output,
-                    errors,
-                },
-            )
-        });
+        let incoming = incoming
+            .into_iter()
+            .map(|(path, traits, input, output, error_data)| {
+                let codes = traits
+                    .refusals
+                    .iter()
+                    .map(|refusal| refusal.code.as_str().to_owned());
+                let mut errors: Vec<_> = codes.collect();
+                errors.sort_unstable();
+                errors.dedup();
+                let doc = traits.doc.clone();
+                let input = input.map(|input| schemas.take(input));
+                let output = output.map(|output| schemas.take(output));
+                let error_data = error_data
+                    .into_iter()
+                    .map(|(code, data)| (code.as_str().to_owned(), schemas.take(data)))
+                    .collect();
+                (
+                    path.clone(),
+                    IncomingContract {
+                        doc,
+                        input,
+                        output,
+                        errors,
+                        error_data,
+                    },
+                )
+            });
         let incoming = incoming.collect();
         let outgoing = outgoing
             .into_iter()

@@ -2,6 +2,8 @@
 
 mod check;
 mod contract;
+mod receive;
+mod refusals;
 mod reserved;
 mod route;
 mod service;
@@ -17,12 +19,17 @@ use std::{
 use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
 use zocket_layers::{
-    Delivery, FanoutLayer, Hub, Message, Outgoing, Reply, protocol::words, service::ServedByClones,
+    Delivery, FanoutLayer, Hub, Incoming, Message, Outgoing, Reply, protocol::words, service::ServedByClones,
 };
 
-pub(crate) use self::check::CheckedRouter;
 use self::service::Entry;
-pub use self::{check::RouterError, route::Route, service::RouterService};
+pub(crate) use self::{check::CheckedRouter, refusals::DeclaredRefusal};
+pub use self::{
+    check::RouterError,
+    receive::{AnswerIs, InputIs},
+    route::Route,
+    service::RouterService,
+};
 use crate::{
     contract::SchemaOf,
     procedure::{Procedure, Traits},
@@ -34,7 +41,7 @@ use crate::{
 pub struct Router<C> {
     hub: Arc<dyn Hub>,
     headers: SchemaOf,
-    incoming: Vec<Incoming>,
+    incoming: Vec<RouteDeclaration>,
     outgoing: Vec<Declaration>,
     nests: Vec<(String, SourceLocation)>,
     layers: Vec<RouteLayer>,
@@ -45,10 +52,13 @@ pub struct Router<C> {
 /// Location of a declaration in the source, for error messages.
 type SourceLocation = &'static Location<'static>;
 /// Function that puts a layer around a route.
-type RouteLayer = Box<dyn Fn(Route) -> Route + Send + Sync>;
+type RouteLayer = Box<dyn Fn(Route, Vec<DeclaredRefusal>) -> Route + Send + Sync>;
 
-struct Incoming {
+struct RouteDeclaration {
+    /// Full path, or the path within the router that declares it.
     path: String,
+    /// For a full path: path of the nests that the declaration came through. The path must begin with it.
+    prefix: Option<String>,
     location: SourceLocation,
     entry: Entry,
     traits: Traits,
@@ -99,29 +109,92 @@ impl<C> Router<C> {
     /// Declares a message that the app receives, by its dotted path, and the procedure that handles it.
     #[must_use]
     #[track_caller]
-    pub fn incoming<S>(mut self, path: &str, procedure: Procedure<C, S>) -> Self
+    pub fn incoming<S, I, A>(self, path: &str, procedure: Procedure<C, S, I, A>) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let location = Location::caller();
+        self.declare(path, None, procedure, Location::caller())
+    }
+
+    fn declare<S, I, A>(
+        mut self,
+        path: &str,
+        prefix: Option<String>,
+        procedure: Procedure<C, S, I, A>,
+        location: SourceLocation,
+    ) -> Self
+    where
+        S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
         self.check_path("route", path, location);
         let Procedure { service, traits, .. } = procedure;
         let fanout = FanoutLayer::new();
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
-        let route = Route::with_codes(fanout.layer(service), traits.codes.clone());
+        let route = Route::of_procedure(fanout.layer(service), traits.refusals.clone());
         let entry = Entry {
             route,
             concurrent: traits.concurrent,
         };
-        self.incoming.push(Incoming {
+        self.incoming.push(RouteDeclaration {
             path: path.to_owned(),
+            prefix,
             location,
             entry,
             traits,
         });
         self
+    }
+
+    /// Declares a message that the app receives as a type, and the procedure that handles it: its input is `M`, and its
+    /// answer [`M::Answer`](Incoming::Answer). [`M::TYPE`](Incoming::TYPE) is the full path, which has to begin with the
+    /// prefixes of the nests around this router. The compiler infers `M` from the procedure.
+    ///
+    /// ```
+    /// # use garde::Validate;
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// use zocket::{Context, Error, Incoming, Zocket};
+    ///
+    /// #[derive(Serialize, Deserialize, JsonSchema, Validate)]
+    /// struct Bid {
+    ///     #[garde(range(min = 1))]
+    ///     cents: u64,
+    /// }
+    ///
+    /// impl Incoming for Bid {
+    ///     const TYPE: &'static str = "lot.bid";
+    ///     type Answer = u64;
+    /// }
+    ///
+    /// async fn bid(_: Context<()>, bid: Bid) -> Result<u64, Error> {
+    ///     Ok(bid.cents)
+    /// }
+    ///
+    /// let zo = Zocket::builder().build();
+    /// let lots = zo.router().receive::<Bid>(zo.message().input().handle(bid));
+    /// let router = zo.router().nest("lot", lots);
+    /// # drop(zo.serve(router));
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn receive<M: Incoming>(
+        self,
+        procedure: Procedure<
+            C,
+            impl Service<Message, Response = Reply, Error: Into<BoxError>, Future: Send>
+            + Clone
+            + Send
+            + Sync
+            + 'static,
+            impl InputIs<M>,
+            impl AnswerIs<M::Answer>,
+        >,
+    ) -> Self {
+        self.declare(M::TYPE, Some(String::new()), procedure, Location::caller())
     }
 
     /// Adds a module's router: its routes under `prefix`, its outgoing messages, whose full names must begin with
@@ -145,9 +218,15 @@ impl<C> Router<C> {
             }
         };
         self.incoming
-            .extend(router.incoming.into_iter().map(|incoming| Incoming {
-                path: within(incoming.path),
-                ..incoming
+            .extend(router.incoming.into_iter().map(|route| match route.prefix {
+                Some(prefix) => RouteDeclaration {
+                    prefix: Some(within(prefix)),
+                    ..route
+                },
+                None => RouteDeclaration {
+                    path: within(route.path),
+                    ..route
+                },
             }));
         self.outgoing
             .extend(router.outgoing.into_iter().map(|declaration| Declaration {
@@ -175,8 +254,9 @@ impl<C> Router<C> {
         <L::Service as Service<Message>>::Error: Into<BoxError>,
         <L::Service as Service<Message>>::Future: Send,
     {
-        self.layers
-            .push(Box::new(move |route| Route::new(layer.layer(route))));
+        self.layers.push(Box::new(move |route, declared| {
+            Route::of_layers(layer.layer(route), declared)
+        }));
         self
     }
 
@@ -193,7 +273,8 @@ impl<C> Router<C> {
         // The layer that was added last is the innermost.
         for layer in std::mem::take(&mut self.layers).into_iter().rev() {
             for incoming in &mut self.incoming {
-                incoming.entry.route = layer(incoming.entry.route.clone());
+                let declared = incoming.traits.refusals.clone();
+                incoming.entry.route = layer(incoming.entry.route.clone(), declared);
             }
         }
         self

@@ -12,7 +12,9 @@ use std::{
 use pin_project::pin_project;
 use tokio::task::unconstrained;
 use tower::{BoxError, Service};
-use zocket_layers::{Code, Error, Message, Reply, internal::polled_after_completion};
+use zocket_layers::{Error, Message, Reply, internal::polled_after_completion};
+
+use super::refusals::{DeclaredRefusal, mistake};
 
 /// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
 /// is always ready: its future awaits the readiness of its own stack. Cheap to clone.
@@ -27,32 +29,35 @@ trait ErasedService: Send + Sync {
 }
 
 impl Route {
-    /// Creates a route whose stack may refuse with any code.
-    pub(crate) fn new<S>(service: S) -> Self
+    /// Creates a route of a procedure, which may refuse as it declares, and with the codes of the protocol.
+    pub(super) fn of_procedure<S>(service: S, declared: Vec<DeclaredRefusal>) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        Self(Arc::new(CodeChecked {
+        let declared = (!declared.is_empty()).then(|| declared.into());
+        Self(Arc::new(Checked {
             service,
-            codes: Codes::Any,
+            refusals: Refusals::OfProcedure(declared),
         }))
     }
 
-    /// Creates a route whose stack may refuse with `codes` and with the protocol's.
-    pub(crate) fn with_codes<S>(service: S, codes: Vec<Code>) -> Self
+    /// Creates a route of a procedure and the layers around it. Layers may refuse with any code. Under one that the
+    /// procedure declares with data, the data is required, since clients rely on it.
+    pub(super) fn of_layers<S>(service: S, declared: Vec<DeclaredRefusal>) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
         S::Future: Send,
     {
-        let codes = if codes.is_empty() {
-            Codes::Protocol
-        } else {
-            Codes::Declared(codes.into())
-        };
-        Self(Arc::new(CodeChecked { service, codes }))
+        let declared = declared.into_iter().filter(|refusal| refusal.data.is_some());
+        let declared: Arc<[_]> = declared.collect();
+        let declared = (!declared.is_empty()).then_some(declared);
+        Self(Arc::new(Checked {
+            service,
+            refusals: Refusals::OfLayers(declared),
+        }))
     }
 
     /// Handles one message.
@@ -61,22 +66,20 @@ impl Route {
     }
 }
 
-/// The codes that a stack may refuse with.
+/// The refusals that a stack may answer with. None if none is declared.
 #[derive(Clone)]
-enum Codes {
-    Any,
-    Protocol,
-    /// These codes and the protocol's.
-    Declared(Arc<[Code]>),
+enum Refusals {
+    OfProcedure(Option<Arc<[DeclaredRefusal]>>),
+    OfLayers(Option<Arc<[DeclaredRefusal]>>),
 }
 
-/// A route's stack, and the codes that it may refuse with.
-struct CodeChecked<S> {
+/// A route's stack, and the refusals that it may answer with.
+struct Checked<S> {
     service: S,
-    codes: Codes,
+    refusals: Refusals,
 }
 
-impl<S> ErasedService for CodeChecked<S>
+impl<S> ErasedService for Checked<S>
 where
     S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
     S::Error: Into<BoxError>,
@@ -93,23 +96,23 @@ where
                 message: Some(message),
             },
         };
-        Box::pin(CodeCheckedFuture {
+        Box::pin(CheckedFuture {
             state,
-            codes: self.codes.clone(),
+            refusals: self.refusals.clone(),
         })
     }
 }
 
-/// Future that awaits a stack's readiness, if it was not ready at once, and then calls the stack. A refusal with an
-/// undeclared code becomes an internal error.
+/// Future that awaits a stack's readiness, if it was not ready at once, and then calls the stack. A refusal that is not
+/// declared becomes an internal error.
 ///
 /// An `async fn` would be plainer, but would hold service, message and the called future side by side. That doubles the
 /// size of the value that is moved into the box for each message.
 #[pin_project]
-struct CodeCheckedFuture<S: Service<Message>> {
+struct CheckedFuture<S: Service<Message>> {
     #[pin]
     state: State<S, S::Future>,
-    codes: Codes,
+    refusals: Refusals,
 }
 
 #[pin_project(project = StateProjection)]
@@ -129,7 +132,7 @@ fn poll_ready<S: Service<Message>>(service: &mut S, cx: &mut Task<'_>) -> Poll<R
     pin!(unconstrained(poll_fn(|cx| service.poll_ready(cx)))).poll(cx)
 }
 
-impl<S> Future for CodeCheckedFuture<S>
+impl<S> Future for CheckedFuture<S>
 where
     S: Service<Message, Response = Reply>,
     S::Error: Into<BoxError>,
@@ -157,31 +160,35 @@ where
                     None => polled_after_completion("RouteFuture"),
                 },
             };
-            return Poll::Ready(result.map_err(|error| check_code(error, this.codes)));
+            return Poll::Ready(result.map_err(|error| check(error, this.refusals)));
         }
     }
 }
 
-/// Converts an undeclared code to an internal error, because a code that no client can know is a mistake in the server.
-fn check_code(error: BoxError, codes: &Codes) -> BoxError {
-    let declared: &[Code] = match codes {
-        Codes::Any => return error,
-        Codes::Protocol => &[],
-        Codes::Declared(declared) => declared,
-    };
-    // A layer may have wrapped the error. The client gets the code of the cause in that case as well.
+/// Converts a refusal that is not declared to an internal error, because one that no client can know is a mistake in the
+/// server.
+fn check(error: BoxError, refusals: &Refusals) -> BoxError {
+    if matches!(refusals, Refusals::OfLayers(None)) {
+        return error;
+    }
+    // A layer may have wrapped the error. The client gets the refusal of the cause in that case as well.
     let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
         (*cause).source()
     });
-    match causes
-        .find_map(|cause| cause.downcast_ref::<Error>())
-        .map(Error::code)
-    {
-        Some(code) if !code.is_protocol() && !declared.contains(&code) => Error::internal(format!(
-            "the procedure refused with `{code}` ({error}), which it does not declare: add `.code(..)` to it"
-        ))
-        .into(),
-        _ => error,
+    let Some(refusal) = causes.find_map(|cause| cause.downcast_ref::<Error>()) else {
+        return error;
+    };
+    let mistake = match refusals {
+        Refusals::OfProcedure(declared) => mistake(refusal, declared.as_deref().unwrap_or_default()),
+        Refusals::OfLayers(declared) => {
+            let declared = declared.as_deref().unwrap_or_default();
+            let of_code = declared.iter().find(|declared| declared.code == refusal.code());
+            of_code.and_then(|declared| mistake(refusal, std::slice::from_ref(declared)))
+        }
+    };
+    match mistake {
+        Some(mistake) => Error::internal(mistake).into(),
+        None => error,
     }
 }
 

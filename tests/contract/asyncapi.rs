@@ -61,7 +61,10 @@ fn contract() -> Contract {
         .on_connect(async |_: Headers, _: ClientId| Ok(()))
         .build();
     let message = zo.message();
-    let post = message.clone().doc("Says something.").code(Code::app("TOO_LATE"));
+    let post = message
+        .clone()
+        .doc("Says something.")
+        .declare_code(Code::app("TOO_LATE"));
     zo.router()
         .outgoing::<Said>()
         .incoming(

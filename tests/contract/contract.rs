@@ -60,7 +60,7 @@ fn contract() -> Contract {
                         .input::<Line>()
                         .handle(post),
                 )
-                .incoming("clear", message.code(Code::app("TOO_LATE")).handle(clear)),
+                .incoming("clear", message.declare_code(Code::app("TOO_LATE")).handle(clear)),
         )
         .contract()
 }

@@ -261,7 +261,10 @@ fn failures(zo: &Zocket<User>, router: Router<User>, world: &World) -> Router<Us
     router
         .incoming(
             "fail",
-            zo.message().code(ROOM_FULL).input::<Refuse>().handle(refusing),
+            zo.message()
+                .declare_code(ROOM_FULL)
+                .input::<Refuse>()
+                .handle(refusing),
         )
         .incoming(
             "guarded",

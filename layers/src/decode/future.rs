@@ -10,7 +10,7 @@ use super::reply_address::ReplyAddress;
 use crate::{
     error::Error,
     message::{FrameResponse, Outcome},
-    protocol::Codec,
+    protocol::Form,
     rescue::explain,
     service::IsOutcome,
     service::polled_after_completion,
@@ -31,19 +31,19 @@ enum State<F> {
         #[pin]
         future: F,
         reply_address: ReplyAddress,
-        codec: Codec,
+        form: Form,
         limit: usize,
     },
     Refused(Option<Box<FrameResponse>>),
 }
 
 impl<F> DecodeFuture<F> {
-    pub(super) const fn inner(future: F, reply_address: ReplyAddress, codec: Codec, limit: usize) -> Self {
+    pub(super) const fn inner(future: F, reply_address: ReplyAddress, form: Form, limit: usize) -> Self {
         Self {
             state: State::Inner {
                 future,
                 reply_address,
-                codec,
+                form,
                 limit,
             },
         }
@@ -89,12 +89,12 @@ impl<F: Future<Output = Result<O, E>>, O: IsOutcome, E> Future for DecodeFuture<
             StateProjection::Inner {
                 future,
                 reply_address,
-                codec,
+                form,
                 limit,
             } => {
                 let mut outcome = ready!(future.poll(cx))?.into_outcome();
                 check_performed(&mut outcome);
-                Poll::Ready(Ok(reply_address.respond(outcome, *codec, *limit)))
+                Poll::Ready(Ok(reply_address.respond(outcome, *form, *limit)))
             }
             StateProjection::Refused(response) => Poll::Ready(Ok(take_refusal(response))),
         }

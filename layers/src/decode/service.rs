@@ -51,7 +51,7 @@ where
                 let form = parts.connection().form();
                 let limit = parts.connection().limits().message;
                 let reply_address = ReplyAddress::of(form, parts.rpc_id(), parts.route());
-                DecodeFuture::inner(self.inner.call(message), reply_address, form.codec, limit)
+                DecodeFuture::inner(self.inner.call(message), reply_address, form, limit)
             }
             Err(malformed) => {
                 let (connection, error) = (malformed.connection(), malformed.error());
@@ -61,7 +61,7 @@ where
                 tracing::info!(client = %connection.client_id(), %error, "frame refused");
                 let form = connection.form();
                 let response = match malformed.rpc_id() {
-                    Some(rpc_id) => FrameResponse::One(form.codec.refusal(error, rpc_id)),
+                    Some(rpc_id) => FrameResponse::One(form.refusal(error, rpc_id)),
                     None if form.is_extended() => FrameResponse::One(form.codec.error(error, None)),
                     None => FrameResponse::None,
                 };

@@ -2,6 +2,7 @@
 
 mod effects;
 mod frame;
+mod incoming;
 mod parts;
 mod reply;
 mod state;
@@ -12,6 +13,7 @@ use std::fmt;
 pub(crate) use self::state::MessageState;
 pub use self::{
     frame::{Frame, FrameResponse, MalformedFrame},
+    incoming::Incoming,
     parts::Parts,
     reply::{Answer, Outcome, Reply},
 };

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Codec, DataFrame, Head, Kind, Malformed, RawPayload, RpcId, json};
+use super::{Codec, DataFrame, Form, Head, Kind, Malformed, RawPayload, RpcId, json};
 use crate::error::Error;
 
 impl Codec {
@@ -53,14 +53,6 @@ impl Codec {
     pub fn answer(self, payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
         match self {
             Self::Json => json::answer(payload, rpc_id),
-        }
-    }
-
-    /// Writes the frame that refuses a message.
-    #[must_use]
-    pub fn refusal(self, error: &Error, rpc_id: &RpcId) -> DataFrame {
-        match self {
-            Self::Json => json::refusal(error, rpc_id),
         }
     }
 
@@ -122,6 +114,17 @@ impl Codec {
     pub(crate) fn event(self, name: &str, payload: &RawPayload) -> Bytes {
         match self {
             Self::Json => json::event(name, payload),
+        }
+    }
+}
+
+impl Form {
+    /// Writes the frame that refuses a message. The base protocol has no data of refusals.
+    #[must_use]
+    pub fn refusal(self, error: &Error, rpc_id: &RpcId) -> DataFrame {
+        match (self.codec, self.is_extended()) {
+            (Codec::Json, true) => json::refusal(error, rpc_id),
+            (Codec::Json, false) => json::refusal(&error.without_data(), rpc_id),
         }
     }
 }

@@ -189,9 +189,9 @@ pub(super) fn answer(payload: RawPayload, rpc_id: &RpcId) -> DataFrame {
     DataFrame::utf8(frame)
 }
 
-/// Writes `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`.
-pub(super) fn refusal(error: &Error, rpc_id: &RpcId) -> DataFrame {
-    let mut frame = Vec::with_capacity(128 + error.message().len());
+/// Writes `{"type":"__rpc_err","rpcId":…,"error":{"code":…,"message":…}}`, from an [`Error`] or a part of one.
+pub(super) fn refusal(error: &impl Serialize, rpc_id: &RpcId) -> DataFrame {
+    let mut frame = Vec::with_capacity(192);
     // Strings and JSON values are written into memory, which can't fail.
     let written = write!(
         frame,

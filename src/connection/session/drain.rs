@@ -35,7 +35,7 @@ impl Session {
             return;
         };
         if let Some(rpc_id) = frame.rpc_id() {
-            self.outbound.push(codec.refusal(error, rpc_id));
+            self.outbound.push(self.connection.form().refusal(error, rpc_id));
         } else if self.connection.form().is_extended() {
             let route = frame.head().map(|head| &**head.route());
             self.outbound.push(codec.error(error, route));

@@ -260,10 +260,10 @@ impl Session {
         let error = explain(error);
         meter::refused(&error);
         tracing::info!(client = %self.client_id(), %error, "message refused: its service failed");
-        let is_extended = self.connection.form().is_extended();
+        let form = self.connection.form();
         let frame = self.options.codec.and_then(|codec| match message.rpc_id() {
-            Some(rpc_id) => Some(codec.refusal(&error, rpc_id)),
-            None => is_extended.then(|| codec.error(&error, message.route())),
+            Some(rpc_id) => Some(form.refusal(&error, rpc_id)),
+            None => form.is_extended().then(|| codec.error(&error, message.route())),
         });
         drop_contained(error);
         frame

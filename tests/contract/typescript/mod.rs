@@ -53,7 +53,7 @@ fn small() -> Contract {
         .incoming(
             "whoami",
             message
-                .code(zocket::Code::app("NOBODY"))
+                .declare_code(zocket::Code::app("NOBODY"))
                 .handle(async |_: Context<()>| Ok("x".to_owned())),
         )
         .contract()

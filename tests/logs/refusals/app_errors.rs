@@ -92,7 +92,7 @@ async fn an_apps_own_code_is_sent_if_declared_and_internal_otherwise() {
     let zo = app(&State::default());
     let router = zo
         .router()
-        .incoming("declared", zo.message().code(ROOM_FULL).handle(full))
+        .incoming("declared", zo.message().declare_code(ROOM_FULL).handle(full))
         .incoming("undeclared", zo.message().handle(full))
         .incoming(
             "middleware",
@@ -109,7 +109,7 @@ async fn an_apps_own_code_is_sent_if_declared_and_internal_otherwise() {
         assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
         assert!(!refusal.message().contains("8 players"), "{refusal:?}");
         // The log says how to declare the code.
-        assert!(log.line(&refusal).contains(".code("));
+        assert!(log.line(&refusal).contains(".declare_code("));
     }
 }
 
@@ -135,7 +135,10 @@ async fn an_undeclared_code_is_internal_through_a_layer_that_wraps_errors() {
         .router()
         .incoming(
             "declared",
-            zo.message().code(ROOM_FULL).layer(from_fn(full)).handle(echo),
+            zo.message()
+                .declare_code(ROOM_FULL)
+                .layer(from_fn(full))
+                .handle(echo),
         )
         .incoming("undeclared", zo.message().layer(from_fn(full)).handle(echo));
     let mut client = connect(zo.serve(router)).await;

@@ -99,7 +99,7 @@ fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
     )
 }
 
-fn procedure(zo: &App, atomic: bool) -> Procedure<Script, impl Handles<RawPayload, ()>> {
+fn procedure(zo: &App, atomic: bool) -> Procedure<Script, impl Handles<RawPayload, ()>, Ask, String> {
     let procedure = zo.message().input::<Ask>();
     let procedure = if atomic { procedure.atomic() } else { procedure };
     procedure.handle(handle as Handle)
@@ -112,10 +112,10 @@ fn router(zo: &App, part: Router<Script>) -> Router<Script> {
         .nest("part", part)
 }
 
-fn part<S: Handles<RawPayload, ()>>(
+fn part<S: Handles<RawPayload, ()>, I, A>(
     zo: &App,
-    it: Procedure<Script, S>,
-    also: Procedure<Script, S>,
+    it: Procedure<Script, S, I, A>,
+    also: Procedure<Script, S, I, A>,
 ) -> Router<Script> {
     zo.router().incoming("it", it).incoming("also", also)
 }

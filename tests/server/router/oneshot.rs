@@ -41,7 +41,7 @@ fn app() -> Zocket<User> {
 
 fn clear(
     zo: &Zocket<User>,
-) -> Procedure<User, impl Service<Message, Response = Reply, Error = BoxError> + Clone> {
+) -> Procedure<User, impl Service<Message, Response = Reply, Error = BoxError> + Clone, Post, &'static str> {
     zo.message()
         .input::<Post>()
         .with(require_admin)
@@ -124,7 +124,7 @@ async fn an_undeclared_code_becomes_an_internal_error() {
     let full = async |_: Context<()>| Err::<(), _>(Error::new(FULL, "8 players"));
     let router = zo
         .router()
-        .incoming("declared", zo.message().code(FULL).handle(full))
+        .incoming("declared", zo.message().declare_code(FULL).handle(full))
         .incoming("undeclared", zo.message().handle(full))
         .into_service()
         .unwrap();
