@@ -132,11 +132,10 @@ impl Error {
                 error
             }
             Err(error) => {
-                let source = error
-                    .0
-                    .source
-                    .map_or_else(String::new, |source| source.to_string());
-                Self::internal(format!("the data of the refusal `{}`: {source}", R::CODE))
+                let code = R::CODE;
+                Self::internal(format!(
+                    "the data of the refusal `{code}` can't be encoded as JSON: {error}"
+                ))
             }
         }
     }

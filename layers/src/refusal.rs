@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     error::Code,
-    protocol::{RawPayload, from_json},
+    protocol::{from_json, write_value},
 };
 
 /// Data of a refusal with one of the app's own codes. [`Error::refuse`](crate::Error::refuse) makes the refusal, and the
@@ -57,7 +57,7 @@ pub trait Refusal: Serialize + JsonSchema + 'static {
 /// The data of a refusal, encoded once, and the type that it was encoded from.
 #[derive(Debug)]
 pub(crate) struct RefusalData {
-    payload: RawPayload,
+    json: Box<RawValue>,
     pub(crate) rust_type: DataType,
 }
 
@@ -72,23 +72,25 @@ impl RefusalData {
     /// Encodes data.
     ///
     /// # Errors
-    /// The internal error of [`RawPayload::of`].
-    pub(crate) fn of<R: Refusal>(refusal: &R) -> Result<Self, crate::Error> {
+    /// Those of `Serialize`, and a float that is not finite.
+    pub(crate) fn of<R: Refusal>(refusal: &R) -> Result<Self, serde_json::Error> {
+        let mut json = Vec::new();
+        write_value(&mut json, refusal)?;
+        let json = String::from_utf8(json).map_err(serde::ser::Error::custom)?;
         Ok(Self {
-            payload: RawPayload::of(refusal)?,
+            json: RawValue::from_string(json)?,
             rust_type: DataType::of::<R>(),
         })
     }
 
     pub(crate) fn as_json(&self) -> &[u8] {
-        self.payload.as_json()
+        self.json.get().as_bytes()
     }
 }
 
 impl Serialize for RefusalData {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let json: &RawValue = serde_json::from_slice(self.as_json()).map_err(serde::ser::Error::custom)?;
-        json.serialize(serializer)
+        self.json.serialize(serializer)
     }
 }
 
