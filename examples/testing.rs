@@ -84,7 +84,9 @@ mod tests {
         let mut ann = app.connect(&Headers { name: "Ann".into() }).await.unwrap();
         let mut bob = app.connect(&Headers { name: "Bob".into() }).await.unwrap();
 
-        ann.call::<()>("auction.bid", &Bid { amount: 5 }).await.unwrap();
+        ann.call_route::<()>("auction.bid", &Bid { amount: 5 })
+            .await
+            .unwrap();
         let leads = Leads {
             name: "Ann".into(),
             amount: 5,
@@ -92,7 +94,7 @@ mod tests {
         assert_eq!(bob.expect::<Leads>().await, leads);
 
         let error = bob
-            .call::<()>("auction.bid", &Bid { amount: 5 })
+            .call_route::<()>("auction.bid", &Bid { amount: 5 })
             .await
             .unwrap_err();
         assert!(error.refusal().unwrap().is(Code::CONFLICT));

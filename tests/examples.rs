@@ -150,7 +150,7 @@ async fn axum_identifies_users_by_cookie_and_sends_events_from_an_http_handler()
         .connect()
         .await
         .unwrap();
-    assert_eq!(client.call::<String>("whoami", &()).await.unwrap(), "Ann");
+    assert_eq!(client.call_route::<String>("whoami", &()).await.unwrap(), "Ann");
     let mut orders = client.on::<Ordered>();
     assert_eq!(
         example.request("POST", "/orders/7").await.status(),
@@ -202,13 +202,13 @@ async fn layers_serves_its_custom_stack() {
     assert_eq!(client.contract(), None, "a stack has no contract");
     let mut greeted = client.on::<Greeted>();
     let length: usize = client
-        .call("greet", &json!({ "greeting": "hello" }))
+        .call_route("greet", &json!({ "greeting": "hello" }))
         .await
         .unwrap();
     assert_eq!(length, 5);
     assert_eq!(greeted.next().await.unwrap().unwrap().0, "hello, Ann");
     let refused = client
-        .call::<usize>("greet", &json!({ "greeting": "" }))
+        .call_route::<usize>("greet", &json!({ "greeting": "" }))
         .await
         .unwrap_err();
     assert!(
@@ -238,7 +238,11 @@ async fn echo_returns_text_and_binary_unchanged() {
 async fn tower_middleware_applies_a_different_limit_to_each_route() {
     let example = Example::start("tower_middleware").await;
     let client = example.connect("/").await;
-    let work = async |route: &str, millis: u64| client.call::<u64>(route, &json!({ "millis": millis })).await;
+    let work = async |route: &str, millis: u64| {
+        client
+            .call_route::<u64>(route, &json!({ "millis": millis }))
+            .await
+    };
     assert_eq!(work("quick", 1).await.unwrap(), 1);
     assert_eq!(code(&work("quick", 5_000).await.unwrap_err()), "TIMEOUT");
     let both = futures_util::future::join(work("exclusive", 1_000), work("exclusive", 1_001)).await;
@@ -292,13 +296,13 @@ async fn auth_accepts_a_token_or_cookie_and_closes_when_the_token_expires() {
 
     let ours = json!({ "cookie": cookie, "origin": origin });
     let ann = connect(ours).await.unwrap();
-    assert_eq!(ann.call::<String>("whoami", &()).await.unwrap(), "Ann");
+    assert_eq!(ann.call_route::<String>("whoami", &()).await.unwrap(), "Ann");
 
     let bob = connect(json!({ "token": token("Bob", 5) })).await.unwrap();
     let theirs = json!({ "token": token("Ann", 60) });
-    let refusal = bob.call::<()>("auth.refresh", &theirs).await.unwrap_err();
+    let refusal = bob.call_route::<()>("auth.refresh", &theirs).await.unwrap_err();
     assert!(refusal.refusal().unwrap().is(Code::FORBIDDEN));
-    bob.call::<()>("auth.refresh", &json!({ "token": token("Bob", 7) }))
+    bob.call_route::<()>("auth.refresh", &json!({ "token": token("Bob", 7) }))
         .await
         .unwrap();
     let outage = {
@@ -323,7 +327,7 @@ async fn tls_serves_clients_that_trust_its_certificate() {
         .with_no_client_auth();
     let url = format!("wss://localhost:{}", example.addr.rsplit_once(':').unwrap().1);
     let client = Client::builder(url).tls(Arc::new(tls)).connect().await.unwrap();
-    assert_eq!(client.call::<String>("ping", &()).await.unwrap(), "pong");
+    assert_eq!(client.call_route::<String>("ping", &()).await.unwrap(), "pong");
 }
 
 #[tokio::test]
@@ -350,19 +354,19 @@ async fn bench_server_serves_the_benchmark_routes() {
         .await
         .unwrap();
     let input = json!({ "text": "x".repeat(65_536), "n": -7 });
-    let output: serde_json::Value = client.call("echo", &input).await.unwrap();
+    let output: serde_json::Value = client.call_route("echo", &input).await.unwrap();
     assert_eq!(output, input);
     let too_long = json!({ "text": "x".repeat(65_537), "n": 1.5 });
     let refusal = client
-        .call::<serde_json::Value>("echo", &too_long)
+        .call_route::<serde_json::Value>("echo", &too_long)
         .await
         .unwrap_err();
     assert_eq!(code(&refusal), "BAD_REQUEST");
     let mut said = client.on::<Said>();
     let room = json!({ "roomId": "r" });
-    client.call::<()>("room.join", &room).await.unwrap();
+    client.call_route::<()>("room.join", &room).await.unwrap();
     client
-        .call::<()>("room.say", &json!({ "roomId": "r", "text": "hi" }))
+        .call_route::<()>("room.say", &json!({ "roomId": "r", "text": "hi" }))
         .await
         .unwrap();
     let said = timeout(PATIENCE, said.next()).await.unwrap().unwrap().unwrap();
@@ -370,7 +374,7 @@ async fn bench_server_serves_the_benchmark_routes() {
         (said.room_id.as_str(), said.text.as_str(), said.from.as_str()),
         ("r", "hi", "ann")
     );
-    client.call::<()>("room.leave", &room).await.unwrap();
+    client.call_route::<()>("room.leave", &room).await.unwrap();
 }
 
 #[test]

@@ -120,7 +120,7 @@ impl Builder {
     ///     if let Some(lost) = opened.lost {
     ///         eprintln!("{} calls may have been handled, or not", lost.calls);
     ///     }
-    ///     if let Err(error) = client.call::<()>("rooms.join", "lobby").await {
+    ///     if let Err(error) = client.call_route::<()>("rooms.join", "lobby").await {
     ///         eprintln!("the bot is not in its room: {error}");
     ///         client.reconnect();
     ///     }

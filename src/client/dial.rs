@@ -32,7 +32,7 @@ use super::{
     config::Config,
     headers::Headers,
     session::Session,
-    wire::{self, Incoming},
+    wire::{self, ServerFrame},
 };
 
 /// Upper limit of the server's `Retry-After`: one day.
@@ -115,7 +115,7 @@ where
             Received::Control => continue,
         };
         let welcome = match wire::read(&frame) {
-            Ok(Incoming::Welcome(payload)) => serde_json::from_slice(&payload).ok(),
+            Ok(ServerFrame::Welcome(payload)) => serde_json::from_slice(&payload).ok(),
             _ => None,
         };
         return welcome.ok_or_else(|| {

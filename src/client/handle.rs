@@ -14,7 +14,7 @@ use tokio::{
     sync::{Semaphore, mpsc, oneshot, watch},
     time::timeout,
 };
-use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
+use zocket_layers::{ClientId, Incoming, Outgoing, internal::read_json, protocol::words};
 
 use super::{
     CallError, CallOptions, Events, Outage, SendFailure, Sent, Status, Statuses, Welcome,
@@ -90,54 +90,150 @@ impl Client {
         }))
     }
 
-    /// Calls a route and waits for its answer, at most for [`Builder::call_timeout`](super::Builder::call_timeout). The
-    /// output type `()` fits a procedure that answers nothing. While there is no connection, the call waits for one. A
-    /// call that was sent goes on with its session. Dropping the future cancels the wait: a call that was not sent by
-    /// then is never sent, and one that the server had not received when its connection broke is not sent again.
+    /// Calls the route of a message and waits for the answer, at most for
+    /// [`Builder::call_timeout`](super::Builder::call_timeout). While there is no connection, the call waits for one. A
+    /// call that was sent goes on with its session.
+    ///
+    /// The message is encoded at once, and sent when the future is polled. Dropping the future cancels the wait: a call
+    /// that was not sent by then is never sent, and one that the server had not received when its connection broke is
+    /// not sent again.
     ///
     /// ```no_run
-    /// # use zocket::client::{CallError, Client};
-    /// # #[derive(serde::Serialize)] struct Post { text: String }
-    /// # #[derive(serde::Deserialize)] struct Posted { id: u64 }
+    /// use serde::{Deserialize, Serialize};
+    /// use zocket::{Incoming, client::{CallError, Client}};
+    ///
+    /// #[derive(Serialize)]
+    /// struct Bid { cents: u64 }
+    /// #[derive(Deserialize)]
+    /// struct Price { cents: u64 }
+    /// impl Incoming for Bid { const TYPE: &'static str = "lot.bid"; type Answer = Price; }
+    ///
     /// # async fn example(client: Client) -> Result<(), CallError> {
-    /// let posted: Posted = client.call("chat.post", &Post { text: "hi".into() }).await?;
-    /// # drop(posted.id); Ok(()) }
+    /// let price = client.call(&Bid { cents: 1_100 }).await?;
+    /// println!("{}", price.cents);
+    /// # Ok(()) }
     /// ```
     ///
     /// # Errors
     /// Every variant of [`CallError`] is possible.
-    pub async fn call<O: DeserializeOwned>(
+    pub fn call<'client, M>(
+        &'client self,
+        message: &M,
+    ) -> impl Future<Output = Result<M::Answer, CallError>> + use<'client, M>
+    where
+        M: Incoming<Answer: DeserializeOwned> + Serialize + ?Sized,
+    {
+        self.call_with(message, self.0.shared.options)
+    }
+
+    /// Calls the route of a message like [`call`](Self::call), with its own time-out and its own choice to wait for a
+    /// connection.
+    ///
+    /// ```no_run
+    /// # use std::time::Duration;
+    /// # use zocket::{Incoming, client::{CallError, CallOptions, Client}};
+    /// # #[derive(serde::Serialize)] struct Export { year: u16 }
+    /// # impl Incoming for Export { const TYPE: &'static str = "lots.export"; type Answer = String; }
+    /// # async fn example(client: Client) -> Result<(), CallError> {
+    /// let patient = CallOptions::default().timeout(Duration::from_secs(60));
+    /// let csv: String = client.call_with(&Export { year: 2026 }, patient).await?;
+    /// # drop(csv); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Every variant of [`CallError`] is possible.
+    pub fn call_with<'client, M>(
+        &'client self,
+        message: &M,
+        options: CallOptions,
+    ) -> impl Future<Output = Result<M::Answer, CallError>> + use<'client, M>
+    where
+        M: Incoming<Answer: DeserializeOwned> + Serialize + ?Sized,
+    {
+        let id = self.next_id();
+        let frame = wire::write(M::TYPE, message, Some(id));
+        self.answer(id, frame, options)
+    }
+
+    /// Sends a message and requests no answer. Returns when it was handed to the connection. Its failure on the server
+    /// is reported by [`errors`](Self::errors). The message is encoded at once.
+    ///
+    /// # Errors
+    /// [`CallError`], except for a refusal and an answer that can't be decoded. The session may end before the message
+    /// has arrived. That is not reported.
+    pub fn send<'client, M>(
+        &'client self,
+        message: &M,
+    ) -> impl Future<Output = Result<(), CallError>> + use<'client, M>
+    where
+        M: Incoming + Serialize + ?Sized,
+    {
+        self.hand_over(wire::write(M::TYPE, message, None))
+    }
+
+    /// Calls a route by its name, where no type stands for its messages. Otherwise it behaves as [`call`](Self::call).
+    /// The output type `()` fits a procedure that answers nothing.
+    ///
+    /// ```no_run
+    /// # use zocket::client::{CallError, Client};
+    /// # async fn example(client: Client) -> Result<(), CallError> {
+    /// let names: Vec<String> = client.call_route("rooms.members", "lobby").await?;
+    /// # drop(names); Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Every variant of [`CallError`] is possible.
+    pub async fn call_route<O: DeserializeOwned>(
         &self,
         route: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<O, CallError> {
-        self.call_with(route, input, self.0.shared.options).await
+        self.call_route_with(route, input, self.0.shared.options).await
     }
 
-    /// Calls a route like [`call`](Self::call), with its own time-out and its own choice to wait for a connection.
+    /// Calls a route by its name like [`call_route`](Self::call_route), with its own time-out and its own choice to wait
+    /// for a connection.
     ///
     /// # Errors
     /// Every variant of [`CallError`] is possible.
-    pub async fn call_with<O: DeserializeOwned>(
+    pub async fn call_route_with<O: DeserializeOwned>(
         &self,
         route: &str,
         input: &(impl Serialize + ?Sized),
         options: CallOptions,
     ) -> Result<O, CallError> {
-        let id = self.0.shared.next_id.fetch_add(1, Ordering::Relaxed);
-        let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
+        let id = self.next_id();
+        let frame = wire::write(route, input, Some(id));
+        self.answer(id, frame, options).await
+    }
+
+    /// Sends a message to a route by its name, as [`send`](Self::send) does, and requests no answer.
+    ///
+    /// # Errors
+    /// Those of [`send`](Self::send).
+    pub async fn send_route(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
+        self.hand_over(wire::write(route, input, None)).await
+    }
+
+    fn next_id(&self) -> u64 {
+        self.0.shared.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Sends a call, and waits for its answer.
+    async fn answer<O: DeserializeOwned>(
+        &self,
+        id: u64,
+        frame: Result<String, serde_json::Error>,
+        options: CallOptions,
+    ) -> Result<O, CallError> {
+        let frame = frame.map_err(CallError::Encode)?;
         let answer = self.request(frame, Some(id), options).await?;
         read_json(&answer).map_err(CallError::Decode)
     }
 
-    /// Sends a message that requests no answer. Returns when it was handed to the connection. Its failure on the server
-    /// is reported by [`errors`](Self::errors).
-    ///
-    /// # Errors
-    /// [`CallError`], except for a refusal and an answer that can't be decoded. The session may end before the message
-    /// has arrived. That is not reported.
-    pub async fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
-        let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
+    /// Sends a message that requests no answer.
+    async fn hand_over(&self, frame: Result<String, serde_json::Error>) -> Result<(), CallError> {
+        let frame = frame.map_err(CallError::Encode)?;
         self.request(frame, None, self.0.shared.options).await.map(drop)
     }
 

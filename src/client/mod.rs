@@ -20,7 +20,7 @@
 //!     .connect()
 //!     .await?;
 //! let mut said = client.on::<Said>();
-//! let () = client.call("chat.post", &Post { text: "hi".into() }).await?;
+//! let () = client.call_route("chat.post", &Post { text: "hi".into() }).await?;
 //! if let Some(said) = said.next().await {
 //!     println!("{}", said?.text);
 //! }
@@ -84,7 +84,7 @@
 //!     .on_open(async |client, opened| {
 //!         if !opened.resumed {
 //!             // A new session: it is in no room yet, and events may have been missed.
-//!             let _ = client.call::<()>("rooms.join", "lobby").await;
+//!             let _ = client.call_route::<()>("rooms.join", "lobby").await;
 //!         }
 //!     })
 //!     .connect()

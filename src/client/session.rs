@@ -26,7 +26,7 @@ use super::{
     record::{NeverSent, Record},
     token::Token,
     unanswered::{Limits, Unanswered},
-    wire::{self, Incoming},
+    wire::{self, ServerFrame},
 };
 
 /// The session with the server: its calls, and the state by which it is resumed.
@@ -259,21 +259,21 @@ impl Session {
     pub(super) fn receive(&mut self, frame: &Bytes, listeners: &Listeners) -> Result<(), Fault> {
         let read = wire::read(frame);
         if let Some(resumption) = &mut self.resumption
-            && read.as_ref().map_or(true, Incoming::is_counted)
+            && read.as_ref().map_or(true, ServerFrame::is_counted)
         {
             resumption.acks.count(frame.len());
         }
         match read {
-            Ok(Incoming::Answer(id, result)) => {
+            Ok(ServerFrame::Answer(id, result)) => {
                 self.unanswered.answer(id, result.map_err(CallError::Refused));
             }
-            Ok(Incoming::Event(event_type, payload)) => listeners.dispatch(&event_type, &payload),
-            Ok(Incoming::Ack(number)) => {
+            Ok(ServerFrame::Event(event_type, payload)) => listeners.dispatch(&event_type, &payload),
+            Ok(ServerFrame::Ack(number)) => {
                 if let Some(resumption) = &mut self.resumption {
                     resumption.record.acknowledge(number.ok_or(Fault)?)?;
                 }
             }
-            Ok(Incoming::Welcome(_) | Incoming::Ping | Incoming::Pong | Incoming::Unknown) => {}
+            Ok(ServerFrame::Welcome(_) | ServerFrame::Ping | ServerFrame::Pong | ServerFrame::Unknown) => {}
             Err(error) => tracing::warn!(%error, "a frame was ignored: it is not of the protocol"),
         }
         Ok(())

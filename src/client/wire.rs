@@ -48,7 +48,7 @@ pub(crate) fn write(
 
 /// A received frame.
 #[derive(Debug)]
-pub(crate) enum Incoming {
+pub(crate) enum ServerFrame {
     /// The payload of a welcome.
     Welcome(Bytes),
     Ping,
@@ -63,7 +63,7 @@ pub(crate) enum Incoming {
     Unknown,
 }
 
-impl Incoming {
+impl ServerFrame {
     /// Returns true if the frame has a number in a session that can be resumed.
     pub(super) const fn is_counted(&self) -> bool {
         match self {
@@ -86,27 +86,27 @@ struct Frame<'a> {
 }
 
 /// Parses a frame.
-pub(crate) fn read(bytes: &Bytes) -> Result<Incoming, serde_json::Error> {
+pub(crate) fn read(bytes: &Bytes) -> Result<ServerFrame, serde_json::Error> {
     let frame: Frame<'_> = serde_json::from_slice(bytes)?;
     let payload = match frame.payload {
         Some(payload) => bytes.slice_ref(payload.get().as_bytes()),
         None => Bytes::from_static(b"null"),
     };
     let answer = |result| match frame.id.and_then(|id| id.get().parse::<u64>().ok()) {
-        Some(id) => Incoming::Answer(id, result),
-        None => Incoming::Unknown,
+        Some(id) => ServerFrame::Answer(id, result),
+        None => ServerFrame::Unknown,
     };
     Ok(match &*frame.r#type {
-        words::WELCOME => Incoming::Welcome(payload),
-        words::PING => Incoming::Ping,
-        words::PONG => Incoming::Pong,
-        words::ACK => Incoming::Ack(serde_json::from_slice(&payload).ok()),
+        words::WELCOME => ServerFrame::Welcome(payload),
+        words::PING => ServerFrame::Ping,
+        words::PONG => ServerFrame::Pong,
+        words::ACK => ServerFrame::Ack(serde_json::from_slice(&payload).ok()),
         words::ANSWER => answer(Ok(payload)),
         words::REFUSAL => answer(Err(refusal(frame.error))),
         other if other == words::ERROR || !other.starts_with(words::PREFIX) => {
-            Incoming::Event(frame.r#type.into_owned(), payload)
+            ServerFrame::Event(frame.r#type.into_owned(), payload)
         }
-        _ => Incoming::Unknown,
+        _ => ServerFrame::Unknown,
     })
 }
 
@@ -144,28 +144,28 @@ mod tests {
         let read = |json: &'static str| read(&Bytes::from_static(json.as_bytes()));
         assert!(matches!(
             read(r#"{"type":"__rpc_res","rpcId":1}"#),
-            Ok(Incoming::Answer(1, Ok(payload))) if payload == "null"
+            Ok(ServerFrame::Answer(1, Ok(payload))) if payload == "null"
         ));
         assert!(matches!(
             read(r#"{"type":"__rpc_err","rpcId":1,"error":{"code":"X","message":"y","retryAfterMs":5}}"#),
-            Ok(Incoming::Answer(1, Err(refusal)))
+            Ok(ServerFrame::Answer(1, Err(refusal)))
                 if refusal.code == "X" && refusal.retry_after.map(|wait| wait.as_millis()) == Some(5)
         ));
         assert!(matches!(
             read(r#"{"type":"__rpc_err","rpcId":1}"#),
-            Ok(Incoming::Answer(1, Err(refusal))) if refusal.code == "PARSE_ERROR"
+            Ok(ServerFrame::Answer(1, Err(refusal))) if refusal.code == "PARSE_ERROR"
         ));
         for ignored in [
             r#"{"type":"__rpc_res","rpcId":"1"}"#,
             r#"{"type":"__rpc_res"}"#,
             r#"{"type":"__later","payload":1}"#,
         ] {
-            assert!(matches!(read(ignored), Ok(Incoming::Unknown)), "{ignored}");
+            assert!(matches!(read(ignored), Ok(ServerFrame::Unknown)), "{ignored}");
         }
         assert!(read("{").is_err());
         assert!(matches!(
             read(r#"{"type":"a","payload":{"b":1},"more":2}"#),
-            Ok(Incoming::Event(event_type, payload)) if event_type == "a" && payload == r#"{"b":1}"#
+            Ok(ServerFrame::Event(event_type, payload)) if event_type == "a" && payload == r#"{"b":1}"#
         ));
     }
 
@@ -187,11 +187,14 @@ mod tests {
         }
         assert!(matches!(
             read(r#"{"type":"__ack","payload":7}"#),
-            Incoming::Ack(Some(7))
+            ServerFrame::Ack(Some(7))
         ));
         for number in ["-1", "1.5", "null", "\"7\""] {
             let frame = Bytes::from(format!(r#"{{"type":"__ack","payload":{number}}}"#));
-            assert!(matches!(super::read(&frame), Ok(Incoming::Ack(None))), "{number}");
+            assert!(
+                matches!(super::read(&frame), Ok(ServerFrame::Ack(None))),
+                "{number}"
+            );
         }
     }
 }

@@ -32,7 +32,7 @@ use crate::{
         BuildError, Outage, Welcome,
         dial::{Received, handshake_error, read, request},
         headers::Headers,
-        wire::{self, Incoming},
+        wire::{self, ServerFrame},
     },
     upgrade::KitHandshake,
 };
@@ -262,7 +262,7 @@ async fn welcome(stream: &mut WebSocketStream<Link>) -> Result<(Welcome, record:
             Received::Control => continue,
         };
         let payload = match wire::read(&frame) {
-            Ok(Incoming::Welcome(payload)) => payload,
+            Ok(ServerFrame::Welcome(payload)) => payload,
             _ => Bytes::new(),
         };
         return match (serde_json::from_slice(&payload), serde_json::from_slice(&payload)) {

@@ -30,12 +30,12 @@
 //!
 //! let mut ann = app.connect(&Headers { name: "Ann".into() }).await?;
 //! let mut bob = app.connect(&Headers { name: "Bob".into() }).await?;
-//! let length: usize = ann.call("chat.post", &Post { text: "hi".into() }).await?;
+//! let length: usize = ann.call_route("chat.post", &Post { text: "hi".into() }).await?;
 //! assert_eq!(length, 2);
 //! assert_eq!(bob.expect::<Said>().await.from, "Ann");
 //! bob.expect_nothing().await;
 //!
-//! let refusal = bob.call::<usize>("chat.post", &Post { text: String::new() }).await.unwrap_err();
+//! let refusal = bob.call_route::<usize>("chat.post", &Post { text: String::new() }).await.unwrap_err();
 //! assert!(refusal.refusal().is_some_and(|refusal| refusal.is(Code::BAD_REQUEST)));
 //! # Ok(()) }
 //! ```

@@ -218,8 +218,11 @@ async fn a_server_that_was_stopped_gives_its_clients_one_more_chance() {
 async fn hyper_serves_and_shuts_down_cleanly() {
     let mut example = Example::start("hyper").await;
     let client = example.connect("/").await;
-    assert_eq!(client.call::<String>("shout", "hello").await.unwrap(), "HELLO");
-    let refusal = client.call::<String>("shout", "").await.unwrap_err();
+    assert_eq!(
+        client.call_route::<String>("shout", "hello").await.unwrap(),
+        "HELLO"
+    );
+    let refusal = client.call_route::<String>("shout", "").await.unwrap_err();
     assert_eq!(code(&refusal), "BAD_REQUEST");
     send_signal(&example.child, "INT").await;
     let status = end(&mut example.child).await;

@@ -71,7 +71,7 @@ async fn a_client_that_trusts_the_certificate_connects() {
     let (server, certificate) = serve().await;
     let builder = Client::builder(url(&server)).tls(trust_only(certificate));
     let client = builder.connect().await.unwrap();
-    let answer: String = client.call("ping", &()).await.unwrap();
+    let answer: String = client.call_route("ping", &()).await.unwrap();
     assert_eq!(answer, "pong");
     client.close().await;
 }

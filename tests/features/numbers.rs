@@ -115,9 +115,15 @@ async fn numbers_with_a_fraction_are_read_at_every_place_by_server_and_clients()
     let client = Client::builder(server.url("")).connect().await.unwrap();
     let mut drawn = client.on::<Drawing>();
     for drawing in [drawing(), line] {
-        assert_eq!(visitor.call::<Drawing>("draw", &drawing).await.unwrap(), drawing);
+        assert_eq!(
+            visitor.call_route::<Drawing>("draw", &drawing).await.unwrap(),
+            drawing
+        );
         assert_eq!(visitor.expect::<Drawing>().await, drawing);
-        assert_eq!(client.call::<Drawing>("draw", &drawing).await.unwrap(), drawing);
+        assert_eq!(
+            client.call_route::<Drawing>("draw", &drawing).await.unwrap(),
+            drawing
+        );
         let event = tokio::time::timeout(PATIENCE, drawn.next()).await.unwrap();
         assert_eq!(event.unwrap().unwrap(), drawing);
     }
@@ -178,7 +184,7 @@ async fn a_number_that_does_not_fit_is_an_issue_at_its_place() {
     ] {
         let mut payload = serde_json::to_value(drawing()).unwrap();
         *payload.pointer_mut(pointer).unwrap() = value.clone();
-        let error = client.call::<Value>("draw", &payload).await.unwrap_err();
+        let error = client.call_route::<Value>("draw", &payload).await.unwrap_err();
         let [issue] = error.refusal().unwrap().issues.as_slice() else {
             panic!("{error:?}");
         };
@@ -196,7 +202,7 @@ async fn integers_in_another_form_are_integers() {
             .replace("\"radius\":7", &format!("\"radius\":{radius}"));
         let payload: Box<serde_json::value::RawValue> = serde_json::from_str(&payload).unwrap();
         assert_eq!(
-            client.call::<Drawing>("draw", &payload).await.unwrap(),
+            client.call_route::<Drawing>("draw", &payload).await.unwrap(),
             drawing(),
             "{radius}"
         );
@@ -205,7 +211,14 @@ async fn integers_in_another_form_are_integers() {
         .to_string()
         .replace("\"radius\":7", "\"radius\":-0");
     let payload: Box<serde_json::value::RawValue> = serde_json::from_str(&payload).unwrap();
-    assert_eq!(client.call::<Drawing>("draw", &payload).await.unwrap().radius, 0);
+    assert_eq!(
+        client
+            .call_route::<Drawing>("draw", &payload)
+            .await
+            .unwrap()
+            .radius,
+        0
+    );
 }
 
 #[tokio::test]
@@ -232,7 +245,7 @@ async fn an_id_that_is_a_number_is_repeated_as_it_was_sent() {
 #[tokio::test]
 async fn a_float_that_is_not_finite_is_refused_in_both_directions() {
     let mut client = visit().await;
-    let error = client.call::<Value>("nan", &()).await.unwrap_err();
+    let error = client.call_route::<Value>("nan", &()).await.unwrap_err();
     assert!(
         error.to_string().starts_with("INTERNAL_SERVER_ERROR: "),
         "{error}"
@@ -241,7 +254,7 @@ async fn a_float_that_is_not_finite_is_refused_in_both_directions() {
     drawing.figure = Figure::Line {
         points: vec![(0.5, f32::INFINITY)],
     };
-    let error = client.call::<Value>("draw", &drawing).await.unwrap_err();
+    let error = client.call_route::<Value>("draw", &drawing).await.unwrap_err();
     assert!(matches!(error, CallError::Encode(_)), "{error}");
     assert!(
         error

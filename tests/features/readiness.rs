@@ -32,13 +32,13 @@ async fn a_limit_of_one_starves_no_client_beside_a_thousand_idle_connections() {
         let mut idle = join_all((0..1_000).map(|_| connect(&app))).await;
         // Each client has been served once and must have released its readiness.
         for client in &mut idle {
-            client.call::<()>("work", &()).await.unwrap();
+            client.call_route::<()>("work", &()).await.unwrap();
         }
         let mut busy = join_all((0..4).map(|_| connect(&app))).await;
         let mut begun = Vec::new();
         for client in &mut busy {
             for _ in 0..50 {
-                begun.push(client.begin("work", &()).await.unwrap());
+                begun.push(client.begin_route("work", &()).await.unwrap());
             }
         }
         let mut begun = begun.into_iter();
@@ -83,15 +83,15 @@ async fn a_full_route_blocks_only_its_connection_and_a_concurrent_route_not_even
         connect(&app).await,
     );
 
-    let held = holder.begin("wait", &()).await.unwrap();
+    let held = holder.begin_route("wait", &()).await.unwrap();
     sleep(Duration::from_millis(1)).await;
     // The message waits for the route, and the messages after it wait for the message. That may take any time, since a
     // route's limit never counts as a stall.
-    let waits = behind.begin("wait", &()).await.unwrap();
-    let after = behind.begin("free", &()).await.unwrap();
-    let waits_aside = aside.begin("waitAside", &()).await.unwrap();
-    assert_eq!(aside.call::<u8>("free", &()).await.unwrap(), 1);
-    assert_eq!(other.call::<u8>("free", &()).await.unwrap(), 1);
+    let waits = behind.begin_route("wait", &()).await.unwrap();
+    let after = behind.begin_route("free", &()).await.unwrap();
+    let waits_aside = aside.begin_route("waitAside", &()).await.unwrap();
+    assert_eq!(aside.call_route::<u8>("free", &()).await.unwrap(), 1);
+    assert_eq!(other.call_route::<u8>("free", &()).await.unwrap(), 1);
     sleep(Duration::from_secs(600)).await;
     assert_eq!(zo.connections(), 4);
 
@@ -114,9 +114,9 @@ async fn a_client_that_waits_too_long_for_the_apps_limit_is_closed_with_3001_alo
     });
     let app = TestApp::new(zo.serve(zo.router().incoming("slow", slow)));
     let (mut first, mut second) = (connect(&app).await, connect(&app).await);
-    let held = first.begin("slow", &()).await.unwrap();
+    let held = first.begin_route("slow", &()).await.unwrap();
     sleep(Duration::from_millis(1)).await;
-    let _ = second.begin("slow", &()).await.unwrap();
+    let _ = second.begin_route::<()>("slow", &()).await.unwrap();
     // 30 s is the default of `Limits::stall`.
     sleep(Duration::from_secs(31)).await;
     assert_eq!(second.closed().await, (3001, "stalled".to_owned()));
@@ -124,7 +124,7 @@ async fn a_client_that_waits_too_long_for_the_apps_limit_is_closed_with_3001_alo
     first.answer::<()>(held).await.unwrap();
     // The second client's message is dropped, so the third client does not wait for it.
     let mut third = connect(&app).await;
-    let again = third.begin("slow", &()).await.unwrap();
+    let again = third.begin_route("slow", &()).await.unwrap();
     sleep(Duration::from_secs(46)).await;
     third.answer::<()>(again).await.unwrap();
 }

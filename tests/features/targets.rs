@@ -83,7 +83,7 @@ fn start(zo: &Zocket<Name>) -> TestApp {
 /// Connects a client, and waits until it has joined the lobby.
 async fn connect(app: &TestApp, name: &str) -> TestClient {
     let mut client = app.connect(&json!({ "name": name })).await.unwrap();
-    client.call::<()>("nothing", &()).await.unwrap();
+    client.call_route::<()>("nothing", &()).await.unwrap();
     client
 }
 
@@ -101,8 +101,8 @@ async fn a_handler_excludes_the_sender_and_the_members_of_a_room() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
-    ann.call::<()>("invite", "quiet").await.unwrap();
-    ann.call::<()>("tell", "quiet").await.unwrap();
+    ann.call_route::<()>("invite", "quiet").await.unwrap();
+    ann.call_route::<()>("tell", "quiet").await.unwrap();
     assert_eq!(ann.expect::<Said>().await.0, "not quiet");
     ann.expect_nothing().await;
     assert_eq!(bob.expect::<Said>().await.0, "others");
@@ -116,10 +116,10 @@ async fn a_handler_moves_other_clients_into_and_out_of_a_room() {
     let mut ann = connect(&app, "Ann").await;
     let _bob = connect(&app, "Bob").await;
     let mut cy = connect(&app, "Cy").await;
-    cy.call::<()>("invite", "den").await.unwrap();
+    cy.call_route::<()>("invite", "den").await.unwrap();
     assert_eq!(zo.emitter().size("den").await, 2);
-    ann.call::<()>("invite", "safe").await.unwrap();
-    ann.call::<()>("evict", "den").await.unwrap();
+    ann.call_route::<()>("invite", "safe").await.unwrap();
+    ann.call_route::<()>("evict", "den").await.unwrap();
     // Bob is excluded, and Ann was not in that room.
     assert_eq!(zo.emitter().size("den").await, 1);
 }
@@ -131,11 +131,14 @@ async fn an_impossible_action_on_others_fails_the_message() {
     let mut ann = connect(&app, "Ann").await;
     let _bob = connect(&app, "Bob").await;
     for room in ["b", "c"] {
-        ann.call::<()>("invite", room).await.unwrap();
+        ann.call_route::<()>("invite", room).await.unwrap();
     }
-    assert_eq!(code(ann.call::<()>("invite", "d")).await, "PRECONDITION_FAILED");
     assert_eq!(
-        code(ann.call::<()>("invite", &"x".repeat(1_000))).await,
+        code(ann.call_route::<()>("invite", "d")).await,
+        "PRECONDITION_FAILED"
+    );
+    assert_eq!(
+        code(ann.call_route::<()>("invite", &"x".repeat(1_000))).await,
         "BAD_REQUEST"
     );
 }
@@ -145,7 +148,7 @@ async fn a_handler_disconnects_others_after_its_events() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
-    ann.call::<()>("kick", &()).await.unwrap();
+    ann.call_route::<()>("kick", &()).await.unwrap();
     assert_eq!(bob.expect::<Said>().await.0, "bye");
     assert_eq!(bob.closed().await, (4001, "kicked".to_owned()));
     assert_eq!(ann.expect::<Said>().await.0, "bye");
@@ -158,7 +161,7 @@ async fn a_failed_atomic_message_disconnects_no_client() {
     let zo = app();
     let app = start(&zo);
     let (mut ann, mut bob) = (connect(&app, "Ann").await, connect(&app, "Bob").await);
-    assert_eq!(code(ann.call::<()>("tryToKick", &())).await, "FORBIDDEN");
+    assert_eq!(code(ann.call_route::<()>("tryToKick", &())).await, "FORBIDDEN");
     bob.expect_nothing().await;
 }
 

@@ -145,15 +145,15 @@ async fn a_handshake_can_set_path_and_header_fields() {
     let app = TestApp::new(zo.serve(zo.router().incoming("whoami", whoami)));
     let handshake = app.handshake().path("/ws?name=Ann").header("cookie", "a=b");
     let mut ann = handshake.connect(&()).await.unwrap();
-    assert_eq!(ann.call::<String>("whoami", &()).await.unwrap(), "Ann");
+    assert_eq!(ann.call_route::<String>("whoami", &()).await.unwrap(), "Ann");
 }
 
 #[tokio::test]
 async fn several_calls_can_be_in_flight() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
-    let first = ann.begin("post", &post("1")).await.unwrap();
-    let second = ann.begin("post", &post("")).await.unwrap();
+    let first = ann.begin_route("post", &post("1")).await.unwrap();
+    let second = ann.begin_route("post", &post("")).await.unwrap();
     let refusal = ann.answer::<()>(second).await.unwrap_err();
     assert!(matches!(refusal, CallError::Refused(refusal) if refusal.is(Code::BAD_REQUEST)));
     ann.answer::<()>(first).await.unwrap();
@@ -164,7 +164,7 @@ async fn several_calls_can_be_in_flight() {
 async fn failures_of_messages_without_an_answer_are_reported() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
-    ann.send("post", &post("")).await.unwrap();
+    ann.send_route("post", &post("")).await.unwrap();
     assert_eq!(ann.expect_error().await.route.as_deref(), Some("post"));
     ann.send_text("{").await.unwrap();
     assert!(ann.expect_error().await.refusal.is(Code::PARSE_ERROR));
@@ -174,7 +174,7 @@ async fn failures_of_messages_without_an_answer_are_reported() {
 async fn an_unexpected_event_or_payload_fails_the_test() {
     let world = World::new();
     let (mut ann, mut bob) = (world.connect("Ann").await, world.connect("Bob").await);
-    ann.call::<()>("post", &post("hi")).await.unwrap();
+    ann.call_route::<()>("post", &post("hi")).await.unwrap();
     #[derive(Debug, Deserialize, Serialize, JsonSchema)]
     struct Other;
     impl Outgoing for Other {
@@ -209,12 +209,12 @@ async fn expect_nothing_covers_everything_sent_so_far() {
     let mut members = join_all((0..300).map(|_| world.connect("one of many"))).await;
     let mut last = members.pop().unwrap();
     last.expect_nothing().await;
-    members[0].call::<()>("post", &post("hi")).await.unwrap();
+    members[0].call_route::<()>("post", &post("hi")).await.unwrap();
     assert_eq!(
         last.events().await,
         [("said".to_owned(), json!({ "text": "hi" }))]
     );
-    members[0].call::<()>("post", &post("again")).await.unwrap();
+    members[0].call_route::<()>("post", &post("again")).await.unwrap();
     let told = panic_message(async move { last.expect_nothing().await }).await;
     assert!(
         told.contains("expected nothing, got") && told.contains("again"),
@@ -226,7 +226,7 @@ async fn expect_nothing_covers_everything_sent_so_far() {
 async fn advancing_an_hour_takes_no_time_and_answers_pings() {
     let world = World::new();
     let mut ann = world.connect("Ann").await;
-    let slow = ann.begin("slow", &()).await.unwrap();
+    let slow = ann.begin_route("slow", &()).await.unwrap();
     sleep(Duration::from_secs(3_601)).await;
     let refusal = ann.answer::<()>(slow).await.unwrap_err();
     assert!(matches!(refusal, CallError::Refused(refusal) if refusal.is(Code::TIMEOUT)));
@@ -239,7 +239,7 @@ async fn a_connection_that_is_cut_is_noticed_by_both_sides() {
     let (mut ann, mut bob) = (world.connect("Ann").await, world.connect("Bob").await);
     ann.cut();
     assert_eq!(ann.closed().await, (1006, String::new()));
-    let call = ann.call::<()>("post", &post("hi")).await;
+    let call = ann.call_route::<()>("post", &post("hi")).await;
     assert!(matches!(call, Err(CallError::Disconnected { .. })), "{call:?}");
     // Both clients are paused until every task is idle.
     sleep(Duration::from_millis(1)).await;
@@ -247,7 +247,7 @@ async fn a_connection_that_is_cut_is_noticed_by_both_sides() {
         (world.gone.load(Ordering::SeqCst), world.zo.connections()),
         (1, 1)
     );
-    bob.call::<()>("post", &post("alone")).await.unwrap();
+    bob.call_route::<()>("post", &post("alone")).await.unwrap();
     drop(bob);
     sleep(Duration::from_millis(1)).await;
     assert_eq!(world.zo.connections(), 0);
@@ -258,7 +258,7 @@ async fn a_frozen_connection_survives_if_resumed_in_time() {
     let world = World::new();
     let (mut ann, mut bob) = (world.connect("Ann").await, world.connect("Bob").await);
     ann.freeze();
-    bob.call::<()>("post", &post("hi")).await.unwrap();
+    bob.call_route::<()>("post", &post("hi")).await.unwrap();
     sleep(Duration::from_secs(40)).await;
     ann.thaw();
     assert_eq!(ann.expect::<Said>().await.text, "hi");

@@ -95,7 +95,7 @@ impl World {
         let name = name.to_owned();
         let mut client = self.app.connect(&Headers { name }).await.unwrap();
         // `on_open` has completed before the first message is handled.
-        client.call::<String>("add", "first").await.unwrap();
+        client.call_route::<String>("add", "first").await.unwrap();
         client
     }
 
@@ -118,7 +118,7 @@ async fn a_client_that_comes_back_has_its_rooms_events_and_answers() {
     let mut ann = world.connect("Ann").await;
     let id = ann.client_id();
     world.say("before");
-    let waiting = ann.begin("wait", &()).await.unwrap();
+    let waiting = ann.begin_route("wait", &()).await.unwrap();
     ann.cut();
     ann.parked().await;
     world.say("meanwhile");
@@ -143,7 +143,7 @@ async fn a_client_that_comes_back_too_late_has_a_new_session() {
         let world = World::new(Limits::default().resume_within(own));
         let mut ann = world.connect("Ann").await;
         let id = ann.client_id();
-        let waiting = ann.begin("wait", &()).await.unwrap();
+        let waiting = ann.begin_route("wait", &()).await.unwrap();
         ann.cut();
         sleep(WINDOW - Duration::from_secs(1)).await;
         ann.parked().await;
@@ -155,7 +155,7 @@ async fn a_client_that_comes_back_too_late_has_a_new_session() {
         assert_ne!(ann.client_id(), id);
         let lost = ann.answer::<String>(waiting).await;
         assert!(matches!(lost, Err(CallError::Disconnected { .. })), "{lost:?}");
-        assert_eq!(ann.call::<String>("add", "new").await.unwrap(), "new");
+        assert_eq!(ann.call_route::<String>("add", "new").await.unwrap(), "new");
     }
 }
 
@@ -169,7 +169,7 @@ async fn without_a_window_a_cut_ends_the_session_at_once() {
         })
         .await
         .unwrap();
-    ann.call::<String>("add", "first").await.unwrap();
+    ann.call_route::<String>("add", "first").await.unwrap();
     ann.cut();
     sleep(Duration::from_millis(1)).await;
     assert_eq!(world.left(), [Reason::Cut]);
@@ -189,7 +189,7 @@ async fn a_call_that_never_arrived_is_sent_again_and_runs_once() {
     for n in 0..5 {
         // The app does not notice this break.
         ann.freeze();
-        let call = ann.begin("add", &n.to_string()).await.unwrap();
+        let call = ann.begin_route("add", &n.to_string()).await.unwrap();
         ann.cut();
         assert!(ann.resume().await.unwrap());
         assert_eq!(ann.answer::<String>(call).await.unwrap(), n.to_string());

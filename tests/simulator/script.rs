@@ -41,7 +41,7 @@ pub async fn script_while(client: SimClient, mut goes_on: impl FnMut() -> bool) 
                 let mut calls = Vec::new();
                 for _ in 0..=chance.below(6) {
                     let job = job();
-                    calls.push((job.number, client.begin("echo", &job).unwrap()));
+                    calls.push((job.number, client.begin_route("echo", &job).unwrap()));
                 }
                 for (number, call) in calls {
                     ended(client.index(), &journal, number, answer(call).await);
@@ -52,12 +52,12 @@ pub async fn script_while(client: SimClient, mut goes_on: impl FnMut() -> bool) 
             7 => call(&client, &journal, "enter", job_of_step).await,
             8 => call(&client, &journal, "leave", job_of_step).await,
             9 => refused(&client, &journal, job_of_step).await,
-            10 => client.send("echo", &job_of_step).unwrap(),
+            10 => client.send_route("echo", &job_of_step).unwrap(),
             _ => {
                 // The last call may be given up before its answer.
                 let number = job_of_step.number;
                 let limit = chance.time(Duration::from_millis(200));
-                let answer = client.call_within::<u64>(limit, "echo", &job_of_step).await;
+                let answer = client.call_route_within::<u64>(limit, "echo", &job_of_step).await;
                 ended(client.index(), &journal, number, answer);
             }
         }
@@ -68,11 +68,11 @@ pub async fn script_while(client: SimClient, mut goes_on: impl FnMut() -> bool) 
     }
     // Messages whose answers nobody waits for: the Close may come right behind them.
     for _ in 0..chance.below(4) {
-        drop(client.begin("echo", &job()).unwrap());
+        drop(client.begin_route::<u64>("echo", &job()).unwrap());
     }
 }
 
-async fn answer(call: SimCall) -> Result<u64, CallError> {
+async fn answer(call: SimCall<u64>) -> Result<u64, CallError> {
     call.answer().await
 }
 
@@ -94,7 +94,7 @@ pub fn ended(client: usize, journal: &SharedJournal, number: u64, answer: Result
 }
 
 async fn call(client: &SimClient, journal: &SharedJournal, route: &str, job: Job) {
-    let answer = client.call(route, &job).await;
+    let answer = client.call_route(route, &job).await;
     ended(client.index(), journal, job.number, answer);
 }
 
@@ -102,7 +102,7 @@ async fn call(client: &SimClient, journal: &SharedJournal, route: &str, job: Job
 async fn post(client: &SimClient, journal: &SharedJournal, job: Job) {
     let before = client.client_id();
     drop(client.take_events::<Said>());
-    let answer: Result<u64, _> = client.call("post", &job).await;
+    let answer: Result<u64, _> = client.call_route("post", &job).await;
     if answer.is_ok() && before.is_some() && client.client_id() == before {
         let own = client.take_events::<Said>();
         let own = own
@@ -119,7 +119,7 @@ async fn post(client: &SimClient, journal: &SharedJournal, job: Job) {
 }
 
 async fn refused(client: &SimClient, journal: &SharedJournal, job: Job) {
-    match client.call::<u64>("refuse", &job).await {
+    match client.call_route::<u64>("refuse", &job).await {
         Err(CallError::Refused(refusal)) if refusal.code == "CONFLICT" => {
             assert_eq!(refusal.message, job.number.to_string());
             journal.lock().unwrap().answered(client.index(), job.number);

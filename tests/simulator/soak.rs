@@ -122,7 +122,7 @@ async fn program(client: &SimClient, goes_on: impl Fn() -> bool) {
             room: "lobby".to_owned(),
             text: "x".repeat(usize::try_from(client.chance().below(200)).unwrap()),
         };
-        let answer = program.call::<u64>("echo", &job).await;
+        let answer = program.call_route::<u64>("echo", &job).await;
         // A session ends if its frames do not get through: three resumes in a row without progress.
         let is_whole = opens.lost.load(Ordering::Relaxed) == 0;
         assert!(answer.is_ok() || !is_whole, "call {number}: {answer:?}");

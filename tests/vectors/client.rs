@@ -81,7 +81,7 @@ impl Run {
             Action::Call(call) => self.call(call).await,
             Action::Send(message) => {
                 let payload = message.payload.clone().unwrap_or_default();
-                let sent = self.client().await.send(&message.route, &payload).await;
+                let sent = self.client().await.send_route(&message.route, &payload).await;
                 sent.map_err(|error| error.to_string())?;
             }
             Action::Client(written) => self.written(written).await?,
@@ -207,7 +207,7 @@ impl Run {
     async fn call(&mut self, Call { id, route, payload }: &Call) {
         let client = self.client().await.clone();
         let (route, payload) = (route.clone(), payload.clone().unwrap_or_default());
-        let calling = tokio::spawn(async move { client.call(&route, &payload).await });
+        let calling = tokio::spawn(async move { client.call_route(&route, &payload).await });
         self.calls.insert(id.clone(), calling);
     }
 

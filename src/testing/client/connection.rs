@@ -21,7 +21,7 @@ use crate::{
     client::{
         Outage,
         dial::{Received, read},
-        wire::{self, Incoming},
+        wire::{self, ServerFrame},
     },
     testing::{
         link::Link,
@@ -48,7 +48,7 @@ type Outgoing = (Message, oneshot::Sender<()>);
 
 /// A frame of the app, or the end of the connection.
 pub(super) enum FromApp {
-    Frame(Incoming),
+    Frame(ServerFrame),
     Unreadable(String),
     End(Outage),
 }
@@ -138,7 +138,7 @@ fn receive(frame: &Bytes, record: &SharedRecord) -> FromApp {
         Err(error) => return unreadable(&error),
     };
     if let Some(record) = &mut *record.lock() {
-        if let Incoming::Ack(number) = incoming {
+        if let ServerFrame::Ack(number) = incoming {
             let acknowledged = number.ok_or_else(|| "it acknowledges no number".to_owned());
             if let Err(error) = acknowledged.and_then(|number| record.acknowledge(number)) {
                 return unreadable(&error);
@@ -151,10 +151,10 @@ fn receive(frame: &Bytes, record: &SharedRecord) -> FromApp {
 }
 
 /// Returns false for a frame that has no number, in either direction.
-const fn is_counted(frame: &Incoming) -> bool {
+const fn is_counted(frame: &ServerFrame) -> bool {
     !matches!(
         frame,
-        Incoming::Welcome(_) | Incoming::Ping | Incoming::Pong | Incoming::Ack(_)
+        ServerFrame::Welcome(_) | ServerFrame::Ping | ServerFrame::Pong | ServerFrame::Ack(_)
     )
 }
 

@@ -1,5 +1,6 @@
 //! The client of a test.
 
+mod calls;
 mod connection;
 mod resume;
 
@@ -12,7 +13,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::{
@@ -21,13 +22,11 @@ use tokio_tungstenite::tungstenite::{
 };
 use zocket_layers::{ClientId, Outgoing, internal::read_json, protocol::words};
 
+pub use self::calls::Pending;
 use self::connection::{Connection, FromApp};
 pub(super) use self::resume::Resumption;
 use super::app::Opened;
-use crate::client::{
-    CallError, Outage, SendFailure, Sent, ServerRefusal, Welcome,
-    wire::{self, Incoming},
-};
+use crate::client::{CallError, Outage, SendFailure, Sent, ServerRefusal, Welcome, wire::ServerFrame};
 
 /// Time limit of each wait of a test.
 const WAIT_LIMIT: Duration = Duration::from_secs(5);
@@ -53,11 +52,6 @@ pub struct TestClient {
     /// The reason why the connection ended.
     end: Option<Outage>,
 }
-
-/// A call that was sent and whose answer was not awaited yet: see [`TestClient::begin`].
-#[must_use = "`answer(..)` returns the answer"]
-#[derive(Debug)]
-pub struct Pending(u64);
 
 impl TestClient {
     pub(super) fn new(opened: Opened, resumption: Resumption) -> Self {
@@ -90,85 +84,6 @@ impl TestClient {
     #[must_use]
     pub fn welcome(&self) -> &Welcome {
         &self.welcome
-    }
-
-    /// Calls a route and waits for its answer. The output type `()` fits a procedure that answers nothing. Events that
-    /// arrive meanwhile are kept.
-    ///
-    /// # Errors
-    /// [`CallError::Refused`], [`CallError::Encode`] and [`CallError::Decode`]. [`CallError::Disconnected`] if the
-    /// connection ends first.
-    ///
-    /// # Panics
-    /// If no answer arrives in time.
-    #[track_caller]
-    pub fn call<O: DeserializeOwned>(
-        &mut self,
-        route: &str,
-        input: &(impl Serialize + ?Sized),
-    ) -> impl Future<Output = Result<O, CallError>> {
-        let place = Location::caller();
-        async move {
-            let call = self.begin(route, input).await?;
-            self.answer_at(call, place).await
-        }
-    }
-
-    /// Sends a call without waiting. The test can do something else before it awaits the [`answer`](Self::answer).
-    ///
-    /// # Errors
-    /// [`CallError::Encode`], and [`CallError::Disconnected`] if there is no connection any more.
-    pub async fn begin(
-        &mut self,
-        route: &str,
-        input: &(impl Serialize + ?Sized),
-    ) -> Result<Pending, CallError> {
-        self.last_id += 1;
-        let id = self.last_id;
-        let frame = wire::write(route, input, Some(id)).map_err(CallError::Encode)?;
-        self.write(Message::text(frame)).await?;
-        Ok(Pending(id))
-    }
-
-    /// Waits for the answer to a call that [`begin`](Self::begin) sent. After a cut, [`resume`](Self::resume) comes first.
-    ///
-    /// # Errors
-    /// As with [`call`](Self::call).
-    ///
-    /// # Panics
-    /// If no answer arrives in time.
-    #[track_caller]
-    pub fn answer<O: DeserializeOwned>(
-        &mut self,
-        call: Pending,
-    ) -> impl Future<Output = Result<O, CallError>> {
-        self.answer_at(call, Location::caller())
-    }
-
-    async fn answer_at<O: DeserializeOwned>(
-        &mut self,
-        Pending(id): Pending,
-        place: &Location<'_>,
-    ) -> Result<O, CallError> {
-        loop {
-            if let Some(answer) = self.answers.remove(&id) {
-                let payload = answer.map_err(CallError::Refused)?;
-                return read_json(&payload).map_err(CallError::Decode);
-            }
-            if self.end.is_some() || id <= self.lost_id {
-                return Err(CallError::Disconnected { sent: Sent::Unknown });
-            }
-            self.receive("an answer", place).await;
-        }
-    }
-
-    /// Sends a message that requests no answer. If it fails, [`expect_error`](Self::expect_error) returns the failure.
-    ///
-    /// # Errors
-    /// [`CallError::Encode`], and [`CallError::Disconnected`] if there is no connection any more.
-    pub async fn send(&mut self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
-        let frame = wire::write(route, input, None).map_err(CallError::Encode)?;
-        self.write(Message::text(frame)).await
     }
 
     /// Sends a text frame as it is, for input that no Zocket client would send.
@@ -341,13 +256,13 @@ impl TestClient {
             panic!("{place}: expected {what} within {WAIT_LIMIT:?}, got nothing");
         };
         match incoming {
-            Some(FromApp::Frame(Incoming::Answer(id, answer))) => drop(self.answers.insert(id, answer)),
-            Some(FromApp::Frame(Incoming::Event(event_type, payload))) => {
+            Some(FromApp::Frame(ServerFrame::Answer(id, answer))) => drop(self.answers.insert(id, answer)),
+            Some(FromApp::Frame(ServerFrame::Event(event_type, payload))) => {
                 self.events.push_back((event_type, payload));
             }
-            Some(FromApp::Frame(Incoming::Pong)) => self.pongs += 1,
+            Some(FromApp::Frame(ServerFrame::Pong)) => self.pongs += 1,
             Some(FromApp::Frame(
-                Incoming::Welcome(_) | Incoming::Ping | Incoming::Ack(_) | Incoming::Unknown,
+                ServerFrame::Welcome(_) | ServerFrame::Ping | ServerFrame::Ack(_) | ServerFrame::Unknown,
             )) => {}
             Some(FromApp::Unreadable(what)) => {
                 panic!("{place}: expected a frame of the protocol, got another one: {what}")

@@ -54,7 +54,7 @@
 //!     for _ in 0..5 {
 //!         let id = client.client_id();
 //!         // An error if the session ended before the answer. A cut connection alone is none: the client resumes.
-//!         if client.call::<()>("bell.ring", &()).await.is_ok() && id == client.client_id() {
+//!         if client.call_route::<()>("bell.ring", &()).await.is_ok() && id == client.client_id() {
 //!             // A handler's events come before its answer.
 //!             assert!(client.take_events::<Rang>().iter().any(|rang| Some(rang.by) == id));
 //!         }

@@ -25,27 +25,30 @@ use super::{
 #[tokio::test]
 async fn a_call_is_answered_in_the_callers_types() {
     let (_, client) = visit().await;
-    let posted: Posted = client.call("post", &text("hello")).await.unwrap();
+    let posted: Posted = client.call_route("post", &text("hello")).await.unwrap();
     assert_eq!(posted, Posted { length: 5 });
-    let () = client.call("nothing", &()).await.unwrap();
-    let error = client.call::<String>("post", &text("hello")).await.unwrap_err();
+    let () = client.call_route("nothing", &()).await.unwrap();
+    let error = client
+        .call_route::<String>("post", &text("hello"))
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Decode(_)), "{error}");
     let ill = HashMap::from([((1, 2), 3)]);
-    let error = client.call::<()>("post", &ill).await.unwrap_err();
+    let error = client.call_route::<()>("post", &ill).await.unwrap_err();
     assert!(matches!(error, CallError::Encode(_)), "{error}");
 }
 
 #[tokio::test]
 async fn a_refusal_comes_with_its_code_and_its_issues() {
     let (_, client) = visit().await;
-    let error = client.call::<Posted>("post", &text("")).await.unwrap_err();
+    let error = client.call_route::<Posted>("post", &text("")).await.unwrap_err();
     let refusal = error.refusal().unwrap();
     assert!(refusal.is(Code::BAD_REQUEST));
     assert_eq!(refusal.issues.len(), 1);
     assert_eq!(refusal.issues[0].path, ["text".into()]);
     assert_eq!(refusal.issues[0].code, "min_length");
     assert_eq!(refusal.issues[0].params["min"], 1);
-    let error = client.call::<()>("refuse", &()).await.unwrap_err();
+    let error = client.call_route::<()>("refuse", &()).await.unwrap_err();
     assert_eq!(error.to_string(), "CONFLICT: no");
 }
 
@@ -53,14 +56,14 @@ async fn a_refusal_comes_with_its_code_and_its_issues() {
 async fn a_message_over_the_servers_limit_is_not_sent() {
     let (world, client) = visit().await;
     let error = client
-        .call::<Posted>("post", &text("x".repeat(100_000)))
+        .call_route::<Posted>("post", &text("x".repeat(100_000)))
         .await
         .unwrap_err();
     assert!(
         matches!(error, CallError::TooLarge { limit: 100_000, bytes } if bytes > 100_000),
         "{error}"
     );
-    let _: Posted = client.call("post", &text("x")).await.unwrap();
+    let _: Posted = client.call_route("post", &text("x")).await.unwrap();
     assert_eq!(world.names(), ["bot"], "the connection is the same");
 }
 
@@ -68,7 +71,10 @@ async fn a_message_over_the_servers_limit_is_not_sent() {
 async fn a_call_that_is_not_answered_in_time_fails() {
     let (_, client) = visit().await;
     let options = CallOptions::default().timeout(Duration::from_millis(20));
-    let error = client.call_with::<()>("wait", &(), options).await.unwrap_err();
+    let error = client
+        .call_route_with::<()>("wait", &(), options)
+        .await
+        .unwrap_err();
     assert!(
         matches!(error, CallError::Timeout { sent: Sent::Unknown }),
         "{error}"
@@ -85,7 +91,7 @@ async fn calls_before_the_connection_is_open_wait() {
     let error = port.hang_up_during(async {
         waiting(&client).await;
         client
-            .call_with::<()>("nothing", &(), impatient)
+            .call_route_with::<()>("nothing", &(), impatient)
             .await
             .unwrap_err()
     });
@@ -127,11 +133,11 @@ async fn a_call_dropped_before_sending_is_never_sent() {
         })
         .start()
         .unwrap();
-    let mut dropped = Box::pin(client.call::<()>("dropped", &()));
+    let mut dropped = Box::pin(client.call_route::<()>("dropped", &()));
     assert!(begins(&mut dropped).await);
     drop(dropped);
     go.add_permits(1);
-    let () = soon(client.call("kept", &())).await.unwrap();
+    let () = soon(client.call_route("kept", &())).await.unwrap();
     assert_eq!(*types.lock().unwrap(), ["kept"]);
 }
 
@@ -144,10 +150,10 @@ async fn a_call_beyond_the_limit_waits() {
         .connect()
         .await
         .unwrap();
-    let mut first = Box::pin(client.call::<()>("wait", &()));
+    let mut first = Box::pin(client.call_route::<()>("wait", &()));
     assert!(begins(&mut first).await);
     let post = text("x");
-    let mut second = Box::pin(client.call::<Posted>("post", &post));
+    let mut second = Box::pin(client.call_route::<Posted>("post", &post));
     assert!(begins(&mut second).await);
     world.wait_for_handler().await;
     assert!(begins(&mut second).await);

@@ -26,7 +26,7 @@ async fn close_is_final_and_sends_a_close_frame() {
     assert!(soon(said.next()).await.is_none());
     assert!(matches!(client.status(), Status::Closed(Outage::ClosedLocally)));
     client.reconnect();
-    let error = client.call::<()>("nothing", &()).await.unwrap_err();
+    let error = client.call_route::<()>("nothing", &()).await.unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");
     assert_eq!(world.names().len(), 1);
     // This connection has no stuck handler, so the server notices its end.

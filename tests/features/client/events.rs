@@ -19,7 +19,7 @@ async fn events_are_a_stream_of_the_servers_types() {
     let (_, server) = site().await;
     let (one, other) = (connect(&server).await, connect(&server).await);
     let mut said = one.on::<Said>();
-    let _: Posted = other.call("post", &text("hi")).await.unwrap();
+    let _: Posted = other.call_route("post", &text("hi")).await.unwrap();
     let expected = Said {
         text: "hi".into(),
         from: "bot".into(),
@@ -31,7 +31,7 @@ async fn events_are_a_stream_of_the_servers_types() {
 async fn failures_of_messages_without_an_answer_reach_the_client() {
     let (_, client) = visit().await;
     let mut errors = client.errors();
-    client.send("refuse", &()).await.unwrap();
+    client.send_route("refuse", &()).await.unwrap();
     let error = soon(errors.next()).await.unwrap().unwrap();
     assert_eq!(error.route.as_deref(), Some("refuse"));
     assert!(error.refusal.is(Code::CONFLICT));
@@ -56,7 +56,7 @@ async fn a_lagging_stream_drops_the_oldest_events_and_reports_the_count() {
     let mut said = client.on::<Said>();
     for n in 0..5 {
         // The event arrives before the answer.
-        let _: Posted = client.call("post", &text(n.to_string())).await.unwrap();
+        let _: Posted = client.call_route("post", &text(n.to_string())).await.unwrap();
     }
     let lagged = soon(said.next()).await.unwrap().unwrap_err();
     assert!(matches!(lagged, EventError::Lagged(3)), "{lagged}");

@@ -86,7 +86,7 @@ impl Gated {
 /// Returns once the driver has written all that it sends now, and the server has read it.
 async fn settle(client: &Client, server: &Gated) {
     let before = server.received().len();
-    client.send("marker", &()).await.unwrap();
+    client.send_route("marker", &()).await.unwrap();
     server.wait_for(before + 1).await;
 }
 
@@ -97,7 +97,7 @@ async fn calls_beyond_the_servers_limit_are_held_back_in_order() {
     let routes = ["a", "b", "c", "d", "e"];
     let mut calls: Vec<_> = routes
         .iter()
-        .map(|route| Box::pin(client.call::<()>(route, &())))
+        .map(|route| Box::pin(client.call_route::<()>(route, &())))
         .collect();
     for call in &mut calls {
         assert!(begins(call).await);
@@ -118,7 +118,7 @@ async fn calls_are_held_back_while_the_unanswered_ones_have_the_bytes_of_a_messa
     let client = hasty(server.url("")).connect().await.unwrap();
     // Two frames have less than 200 bytes, and three have more.
     let payload = "x".repeat(40);
-    let mut calls = [0; 4].map(|_| Box::pin(client.call::<()>("post", &payload)));
+    let mut calls = [0; 4].map(|_| Box::pin(client.call_route::<()>("post", &payload)));
     for call in &mut calls {
         assert!(begins(call).await);
     }
@@ -132,12 +132,15 @@ async fn calls_are_held_back_while_the_unanswered_ones_have_the_bytes_of_a_messa
         soon(call).await.unwrap();
     }
     let large = "x".repeat(150);
-    let mut first = Box::pin(client.call::<()>("post", &large));
-    let mut second = Box::pin(client.call::<()>("post", &large));
+    let mut first = Box::pin(client.call_route::<()>("post", &large));
+    let mut second = Box::pin(client.call_route::<()>("post", &large));
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
     assert!(begins(&mut first).await && begins(&mut second).await);
     at.wait_for(6).await;
-    let error = client.call_with::<()>("held", &(), impatient).await.unwrap_err();
+    let error = client
+        .call_route_with::<()>("held", &(), impatient)
+        .await
+        .unwrap_err();
     assert!(matches!(error, CallError::Timeout { sent: Sent::No }), "{error}");
     at.answers.add_permits(2);
     soon(first).await.unwrap();
@@ -150,14 +153,18 @@ async fn a_held_back_call_that_times_out_was_not_sent_and_lets_the_message_behin
     let (server, at) = Gated::serve().await;
     let client = hasty(server.url("")).connect().await.unwrap();
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
-    let mut sent = [client.call::<()>("a", &()), client.call::<()>("b", &())].map(Box::pin);
+    let mut sent = [
+        client.call_route::<()>("a", &()),
+        client.call_route::<()>("b", &()),
+    ]
+    .map(Box::pin);
     for call in &mut sent {
         assert!(begins(call).await);
     }
     at.wait_for(2).await;
-    let mut held = Box::pin(client.call_with::<()>("held", &(), impatient));
+    let mut held = Box::pin(client.call_route_with::<()>("held", &(), impatient));
     assert!(begins(&mut held).await);
-    let mut behind = Box::pin(client.send("behind", &()));
+    let mut behind = Box::pin(client.send_route("behind", &()));
     assert!(begins(&mut behind).await);
     let error = soon(held).await.unwrap_err();
     assert!(matches!(error, CallError::Timeout { sent: Sent::No }), "{error}");
@@ -177,13 +184,16 @@ async fn a_call_that_was_given_up_counts_until_it_is_answered() {
     let client = hasty(server.url("")).connect().await.unwrap();
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
     for route in ["a", "b"] {
-        let error = client.call_with::<()>(route, &(), impatient).await.unwrap_err();
+        let error = client
+            .call_route_with::<()>(route, &(), impatient)
+            .await
+            .unwrap_err();
         assert!(
             matches!(error, CallError::Timeout { sent: Sent::Unknown }),
             "{error}"
         );
     }
-    let mut held = Box::pin(client.call::<()>("c", &()));
+    let mut held = Box::pin(client.call_route::<()>("c", &()));
     assert!(begins(&mut held).await);
     client.reconnect();
     let error = soon(held).await.unwrap_err();
@@ -202,7 +212,7 @@ async fn the_calls_of_on_open_go_out_before_those_that_are_held_back() {
     let client = hasty(server.url(""))
         .on_open(async |client, _| {
             for route in ["first", "second", "third"] {
-                client.call::<()>(route, &()).await.unwrap();
+                client.call_route::<()>(route, &()).await.unwrap();
             }
         })
         .start()

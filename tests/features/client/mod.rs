@@ -54,7 +54,7 @@ where
     T: DeserializeOwned + Send + 'static,
 {
     let client = client.clone();
-    tokio::spawn(async move { client.call(route, &payload).await })
+    tokio::spawn(async move { client.call_route(route, &payload).await })
 }
 
 /// Waits until the status matches.

@@ -17,7 +17,7 @@ use super::{
 };
 
 async fn post(client: &Client, said: &str) -> Result<Posted, CallError> {
-    client.call("post", &text(said)).await
+    client.call_route("post", &text(said)).await
 }
 
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn on_open_that_waits_at_the_end_of_its_connection_is_dropped_and_runs_aga
                 async move {
                     let _guard = guard;
                     if run == 0 {
-                        drop(client.call::<()>("wait", &()).await);
+                        drop(client.call_route::<()>("wait", &()).await);
                         panic!("an answer came");
                     }
                 }
@@ -88,7 +88,7 @@ async fn a_client_can_be_closed_while_on_open_runs() {
     let server = world.serve().await;
     let client = hasty(server.url("name=bot"))
         .on_open(async |client, _| {
-            let _: Result<(), _> = client.call("wait", &()).await;
+            let _: Result<(), _> = client.call_route("wait", &()).await;
         })
         .connect()
         .await

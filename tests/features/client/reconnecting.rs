@@ -38,7 +38,7 @@ async fn a_client_reconnects_and_settles_the_calls_in_flight() {
     status(&client, |status| !status.is_open()).await;
 
     let server = Mortal::serve(&world, &port).await;
-    let posted: Posted = client.call("post", &text("again")).await.unwrap();
+    let posted: Posted = client.call_route("post", &text("again")).await.unwrap();
     assert_eq!(posted.length, 5);
     assert_eq!(soon(said.next()).await.unwrap().unwrap().text, "again");
     assert_ne!(client.client_id(), before);
@@ -67,7 +67,7 @@ async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
     // 64 MB exceed the sockets' buffers.
     let large = text("x".repeat(1_000_000));
     let mut calls: Vec<_> = (0..64)
-        .map(|_| Box::pin(client.call::<()>("post", &large)))
+        .map(|_| Box::pin(client.call_route::<()>("post", &large)))
         .collect();
     for call in &mut calls {
         assert!(begins(call).await);

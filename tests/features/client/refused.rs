@@ -33,7 +33,7 @@ async fn a_refused_handshake_is_final_and_returns_the_reason() {
     );
     assert!(client.status().is_closed());
     assert!(soon(said.next()).await.is_none());
-    let error = client.call::<()>("nothing", &()).await.unwrap_err();
+    let error = client.call_route::<()>("nothing", &()).await.unwrap_err();
     assert!(matches!(error, CallError::Closed), "{error}");
     assert_eq!(world.names().len(), 1, "it does not try again");
 

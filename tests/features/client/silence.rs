@@ -93,7 +93,10 @@ async fn a_call_that_times_out_is_followed_by_a_ping() {
     let impatient = CallOptions::default().timeout(Duration::from_millis(20));
     for _ in 0..2 {
         let before = pings.load(Ordering::SeqCst);
-        let error = client.call_with::<()>("post", &(), impatient).await.unwrap_err();
+        let error = client
+            .call_route_with::<()>("post", &(), impatient)
+            .await
+            .unwrap_err();
         assert!(matches!(error, CallError::Timeout { .. }), "{error}");
         until(|| pings.load(Ordering::SeqCst) > before).await;
     }

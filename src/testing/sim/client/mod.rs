@@ -7,7 +7,7 @@ mod handshake;
 mod heartbeat;
 mod session;
 
-use std::{fmt, future::Future, sync::Arc, time::Duration};
+use std::{fmt, future::Future, marker::PhantomData, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -16,7 +16,7 @@ use tokio::{
     sync::{Notify, oneshot},
     time::timeout,
 };
-use zocket_layers::{ClientId, Outgoing, internal::read_json};
+use zocket_layers::{ClientId, Incoming, Outgoing, internal::read_json};
 
 pub(super) use self::driver::drive;
 use self::session::{Answer, Session};
@@ -57,10 +57,10 @@ enum Stage {
 
 /// A call that was sent, and whose answer was not awaited yet.
 #[must_use = "`answer()` returns the answer"]
-#[derive(Debug)]
-pub struct SimCall {
+pub struct SimCall<O = ()> {
     id: u64,
     answer: oneshot::Receiver<Answer>,
+    output: PhantomData<fn() -> O>,
 }
 
 impl SimClient {
@@ -114,31 +114,81 @@ impl SimClient {
         self.shared.session.lock().connections
     }
 
-    /// Calls a route, and waits for the answer. A call waits for a connection. If the app can resume sessions, the call
-    /// also survives the breaks in between.
+    /// Calls the route of a message, and waits for the answer. A call waits for a connection. If the app can resume
+    /// sessions, the call also survives the breaks in between.
     ///
     /// # Errors
     /// [`CallError::Refused`], [`CallError::Encode`] and [`CallError::Decode`]. [`CallError::Disconnected`] if the
     /// connection, or the session that could be resumed, has ended before the answer.
-    pub async fn call<O: DeserializeOwned>(
+    pub async fn call<M>(&self, message: &M) -> Result<M::Answer, CallError>
+    where
+        M: Incoming<Answer: DeserializeOwned> + Serialize + ?Sized,
+    {
+        self.begin(message)?.answer().await
+    }
+
+    /// Calls the route of a message, and gives the call up if there is no answer after this time.
+    ///
+    /// # Errors
+    /// Those of [`call`](Self::call), and [`CallError::Timeout`].
+    pub async fn call_within<M>(&self, limit: Duration, message: &M) -> Result<M::Answer, CallError>
+    where
+        M: Incoming<Answer: DeserializeOwned> + Serialize + ?Sized,
+    {
+        let call = self.begin(message)?;
+        self.answer_within(limit, call).await
+    }
+
+    /// Sends a call without waiting for its answer.
+    ///
+    /// # Errors
+    /// [`CallError::Encode`].
+    pub fn begin<M>(&self, message: &M) -> Result<SimCall<M::Answer>, CallError>
+    where
+        M: Incoming + Serialize + ?Sized,
+    {
+        self.begin_route(M::TYPE, message)
+    }
+
+    /// Sends a message that requests no answer.
+    ///
+    /// # Errors
+    /// [`CallError::Encode`].
+    pub fn send<M: Incoming + Serialize + ?Sized>(&self, message: &M) -> Result<(), CallError> {
+        self.send_route(M::TYPE, message)
+    }
+
+    /// Calls a route by its name, where no type stands for its messages. Otherwise it behaves as [`call`](Self::call).
+    ///
+    /// # Errors
+    /// Those of [`call`](Self::call).
+    pub async fn call_route<O: DeserializeOwned>(
         &self,
         route: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<O, CallError> {
-        self.begin(route, input)?.answer().await
+        self.begin_route(route, input)?.answer().await
     }
 
-    /// Calls a route, and gives the call up if there is no answer after this time.
+    /// Calls a route by its name, and gives the call up if there is no answer after this time.
     ///
     /// # Errors
-    /// Those of [`call`](Self::call), and [`CallError::Timeout`].
-    pub async fn call_within<O: DeserializeOwned>(
+    /// Those of [`call_within`](Self::call_within).
+    pub async fn call_route_within<O: DeserializeOwned>(
         &self,
         limit: Duration,
         route: &str,
         input: &(impl Serialize + ?Sized),
     ) -> Result<O, CallError> {
-        let call = self.begin(route, input)?;
+        let call = self.begin_route(route, input)?;
+        self.answer_within(limit, call).await
+    }
+
+    async fn answer_within<O: DeserializeOwned>(
+        &self,
+        limit: Duration,
+        call: SimCall<O>,
+    ) -> Result<O, CallError> {
         let id = call.id;
         match timeout(limit, call.answer()).await {
             Ok(answer) => answer,
@@ -149,11 +199,15 @@ impl SimClient {
         }
     }
 
-    /// Sends a call without waiting for its answer.
+    /// Sends a call to a route by its name, without waiting for its answer. `O` is the type of the answer.
     ///
     /// # Errors
-    /// [`CallError::Encode`].
-    pub fn begin(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<SimCall, CallError> {
+    /// Those of [`begin`](Self::begin).
+    pub fn begin_route<O>(
+        &self,
+        route: &str,
+        input: &(impl Serialize + ?Sized),
+    ) -> Result<SimCall<O>, CallError> {
         // Checked before the call has an id.
         wire::write(route, input, Some(u64::MAX)).map_err(CallError::Encode)?;
         let (sender, answer) = oneshot::channel();
@@ -165,14 +219,18 @@ impl SimClient {
         }
         drop(session);
         self.shared.outgoing.notify_one();
-        Ok(SimCall { id, answer })
+        Ok(SimCall {
+            id,
+            answer,
+            output: PhantomData,
+        })
     }
 
-    /// Sends a message that requests no answer.
+    /// Sends a message to a route by its name, which requests no answer.
     ///
     /// # Errors
-    /// [`CallError::Encode`].
-    pub fn send(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
+    /// Those of [`send`](Self::send).
+    pub fn send_route(&self, route: &str, input: &(impl Serialize + ?Sized)) -> Result<(), CallError> {
         let text = wire::write(route, input, None).map_err(CallError::Encode)?;
         self.shared.session.lock().send(text);
         self.shared.outgoing.notify_one();
@@ -276,15 +334,23 @@ impl Shared {
     }
 }
 
-impl SimCall {
+impl<O: DeserializeOwned> SimCall<O> {
     /// Waits for the answer.
     ///
     /// # Errors
     /// Those of [`SimClient::call`].
-    pub async fn answer<O: DeserializeOwned>(self) -> Result<O, CallError> {
+    pub async fn answer(self) -> Result<O, CallError> {
         // The sender is dropped only with the session, at the end of the run.
         let payload = self.answer.await.unwrap_or(Err(CallError::Closed))?;
         read_json(&payload).map_err(CallError::Decode)
+    }
+}
+
+impl<O> fmt::Debug for SimCall<O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SimCall")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,7 @@ async fn an_impossible_number_in_a_welcome_ends_the_session() {
         let mut visit = stage.begin().await;
         let calls = [call(&client, "a"), call(&client, "b")];
         visit.types::<2>().await;
-        client.send("c", &()).await.unwrap();
+        client.send_route("c", &()).await.unwrap();
         visit.types::<1>().await;
         visit.acknowledge(2).await;
         visit

@@ -22,8 +22,8 @@ fn opening(stage: &Stage) -> (Client, Runs) {
         .on_open(move |client, opened| {
             noting.lock().unwrap().push(opened);
             async move {
-                let _ = client.call::<String>("first", &()).await;
-                let _ = client.call::<String>("then", &()).await;
+                let _ = client.call_route::<String>("first", &()).await;
+                let _ = client.call_route::<String>("then", &()).await;
             }
         })
         .start()

@@ -75,8 +75,8 @@ async fn send(client: &Client, dice: &Dice, number: u64) -> Sent {
     let mut sending = Box::pin(async move {
         let options = CallOptions::default().timeout(wait);
         match kind {
-            1 => client.send("run", &task).await.map(|()| task.number),
-            _ => client.call_with("run", &task, options).await,
+            1 => client.send_route("run", &task).await.map(|()| task.number),
+            _ => client.call_route_with("run", &task, options).await,
         }
     });
     assert!(begins(&mut sending).await);
@@ -122,7 +122,7 @@ async fn play(seed: u64) -> Totals {
         number: 0,
         padding: String::new(),
     };
-    let _: u64 = soon(client.call("run", &first)).await.unwrap();
+    let _: u64 = soon(client.call_route("run", &first)).await.unwrap();
     cutter.plan(dice.cuts());
     cutter.cut();
 
@@ -178,7 +178,7 @@ async fn play(seed: u64) -> Totals {
         number: 1_000,
         padding: String::new(),
     };
-    let _: u64 = soon(client.call("run", &last)).await.unwrap();
+    let _: u64 = soon(client.call_route("run", &last)).await.unwrap();
     must_run.push(1_000);
     let ran = site.ran();
     assert!(

@@ -21,7 +21,7 @@ async fn what_the_server_lacks_is_sent_again_in_order_and_before_waiting_message
         calls.push(call(&client, route));
         assert_eq!(visit.next().await["type"], route);
     }
-    client.send("d", &()).await.unwrap();
+    client.send_route("d", &()).await.unwrap();
     assert_eq!(visit.next().await["type"], "d");
     drop(visit);
     status(&client, |status| !status.is_open()).await;
@@ -75,8 +75,8 @@ async fn a_call_that_was_given_up_is_replaced_by_a_frame_that_does_nothing() {
     let kept = call(&client, "kept");
     assert_eq!(visit.next().await["type"], "kept");
     let impatient = CallOptions::default().timeout(Duration::from_millis(50));
-    let mut late = Box::pin(client.call_with::<()>("late", &(), impatient));
-    let mut dropped = Box::pin(client.call::<()>("dropped", &()));
+    let mut late = Box::pin(client.call_route_with::<()>("late", &(), impatient));
+    let mut dropped = Box::pin(client.call_route::<()>("dropped", &()));
     assert!(begins(&mut late).await && begins(&mut dropped).await);
     assert_eq!(visit.types().await, ["late", "dropped"]);
     drop(visit);
@@ -104,7 +104,7 @@ async fn replaced_calls_no_longer_count_for_the_limit_of_calls() {
     let client = stage.builder().start().unwrap();
     let limits = json!({ "message": 1 << 20, "calls": 1, "record": 1 << 20 });
     let mut visit = stage.begin_with(json!({ "limits": limits.clone() })).await;
-    let mut dropped = Box::pin(client.call::<()>("dropped", &()));
+    let mut dropped = Box::pin(client.call_route::<()>("dropped", &()));
     assert!(begins(&mut dropped).await);
     assert_eq!(visit.types().await, ["dropped"]);
     drop(dropped);
@@ -127,7 +127,7 @@ async fn messages_wait_while_the_record_is_half_full() {
     let limits = json!({ "message": 1 << 20, "record": 1_000 });
     let mut visit = stage.begin_with(json!({ "limits": limits })).await;
     let large = "x".repeat(400);
-    let mut first = Box::pin(client.call::<String>("first", &large));
+    let mut first = Box::pin(client.call_route::<String>("first", &large));
     assert!(begins(&mut first).await);
     assert_eq!(visit.types().await, ["first"]);
     // Its answer makes no room in the record.
@@ -136,11 +136,11 @@ async fn messages_wait_while_the_record_is_half_full() {
         .await;
     assert_eq!(soon(first).await.unwrap(), "first");
     let impatient = CallOptions::default().timeout(Duration::from_millis(50));
-    let error = soon(client.call_with::<()>("held", &(), impatient))
+    let error = soon(client.call_route_with::<()>("held", &(), impatient))
         .await
         .unwrap_err();
     assert!(matches!(error, CallError::Timeout { sent: Sent::No }), "{error}");
-    let mut message = Box::pin(client.send("message", &()));
+    let mut message = Box::pin(client.send_route("message", &()));
     assert!(begins(&mut message).await);
     visit.acknowledge(1).await;
     soon(message).await.unwrap();
@@ -154,7 +154,9 @@ async fn more_than_the_sockets_buffers_is_sent_as_the_server_reads_it() {
     let limits = json!({ "message": 1 << 20, "record": 1 << 28 });
     let mut visit = stage.begin_with(json!({ "limits": limits })).await;
     let large = "x".repeat(1_000_000);
-    let mut sending: Vec<_> = (0..32).map(|_| Box::pin(client.send("large", &large))).collect();
+    let mut sending: Vec<_> = (0..32)
+        .map(|_| Box::pin(client.send_route("large", &large)))
+        .collect();
     for message in &mut sending {
         assert!(begins(message).await);
         // Yields to the driver, which fills the sockets' buffers.

@@ -24,7 +24,7 @@ fn task(number: u64) -> Task {
 /// Returns a client whose session the server would park.
 async fn proven(cutter: &Cutter) -> Client {
     let client = hasty(url(cutter.addr())).connect().await.unwrap();
-    let _: u64 = client.call("run", &task(1)).await.unwrap();
+    let _: u64 = client.call_route("run", &task(1)).await.unwrap();
     client
 }
 
@@ -86,7 +86,7 @@ async fn a_session_that_the_server_no_longer_has_is_lost() {
         .connect()
         .await
         .unwrap();
-    let _: u64 = client.call("run", &task(1)).await.unwrap();
+    let _: u64 = client.call_route("run", &task(1)).await.unwrap();
     let id = client.client_id();
     let waiting = call(&client, "wait");
     site.until_waiting().await;

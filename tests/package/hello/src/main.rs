@@ -44,7 +44,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Client::builder(&url).connect().await?;
     let mut said = client.on::<Said>();
-    let () = client.call("hello", &Hello { text: "hello".into() }).await?;
+    let () = client.call_route("hello", &Hello { text: "hello".into() }).await?;
     let said = tokio::time::timeout(Duration::from_secs(10), said.next())
         .await?
         .ok_or("the client has ended")??;
