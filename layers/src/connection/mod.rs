@@ -1,5 +1,6 @@
 //! Connection of a client, as its messages see it.
 
+mod call;
 mod declared;
 mod emitter;
 pub(crate) mod turns;

@@ -161,7 +161,7 @@ impl Frame {
             }
             None => RawPayload::absent(),
         };
-        Ok(Message::of(state, turn, payload))
+        Ok(Message::from_state(state, turn, payload))
     }
 }
 

@@ -10,6 +10,8 @@ mod summary;
 
 use std::fmt;
 
+use serde::Serialize;
+
 pub(crate) use self::state::MessageState;
 pub use self::{
     frame::{Frame, FrameResponse, MalformedFrame},
@@ -19,6 +21,7 @@ pub use self::{
 };
 use crate::{
     connection::{Connection, Turn},
+    error::Error,
     protocol::{Head, Name, RawPayload},
 };
 
@@ -44,11 +47,37 @@ impl Message {
             route: route.into(),
             ..Head::default()
         };
-        Self::of(MessageState::holding(connection, head), None, payload)
+        Self::from_state(MessageState::holding(connection, head), None, payload)
+    }
+
+    /// Creates the message that a client sends as an `M`, without an id: with its route and its encoded payload.
+    ///
+    /// ```
+    /// use serde::Serialize;
+    /// use zocket_layers::{Connection, Incoming, Message};
+    ///
+    /// #[derive(Serialize)]
+    /// struct Bid { cents: u64 }
+    /// impl Incoming for Bid { const TYPE: &'static str = "lot.bid"; type Answer = (); }
+    ///
+    /// let message = Message::of(Connection::detached(()), &Bid { cents: 1_100 })?;
+    /// assert_eq!(message.parts().route(), "lot.bid");
+    /// assert_eq!(message.payload().as_json(), br#"{"cents":1100}"#);
+    /// # Ok::<(), zocket_layers::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// INTERNAL_SERVER_ERROR if the value can't be encoded.
+    pub fn of<M>(connection: Connection, message: &M) -> Result<Self, Error>
+    where
+        M: Incoming + Serialize + ?Sized,
+    {
+        let payload = RawPayload::of(message)?;
+        Ok(Self::new(connection, M::TYPE, payload))
     }
 
     /// Creates a message whose head is in its state.
-    fn of(state: MessageState, turn: Option<Turn>, payload: RawPayload) -> Self {
+    fn from_state(state: MessageState, turn: Option<Turn>, payload: RawPayload) -> Self {
         Self {
             parts: Parts::new(state, turn),
             context: (),

@@ -1,12 +1,12 @@
 use std::any::TypeId;
 
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::state::MessageState;
 use crate::{
     effect::Effect,
     error::{Code, Error},
-    protocol::RawPayload,
+    protocol::{RawPayload, from_json},
 };
 
 /// Success: the answer, and the effects beyond it.
@@ -48,6 +48,22 @@ impl Reply {
             return Ok(Self::empty());
         }
         RawPayload::of(value).map(Self::with_payload)
+    }
+
+    /// Parses the answer as a client does. `()` fits an absent one.
+    ///
+    /// ```
+    /// # use zocket_layers::Reply;
+    /// assert_eq!(Reply::of(&7)?.answer_as::<u8>()?, 7);
+    /// Reply::empty().answer_as::<()>()?;
+    /// assert!(Reply::of(&700)?.answer_as::<u8>().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If the answer does not fit the type.
+    pub fn answer_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        from_json(self.answer.as_json())
     }
 }
 
