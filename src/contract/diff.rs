@@ -161,10 +161,18 @@ impl Differ<'_> {
             (None, Some(_)) => self.push(Compatibility::Additive, format!("{what} output: was added")),
             (None, None) => {}
         }
+        self.refusals(what, old, new);
+    }
+
+    fn refusals(&mut self, what: &str, old: &IncomingContract, new: &IncomingContract) {
         for code in new.errors.iter().filter(|code| !old.errors.contains(code)) {
+            let with_data = match new.error_data.contains_key(code) {
+                true => ", with data",
+                false => "",
+            };
             self.push(
                 Compatibility::Additive,
-                format!("{what} may be refused with {code}"),
+                format!("{what} may be refused with {code}{with_data}"),
             );
         }
         for code in old.errors.iter().filter(|code| !new.errors.contains(code)) {
@@ -172,6 +180,15 @@ impl Differ<'_> {
                 Compatibility::Compatible,
                 format!("{what} is no longer refused with {code}"),
             );
+        }
+        for code in new.errors.iter().filter(|code| old.errors.contains(code)) {
+            let data = format!("{what} refusal {code}");
+            match (old.error_data.get(code), new.error_data.get(code)) {
+                (Some(old), Some(new)) => self.schemas(&data, Direction::Output, old, new),
+                (Some(_), None) => self.push(Compatibility::Breaking, format!("{data}: data was removed")),
+                (None, Some(_)) => self.push(Compatibility::Additive, format!("{data}: data was added")),
+                (None, None) => {}
+            }
         }
     }
 

@@ -15,5 +15,6 @@ mod delivery;
 mod integers;
 mod names;
 mod pairs;
+mod refusals;
 mod typescript;
 mod wording;
