@@ -56,9 +56,10 @@ pub(super) fn document(contract: &Contract, info: &Info) -> Value {
     for (path, incoming) in &contract.incoming {
         let answer = format!("{path}.answer");
         let refusal = format!("{path}.refusal");
-        messages.insert(path.clone(), draft.call(path, incoming));
+        let needs_payload = contract.input_of(incoming).is_some();
+        messages.insert(path.clone(), draft.call(path, incoming, needs_payload));
         messages.insert(answer.clone(), draft.answer(path, incoming));
-        messages.insert(refusal.clone(), refused(path, incoming));
+        messages.insert(refusal.clone(), draft.refused(path, incoming));
         operations.insert(
             format!("receive.{path}"),
             json!({
@@ -174,26 +175,14 @@ fn correlated(name: &str, doc: Option<&String>, payload: Value) -> Value {
     message
 }
 
-fn refused(path: &str, incoming: &IncomingContract) -> Value {
-    let codes: Vec<_> = Code::PROTOCOL
-        .iter()
-        .map(|code| code.as_str())
-        .chain(incoming.errors.iter().map(String::as_str))
-        .collect();
-    let error = json!({
+/// Returns the schema of an error whose members have these schemas.
+fn error_with(members: Value) -> Value {
+    json!({
         "allOf": [
             { "$ref": "#/components/schemas/Error" },
-            { "type": "object", "properties": { "code": { "enum": codes } } },
+            { "type": "object", "properties": members },
         ],
-    });
-    correlated(
-        &format!("{path}.refusal"),
-        None,
-        frame(
-            words::REFUSAL,
-            [("rpcId", rpc_id(), true), ("error", error, true)],
-        ),
-    )
+    })
 }
 
 fn error_schema() -> Value {
@@ -227,10 +216,10 @@ struct Draft07<'a> {
 }
 
 impl Draft07<'_> {
-    fn call(&self, path: &str, incoming: &IncomingContract) -> Value {
+    fn call(&self, path: &str, incoming: &IncomingContract, needs_payload: bool) -> Value {
         let id = ("rpcId", rpc_id(), false);
         let payload = match &incoming.input {
-            Some(input) => frame(path, [("payload", self.schema(input), true), id]),
+            Some(input) => frame(path, [("payload", self.schema(input), needs_payload), id]),
             None => frame(path, [id]),
         };
         correlated(path, incoming.doc.as_ref(), payload)
@@ -243,6 +232,31 @@ impl Draft07<'_> {
             None => frame(words::ANSWER, [id]),
         };
         correlated(&format!("{path}.answer"), None, payload)
+    }
+
+    fn refused(&self, path: &str, incoming: &IncomingContract) -> Value {
+        let codes: Vec<_> = Code::PROTOCOL
+            .iter()
+            .map(|code| code.as_str())
+            .chain(incoming.errors.iter().map(String::as_str))
+            .filter(|code| !incoming.error_data.contains_key(*code))
+            .collect();
+        let mut error = error_with(json!({ "code": { "enum": codes } }));
+        if !incoming.error_data.is_empty() {
+            let mut variants = vec![error];
+            for (code, data) in &incoming.error_data {
+                // Not required, since the message is the same in both protocols.
+                let mut variant = error_with(json!({ "code": { "const": code }, "data": self.schema(data) }));
+                variant["description"] = json!("Clients of the base protocol do not receive `data`.");
+                variants.push(variant);
+            }
+            error = json!({ "oneOf": variants });
+        }
+        let payload = frame(
+            words::REFUSAL,
+            [("rpcId", rpc_id(), true), ("error", error, true)],
+        );
+        correlated(&format!("{path}.refusal"), None, payload)
     }
 
     /// Converts a schema. References point at the components. Draft 07 ignores the keywords beside a reference, so

@@ -153,6 +153,13 @@ impl Contract {
         canonical::sorted(asyncapi::document(&self.canonical(), info))
     }
 
+    /// Returns the schema of the payload that clients send with a message. `None` if they need none: it is ignored, or only
+    /// null fits, as for a unit struct. An absent payload counts as null.
+    fn input_of<'a>(&self, incoming: &'a IncomingContract) -> Option<&'a Value> {
+        let input = incoming.input.as_ref()?;
+        (!resolve::is_null(&self.types, input)).then_some(input)
+    }
+
     /// Compares the contract with `old`. Returns the changes and their effect on clients of `old`.
     #[must_use]
     pub fn diff(&self, old: &Self) -> Diff {

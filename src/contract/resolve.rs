@@ -37,6 +37,12 @@ pub(super) fn resolve<'a>(types: &'a Types, schema: &'a Value) -> Cow<'a, Value>
     schema
 }
 
+/// Returns true if a schema accepts null and nothing else.
+pub(super) fn is_null(types: &Types, schema: &Value) -> bool {
+    let schema = resolve(types, schema);
+    schema.get("type").is_some_and(|kind| kind == "null") || schema.get("const").is_some_and(Value::is_null)
+}
+
 fn reference(schema: &Value) -> Option<&str> {
     schema.get("$ref").and_then(Value::as_str)
 }

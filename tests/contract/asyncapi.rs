@@ -9,7 +9,7 @@ use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use zocket::{ClientId, Code, Context, Contract, Outgoing, Zocket, contract::Info};
+use zocket::{ClientId, Code, Context, Contract, Outgoing, Refusal, Zocket, contract::Info};
 
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
@@ -56,6 +56,20 @@ impl Outgoing for Said {
     const TYPE: &'static str = "chat.message";
 }
 
+/// The line came too early.
+#[derive(Serialize, JsonSchema)]
+struct TooEarly {
+    pause: (u8, Link),
+}
+
+impl Refusal for TooEarly {
+    const CODE: Code = Code::app("TOO_EARLY");
+}
+
+/// A message without payload.
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Clear(#[garde(skip)] ());
+
 fn contract() -> Contract {
     let zo = Zocket::builder()
         .on_connect(async |_: Headers, _: ClientId| Ok(()))
@@ -64,7 +78,8 @@ fn contract() -> Contract {
     let post = message
         .clone()
         .doc("Says something.")
-        .declare_code(Code::app("TOO_LATE"));
+        .declare_code(Code::app("TOO_LATE"))
+        .refuses::<TooEarly>();
     zo.router()
         .outgoing::<Said>()
         .incoming(
@@ -72,7 +87,19 @@ fn contract() -> Contract {
             post.input::<Line>()
                 .handle(async |_: Context<()>, line: Line| Ok(line)),
         )
-        .incoming("chat.clear", message.handle(async |_: Context<()>| Ok(())))
+        .incoming(
+            "chat.leave",
+            message
+                .clone()
+                .declare_code(Code::app("TOO_LATE"))
+                .handle(async |_: Context<()>| Ok(())),
+        )
+        .incoming(
+            "chat.clear",
+            message
+                .input::<Clear>()
+                .handle(async |_: Context<()>, _: Clear| Ok(())),
+        )
         .contract()
 }
 
@@ -118,9 +145,61 @@ fn client_messages_are_receive_operations_with_replies() {
         messages["chat.clear.answer"]["payload"]["required"],
         json!(["type", "rpcId"])
     );
-    let codes = &messages["chat.post.refusal"]["payload"]["properties"]["error"]["allOf"][1]["properties"]["code"]
-        ["enum"];
-    assert!(codes.as_array().unwrap().contains(&json!("TOO_LATE")));
+    assert!(codes_of(&refusal(&document, "chat.leave")).contains(&json!("TOO_LATE")));
+}
+
+/// Returns the schema of a route's error.
+fn refusal(document: &Value, route: &str) -> Value {
+    let message = &document["channels"]["socket"]["messages"][format!("{route}.refusal")];
+    message["payload"]["properties"]["error"].clone()
+}
+
+fn codes_of(error: &Value) -> Vec<Value> {
+    let codes = &error["allOf"][1]["properties"]["code"]["enum"];
+    codes.as_array().unwrap().clone()
+}
+
+#[test]
+fn a_refusal_states_its_data_under_its_code() {
+    let document = document();
+    let refusal = refusal(&document, "chat.post");
+    let variants = refusal["oneOf"].as_array().unwrap();
+    let codes = codes_of(&variants[0]);
+    assert!(
+        codes.contains(&json!("TOO_LATE")) && codes.contains(&json!("FORBIDDEN")),
+        "{codes:?}"
+    );
+    assert!(!codes.contains(&json!("TOO_EARLY")), "{codes:?}");
+    let error = json!({ "$ref": "#/components/schemas/Error" });
+    let data = json!({ "$ref": "#/components/schemas/TooEarly" });
+    let members = json!({ "code": { "const": "TOO_EARLY" }, "data": data });
+    assert_eq!(
+        variants[1..],
+        [json!({
+            "description": "Clients of the base protocol do not receive `data`.",
+            "allOf": [error, { "type": "object", "properties": members }],
+        })]
+    );
+    let schema = &document["components"]["schemas"]["TooEarly"];
+    assert_eq!(
+        schema["properties"]["pause"]["items"][1],
+        json!({ "$ref": "#/components/schemas/Link" })
+    );
+}
+
+#[test]
+fn a_payload_that_can_only_be_null_may_be_absent() {
+    let messages = &document()["channels"]["socket"]["messages"];
+    let clear = &messages["chat.clear"]["payload"];
+    assert_eq!(clear["required"], json!(["type"]));
+    assert_eq!(
+        clear["properties"]["payload"],
+        json!({ "$ref": "#/components/schemas/Clear" })
+    );
+    assert_eq!(
+        messages["chat.post"]["payload"]["required"],
+        json!(["type", "payload"])
+    );
 }
 
 #[test]
