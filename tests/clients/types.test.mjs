@@ -80,12 +80,12 @@ test("the runtime for plain JavaScript is the compiled runtime", async () => {
   }
 });
 
-test("the runtime has at most 5,500 bytes, minified and gzipped", async (t) => {
+test("the runtime has at most 5,550 bytes, minified and gzipped", async (t) => {
   const { transformSync } = await import("esbuild");
   const { gzipSync } = await import("node:zlib");
   const source = await readFile(new URL("../../src/contract/typescript/runtime.js", import.meta.url), "utf8");
   const { code } = transformSync(source, { minify: true, target: "es2020", format: "esm" });
   const bytes = gzipSync(code, { level: 9 }).length;
   t.diagnostic(`${bytes} bytes`);
-  assert.ok(bytes <= 5_500, `${bytes}`);
+  assert.ok(bytes <= 5_550, `${bytes}`);
 });

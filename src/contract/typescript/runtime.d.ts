@@ -15,7 +15,7 @@ export type ProtocolCode = "PARSE_ERROR" | "NOT_FOUND" | "BAD_REQUEST" | "UNAUTH
  */
 export type ClientCode = "DISCONNECTED" | "CLOSED" | "INVALID_PAYLOAD";
 /** All codes with which a call can fail: those of the protocol, of the client, and those that the procedure declares. */
-export type ErrorCode<Declared extends string = never> = ProtocolCode | ClientCode | Declared;
+export type ErrorCode<Declared extends string | Refused = never> = ProtocolCode | ClientCode | (Declared extends Refused<infer Code> ? Code : Declared);
 /** One error in a payload. `path` leads from the payload's root to the value. */
 export interface PayloadIssue {
     readonly path: readonly (string | number)[];
@@ -36,15 +36,28 @@ export interface ErrorDetails {
      * received the call (repeating it is safe), `"unknown"` if it may have run.
      */
     readonly sent: "no" | "unknown" | undefined;
+    /** Data of the refusal, if the procedure declares some for the code. */
+    readonly data: unknown;
     /** The error that caused this one. */
     readonly cause: unknown;
 }
-/** Error of a call: `code` for programs, `message` for people, `issues` for the fields of a form. */
-export interface ZocketError<Declared extends string = string> extends Error, ErrorDetails {
+/** A declared code whose refusals carry data. */
+export interface Refused<Code extends string = string, Data = unknown> {
+    readonly code: Code;
+    readonly data: Data;
+}
+/** Error with one of these codes, and data of this type. */
+export interface ErrorWith<Code extends string, Data> extends Error, ErrorDetails {
     readonly name: "ZocketError";
-    readonly code: ErrorCode<Declared>;
+    readonly code: Code;
+    readonly data: Data;
     readonly cause: unknown;
 }
+/**
+ * Error of a call: `code` for programs, `message` for people, `issues` for the fields of a form. The `code` determines the
+ * type of `data`.
+ */
+export type ZocketError<Declared extends string | Refused = string> = ErrorWith<ErrorCode<Declared extends string ? Declared : never>, string extends Declared ? unknown : undefined> | (Declared extends Refused<infer Code, infer Data> ? ErrorWith<Code & ErrorCode<Declared>, Data> : never);
 /** The error's class, for `error instanceof ZocketError`, and for tests that create errors. */
 export interface ZocketErrorConstructor {
     new (code: string, message: string, details?: Partial<ErrorDetails>): ZocketError;
@@ -65,7 +78,7 @@ export interface AbortSignalLike {
     removeEventListener(type: "abort", listener: () => void): void;
 }
 /** Outcome of a call as a value: see {@link Call.safe}. */
-export type CallResult<Output, Declared extends string = never> = {
+export type CallResult<Output, Declared extends string | Refused = never> = {
     readonly ok: true;
     readonly data: Output;
     readonly error: undefined;
@@ -83,7 +96,7 @@ export type CallArguments<Input> = [Input] extends [void] ? [options?: CallOptio
  * A call that nobody awaits, and that the server refuses for good, is an unhandled rejection, which ends a Node process.
  * `safe` never is one. Nor are failures that pass by themselves, such as a lost connection or an overloaded server.
  */
-export interface Call<Input, Output, Declared extends string = never> {
+export interface Call<Input, Output, Declared extends string | Refused = never> {
     (...args: CallArguments<Input>): Promise<Output>;
     /** Calls the route, and returns a failure as a value whose `error.code` is typed. Only an aborted signal rejects it. */
     safe(...args: CallArguments<Input>): Promise<CallResult<Output, Declared>>;
@@ -207,8 +220,8 @@ export interface OptionsBase {
      */
     readonly dev?: boolean | undefined;
     /**
-     * Checks payloads in development mode. An input with issues is not sent (`BAD_REQUEST`). Outputs and events with issues
-     * are delivered, and reported to `onError` (`INVALID_PAYLOAD`).
+     * Checks payloads in development mode. An input with issues is not sent (`BAD_REQUEST`). Outputs, events and data of
+     * refusals with issues are delivered, and reported to `onError` (`INVALID_PAYLOAD`).
      */
     readonly validate?: Validate | undefined;
     /** Implementation for runtimes without a global `WebSocket`, such as Node 20: the package `ws`. */
@@ -216,7 +229,10 @@ export interface OptionsBase {
     /** Replaces timers and randomness in tests. */
     readonly clock?: Clock | undefined;
 }
-export type Validate = (route: string, direction: "input" | "output" | "event", payload: unknown) => readonly PayloadIssue[] | undefined;
+/** Returns the issues in a payload. The payload of a `refusal` is its data, and `code` is set for it only. */
+export type Validate = {
+    validate(route: string, direction: "input" | "output" | "event" | "refusal", payload: unknown, code?: string): readonly PayloadIssue[] | undefined;
+}["validate"];
 export interface Clock {
     setTimeout(run: () => void, ms: number): unknown;
     clearTimeout(timer: unknown): void;
@@ -244,7 +260,7 @@ export declare const ZocketError: ZocketErrorConstructor;
  * `isZocketError(client.chat.post, error)` has the codes that the procedure declares, and is false for other calls.
  */
 export declare function isZocketError(error: unknown): error is ZocketError;
-export declare function isZocketError<Declared extends string>(call: {
+export declare function isZocketError<Declared extends string | Refused>(call: {
     safe(...args: never[]): Promise<CallResult<unknown, Declared>>;
     readonly route: string;
 }, error: unknown): error is ZocketError<Declared>;

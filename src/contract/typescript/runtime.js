@@ -358,10 +358,11 @@ function parse(text) {
 }
 /** Returns the error in an answer, or in a frame that names the route, if any. */
 function refusal(value, route) {
-    const { code, message, issues = [], retryAfterMs, type = route } = asObject(value);
+    const { code, message, issues = [], retryAfterMs, data, type = route } = asObject(value);
     return new ZocketError(String(code), String(message), {
         route: type,
         issues: issues,
+        data,
         retryAfterMs: positive(retryAfterMs, undefined),
     });
 }
@@ -723,8 +724,12 @@ export function createClient(url, ...[given]) {
         if (type === "__rpc_res" || type === "__rpc_err") {
             step = Math.min(step, 1);
             return calls.answered(frame["rpcId"], (call) => {
-                if (type === "__rpc_err")
-                    return call.reject(refusal(frame["error"], call.route));
+                if (type === "__rpc_err") {
+                    const error = refusal(frame["error"], call.route);
+                    if (error.data !== undefined)
+                        checkReceived(call.route, "refusal", error.data, error.code);
+                    return call.reject(error);
+                }
                 checkReceived(call.route, "output", payload);
                 call.resolve(payload);
             });
@@ -797,8 +802,8 @@ export function createClient(url, ...[given]) {
         }
         if (!issues?.length)
             return undefined;
-        const [route, direction] = args;
-        const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
+        const [route, direction, , code] = args;
+        const message = `expected the ${direction}${code ? ` ${code}` : ""} of ${route} to match its contract, got ${issues.length} issue(s)`;
         return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
     }
     function checkReceived(...args) {

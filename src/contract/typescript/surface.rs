@@ -59,6 +59,7 @@ impl<'a> Surface<'a> {
             let rounded = [&incoming.input, &incoming.output]
                 .into_iter()
                 .flatten()
+                .chain(incoming.error_data.values())
                 .find_map(rounding);
             let lines: Vec<_> = incoming.doc.iter().cloned().chain(rounded).collect();
             text.push_str(&comment(&lines.join("\n"), indent));
@@ -124,15 +125,20 @@ impl<'a> Surface<'a> {
     }
 }
 
-/// Returns the type of a call: `Call<Input, Output, "CODE">`.
+/// Returns the type of a call: `Call<Input, Output, "CODE" | Refused<"CODE", Data>>`.
 fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
-    let side = |schema: &Option<Value>, is_input| {
+    let side = |schema: Option<&Value>, is_input| {
         let writer = Writer { names, is_input };
-        schema
-            .as_ref()
-            .map_or_else(|| "void".to_owned(), |schema| writer.type_of(schema, indent))
+        schema.map_or_else(|| "void".to_owned(), |schema| writer.type_of(schema, indent))
     };
-    let codes: Vec<_> = incoming.errors.iter().map(|code| literal(code)).collect();
+    let codes = incoming.errors.iter().map(|code| {
+        let name = literal(code);
+        match incoming.error_data.get(code) {
+            Some(data) => format!("Refused<{name}, {}>", side(Some(data), false)),
+            None => name,
+        }
+    });
+    let codes: Vec<_> = codes.collect();
     let codes = if codes.is_empty() {
         String::new()
     } else {
@@ -140,8 +146,8 @@ fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
     };
     format!(
         "Call<{}, {}{codes}>",
-        side(&incoming.input, true),
-        side(&incoming.output, false)
+        side(incoming.input.as_ref(), true),
+        side(incoming.output.as_ref(), false)
     )
 }
 

@@ -3,6 +3,7 @@
 mod files;
 mod members;
 mod optional;
+mod refusals;
 mod truth;
 
 use std::{
