@@ -155,7 +155,10 @@ fn constants(contract: &Contract, annotation: &str) -> String {
     let incoming: String = contract
         .incoming
         .iter()
-        .map(|(path, incoming)| format!("\n    {}: {},", types::property(path), incoming.input.is_some()))
+        .map(|(path, incoming)| {
+            let has_input = contract.input_of(incoming).is_some();
+            format!("\n    {}: {has_input},", types::property(path))
+        })
         .collect();
     let outgoing: String = contract
         .outgoing

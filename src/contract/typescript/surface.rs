@@ -67,7 +67,7 @@ impl<'a> Surface<'a> {
                 text,
                 "{indent}readonly {}: {};",
                 property(name),
-                call(incoming, names, indent)
+                call(contract, incoming, names, indent)
             );
         }
         for (name, below) in self
@@ -126,7 +126,7 @@ impl<'a> Surface<'a> {
 }
 
 /// Returns the type of a call: `Call<Input, Output, "CODE" | Refused<"CODE", Data>>`.
-fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
+fn call(contract: &Contract, incoming: &IncomingContract, names: &Names, indent: &str) -> String {
     let side = |schema: Option<&Value>, is_input| {
         let writer = Writer { names, is_input };
         schema.map_or_else(|| "void".to_owned(), |schema| writer.type_of(schema, indent))
@@ -146,7 +146,7 @@ fn call(incoming: &IncomingContract, names: &Names, indent: &str) -> String {
     };
     format!(
         "Call<{}, {}{codes}>",
-        side(incoming.input.as_ref(), true),
+        side(contract.input_of(incoming), true),
         side(incoming.output.as_ref(), false)
     )
 }

@@ -2,6 +2,7 @@
 
 mod files;
 mod members;
+mod null;
 mod optional;
 mod refusals;
 mod truth;
