@@ -31,6 +31,7 @@ use super::{
     BuildError, Outage, ServerRefusal, Welcome,
     config::Config,
     headers::Headers,
+    server_refusal::Data,
     session::Session,
     wire::{self, ServerFrame},
 };
@@ -175,6 +176,8 @@ fn refused_handshake(response: &Response<Option<Vec<u8>>>) -> Outage {
         code: Option<String>,
         #[serde(default)]
         details: Vec<Issue>,
+        #[serde(default, deserialize_with = "Data::present")]
+        data: Option<Data>,
     }
     let status = response.status();
     let code = code_of(status).as_str();
@@ -182,6 +185,7 @@ fn refused_handshake(response: &Response<Option<Vec<u8>>>) -> Outage {
     let mut refusal = match serde_json::from_slice::<Body>(body) {
         Ok(body) => ServerRefusal {
             issues: body.details,
+            data: body.data,
             ..ServerRefusal::new(body.code.unwrap_or_else(|| code.to_owned()), body.error)
         },
         Err(_) if body.is_empty() => ServerRefusal::new(code, status.to_string()),

@@ -2,6 +2,9 @@
 
 use std::{error::Error, fmt};
 
+use serde::de::DeserializeOwned;
+use zocket_layers::{DataError, Refusal};
+
 use super::ServerRefusal;
 
 /// The reason why a call has no answer.
@@ -55,6 +58,32 @@ impl CallError {
             Self::Refused(refusal) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Returns the data of the server's refusal as an `R`, or none if the error is another one.
+    ///
+    /// ```no_run
+    /// # use schemars::JsonSchema;
+    /// # use serde::{Deserialize, Serialize};
+    /// # use zocket::{Code, Incoming, Refusal, client::Client};
+    /// # #[derive(Serialize)] struct Bid { cents: u64 }
+    /// # impl Incoming for Bid { const TYPE: &'static str = "lot.bid"; type Answer = (); }
+    /// # #[derive(Serialize, Deserialize, JsonSchema)] struct Outbid { least: u64 }
+    /// # impl Refusal for Outbid { const CODE: Code = Code::app("OUTBID"); }
+    /// # async fn example(client: Client) -> Result<(), Box<dyn std::error::Error>> {
+    /// if let Err(error) = client.call(&Bid { cents: 1_100 }).await {
+    ///     match error.data::<Outbid>()? {
+    ///         Some(outbid) => println!("bid at least {}", outbid.least),
+    ///         None => return Err(error.into()),
+    ///     }
+    /// }
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`ServerRefusal::data`].
+    pub fn data<R: Refusal + DeserializeOwned>(&self) -> Result<Option<R>, DataError> {
+        self.refusal().map_or(Ok(None), ServerRefusal::data)
     }
 }
 

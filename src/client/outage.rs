@@ -2,7 +2,8 @@
 
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
-use zocket_layers::{Code, Codec};
+use serde::de::DeserializeOwned;
+use zocket_layers::{Code, Codec, DataError, Refusal};
 
 use super::{BuildError, ServerRefusal};
 
@@ -103,12 +104,26 @@ impl Outage {
         }
     }
 
-    /// Returns the delay that the server asks for before the next attempt.
-    pub(super) fn retry_after(&self) -> Option<Duration> {
+    /// Returns the server's refusal of the handshake, if the outage is one.
+    #[must_use]
+    pub fn refusal(&self) -> Option<&ServerRefusal> {
         match self {
-            Self::Refused { refusal, .. } => refusal.retry_after,
+            Self::Refused { refusal, .. } => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Returns the data of the server's refusal as an `R`, or none if the outage is another one.
+    ///
+    /// # Errors
+    /// Those of [`ServerRefusal::data`].
+    pub fn data<R: Refusal + DeserializeOwned>(&self) -> Result<Option<R>, DataError> {
+        self.refusal().map_or(Ok(None), ServerRefusal::data)
+    }
+
+    /// Returns the delay that the server asks for before the next attempt.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.refusal().and_then(|refusal| refusal.retry_after)
     }
 }
 
