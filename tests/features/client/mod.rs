@@ -21,6 +21,7 @@ mod reconnecting;
 mod refused;
 mod resume;
 mod silence;
+mod typed;
 
 use std::{pin::Pin, task::Poll, time::Duration};
 

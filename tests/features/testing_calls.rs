@@ -1,0 +1,183 @@
+//! Calls and messages by their types: of the test kit's clients, of the simulator's, and of detached connections.
+
+#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+
+use std::{sync::Arc, task::Poll, time::Duration};
+
+use tower::ServiceExt;
+use zocket::{
+    Code, Context, Error, Message, Zocket,
+    client::{CallError, Sent},
+    layers::Effect,
+    testing::{
+        TestApp, TestClient,
+        sim::{Sim, SimApp, SimClient, World},
+    },
+};
+
+use crate::lots::{self, Bid, Closed, LEAST, NEXT, Outbid, Price, Unwritable, Wait, other};
+
+async fn visit() -> (TestApp, TestClient) {
+    let zo = Zocket::builder().build();
+    let app = TestApp::new(zo.serve(lots::router(&zo)));
+    let client = app.connect(&()).await.unwrap();
+    (app, client)
+}
+
+fn bid(cents: u64) -> Bid {
+    Bid { cents }
+}
+
+#[tokio::test]
+async fn a_tests_client_calls_by_type() {
+    let (_app, mut ann) = visit().await;
+    assert_eq!(ann.call(&bid(1_100)).await.unwrap().cents, 1_100);
+    let error = ann.call(&other::Bid { cents: 1_100 }).await.unwrap_err();
+    assert!(matches!(error, CallError::Decode(_)), "{error}");
+    let error = ann.call(&Unwritable::new()).await.unwrap_err();
+    assert!(matches!(error, CallError::Encode(_)), "{error}");
+    let error = ann.send(&Unwritable::new()).await.unwrap_err();
+    assert!(matches!(error, CallError::Encode(_)), "{error}");
+}
+
+#[tokio::test]
+async fn several_typed_calls_can_be_in_flight() {
+    let (_app, mut ann) = visit().await;
+    let first = ann.begin(&bid(1_100)).await.unwrap();
+    let second = ann.begin(&bid(LEAST - 1)).await.unwrap();
+    let third = ann.begin_route::<Price>("lot.bid", &bid(1_200)).await.unwrap();
+    assert_eq!(ann.answer(third).await.unwrap(), Price { cents: 1_200 });
+    let error = ann.answer(second).await.unwrap_err();
+    assert_eq!(error.data::<Outbid>().unwrap(), Some(Outbid { least: NEXT }));
+    assert_eq!(ann.answer(first).await.unwrap().cents, 1_100);
+}
+
+#[tokio::test]
+async fn a_failure_of_a_sent_message_is_expected_with_its_data() {
+    let (_app, mut ann) = visit().await;
+    ann.send(&bid(LEAST)).await.unwrap();
+    ann.send(&bid(LEAST - 1)).await.unwrap();
+    let failure = ann.expect_error().await;
+    assert_eq!(failure.route.as_deref(), Some("lot.bid"));
+    assert_eq!(failure.data::<Outbid>().unwrap(), Some(Outbid { least: NEXT }));
+    assert!(failure.data::<Closed>().unwrap().is_none());
+    ann.expect_nothing().await;
+}
+
+#[test]
+fn a_client_of_a_simulation_calls_by_type() {
+    let app = |world: &World| {
+        let zo = Zocket::builder().hub(world.hub()).build();
+        SimApp::new(&zo, zo.serve(lots::router(&zo)))
+    };
+    let script = async |client: SimClient| {
+        assert_eq!(client.call(&bid(1_100)).await.unwrap().cents, 1_100);
+        let begun = client.begin(&bid(LEAST - 1)).unwrap();
+        client.send(&bid(LEAST)).unwrap();
+        assert!(matches!(
+            client.send(&Unwritable::new()),
+            Err(CallError::Encode(_))
+        ));
+        let error = begun.answer().await.unwrap_err();
+        assert_eq!(error.data::<Outbid>().unwrap(), Some(Outbid { least: NEXT }));
+        let error = client
+            .call_within(Duration::from_secs(1), &Wait {})
+            .await
+            .unwrap_err();
+        assert!(
+            matches!(error, CallError::Timeout { sent: Sent::Unknown }),
+            "{error}"
+        );
+    };
+    let totals = Sim::seed(7).clients(2).run(app, script);
+    assert_eq!((totals.seeds, totals.calls), (1, 6), "{totals}");
+}
+
+#[tokio::test]
+async fn a_detached_connection_calls_a_procedure() {
+    let zo = Zocket::builder().build();
+    let procedure = zo.message().input::<Bid>().handle(lots::bid);
+    let ann = zo.detached(());
+    // The calls borrow neither the connection nor their messages.
+    let calls = [1_100, LEAST - 1, 0].map(|cents| ann.call(&procedure, &bid(cents)));
+    let [price, outbid, invalid] = calls;
+    assert_eq!(price.await.unwrap(), Price { cents: 1_100 });
+    let refusal = outbid.await.unwrap_err();
+    assert_eq!(refusal.data::<Outbid>().unwrap(), Some(Outbid { least: NEXT }));
+    let refusal = invalid.await.unwrap_err();
+    assert_eq!(refusal.issues()[0].path, ["cents".into()]);
+}
+
+#[tokio::test]
+async fn a_detached_connection_calls_a_router() {
+    let zo = Zocket::builder().build();
+    let router = lots::router(&zo).into_service().unwrap();
+    let ann = zo.detached(());
+    assert_eq!(ann.call(&router, &bid(1_100)).await.unwrap().cents, 1_100);
+    let elsewhere = zo.router().into_service().unwrap();
+    let refusal = ann.call(&elsewhere, &bid(1_100)).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn failures_of_a_detached_call_are_those_of_a_client() {
+    let zo = Zocket::builder().build();
+    let ann = zo.detached(());
+    let broken = zo
+        .message()
+        .handle(async |_: Context<()>| Err::<(), _>(Error::internal("the password is hunter2")));
+    let refusal = ann.call(&broken, &bid(1)).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
+    assert!(!format!("{refusal:?}").contains("hunter2"), "{refusal:?}");
+
+    let never = zo
+        .message()
+        .layer(tower::timeout::TimeoutLayer::new(Duration::from_millis(1)))
+        .handle(async |_: Context<()>| std::future::pending::<Result<(), Error>>().await);
+    let refusal = ann.call(&never, &Wait {}).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::TIMEOUT);
+
+    let procedure = zo.message().input::<Bid>().handle(lots::bid);
+    let refusal = ann
+        .call(&procedure, &other::Bid { cents: 1_100 })
+        .await
+        .unwrap_err();
+    assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
+    let refusal = ann.call(&procedure, &Unwritable::new()).await.unwrap_err();
+    assert_eq!(refusal.code(), Code::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn a_service_is_ready_before_a_detached_call() {
+    let zo = Zocket::builder().build();
+    let held = Arc::new(tokio::sync::Semaphore::new(1));
+    let limited = tower::limit::ConcurrencyLimit::with_semaphore(
+        zo.message().input::<Bid>().handle(lots::bid),
+        held.clone(),
+    );
+    let ann = zo.detached(());
+    let permit = held.acquire().await.unwrap();
+    let mut call = Box::pin(ann.call(&limited, &bid(1_100)));
+    let polled = std::future::poll_fn(|cx| Poll::Ready(call.as_mut().poll(cx))).await;
+    assert!(polled.is_pending());
+    drop(permit);
+    assert_eq!(call.await.unwrap().cents, 1_100);
+}
+
+#[tokio::test]
+async fn a_message_made_of_its_type_has_a_reply_with_effects() {
+    let zo = Zocket::builder().build();
+    let enter = zo
+        .message()
+        .input::<Bid>()
+        .handle(async |cx: Context<()>, bid: Bid| {
+            cx.rooms().join("bidders")?;
+            Ok(Price { cents: bid.cents })
+        });
+    let message = Message::of(zo.detached(()), &bid(1_100)).unwrap();
+    assert_eq!(message.parts().route(), "lot.bid");
+    let reply = enter.oneshot(message).await.unwrap();
+    assert_eq!(reply.answer_as::<Price>().unwrap(), Price { cents: 1_100 });
+    assert!(reply.answer_as::<String>().is_err());
+    assert_eq!(reply.effects, [Effect::Join("bidders".into())]);
+}
