@@ -3,13 +3,16 @@
 //! ```no_run
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
-//! use zocket::{Outgoing, client::Client};
+//! use zocket::{Incoming, Outgoing, client::Client};
 //!
 //! #[derive(Serialize)]
 //! struct Headers { name: String }
+//! // The messages that the server receives and sends. One crate can have them for both sides.
 //! #[derive(Serialize)]
 //! struct Post { text: String }
-//! // The type that the server sends, with `Deserialize`.
+//! impl Incoming for Post { const TYPE: &'static str = "chat.post"; type Answer = Posted; }
+//! #[derive(Deserialize)]
+//! struct Posted { id: u64 }
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Said { text: String, from: String }
 //! impl Outgoing for Said { const TYPE: &'static str = "chat.message"; }
@@ -20,13 +23,26 @@
 //!     .connect()
 //!     .await?;
 //! let mut said = client.on::<Said>();
-//! let () = client.call_route("chat.post", &Post { text: "hi".into() }).await?;
+//! let posted = client.call(&Post { text: "hi".into() }).await?;
+//! println!("message {}", posted.id);
 //! if let Some(said) = said.next().await {
 //!     println!("{}", said?.text);
 //! }
 //! client.close().await;
 //! # Ok(()) }
 //! ```
+//!
+//! # Calls
+//!
+//! | | waits for the answer | requests no answer |
+//! |---|---|---|
+//! | by a message's type | [`call`](Client::call), [`call_with`](Client::call_with) | [`send`](Client::send) |
+//! | by a route's name | [`call_route`](Client::call_route), [`call_route_with`](Client::call_route_with) | [`send_route`](Client::send_route) |
+//!
+//! A type's [`Incoming::Answer`](crate::Incoming::Answer) is the type of the answer. By name, the caller chooses it:
+//! `client.call_route::<Posted>("chat.post", &post)`. A call fails with a [`CallError`]. The data of a refusal has the type
+//! of its code, and [`CallError::data`] reads it. A failure of a message without an answer arrives in
+//! [`Client::errors`], and [`SendFailure::data`] reads its data.
 //!
 //! # The connection
 //!
@@ -77,14 +93,19 @@
 //! current state again.
 //!
 //! ```no_run
-//! use zocket::client::Client;
+//! # use serde::Serialize;
+//! use zocket::{Incoming, client::Client};
+//!
+//! #[derive(Serialize)]
+//! struct Join { room: &'static str }
+//! impl Incoming for Join { const TYPE: &'static str = "rooms.join"; type Answer = (); }
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let client = Client::builder("ws://127.0.0.1:3000/ws")
 //!     .on_open(async |client, opened| {
 //!         if !opened.resumed {
 //!             // A new session: it is in no room yet, and events may have been missed.
-//!             let _ = client.call_route::<()>("rooms.join", "lobby").await;
+//!             let _ = client.call(&Join { room: "lobby" }).await;
 //!         }
 //!     })
 //!     .connect()

@@ -4,18 +4,25 @@
 //! use garde::Validate;
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
-//! use zocket::{ClientId, Code, Context, Error, Outgoing, Zocket, testing::TestApp};
+//! use zocket::{ClientId, Code, Context, Error, Incoming, Outgoing, Refusal, Zocket, testing::TestApp};
 //!
 //! #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 //! struct Headers { #[garde(length(chars, min = 1))] name: String }
 //! #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 //! struct Post { #[garde(length(chars, min = 1))] text: String }
+//! impl Incoming for Post { const TYPE: &'static str = "chat.post"; type Answer = usize; }
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Said { text: String, from: String }
 //! impl Outgoing for Said { const TYPE: &'static str = "chat.message"; }
+//! #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+//! struct TooLong { limit: usize }
+//! impl Refusal for TooLong { const CODE: Code = Code::app("TOO_LONG"); }
 //!
 //! async fn post(cx: Context<Headers>, input: Post) -> Result<usize, Error> {
 //!     let length = input.text.len();
+//!     if length > 100 {
+//!         return Err(Error::refuse(TooLong { limit: 100 }));
+//!     }
 //!     cx.send(Said { text: input.text, from: cx.name.clone() }).to_room("lobby");
 //!     Ok(length)
 //! }
@@ -25,18 +32,19 @@
 //!     .on_connect(async |headers: Headers, _: ClientId| Ok(headers))
 //!     .on_open(async |cx: Context<Headers>| cx.rooms().join("lobby"))
 //!     .build();
-//! let post = zo.message().input::<Post>().handle(post);
-//! let app = TestApp::new(zo.serve(zo.router().outgoing::<Said>().incoming("chat.post", post)));
+//! let post = zo.message().input().refuses::<TooLong>().handle(post);
+//! let app = TestApp::new(zo.serve(zo.router().outgoing::<Said>().receive::<Post>(post)));
 //!
 //! let mut ann = app.connect(&Headers { name: "Ann".into() }).await?;
 //! let mut bob = app.connect(&Headers { name: "Bob".into() }).await?;
-//! let length: usize = ann.call_route("chat.post", &Post { text: "hi".into() }).await?;
-//! assert_eq!(length, 2);
+//! assert_eq!(ann.call(&Post { text: "hi".into() }).await?, 2);
 //! assert_eq!(bob.expect::<Said>().await.from, "Ann");
 //! bob.expect_nothing().await;
 //!
-//! let refusal = bob.call_route::<usize>("chat.post", &Post { text: String::new() }).await.unwrap_err();
-//! assert!(refusal.refusal().is_some_and(|refusal| refusal.is(Code::BAD_REQUEST)));
+//! let error = bob.call(&Post { text: String::new() }).await.unwrap_err();
+//! assert!(error.refusal().is_some_and(|refusal| refusal.is(Code::BAD_REQUEST)));
+//! let error = bob.call(&Post { text: "x".repeat(101) }).await.unwrap_err();
+//! assert_eq!(error.data::<TooLong>()?, Some(TooLong { limit: 100 }));
 //! # Ok(()) }
 //! ```
 //!
@@ -54,9 +62,10 @@
 //!
 //! # Single procedures
 //!
-//! A procedure is a service: `procedure.oneshot(Message::new(zo.detached(user), "chat.post", payload))` runs it without
-//! a connection, and `reply.effects` holds its effects, which are not executed. See
-//! [`Zocket::detached`](crate::Zocket::detached).
+//! `zo.detached(user).call(&procedure, &Post { .. })` runs a procedure without a socket, and returns its answer or its
+//! refusal: see [`Connection::call`](crate::Connection::call). A procedure is a service, too:
+//! `procedure.oneshot(Message::of(zo.detached(user), &Post { .. })?)` returns a [`Reply`](crate::Reply), which has the
+//! effects that were not executed.
 
 #[doc(hidden)]
 pub mod internal;

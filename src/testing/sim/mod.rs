@@ -17,9 +17,16 @@
 //! ```
 //! use std::{sync::{Arc, atomic::{AtomicI64, Ordering::Relaxed}}, time::Duration};
 //!
+//! use garde::Validate;
 //! use schemars::JsonSchema;
 //! use serde::{Deserialize, Serialize};
-//! use zocket::{ClientId, Context, NoHeaders, Outgoing, Zocket, testing::sim::{Sim, SimApp, SimClient, World}};
+//! use zocket::{
+//!     ClientId, Context, Incoming, NoHeaders, Outgoing, Zocket, testing::sim::{Sim, SimApp, SimClient, World},
+//! };
+//!
+//! #[derive(Serialize, Deserialize, JsonSchema, Validate)]
+//! struct Ring {}
+//! impl Incoming for Ring { const TYPE: &'static str = "bell.ring"; type Answer = (); }
 //!
 //! #[derive(Serialize, Deserialize, JsonSchema)]
 //! struct Rang { by: ClientId }
@@ -40,13 +47,13 @@
 //!         })
 //!         .hub(world.hub())
 //!         .build();
-//!     let ring = zo.message().handle(async |cx: Context<World>| {
+//!     let ring = zo.message().input().handle(async |cx: Context<World>, _: Ring| {
 //!         cx.send(Rang { by: cx.client_id() }).broadcast();
 //!         // Sometimes.
 //!         cx.pause(Duration::from_millis(100)).await;
 //!         Ok(())
 //!     });
-//!     let router = zo.router().outgoing::<Rang>().incoming("bell.ring", ring);
+//!     let router = zo.router().outgoing::<Rang>().receive::<Ring>(ring);
 //!     SimApp::new(&zo, zo.serve(router)).at_end(move || assert_eq!(at_end.load(Relaxed), 0))
 //! }
 //!
@@ -54,7 +61,7 @@
 //!     for _ in 0..5 {
 //!         let id = client.client_id();
 //!         // An error if the session ended before the answer. A cut connection alone is none: the client resumes.
-//!         if client.call_route::<()>("bell.ring", &()).await.is_ok() && id == client.client_id() {
+//!         if client.call(&Ring {}).await.is_ok() && id == client.client_id() {
 //!             // A handler's events come before its answer.
 //!             assert!(client.take_events::<Rang>().iter().any(|rang| Some(rang.by) == id));
 //!         }
