@@ -28,7 +28,7 @@ impl Connection {
     ///
     /// #[derive(Serialize, Deserialize, JsonSchema, Validate)]
     /// struct Bid { #[garde(range(min = 1))] cents: u64 }
-    /// #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
     /// struct Price { cents: u64 }
     /// impl Incoming for Bid { const TYPE: &'static str = "lot.bid"; type Answer = Price; }
     ///
