@@ -6,7 +6,7 @@ import type { ReactElement, ReactNode } from "react";
 // @ts-ignore
 import { createClient } from "./zocket.ts";
 import type {
-  Call, CallArguments, CallResult, Client, EventSource, Listener, Options, Status, ZocketError,
+  Call, CallArguments, CallResult, Client, EventSource, Listener, Options, Refused, Status, ZocketError,
 } from "./zocket.js";
 
 // Not imported by name, since the React of server components lacks most of them, and the import must not fail there.
@@ -148,7 +148,7 @@ export function useConnection({ delay = 0 }: ConnectionOptions = {}): Connection
   return isBroken && !isShown && delay > 0 ? { ...now, status: "open", lastError: undefined, retryAt: undefined } : now;
 }
 
-export interface CallState<Input, Output, Declared extends string> {
+export interface CallState<Input, Output, Declared extends string | Refused> {
   /**
    * Calls the route like {@link Call.safe}: a failure is a value, so event handlers need no `catch`. Its identity is
    * stable.
@@ -168,7 +168,7 @@ export interface CallState<Input, Output, Declared extends string> {
  * Returns a call with its state. The last of several calls determines the state. Unmounting does not abort a pending
  * call. Pass a `signal` for that.
  */
-export function useCall<Input, Output, Declared extends string>(
+export function useCall<Input, Output, Declared extends string | Refused>(
   procedure: Call<Input, Output, Declared>,
 ): CallState<Input, Output, Declared> {
   type State = Pick<CallState<Input, Output, Declared>, "pending" | "error" | "data">;

@@ -216,7 +216,10 @@ export type ProtocolCode =
 export type ClientCode = "DISCONNECTED" | "CLOSED" | "INVALID_PAYLOAD";
 
 /** All codes with which a call can fail: those of the protocol, of the client, and those that the procedure declares. */
-export type ErrorCode<Declared extends string = never> = ProtocolCode | ClientCode | Declared;
+export type ErrorCode<Declared extends string | Refused = never> =
+  | ProtocolCode
+  | ClientCode
+  | (Declared extends Refused<infer Code> ? Code : Declared);
 
 /** One error in a payload. `path` leads from the payload's root to the value. */
 export interface PayloadIssue {
@@ -239,16 +242,34 @@ export interface ErrorDetails {
    * received the call (repeating it is safe), `"unknown"` if it may have run.
    */
   readonly sent: "no" | "unknown" | undefined;
+  /** Data of the refusal, if the procedure declares some for the code. */
+  readonly data: unknown;
   /** The error that caused this one. */
   readonly cause: unknown;
 }
 
-/** Error of a call: `code` for programs, `message` for people, `issues` for the fields of a form. */
-export interface ZocketError<Declared extends string = string> extends Error, ErrorDetails {
+/** A declared code whose refusals carry data. */
+export interface Refused<Code extends string = string, Data = unknown> {
+  readonly code: Code;
+  readonly data: Data;
+}
+
+/** Error with one of these codes, and data of this type. */
+export interface ErrorWith<Code extends string, Data> extends Error, ErrorDetails {
   readonly name: "ZocketError";
-  readonly code: ErrorCode<Declared>;
+  readonly code: Code;
+  readonly data: Data;
   readonly cause: unknown;
 }
+
+/**
+ * Error of a call: `code` for programs, `message` for people, `issues` for the fields of a form. The `code` determines the
+ * type of `data`.
+ */
+export type ZocketError<Declared extends string | Refused = string> =
+  | ErrorWith<ErrorCode<Declared extends string ? Declared : never>, string extends Declared ? unknown : undefined>
+  // The intersection is `Code`. In generic code, it makes `code` an `ErrorCode<Declared>`.
+  | (Declared extends Refused<infer Code, infer Data> ? ErrorWith<Code & ErrorCode<Declared>, Data> : never);
 
 /** The error's class, for `error instanceof ZocketError`, and for tests that create errors. */
 export interface ZocketErrorConstructor {
@@ -273,7 +294,7 @@ export interface AbortSignalLike {
 }
 
 /** Outcome of a call as a value: see {@link Call.safe}. */
-export type CallResult<Output, Declared extends string = never> =
+export type CallResult<Output, Declared extends string | Refused = never> =
   | { readonly ok: true; readonly data: Output; readonly error: undefined }
   | { readonly ok: false; readonly data: undefined; readonly error: ZocketError<Declared> };
 
@@ -292,7 +313,7 @@ export type CallArguments<Input> = [Input] extends [void]
  * A call that nobody awaits, and that the server refuses for good, is an unhandled rejection, which ends a Node process.
  * `safe` never is one. Nor are failures that pass by themselves, such as a lost connection or an overloaded server.
  */
-export interface Call<Input, Output, Declared extends string = never> {
+export interface Call<Input, Output, Declared extends string | Refused = never> {
   (...args: CallArguments<Input>): Promise<Output>;
   /** Calls the route, and returns a failure as a value whose `error.code` is typed. Only an aborted signal rejects it. */
   safe(...args: CallArguments<Input>): Promise<CallResult<Output, Declared>>;
@@ -421,8 +442,8 @@ export interface OptionsBase {
    */
   readonly dev?: boolean | undefined;
   /**
-   * Checks payloads in development mode. An input with issues is not sent (`BAD_REQUEST`). Outputs and events with issues
-   * are delivered, and reported to `onError` (`INVALID_PAYLOAD`).
+   * Checks payloads in development mode. An input with issues is not sent (`BAD_REQUEST`). Outputs, events and data of
+   * refusals with issues are delivered, and reported to `onError` (`INVALID_PAYLOAD`).
    */
   readonly validate?: Validate | undefined;
   /** Implementation for runtimes without a global `WebSocket`, such as Node 20: the package `ws`. */
@@ -431,11 +452,16 @@ export interface OptionsBase {
   readonly clock?: Clock | undefined;
 }
 
-export type Validate = (
-  route: string,
-  direction: "input" | "output" | "event",
-  payload: unknown,
-) => readonly PayloadIssue[] | undefined;
+/** Returns the issues in a payload. The payload of a `refusal` is its data, and `code` is set for it only. */
+export type Validate = {
+  // A method, since a function may then name fewer directions.
+  validate(
+    route: string,
+    direction: "input" | "output" | "event" | "refusal",
+    payload: unknown,
+    code?: string,
+  ): readonly PayloadIssue[] | undefined;
+}["validate"];
 
 export interface Clock {
   setTimeout(run: () => void, ms: number): unknown;
@@ -489,7 +515,7 @@ export const ZocketError: ZocketErrorConstructor = class extends Error {
  * `isZocketError(client.chat.post, error)` has the codes that the procedure declares, and is false for other calls.
  */
 export function isZocketError(error: unknown): error is ZocketError;
-export function isZocketError<Declared extends string>(
+export function isZocketError<Declared extends string | Refused>(
   call: { safe(...args: never[]): Promise<CallResult<unknown, Declared>>; readonly route: string },
   error: unknown,
 ): error is ZocketError<Declared>;
@@ -900,10 +926,11 @@ function parse(text: string): Json {
 
 /** Returns the error in an answer, or in a frame that names the route, if any. */
 function refusal(value: unknown, route?: string): ZocketError {
-  const { code, message, issues = [], retryAfterMs, type = route } = asObject(value);
+  const { code, message, issues = [], retryAfterMs, data, type = route } = asObject(value);
   return new ZocketError(String(code), String(message), {
     route: type as string | undefined,
     issues: issues as PayloadIssue[],
+    data,
     retryAfterMs: positive(retryAfterMs, undefined),
   });
 }
@@ -1271,7 +1298,11 @@ export function createClient(
     if (type === "__rpc_res" || type === "__rpc_err") {
       step = Math.min(step, 1);
       return calls.answered(frame["rpcId"], (call) => {
-        if (type === "__rpc_err") return call.reject(refusal(frame["error"], call.route));
+        if (type === "__rpc_err") {
+          const error = refusal(frame["error"], call.route);
+          if (error.data !== undefined) checkReceived(call.route, "refusal", error.data, error.code);
+          return call.reject(error);
+        }
         checkReceived(call.route, "output", payload);
         call.resolve(payload);
       });
@@ -1339,8 +1370,8 @@ export function createClient(
       report(error);
     }
     if (!issues?.length) return undefined;
-    const [route, direction] = args;
-    const message = `expected the ${direction} of ${route} to match its contract, got ${issues.length} issue(s)`;
+    const [route, direction, , code] = args;
+    const message = `expected the ${direction}${code ? ` ${code}` : ""} of ${route} to match its contract, got ${issues.length} issue(s)`;
     return new ZocketError(direction === "input" ? "BAD_REQUEST" : "INVALID_PAYLOAD", message, { route, issues });
   }
 
