@@ -2,6 +2,9 @@
 //   cargo bench --bench contract && cargo build --release --example chat && node tests/clients/figures.mjs
 // The time of the TypeScript compiler for a contract of 500 routes and 500 events, with a program that uses them all, and
 // the number of calls per second of one client in Node to the chat in another process.
+//
+// After a change of the generated types, `node tests/clients/figures.mjs --against FOLDER` compares the compiler's time with
+// that for the files of FOLDER, a copy of `target/large` from before the change: the medians of 7 alternating runs.
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
@@ -22,21 +25,33 @@ const files = {
   "all.ts": program(routes.map((route) => `client.module${route % 20}.route${route}(${input}).then((output) => output.tags);
 client.on.module${route % 20}.event${route}((event) => event.kind.type === "text" && event.kind.text);`).join("\n")),
 };
-for (const [name, text] of Object.entries(files)) writeFileSync(`${large}/${name}`, text);
+const compilerOptions = { noEmit: true, strict: true, target: "es2022", lib: ["es2022", "dom"], types: [], module: "esnext", moduleResolution: "bundler" };
+
+/** Compiles one of the files with the client in a folder. Returns the seconds that it took. */
+function compile(compiler, folder, file) {
+  writeFileSync(`${folder}/${file}`, files[file]);
+  writeFileSync(`${folder}/tsconfig.json`, JSON.stringify({ compilerOptions, files: [file] }));
+  const begun = performance.now();
+  execFileSync(process.execPath, [at(`tests/clients/node_modules/${compiler}/bin/tsc`), "-p", folder], { stdio: "inherit" });
+  return (performance.now() - begun) / 1000;
+}
+
+const compilations = ["ts58", "typescript"].flatMap((compiler) => Object.keys(files).map((file) => [compiler, file]));
+const [flag, before] = process.argv.slice(2);
+if (flag === "--against") {
+  for (const [compiler, file] of compilations) {
+    const seconds = Array.from({ length: 7 }, () => [before, large].map((folder) => compile(compiler, folder, file)));
+    const [old, now] = [0, 1].map((side) => seconds.map((run) => run[side]).sort((a, b) => a - b)[3]);
+    console.log(`${compiler} ${file}: ${old.toFixed(2)} s before, ${now.toFixed(2)} s now, ${((now / old - 1) * 100).toFixed(0)} %`);
+  }
+  process.exit();
+}
+
 const lines = readFileSync(`${large}/zocket.ts`, "utf8").split("\n").length;
 console.log(`zocket.ts: ${lines} lines`);
-
-const compilerOptions = { noEmit: true, strict: true, target: "es2022", lib: ["es2022", "dom"], types: [], module: "esnext", moduleResolution: "bundler" };
-for (const compiler of ["ts58", "typescript"]) {
-  for (const file of Object.keys(files)) {
-    writeFileSync(`${large}/tsconfig.json`, JSON.stringify({ compilerOptions, files: [file] }));
-    const seconds = [1, 2, 3].map(() => {
-      const begun = performance.now();
-      execFileSync(process.execPath, [at(`tests/clients/node_modules/${compiler}/bin/tsc`), "-p", large], { stdio: "inherit" });
-      return (performance.now() - begun) / 1000;
-    });
-    console.log(`${compiler} ${file}: ${Math.min(...seconds).toFixed(2)} s`);
-  }
+for (const [compiler, file] of compilations) {
+  const seconds = [1, 2, 3].map(() => compile(compiler, large, file));
+  console.log(`${compiler} ${file}: ${Math.min(...seconds).toFixed(2)} s`);
 }
 
 const folder = at("target/chat-client");
