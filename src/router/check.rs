@@ -59,13 +59,11 @@ impl<C> Router<C> {
             ..
         } in incoming
         {
-            check_prefix(
-                "route",
-                &path,
-                &prefix.unwrap_or_default(),
-                location,
-                &mut problems,
-            );
+            let prefix = prefix.unwrap_or_default();
+            // A route at the prefix of a nest is reported below.
+            if path != prefix {
+                check_prefix("route", &path, &prefix, location, &mut problems);
+            }
             if let Some((_, first)) = routes.get(&path) {
                 problems.push(format!(
                     "route `{path}` is declared twice: {first} and {location}"

@@ -52,7 +52,7 @@ pub struct Router<C> {
 /// Location of a declaration in the source, for error messages.
 type SourceLocation = &'static Location<'static>;
 /// Function that puts a layer around a route.
-type RouteLayer = Box<dyn Fn(Route, Vec<DeclaredRefusal>) -> Route + Send + Sync>;
+type RouteLayer = Box<dyn Fn(Route, &[DeclaredRefusal]) -> Route + Send + Sync>;
 
 struct RouteDeclaration {
     /// Full path, or the path within the router that declares it.
@@ -134,7 +134,7 @@ impl<C> Router<C> {
         let Procedure { service, traits, .. } = procedure;
         let fanout = FanoutLayer::new();
         let fanout = if traits.atomic { fanout.atomic() } else { fanout };
-        let route = Route::of_procedure(fanout.layer(service), traits.refusals.clone());
+        let route = Route::of_procedure(fanout.layer(service), &traits.refusals);
         let entry = Entry {
             route,
             concurrent: traits.concurrent,
@@ -273,8 +273,7 @@ impl<C> Router<C> {
         // The layer that was added last is the innermost.
         for layer in std::mem::take(&mut self.layers).into_iter().rev() {
             for incoming in &mut self.incoming {
-                let declared = incoming.traits.refusals.clone();
-                incoming.entry.route = layer(incoming.entry.route.clone(), declared);
+                incoming.entry.route = layer(incoming.entry.route.clone(), &incoming.traits.refusals);
             }
         }
         self

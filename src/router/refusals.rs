@@ -43,41 +43,78 @@ impl DeclaredRefusal {
     }
 }
 
-/// Returns the mistake of a procedure that refuses with `error` and declares `declared`. Clients can know neither an
-/// undeclared code nor other data than declared.
-pub(super) fn mistake(error: &Error, declared: &[DeclaredRefusal]) -> Option<String> {
-    let (code, sent) = (error.code(), error.data_type());
-    let of_code = declared.iter().find(|refusal| refusal.code == code);
-    let described = |data: Option<DataType>| match data {
-        Some(data) => format!("data of the type `{}`", data.name()),
-        None => "no data".to_owned(),
-    };
-    match (of_code, sent) {
-        (Some(refusal), sent) if refusal.rust_type() == sent => None,
-        (Some(refusal), sent) => Some(format!(
-            "the procedure refused with `{code}` and {}, and declares {}",
-            described(sent),
-            described(refusal.rust_type())
-        )),
-        (None, Some(data)) => Some(format!(
-            "the procedure refused with `{code}` and {}, which it does not declare: add `.refuses::<{}>()` to it",
-            described(sent),
-            data.name()
-        )),
-        (None, None) if code.is_protocol() => None,
-        (None, None) => Some(format!(
-            "the procedure refused with `{code}` ({error}), which it does not declare: add `.declare_code(..)` to it"
-        )),
+/// The part of a route that refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refuser {
+    /// A procedure, which may refuse as it declares.
+    Procedure,
+    /// A layer of the router. It may refuse with any code that the procedure does not declare.
+    Layer,
+}
+
+impl Refuser {
+    /// Returns the mistake of a refusal, for the log. Clients can know neither an undeclared code of a procedure nor other
+    /// data than declared.
+    pub(super) fn mistake(self, error: &Error, declared: &[DeclaredRefusal]) -> Option<String> {
+        let (code, sent) = (error.code(), error.data_type());
+        let of_code = declared.iter().find(|refusal| refusal.code == code);
+        let (said, remedy) = match of_code.map(DeclaredRefusal::rust_type) {
+            Some(declared) if declared == sent => return None,
+            Some(Some(data)) => (
+                format!("and the procedure declares {}", described(Some(data))),
+                format!("refuse by `Error::refuse(..)` with a `{}`", data.name()),
+            ),
+            Some(None) => (
+                "and the procedure declares no data".to_owned(),
+                "declare it by `.refuses::<..>()` in place of `.declare_code(..)`".to_owned(),
+            ),
+            None if self == Self::Layer => return None,
+            None => match sent {
+                None if code.is_protocol() => return None,
+                None => (
+                    "which it does not declare".to_owned(),
+                    "add `.declare_code(..)` to it".to_owned(),
+                ),
+                Some(data) => (
+                    "which it does not declare".to_owned(),
+                    format!("add `.refuses::<{}>()` to it", data.name()),
+                ),
+            },
+        };
+        let who = match self {
+            Self::Procedure => "the procedure",
+            Self::Layer => "a layer of the router",
+        };
+        Some(format!(
+            "{who} refused with `{code}` and {}, {said}: {remedy}",
+            described(sent)
+        ))
     }
 }
 
-/// Returns the problems of declared refusals: a code with two types, with and without data, or of the protocol.
+fn described(data: Option<DataType>) -> String {
+    match data {
+        Some(data) => format!("data of the type `{}`", data.name()),
+        None => "no data".to_owned(),
+    }
+}
+
+/// Returns the problems of declared refusals: a code with two types, or with and without data; an empty one; data with a
+/// code of the protocol.
 pub(super) fn problems_of(routes: &[RouteDeclaration]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::<&str, (&DeclaredRefusal, &RouteDeclaration)>::new();
     for route in routes {
         for refusal in &route.traits.refusals {
             let code = refusal.code;
+            if code.as_str().is_empty() {
+                problems.push(format!(
+                    "route `{}` ({}) declares a refusal with an empty code, which no client can tell from others: name it, by \
+                     `Code::app(..)`",
+                    route.path, route.location
+                ));
+                continue;
+            }
             if let Some(data) = refusal.rust_type().filter(|_| code.is_protocol()) {
                 problems.push(format!(
                     "route `{}` ({}) declares `{}` as data of `{code}`, a code of the protocol, which the framework refuses \

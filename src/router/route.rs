@@ -14,7 +14,7 @@ use tokio::task::unconstrained;
 use tower::{BoxError, Service};
 use zocket_layers::{Error, Message, Reply, internal::polled_after_completion};
 
-use super::refusals::{DeclaredRefusal, mistake};
+use super::refusals::{DeclaredRefusal, Refuser};
 
 /// The service of one route, around which [`Router::layer`](crate::Router::layer) puts its layers. This tower service
 /// is always ready: its future awaits the readiness of its own stack. Cheap to clone.
@@ -30,7 +30,27 @@ trait ErasedService: Send + Sync {
 
 impl Route {
     /// Creates a route of a procedure, which may refuse as it declares, and with the codes of the protocol.
-    pub(super) fn of_procedure<S>(service: S, declared: Vec<DeclaredRefusal>) -> Self
+    pub(super) fn of_procedure<S>(service: S, declared: &[DeclaredRefusal]) -> Self
+    where
+        S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        Self::new(service, Refuser::Procedure, declared)
+    }
+
+    /// Creates a route of a procedure and the layers around it. Layers may refuse with any code. Under one that the
+    /// procedure declares, the data has to be the declared one, since clients rely on it.
+    pub(super) fn of_layers<S>(service: S, declared: &[DeclaredRefusal]) -> Self
+    where
+        S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        Self::new(service, Refuser::Layer, declared)
+    }
+
+    fn new<S>(service: S, refuser: Refuser, declared: &[DeclaredRefusal]) -> Self
     where
         S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
         S::Error: Into<BoxError>,
@@ -39,24 +59,7 @@ impl Route {
         let declared = (!declared.is_empty()).then(|| declared.into());
         Self(Arc::new(Checked {
             service,
-            refusals: Refusals::OfProcedure(declared),
-        }))
-    }
-
-    /// Creates a route of a procedure and the layers around it. Layers may refuse with any code. Under one that the
-    /// procedure declares with data, the data is required, since clients rely on it.
-    pub(super) fn of_layers<S>(service: S, declared: Vec<DeclaredRefusal>) -> Self
-    where
-        S: Service<Message, Response = Reply> + Clone + Send + Sync + 'static,
-        S::Error: Into<BoxError>,
-        S::Future: Send,
-    {
-        let declared = declared.into_iter().filter(|refusal| refusal.data.is_some());
-        let declared: Arc<[_]> = declared.collect();
-        let declared = (!declared.is_empty()).then_some(declared);
-        Self(Arc::new(Checked {
-            service,
-            refusals: Refusals::OfLayers(declared),
+            refusals: Refusals { refuser, declared },
         }))
     }
 
@@ -66,11 +69,12 @@ impl Route {
     }
 }
 
-/// The refusals that a stack may answer with. None if none is declared.
+/// The refusals that a stack may answer with.
 #[derive(Clone)]
-enum Refusals {
-    OfProcedure(Option<Arc<[DeclaredRefusal]>>),
-    OfLayers(Option<Arc<[DeclaredRefusal]>>),
+struct Refusals {
+    refuser: Refuser,
+    /// None if none is declared, so that a route without does not count references.
+    declared: Option<Arc<[DeclaredRefusal]>>,
 }
 
 /// A route's stack, and the refusals that it may answer with.
@@ -168,27 +172,38 @@ where
 /// Converts a refusal that is not declared to an internal error, because one that no client can know is a mistake in the
 /// server.
 fn check(error: BoxError, refusals: &Refusals) -> BoxError {
-    if matches!(refusals, Refusals::OfLayers(None)) {
+    let Refusals { refuser, declared } = refusals;
+    if *refuser == Refuser::Layer && declared.is_none() {
         return error;
     }
     // A layer may have wrapped the error. The client gets the refusal of the cause in that case as well.
     let mut causes = std::iter::successors(Some(&*error as &(dyn StdError + 'static)), |cause| {
         (*cause).source()
     });
-    let Some(refusal) = causes.find_map(|cause| cause.downcast_ref::<Error>()) else {
-        return error;
-    };
-    let mistake = match refusals {
-        Refusals::OfProcedure(declared) => mistake(refusal, declared.as_deref().unwrap_or_default()),
-        Refusals::OfLayers(declared) => {
-            let declared = declared.as_deref().unwrap_or_default();
-            let of_code = declared.iter().find(|declared| declared.code == refusal.code());
-            of_code.and_then(|declared| mistake(refusal, std::slice::from_ref(declared)))
-        }
-    };
-    match mistake {
-        Some(mistake) => Error::internal(mistake).into(),
+    let refusal = causes.find_map(|cause| cause.downcast_ref::<Error>());
+    let declared = declared.as_deref().unwrap_or_default();
+    match refusal.and_then(|refusal| refuser.mistake(refusal, declared)) {
+        Some(mistake) => Error::internal(Mistake { mistake, error }).into(),
         None => error,
+    }
+}
+
+/// Error of a refusal that is not declared. The refusal and its sources are in the log behind the mistake.
+#[derive(Debug)]
+struct Mistake {
+    mistake: String,
+    error: BoxError,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.mistake)
+    }
+}
+
+impl StdError for Mistake {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        Some(&*self.error)
     }
 }
 

@@ -122,14 +122,41 @@ where
     S::Future: Send,
     B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
+    let request = format!("ws://in.memory/?{query}").into_client_request();
+    connect_in_memory_by(service, request.unwrap()).await
+}
+
+/// Connects like [`connect_in_memory`], by the extended protocol. The next frame is the welcome.
+pub async fn extended_in_memory<S, B>(service: &S) -> Client<DuplexStream>
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut request = "ws://in.memory/".into_client_request().unwrap();
+    let offer = http::HeaderValue::from_static("zocket.v1.json");
+    request.headers_mut().insert("sec-websocket-protocol", offer);
+    connect_in_memory_by(service, request).await.unwrap()
+}
+
+async fn connect_in_memory_by<S, B>(
+    service: &S,
+    request: http::Request<()>,
+) -> Result<Client<DuplexStream>, (u16, Value)>
+where
+    S: Service<http::Request<Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
     let (near, far) = tokio::io::duplex(1 << 16);
     let service = TowerToHyperService::new(service.clone());
     tokio::spawn(async move {
         let serving = http1::Builder::new().serve_connection(TokioIo::new(far), service);
         let _ = serving.with_upgrades().await;
     });
-    let handshake = client_async(format!("ws://in.memory/?{query}"), near);
-    let handshake = timeout(PATIENCE, handshake).await;
+    let handshake = timeout(PATIENCE, client_async(request, near)).await;
     Client::after(handshake.expect("the handshake takes too long"))
 }
 

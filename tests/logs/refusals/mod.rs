@@ -11,6 +11,7 @@ pub(super) mod log;
 
 mod app_errors;
 mod bad_request;
+mod data;
 mod internal;
 mod not_found;
 mod on_open;

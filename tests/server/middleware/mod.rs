@@ -44,6 +44,7 @@ macro_rules! cells {
 
 mod attempts;
 mod balancing;
+mod data;
 mod http_message;
 mod http_upgrade;
 mod limits;

@@ -1,13 +1,17 @@
 //! The positions of a layer.
 
-use tower::{BoxError, Layer, Service, ServiceExt, layer::layer_fn, util::BoxCloneSyncServiceLayer};
+use tower::{
+    BoxError, Layer, Service, ServiceExt,
+    layer::{layer_fn, util::Identity},
+    util::BoxCloneSyncServiceLayer,
+};
 use zocket::{
-    Builder, ClientId, Context, Message, NoHeaders, Procedure, RawPayload, Reply, Route, Router,
-    RouterService, UpgradeService, Zocket,
+    Builder, ClientId, Context, Message, NoHeaders, Procedure, ProcedureBuilder, RawPayload, Reply, Route,
+    Router, RouterService, UpgradeService, Zocket,
     layers::{BindEffects, HandlerService},
 };
 
-use super::site::{Ask, Begun, Handle, Script, handle};
+use super::site::{Ask, Begun, Handle, Outbid, SOLD, Script, handle};
 
 /// Message type at a position.
 pub type At<P> = Message<<P as Kind>::Payload, <P as Kind>::Context>;
@@ -92,15 +96,21 @@ where
 
 type App = Zocket<Script>;
 
-fn builder(script: &Script) -> Builder<Script, tower::layer::util::Identity> {
+fn builder(script: &Script) -> Builder<Script, Identity> {
     Zocket::builder().on_connect_with(
         script.clone(),
         async |script: Script, _: NoHeaders, _: ClientId| Ok(script),
     )
 }
 
-fn procedure(zo: &App, atomic: bool) -> Procedure<Script, impl Handles<RawPayload, ()>, Ask, String> {
+/// Returns the first steps of each procedure: its input, and its refusals.
+fn declaring(zo: &App) -> ProcedureBuilder<Script, Script, Ask, Identity> {
     let procedure = zo.message().input::<Ask>();
+    procedure.refuses::<Outbid>().declare_code(SOLD)
+}
+
+fn procedure(zo: &App, atomic: bool) -> Procedure<Script, impl Handles<RawPayload, ()>, Ask, String> {
+    let procedure = declaring(zo);
     let procedure = if atomic { procedure.atomic() } else { procedure };
     procedure.handle(handle as Handle)
 }
@@ -207,7 +217,7 @@ impl Position for InsideFanout {
 
     fn build(script: &Script, atomic: bool, layer: LayerAt<Self>) -> UpgradeService {
         let zo = builder(script).build();
-        let procedure = zo.message().input::<Ask>().layer(layer);
+        let procedure = declaring(&zo).layer(layer);
         let procedure = if atomic { procedure.atomic() } else { procedure };
         let handled = || procedure.clone().handle(handle as Handle);
         let part = part(&zo, handled(), handled());

@@ -16,9 +16,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::{io::DuplexStream, sync::Semaphore, time::Instant};
 use tower::{BoxError, Service};
-use zocket::{Code, Context, Error, Outgoing};
+use zocket::{Code, Context, Error, Outgoing, Refusal};
 
-use super::common::{self, connect_in_memory};
+use super::common::{self, connect_in_memory, extended_in_memory};
 
 pub type Client = common::Client<DuplexStream>;
 
@@ -37,11 +37,26 @@ impl Outgoing for Begun {
     const TYPE: &'static str = "begun";
 }
 
+/// A code that the procedures declare without data.
+pub const SOLD: Code = Code::app("SOLD");
+
+/// Data of a refusal. The procedures declare it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Outbid {
+    pub least: u64,
+}
+
+impl Refusal for Outbid {
+    const CODE: Code = Code::app("OUTBID");
+}
+
 /// A step of the handler, in place of its answer.
 pub enum Step {
     Fail(Code),
+    Refuse(Outbid),
     /// Waits until the test releases it.
     Wait,
+    WaitAndRefuse(Outbid),
     Panic,
 }
 
@@ -94,14 +109,21 @@ pub fn handle(cx: Context<Script>, ask: Ask) -> BoxFuture<'static, Result<String
         match step {
             None => {}
             Some(Step::Fail(code)) => return Err(Error::new(code, "as the test wants it")),
-            Some(Step::Wait) => {
-                let _waiting = cx.0.waiting.clone();
-                cx.0.gate.acquire().await.unwrap().forget();
+            Some(Step::Refuse(data)) => return Err(Error::refuse(data)),
+            Some(Step::Wait) => released(&cx).await,
+            Some(Step::WaitAndRefuse(data)) => {
+                released(&cx).await;
+                return Err(Error::refuse(data));
             }
             Some(Step::Panic) => panic!("as the test wants it"),
         }
         Ok(ask.word)
     })
+}
+
+async fn released(cx: &Context<Script>) {
+    let _waiting = cx.0.waiting.clone();
+    cx.0.gate.acquire().await.unwrap().forget();
 }
 
 /// Connects to an app, or to a service around it, over an in-memory pipe.
@@ -113,6 +135,19 @@ where
     B: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
 {
     connect_in_memory(service, "").await.unwrap()
+}
+
+/// Connects like [`connect`], by the extended protocol.
+pub async fn connect_extended<S, B>(service: &S) -> Client
+where
+    S: Service<http::Request<hyper::body::Incoming>, Response = http::Response<B>> + Clone + Send + 'static,
+    S::Error: Into<BoxError>,
+    S::Future: Send,
+    B: hyper::body::Body<Data: Send, Error: Into<BoxError>> + Send + 'static,
+{
+    let mut client = extended_in_memory(service).await;
+    client.event("__welcome").await;
+    client
 }
 
 /// Calls a route that has the layer. Returns its answer, or the code of its refusal.

@@ -23,6 +23,8 @@ macro_rules! outgoing {
 mod layers;
 mod oneshot;
 mod problems;
+mod receive;
+mod refusals;
 mod reserved;
 
 use std::any::Any;

@@ -22,9 +22,9 @@ outgoing! {
     Reserved: "__welcome"
 }
 
-/// Returns a location in this file, in the format of problems.
-fn place(line: u32) -> String {
-    format!("{}:{line}:", file!())
+/// Returns a location in a file, in the format of problems.
+pub(super) fn place(file: &str, line: u32) -> String {
+    format!("{file}:{line}:")
 }
 
 /// Returns the problems of an invalid router.
@@ -40,7 +40,7 @@ fn problems(zo: &Zocket, router: Router<()>) -> Vec<String> {
 
 /// Asserts that there is exactly one problem, whose text contains each of `says`.
 #[track_caller]
-fn assert_problem(zo: &Zocket, router: Router<()>, says: &[&str]) {
+pub(super) fn assert_problem(zo: &Zocket, router: Router<()>, says: &[&str]) {
     let problems = problems(zo, router);
     assert_eq!(problems.len(), 1, "{problems:#?}");
     for words in says {
@@ -48,7 +48,7 @@ fn assert_problem(zo: &Zocket, router: Router<()>, says: &[&str]) {
     }
 }
 
-fn app() -> Zocket {
+pub(super) fn app() -> Zocket {
     Zocket::builder().build()
 }
 
@@ -61,7 +61,12 @@ fn a_route_declared_twice_is_refused_with_both_places() {
     assert_problem(
         &zo,
         router,
-        &["`chat.post`", "twice", &place(first), &place(second)],
+        &[
+            "`chat.post`",
+            "twice",
+            &place(file!(), first),
+            &place(file!(), second),
+        ],
     );
 }
 
@@ -74,7 +79,12 @@ fn a_route_declared_again_through_a_nest_is_refused_with_both_places() {
     assert_problem(
         &zo,
         router,
-        &["`app.chat.post`", "twice", &place(first), &place(second)],
+        &[
+            "`app.chat.post`",
+            "twice",
+            &place(file!(), first),
+            &place(file!(), second),
+        ],
     );
     // Two nests with one prefix may define a route twice, too. Without that, they are valid.
     let (one, first) = (zo.router().incoming("post", nop!(zo)), line!());
@@ -88,7 +98,12 @@ fn a_route_declared_again_through_a_nest_is_refused_with_both_places() {
     assert_problem(
         &zo,
         router,
-        &["`chat.post`", "twice", &place(first), &place(second)],
+        &[
+            "`chat.post`",
+            "twice",
+            &place(file!(), first),
+            &place(file!(), second),
+        ],
     );
 }
 
@@ -98,12 +113,25 @@ fn a_route_at_the_prefix_of_a_nest_is_refused_with_both_places() {
     let module = || zo.router().incoming("start", nop!(zo));
     let (router, route) = (zo.router().incoming("game", nop!(zo)), line!());
     let (router, nest) = (router.nest("game", module()), line!());
-    assert_problem(&zo, router, &["`game`", "nest", &place(route), &place(nest)]);
+    assert_problem(
+        &zo,
+        router,
+        &["`game`", "nest", &place(file!(), route), &place(file!(), nest)],
+    );
     // The order and the depth have no effect.
     let (inner, nest) = (zo.router().nest("game", module()), line!());
     let (inner, route) = (inner.incoming("game", nop!(zo)), line!());
     let router = zo.router().nest("app", inner);
-    assert_problem(&zo, router, &["`app.game`", "nest", &place(route), &place(nest)]);
+    assert_problem(
+        &zo,
+        router,
+        &[
+            "`app.game`",
+            "nest",
+            &place(file!(), route),
+            &place(file!(), nest),
+        ],
+    );
     // A route that only shares the first letters is valid.
     let router = zo.router().nest("game", module()).incoming("games", nop!(zo));
     assert!(zo.try_serve(router).is_ok());
@@ -115,23 +143,31 @@ fn an_empty_segment_is_refused_with_its_place() {
     for path in ["", ".", "a..b", ".a", "a."] {
         let quoted = format!("`{path}`");
         let (router, line) = (zo.router().incoming(path, nop!(zo)), line!());
-        assert_problem(&zo, router, &["route", &quoted, "empty segment", &place(line)]);
+        assert_problem(
+            &zo,
+            router,
+            &["route", &quoted, "empty segment", &place(file!(), line)],
+        );
         let module = zo.router().incoming("start", nop!(zo));
         let (router, line) = (zo.router().nest(path, module), line!());
-        assert_problem(&zo, router, &["nest", &quoted, "empty segment", &place(line)]);
+        assert_problem(
+            &zo,
+            router,
+            &["nest", &quoted, "empty segment", &place(file!(), line)],
+        );
     }
     let (router, line) = (zo.router().outgoing::<Empty>(), line!());
     assert_problem(
         &zo,
         router,
-        &["outgoing", "`a..b`", "empty segment", &place(line)],
+        &["outgoing", "`a..b`", "empty segment", &place(file!(), line)],
     );
     // A module's routes are checked, too.
     let (module, line) = (zo.router().incoming("b.", nop!(zo)), line!());
     assert_problem(
         &zo,
         zo.router().nest("a", module),
-        &["empty segment", &place(line)],
+        &["empty segment", &place(file!(), line)],
     );
 }
 
@@ -139,15 +175,23 @@ fn an_empty_segment_is_refused_with_its_place() {
 fn the_protocols_own_names_are_refused_with_their_place() {
     let zo = app();
     let (router, line) = (zo.router().incoming("__rpc_res", nop!(zo)), line!());
-    assert_problem(&zo, router, &["route", "`__rpc_res`", "protocol", &place(line)]);
+    assert_problem(
+        &zo,
+        router,
+        &["route", "`__rpc_res`", "protocol", &place(file!(), line)],
+    );
     let module = zo.router().incoming("start", nop!(zo));
     let (router, line) = (zo.router().nest("__game", module), line!());
-    assert_problem(&zo, router, &["nest", "`__game`", "protocol", &place(line)]);
+    assert_problem(
+        &zo,
+        router,
+        &["nest", "`__game`", "protocol", &place(file!(), line)],
+    );
     let (router, line) = (zo.router().outgoing::<Reserved>(), line!());
     assert_problem(
         &zo,
         router,
-        &["outgoing", "`__welcome`", "protocol", &place(line)],
+        &["outgoing", "`__welcome`", "protocol", &place(file!(), line)],
     );
     // A name with one leading underscore is not reserved.
     assert!(zo.try_serve(zo.router().incoming("_a", nop!(zo))).is_ok());
@@ -158,16 +202,20 @@ fn an_outgoing_message_outside_of_its_nests_prefix_is_refused_with_its_place() {
     let zo = app();
     let (module, line) = (zo.router().outgoing::<Said>(), line!());
     let router = zo.router().nest("game", module);
-    assert_problem(&zo, router, &["`chat.said`", "`game`", &place(line)]);
+    assert_problem(&zo, router, &["`chat.said`", "`game`", &place(file!(), line)]);
     // The prefix consists of segments, and the name must be longer than it.
     let (module, line) = (zo.router().outgoing::<Elsewhere>(), line!());
     assert_problem(
         &zo,
         zo.router().nest("game", module),
-        &["`gameboard.moved`", &place(line)],
+        &["`gameboard.moved`", &place(file!(), line)],
     );
     let (module, line) = (zo.router().outgoing::<Prefix>(), line!());
-    assert_problem(&zo, zo.router().nest("game", module), &["`game`", &place(line)]);
+    assert_problem(
+        &zo,
+        zo.router().nest("game", module),
+        &["`game`", &place(file!(), line)],
+    );
     // Prefixes of nested nests add up.
     let module = || zo.router().outgoing::<Moved>();
     let nested = zo.router().nest("game", zo.router().nest("board", module()));
@@ -188,8 +236,8 @@ fn one_name_for_two_types_is_refused_with_both_places() {
         "two types",
         "Said",
         "OtherSaid",
-        &place(first),
-        &place(second),
+        &place(file!(), first),
+        &place(file!(), second),
     ];
     assert_problem(&zo, router.nest("chat", module), &says);
 }
@@ -247,7 +295,7 @@ fn a_router_of_another_app_is_refused_with_its_place() {
     let (zo, other) = (app(), app());
     let module = other.router().incoming("start", nop!(other));
     let (router, line) = (zo.router().nest("game", module), line!());
-    assert_problem(&zo, router, &["`game`", "another app", &place(line)]);
+    assert_problem(&zo, router, &["`game`", "another app", &place(file!(), line)]);
     let router = other.router().incoming("start", nop!(other));
     assert_problem(&zo, router, &["another app"]);
 }
