@@ -21,3 +21,4 @@ mod idempotency;
 mod metrics;
 mod permits;
 mod readiness;
+mod refusal;
