@@ -80,8 +80,8 @@ impl Refusal {
     pub(super) fn told(&self, codec: Codec) -> (DataFrame, Close) {
         let code = self.error.code();
         let frame = match self.audience {
-            Audience::Client | Audience::Headers => codec.error(&self.error, None),
-            Audience::ForeignPage => codec.error(&Error::new(code, ""), None),
+            Audience::Client | Audience::Headers => codec.handshake_error(&self.error),
+            Audience::ForeignPage => codec.handshake_error(&Error::new(code, "")),
         };
         (frame, refused_handshake(status_of(code), code))
     }

@@ -16,6 +16,7 @@ mod handshake;
 mod hostile;
 mod lifecycle;
 mod middleware;
+mod refusals;
 mod resume;
 mod rooms;
 mod router;

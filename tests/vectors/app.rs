@@ -13,6 +13,8 @@ use tokio::{sync::Semaphore, task::AbortHandle};
 use tower::{Service, buffer::Buffer};
 use zocket::{ClientId, Code, Context, Error, Message, Outgoing, Reply};
 
+use crate::data::Outbid;
+
 pub const ROOM_FULL: Code = Code::app("ROOM_FULL");
 
 /// The app's connect headers.
@@ -147,6 +149,7 @@ pub fn refusal(code: &str) -> Error {
     let code = match code {
         "TOO_MANY_REQUESTS" => return Error::too_many_requests(Duration::from_millis(1_500)),
         "INTERNAL_SERVER_ERROR" => return Error::internal("not the client's business"),
+        "OUTBID" => return Error::refuse(Outbid { least: 1 }),
         "ROOM_FULL" => ROOM_FULL,
         code => Code::PROTOCOL
             .into_iter()

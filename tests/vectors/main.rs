@@ -10,6 +10,7 @@
 mod common;
 
 mod app;
+mod data;
 #[cfg_attr(
     not(feature = "client"),
     allow(dead_code, reason = "a client's steps are read where there is one")

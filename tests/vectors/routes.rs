@@ -18,7 +18,7 @@ use zocket::{
 
 use crate::{
     app::{Cx, Left, ROOM_FULL, Said, User, World, refusal},
-    issues,
+    data, issues,
 };
 
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -85,6 +85,7 @@ pub fn router(zo: &Zocket<User>, world: &World) -> Router<User> {
         .incoming("counted", zo.message().handle(counted))
         .incoming("count", zo.message().handle(count));
     rooms(zo, failures(zo, limits(zo, gates(zo, plain)), world))
+        .nest("data", data::router(zo))
         .incoming(
             "issues.values",
             zo.message().input::<issues::Values>().handle(taken),

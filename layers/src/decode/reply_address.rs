@@ -42,7 +42,9 @@ impl ReplyAddress {
 fn answer_or_refusal(outcome: Outcome, rpc_id: &RpcId, form: Form, limit: usize) -> DataFrame {
     let (kind, frame) = match outcome {
         Outcome::Reply(reply) => ("answer", form.codec.answer(reply.answer, rpc_id)),
-        Outcome::Refused(error) if !error.has_data() => return form.refusal(&error, rpc_id),
+        Outcome::Refused(error) if !form.is_extended() || !error.has_data() => {
+            return form.refusal(&error, rpc_id);
+        }
         Outcome::Refused(error) => ("refusal with data", form.refusal(&error, rpc_id)),
     };
     match check_size(kind, &frame, limit) {

@@ -65,6 +65,15 @@ impl Codec {
         }
     }
 
+    /// Writes the frame that reports why a handshake is refused. It has no data, for which a handshake has no contract. Part
+    /// of the extended protocol.
+    #[must_use]
+    pub fn handshake_error(self, error: &Error) -> DataFrame {
+        match self {
+            Self::Json => json::error(&error.without_data(), None),
+        }
+    }
+
     /// Writes the server's first frame. Part of the extended protocol.
     #[must_use]
     pub fn welcome(self, payload: &Value) -> DataFrame {

@@ -205,14 +205,14 @@ pub(super) fn refusal(error: &impl Serialize, rpc_id: &RpcId) -> DataFrame {
     DataFrame::utf8(frame)
 }
 
-/// Writes `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`.
-pub(super) fn error(error: &Error, route: Option<&str>) -> DataFrame {
+/// Writes `{"type":"__error","payload":{"type":…,"code":…,"message":…}}`, from an [`Error`] or a part of one.
+pub(super) fn error(error: &impl Serialize, route: Option<&str>) -> DataFrame {
     #[derive(Serialize)]
-    struct Payload<'a> {
+    struct Payload<'a, E> {
         #[serde(skip_serializing_if = "Option::is_none")]
         r#type: Option<&'a str>,
         #[serde(flatten)]
-        error: &'a Error,
+        error: &'a E,
     }
     frame(words::ERROR, &Payload { r#type: route, error })
 }
