@@ -106,7 +106,9 @@ pub use self::{
     core::{AppLimits, Reason, Shutdown},
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     on_disconnect::OnDisconnect,
-    procedure::{Procedure, ProcedureBuilder, Validated, With, WithInput},
+    procedure::{
+        Declared, InputOf, Procedure, ProcedureBuilder, Takes, Undeclared, Validated, With, WithInput,
+    },
     router::{AnswerIs, InputIs, Route, Router, RouterError, RouterService},
     upgrade::{
         HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, address,

@@ -11,7 +11,7 @@ use zocket_layers::{Connection, Context, Emitter};
 pub use self::builder::Builder;
 use crate::{
     core::{Core, Shutdown},
-    procedure::ProcedureBuilder,
+    procedure::{ProcedureBuilder, Undeclared},
     router::{Router, RouterService},
     upgrade::UpgradeService,
 };
@@ -33,7 +33,7 @@ type Compose<C> = dyn Fn(&Arc<Core<C>>, RouterService, &str) -> UpgradeService +
 impl<C> Zocket<C> {
     /// Begins a procedure.
     #[must_use]
-    pub fn message(&self) -> ProcedureBuilder<C, C, (), Identity> {
+    pub fn message(&self) -> ProcedureBuilder<C, C, Undeclared, Identity> {
         ProcedureBuilder::new()
     }
 

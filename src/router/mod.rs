@@ -175,7 +175,7 @@ impl<C> Router<C> {
     /// }
     ///
     /// let zo = Zocket::builder().build();
-    /// let lots = zo.router().receive::<Bid>(zo.message().input().handle(bid));
+    /// let lots = zo.router().receive::<Bid>(zo.message().handle(bid));
     /// let router = zo.router().nest("lot", lots);
     /// # drop(zo.serve(router));
     /// ```

@@ -4,7 +4,7 @@
 #[diagnostic::on_unimplemented(
     message = "the procedure takes the input `{Self}`, and the message that it receives is `{M}`",
     label = "takes `{Self}`",
-    note = "`.input::<{M}>()` is missing before `.handle(..)`, or names another type"
+    note = "the second argument of the handler is the input, or `.input::<T>()` declares it: it has to be `{M}`"
 )]
 pub trait InputIs<M> {}
 

@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use tower::Service;
 
-use super::stack::{IsContext, IsInput};
+use super::stack::{IsContext, TakesPayload};
 use crate::{
     context::Context,
     error::Error,
@@ -19,21 +19,22 @@ use crate::{
 };
 
 /// A function that answers a message: `async fn(Context<C>) -> Result<R, Error>`, or
-/// `async fn(Context<C>, I) -> Result<R, Error>` if the message has an input. `R` is the answer, or `()` for none.
+/// `async fn(Context<C>, I) -> Result<R, Error>` if it takes the message's input. `R` is the answer, or `()` for none.
 ///
 /// An async closure without captures is a handler too. The future of one with captures borrows from the closure. Shared
 /// state belongs in the context's value.
 ///
-/// The type `M` distinguishes the two kinds. The compiler infers it.
+/// The type `M` has the arguments: `(Context<C>,)` or `(Context<C>, I)`. The compiler infers it.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` can't handle a message with the context `{C}` and the input `{I}`",
-    label = "not a handler for `Context<{C}>` and `{I}`",
-    note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, {I}) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
+    message = "`{Self}` can't handle a message with the context `{C}`",
+    label = "not a handler for `Context<{C}>`",
+    note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, I) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
     note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
-    note = "where it takes another input than `{I}`, `.input::<T>()` is missing or names another type",
-    note = "where both fit, it is a closure that captures, or its `Err` is not a `zocket::Error`: the guide's page on errors has the fixes"
+    note = "where it fits, it is a closure that captures, or its `Err` is not a `zocket::Error`: the guide's page on errors has the fixes"
 )]
-pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
+pub trait Handler<C, M>: Clone + Send + Sync + 'static {
+    /// Type of the second argument, or `()` if there is none.
+    type Input;
     /// Type of the answer.
     type Answer: Serialize + JsonSchema + 'static;
     /// Future of the call. A procedure requires that it is `Send`. The bound is there and not here, so that the
@@ -41,29 +42,31 @@ pub trait Handler<C, I, M>: Clone + Send + Sync + 'static {
     type Future: Future<Output = Result<Self::Answer, Error>>;
 
     /// Starts handling one message.
-    fn handle(&self, cx: Context<C>, input: I) -> Self::Future;
+    fn handle(&self, cx: Context<C>, input: Self::Input) -> Self::Future;
 }
 
-impl<F, Fut, R, C, I> Handler<C, I, (Context<C>,)> for F
+impl<F, Fut, R, C> Handler<C, (Context<C>,)> for F
 where
     F: Fn(Context<C>) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<R, Error>>,
     R: Serialize + JsonSchema + 'static,
 {
+    type Input = ();
     type Answer = R;
     type Future = Fut;
 
-    fn handle(&self, cx: Context<C>, _: I) -> Fut {
+    fn handle(&self, cx: Context<C>, (): ()) -> Fut {
         self(cx)
     }
 }
 
-impl<F, Fut, R, C, I> Handler<C, I, (Context<C>, I)> for F
+impl<F, Fut, R, C, I> Handler<C, (Context<C>, I)> for F
 where
     F: Fn(Context<C>, I) -> Fut + Clone + Send + Sync + 'static,
     Fut: Future<Output = Result<R, Error>>,
     R: Serialize + JsonSchema + 'static,
 {
+    type Input = I;
     type Answer = R;
     type Future = Fut;
 
@@ -73,9 +76,9 @@ where
 }
 
 /// Turns a handler into the innermost service of a stack, inside of [`ContextLayer`](crate::ContextLayer).
-pub fn handler_fn<H, C, I, M>(handler: H) -> HandlerService<H, C, I, M>
+pub fn handler_fn<H, C, M>(handler: H) -> HandlerService<H, C, M>
 where
-    H: Handler<C, I, M>,
+    H: Handler<C, M>,
 {
     HandlerService {
         handler,
@@ -83,15 +86,15 @@ where
     }
 }
 
-type Kind<C, I, M> = PhantomData<fn() -> (C, I, M)>;
+type Kind<C, M> = PhantomData<fn() -> (C, M)>;
 
 /// The service that [`handler_fn`] makes.
-pub struct HandlerService<H, C, I, M> {
+pub struct HandlerService<H, C, M> {
     handler: H,
-    kind: Kind<C, I, M>,
+    kind: Kind<C, M>,
 }
 
-impl<H: Clone, C, I, M> Clone for HandlerService<H, C, I, M> {
+impl<H: Clone, C, M> Clone for HandlerService<H, C, M> {
     fn clone(&self) -> Self {
         Self {
             handler: self.handler.clone(),
@@ -100,17 +103,18 @@ impl<H: Clone, C, I, M> Clone for HandlerService<H, C, I, M> {
     }
 }
 
-impl<H, C, I, M> fmt::Debug for HandlerService<H, C, I, M> {
+impl<H, C, M> fmt::Debug for HandlerService<H, C, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "HandlerService<{}>", std::any::type_name::<H>())
     }
 }
 
-/// Generic over payload and context, so that a mismatch is reported by the messages of [`IsInput`] and [`IsContext`].
-impl<H, C, I, M, P, X> Service<Message<P, X>> for HandlerService<H, C, I, M>
+/// Generic over payload and context, so that a mismatch is reported by the messages of
+/// [`IsInput`](super::IsInput) and [`IsContext`].
+impl<H, C, M, P, X> Service<Message<P, X>> for HandlerService<H, C, M>
 where
-    H: Handler<C, I, M>,
-    P: IsInput<I>,
+    H: Handler<C, M>,
+    M: TakesPayload<P, Input = H::Input>,
     X: IsContext<C>,
 {
     type Response = Reply;
@@ -122,9 +126,9 @@ where
     }
 
     fn call(&mut self, message: Message<P, X>) -> Self::Future {
-        let (parts, cx, input) = message.into_parts();
+        let (parts, cx, payload) = message.into_parts();
         HandlerFuture {
-            inner: self.handler.handle(cx.into_context(), input.into_input()),
+            inner: self.handler.handle(cx.into_context(), M::take(payload)),
             state: Some(parts.state),
         }
     }

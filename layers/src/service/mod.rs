@@ -15,5 +15,5 @@ pub use self::{
     handler::{Handler, HandlerFuture, HandlerService, handler_fn},
     observe::{Observe, ObservedFuture},
     refusable::RefusableFuture,
-    stack::{IsContext, IsInput, IsOutcome, IsRaw, NoContextYet, ServedByClones, stack},
+    stack::{IsContext, IsInput, IsOutcome, IsRaw, NoContextYet, ServedByClones, TakesPayload, stack},
 };

@@ -75,6 +75,30 @@ impl<I> IsInput<I> for I {
     }
 }
 
+/// Arguments of a handler that can be called with the payload `P`: `(Context<C>,)` with any, `(Context<C>, I)` with an
+/// `I`.
+pub trait TakesPayload<P> {
+    /// Type of the second argument, or `()` if there is none.
+    type Input;
+
+    /// Returns the second argument.
+    fn take(payload: P) -> Self::Input;
+}
+
+impl<C, P> TakesPayload<P> for (Context<C>,) {
+    type Input = ();
+
+    fn take(_: P) {}
+}
+
+impl<C, I, P: IsInput<I>> TakesPayload<P> for (Context<C>, I) {
+    type Input = I;
+
+    fn take(payload: P) -> I {
+        payload.into_input()
+    }
+}
+
 /// Bound on the payload of a message that reaches [`ValidateLayer`](crate::ValidateLayer): unparsed. It has one
 /// implementation, and exists so that the compiler names the layer that is missing or misplaced.
 #[diagnostic::on_unimplemented(

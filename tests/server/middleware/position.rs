@@ -199,7 +199,7 @@ pub struct InsideFanout;
 impl Kind for InsideFanout {
     type Payload = Ask;
     type Context = Context<Script>;
-    type Inner = HandlerService<Handle, Script, Ask, (Context<Script>, Ask)>;
+    type Inner = HandlerService<Handle, Script, (Context<Script>, Ask)>;
 
     fn word(payload: &Ask) -> String {
         payload.word.clone()

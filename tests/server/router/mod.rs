@@ -20,6 +20,7 @@ macro_rules! outgoing {
     )*};
 }
 
+mod input;
 mod layers;
 mod oneshot;
 mod problems;

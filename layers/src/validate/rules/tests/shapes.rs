@@ -233,3 +233,55 @@ fn invalid_json_is_a_parse_issue() {
     }
     assert!(accepts::<Strict>(r#"{"a":1,"b":"\u0000"}"#));
 }
+
+mod skipped {
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema, Validate)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Move {
+        #[garde(length(chars, min = 1))]
+        piece: String,
+        #[garde(skip)]
+        castles: bool,
+        #[garde(skip)]
+        to: (u8, u8),
+    }
+}
+
+mod unvalidated {
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema, Validate)]
+    #[garde(allow_unvalidated)]
+    #[serde(deny_unknown_fields)]
+    pub(super) struct Move {
+        #[garde(length(chars, min = 1))]
+        piece: String,
+        castles: bool,
+        to: (u8, u8),
+    }
+}
+
+#[test]
+fn fields_without_rules_are_checked_as_skipped_ones() {
+    assert_eq!(
+        schemars::schema_for!(unvalidated::Move),
+        schemars::schema_for!(skipped::Move)
+    );
+    let payload = r#"{"piece":"","castles":1,"to":[1,256],"from":[0,0]}"#;
+    let issues = refusal::<unvalidated::Move>(payload);
+    assert_eq!(issues, refusal::<skipped::Move>(payload));
+    assert_eq!(
+        issues,
+        [
+            "maximum to[1]: expected at most 255, got a greater number",
+            "min_length piece: at least 1 character, got 0",
+            "type castles: expected a boolean, got a number",
+            "unknown_key from: unknown key; expected one of castles, piece, to",
+        ]
+    );
+    assert!(accepts::<unvalidated::Move>(
+        r#"{"piece":"king","castles":true,"to":[7,1]}"#
+    ));
+}

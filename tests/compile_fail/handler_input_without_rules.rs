@@ -1,6 +1,9 @@
-//! A handler with an input that the procedure does not declare.
+//! A handler that takes an input type without constraints.
+use schemars::JsonSchema;
+use serde::Deserialize;
 use zocket::{Context, Error, Zocket};
 
+#[derive(Deserialize, JsonSchema)]
 struct Post {}
 
 async fn post(_: Context<()>, _: Post) -> Result<(), Error> {

@@ -1,5 +1,7 @@
 //! Procedures: the handlers of messages, with their validation and layers.
 
+mod input;
+
 use std::{
     any::TypeId,
     fmt,
@@ -15,27 +17,27 @@ use tower::{
 };
 use zocket_layers::{
     Code, Context, ContextLayer, ContextService, Error, Handler, HandlerService, Input, Message, Refusal,
-    ValidateLayer, ValidateService, handler_fn,
+    ValidateService, handler_fn,
     middleware::{WithInputLayer, WithLayer, with, with_input},
     service::ServedByClones,
 };
 
+pub use self::input::{Declared, InputOf, Takes, Undeclared};
 use crate::{contract::SchemaOf, router::DeclaredRefusal};
 
 /// Builds the stack for one kind of message, from its payload to its handler. Each method returns a builder with one
 /// more step. Procedures with the same first steps can be built from clones of one builder.
 ///
-/// Layers and middleware run in the order written. They run after validation, even if they were written before
-/// [`input`](Self::input).
+/// The second argument of the handler is the input of the procedure. [`input`](Self::input) declares it where the
+/// handler takes none. Layers and middleware run in the order written, after validation.
 ///
-/// `C0` is the value that `on_connect` makes. `C` is the value that the middleware added so far passes on. `I` is the
-/// input, `L` the layers.
+/// `C0` is the value that `on_connect` makes. `C` is the value that the middleware added so far passes on. `I` is
+/// [`Declared`] with the input, or [`Undeclared`]. `L` are the layers.
 pub struct ProcedureBuilder<C0, C, I, L> {
     layers: L,
-    rules: ValidateLayer<I>,
     max_payload: usize,
     traits: Traits,
-    contexts: PhantomData<fn() -> (C0, C)>,
+    types: PhantomData<Types<C0, C, I>>,
 }
 
 /// The layers of a procedure with one more [`with`](ProcedureBuilder::with).
@@ -46,7 +48,7 @@ pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 /// The service of a procedure: validation around a stack that has the context.
 pub type Validated<S, C0, I> = ValidateService<ContextService<S, C0>, I>;
 
-type Types<C0, I, A> = fn() -> (C0, I, A);
+type Types<A, B, C> = fn() -> (A, B, C);
 
 /// Declarations of a procedure, beside its service: how the router runs it (effects, order, refusals), and its description
 /// and schemas for the contract.
@@ -60,31 +62,29 @@ pub(crate) struct Traits {
     pub(crate) output: Option<SchemaOf>,
 }
 
-impl<C> ProcedureBuilder<C, C, (), Identity> {
+impl<C> ProcedureBuilder<C, C, Undeclared, Identity> {
     pub(crate) fn new() -> Self {
         Self {
             layers: Identity::new(),
-            rules: ValidateLayer::ignoring(),
             max_payload: usize::MAX,
             traits: Traits::default(),
-            contexts: PhantomData,
+            types: PhantomData,
         }
     }
 }
 
 impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
-    /// Sets the type of the input. A payload that does not parse as a `J`, or violates its constraints, is refused with
-    /// BAD_REQUEST and all its issues. Default: the payload is ignored.
+    /// Declares the type of the input. A payload that does not parse as a `J`, or violates its constraints, is refused
+    /// with BAD_REQUEST and all its issues.
+    ///
+    /// The second argument of a handler or of [`with_input`](Self::with_input) declares it as well. Without any of
+    /// these, the payload is ignored.
     #[must_use]
-    pub fn input<J: Input>(mut self) -> ProcedureBuilder<C0, C, J, L> {
-        self.traits.input = Some(SchemaGenerator::subschema_for::<J>);
-        ProcedureBuilder {
-            layers: self.layers,
-            rules: ValidateLayer::new(),
-            max_payload: self.max_payload,
-            traits: self.traits,
-            contexts: PhantomData,
-        }
+    pub fn input<J: Input>(self) -> ProcedureBuilder<C0, C, Declared<J>, L>
+    where
+        I: InputOf<(Context<C>, J)>,
+    {
+        self.map(|layers| layers)
     }
 
     /// Adds a tower layer around everything that is added later. It is inside of fan-out: its requests are
@@ -94,7 +94,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// it behind tower's `Buffer`.
     #[must_use]
     pub fn layer<T>(self, layer: T) -> ProcedureBuilder<C0, C, I, Stack<T, L>> {
-        self.map(layer)
+        self.map(|layers| Stack::new(layer, layers))
     }
 
     /// Adds middleware that replaces the context: `async fn(Context<C>) -> Result<D, Error>`. The message continues
@@ -105,18 +105,19 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         F: Fn(Context<C>) -> Fut,
         Fut: Future<Output = Result<D, Error>>,
     {
-        self.map(with(f))
+        self.map(|layers| Stack::new(with(f), layers))
     }
 
     /// Adds middleware that reads or changes the input: `async fn(Context<C>, I) -> Result<(D, I), Error>`. The message
-    /// continues with a `Context<D>` and the returned input, or is refused. Call [`input`](Self::input) before it.
+    /// continues with a `Context<D>` and the returned input, or is refused.
     #[must_use]
-    pub fn with_input<F, Fut, D>(self, f: F) -> ProcedureBuilder<C0, D, I, WithInput<F, C, D, L>>
+    pub fn with_input<F, Fut, D, J>(self, f: F) -> ProcedureBuilder<C0, D, Declared<J>, WithInput<F, C, D, L>>
     where
-        F: Fn(Context<C>, I) -> Fut,
-        Fut: Future<Output = Result<(D, I), Error>>,
+        I: InputOf<(Context<C>, J), Input: Input>,
+        F: Fn(Context<C>, J) -> Fut,
+        Fut: Future<Output = Result<(D, J), Error>>,
     {
-        self.map(with_input(f))
+        self.map(|layers| Stack::new(with_input(f), layers))
     }
 
     /// Holds effects back until the handler succeeds, and drops them if it fails.
@@ -169,18 +170,23 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// An async closure that captures is not a handler, because its future borrows from the closure. Put state that
     /// handlers share into the context's value, by [`on_connect_with`](crate::Builder::on_connect_with), or clone it in
     /// the closure: `move |cx| { let pool = pool.clone(); async move { .. } }`.
-    pub fn handle<H, M>(self, handler: H) -> Procedure<C0, Validated<L::Service, C0, I>, I, H::Answer>
+    pub fn handle<H, M>(
+        self,
+        handler: H,
+    ) -> Procedure<C0, Validated<L::Service, C0, I::Input>, I::Input, H::Answer>
     where
-        H: Handler<C, I, M, Future: Send>,
-        L: Layer<HandlerService<H, C, I, M>, Service: ServedByClones<Message<I, Context<C0>>>>,
+        H: Handler<C, M, Future: Send>,
+        I: InputOf<M, Input: Input>,
+        L: Layer<HandlerService<H, C, M>, Service: ServedByClones<Message<I::Input, Context<C0>>>>,
     {
         let inner = self.layers.layer(handler_fn(handler));
         let service = ContextLayer::new().layer(inner);
         let answers = TypeId::of::<H::Answer>() != TypeId::of::<()>();
         let output = answers.then_some(SchemaGenerator::subschema_for::<H::Answer> as SchemaOf);
         Procedure {
-            service: self.rules.max_bytes(self.max_payload).layer(service),
+            service: I::rules().max_bytes(self.max_payload).layer(service),
             traits: Traits {
+                input: I::schema(),
                 output,
                 ..self.traits
             },
@@ -188,13 +194,12 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
         }
     }
 
-    fn map<T, D>(self, layer: T) -> ProcedureBuilder<C0, D, I, Stack<T, L>> {
+    fn map<D, J, T>(self, layers: impl FnOnce(L) -> T) -> ProcedureBuilder<C0, D, J, T> {
         ProcedureBuilder {
-            layers: Stack::new(layer, self.layers),
-            rules: self.rules,
+            layers: layers(self.layers),
             max_payload: self.max_payload,
             traits: self.traits,
-            contexts: PhantomData,
+            types: PhantomData,
         }
     }
 }
@@ -203,10 +208,9 @@ impl<C0, C, I, L: Clone> Clone for ProcedureBuilder<C0, C, I, L> {
     fn clone(&self) -> Self {
         Self {
             layers: self.layers.clone(),
-            rules: self.rules.clone(),
             max_payload: self.max_payload,
             traits: self.traits.clone(),
-            contexts: PhantomData,
+            types: PhantomData,
         }
     }
 }
@@ -214,7 +218,6 @@ impl<C0, C, I, L: Clone> Clone for ProcedureBuilder<C0, C, I, L> {
 impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProcedureBuilder")
-            .field("rules", &self.rules)
             .field("traits", &self.traits)
             .finish_non_exhaustive()
     }
