@@ -215,10 +215,6 @@ impl Client {
         self.hand_over(wire::write(route, input, None)).await
     }
 
-    fn next_id(&self) -> u64 {
-        self.0.shared.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-
     /// Sends a call, and waits for its answer.
     async fn answer<O: DeserializeOwned>(
         &self,
@@ -237,7 +233,7 @@ impl Client {
         self.request(frame, None, self.0.shared.options).await.map(drop)
     }
 
-    async fn request(
+    pub(super) async fn request(
         &self,
         frame: String,
         id: Option<u64>,
@@ -315,6 +311,29 @@ impl Client {
             Some(Status::Closed(outage)) => Err(outage),
             _ => Err(Outage::ClosedLocally),
         }
+    }
+
+    /// Returns `Ok` while there is a connection, and an error once the client is closed. Returns `None` in between.
+    pub(super) fn readiness(&self) -> Option<Result<(), CallError>> {
+        // Without a sender of statuses, the driver's task ended together with its runtime.
+        if self.0.commands.borrow().close || self.0.shared.status.has_changed().is_err() {
+            return Some(Err(CallError::Closed));
+        }
+        match &*self.0.shared.status.borrow() {
+            Status::Open(_) => Some(Ok(())),
+            Status::Closed(_) => Some(Err(CallError::Closed)),
+            Status::Connecting { .. } | Status::Waiting { .. } => None,
+        }
+    }
+
+    /// Returns the options of calls that have none of their own.
+    pub(super) fn options(&self) -> CallOptions {
+        self.0.shared.options
+    }
+
+    /// Returns the id of a new call.
+    pub(super) fn next_id(&self) -> u64 {
+        self.0.shared.next_id.fetch_add(1, Ordering::Relaxed)
     }
 
     fn welcome(&self) -> Option<Welcome> {

@@ -117,6 +117,11 @@
 //! `.resume(false)` ([`Builder::resume`]) turns this off. Then a break fails the calls that were sent or wait to be
 //! sent, and events that the server sends while there is no connection are lost.
 //!
+//! # tower
+//!
+//! [`Client::service`] returns a tower service for the messages of one type, around which tower's middleware fits: see
+//! [`CallService`], and the guide's page on [middleware](crate::guide::middleware#around-a-clients-calls).
+//!
 //! # Bounds
 //!
 //! While half of the session's record (the welcome's `limits.record`) is sent and not acknowledged, messages wait.
@@ -137,6 +142,7 @@ pub(crate) mod dial;
 mod driver;
 mod error;
 mod events;
+mod failure;
 mod handle;
 pub(crate) mod headers;
 mod heartbeat;
@@ -146,6 +152,7 @@ mod opener;
 mod outage;
 mod record;
 mod server_refusal;
+mod service;
 mod session;
 mod socket;
 mod spawn;
@@ -169,6 +176,7 @@ pub use self::{
     opened::{LostSession, Opened},
     outage::Outage,
     server_refusal::{SendFailure, ServerRefusal},
+    service::{CallFuture, CallService},
     status::{Status, Welcome},
     statuses::Statuses,
 };

@@ -95,4 +95,14 @@ pub fn describe() {
         Unit::Count,
         "Clients with a valid token that got no session back, by reason"
     );
+    describe_counter!(
+        "zocket_client_calls_total",
+        Unit::Count,
+        "Calls of clients, by route and outcome"
+    );
+    describe_histogram!(
+        "zocket_client_call_duration_seconds",
+        Unit::Seconds,
+        "Time of a client's call, by route"
+    );
 }

@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use tower::Layer;
 
-use super::{MetricsService, describe, handles::Routes};
+use super::{MetricsCallsLayer, MetricsService, describe, handles::Routes};
+use crate::service::CallFailure;
 
 /// Counts messages, and measures their duration and size.
 #[derive(Debug, Clone)]
@@ -29,6 +30,14 @@ impl MetricsLayer {
         Self {
             routes: Arc::new(Routes::named(routes)),
         }
+    }
+
+    /// Returns the form for a client's calls, `Service<M>` with `M: Incoming`. `E` is the error of the client:
+    /// `MetricsLayer::new().calls::<CallError>()`. Its `route` labels are the types of the messages, so
+    /// [`routes`](Self::routes) has no effect on it.
+    #[must_use]
+    pub fn calls<E: CallFailure>(self) -> MetricsCallsLayer {
+        MetricsCallsLayer::new::<E>()
     }
 }
 

@@ -26,6 +26,8 @@
 //! | `zocket_parked_sessions` | gauge | sessions | | sessions that wait for their clients |
 //! | `zocket_sessions_resumed_total` | counter | sessions | | sessions whose clients came back |
 //! | `zocket_sessions_not_resumed_total` | counter | handshakes | `reason` | the app: clients with a valid token that got no session back. `record`: the session had lost what the client lacks, or has ended. `client`: other headers, or `on_resume` declined |
+//! | `zocket_client_calls_total` | counter | calls | `route`, `outcome` | [`MetricsLayer::calls`]: calls of a Rust client |
+//! | `zocket_client_call_duration_seconds` | histogram | seconds | `route` | [`MetricsLayer::calls`], from the call to its end |
 //!
 //! `outcome` is `ok`, the code of the refusal, or `dropped` for a message whose future an outer layer dropped. The
 //! histograms have no `outcome`, which would multiply their series. The gauges of queues are updated when a connection
@@ -33,6 +35,10 @@
 //!
 //! **Labels are bounded.** `route` is a route that a router of the app declares, or one added by
 //! [`MetricsLayer::routes`]. A message with any other route is counted as `unknown`.
+//!
+//! Of a client's calls, `route` is the type of the message. `outcome` is one that [`trace`](crate::trace#calls-of-a-client)
+//! lists. Codes are those of the protocol, and those added by [`MetricsCallsLayer::codes`]. Any other refusal is counted
+//! as `refused`.
 //!
 //! Place it at the outside of the stack, `Zocket::builder().layer(MetricsLayer::new())`, where it receives each message
 //! that could be decoded. [`Router::layer`] works too, for a module's routes alone. The layer measures raw messages, so
@@ -56,12 +62,15 @@
 //! # Ok(()) }
 //! ```
 
+mod cache;
+mod calls;
 mod describe;
 mod handles;
 mod layer;
 mod service;
 
 pub use self::{
+    calls::{MetricsCallsLayer, MetricsCallsObserver, MetricsCallsService},
     describe::describe,
     layer::MetricsLayer,
     service::{MetricsObserver, MetricsService},

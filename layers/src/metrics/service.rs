@@ -1,4 +1,6 @@
 use std::{
+    borrow::Cow,
+    error::Error,
     sync::Arc,
     task::{Context as Task, Poll},
 };
@@ -10,7 +12,7 @@ use super::handles::{Handles, Routes};
 use crate::{
     message::{Answer, Message},
     protocol::RawPayload,
-    service::{Observe, ObservedFuture},
+    service::{Judge, Judged, Observe, ObservedFuture, judge_message},
 };
 
 /// The service of [`MetricsLayer`](super::MetricsLayer).
@@ -56,9 +58,15 @@ pub struct MetricsObserver {
 }
 
 impl Observe for MetricsObserver {
-    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: Cow<'static, str>, answer: Option<&RawPayload>) {
         self.handles
             .ended(outcome, self.began.elapsed(), answer.map(length));
+    }
+}
+
+impl<R: Answer> Judge<R> for MetricsObserver {
+    fn judge<'a>(&self, result: Result<&'a R, &'a (dyn Error + 'static)>) -> Judged<'a> {
+        judge_message::<Self, R>(result)
     }
 }
 

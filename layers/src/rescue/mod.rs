@@ -27,9 +27,7 @@ mod future;
 mod layer;
 mod service;
 
-#[cfg(feature = "http")]
-pub(crate) use self::explain::Cause;
-pub(crate) use self::explain::refusal_for_waiter;
+pub(crate) use self::explain::{Cause, refusal_for_waiter};
 pub use self::{
     explain::{code_of, explain},
     future::RescueFuture,

@@ -1,4 +1,6 @@
 use std::{
+    borrow::Cow,
+    error::Error as StdError,
     fmt,
     future::Future,
     pin::Pin,
@@ -11,24 +13,49 @@ use tower::BoxError;
 use super::polled_after_completion;
 use crate::{error::Code, message::Answer, protocol::RawPayload, rescue::code_of};
 
-/// Observer of one message, from `call` to its end.
+/// Observer of one message, or of one call of a client, from `call` to its end.
 pub trait Observe {
     /// Outcome of a message that was handled.
     const OK: &'static str = "ok";
     /// Outcome of a message whose future was dropped, for example by a timeout further outside.
     const DROPPED: &'static str = "dropped";
+    /// Outcome of a message whose service or future panicked: the code that the client receives.
+    const PANICKED: &'static str = Code::INTERNAL_SERVER_ERROR.as_str();
 
     /// Runs a step of the message: its `call`, one `poll`, or its drop.
     fn scope<R>(&self, step: impl FnOnce() -> R) -> R {
         step()
     }
 
-    /// Records the end of the message. Called exactly once. `outcome` is [`OK`](Self::OK), the code that the client
-    /// receives (INTERNAL_SERVER_ERROR for a panic), or [`DROPPED`](Self::DROPPED). `answer` is present on success.
-    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>);
+    /// Records the end of the message. Called exactly once. `outcome` is one that [`Judge`] returned,
+    /// [`DROPPED`](Self::DROPPED), or [`PANICKED`](Self::PANICKED). `answer` is the raw answer of a message, on success.
+    fn finish(&mut self, outcome: Cow<'static, str>, answer: Option<&RawPayload>);
 }
 
-/// The future of a stage that passes every message on and observes its outcome:
+/// Observer of services whose response is an `R`.
+pub trait Judge<R>: Observe {
+    /// Returns the outcome of a result: [`OK`](Observe::OK), a code, or the kind of a failure. Returns the raw answer
+    /// with it, if there is one.
+    fn judge<'a>(&self, result: Result<&'a R, &'a (dyn StdError + 'static)>) -> Judged<'a>;
+}
+
+/// An outcome, and the raw answer that belongs to it.
+pub type Judged<'a> = (Cow<'static, str>, Option<&'a RawPayload>);
+
+/// Returns the outcome of a message. Its code is the one that the client receives.
+pub(crate) fn judge_message<'a, O: Observe, R: Answer>(
+    result: Result<&'a R, &'a (dyn StdError + 'static)>,
+) -> Judged<'a> {
+    match result {
+        Ok(answer) => (
+            answer.refusal().map_or(O::OK, Code::as_str).into(),
+            answer.payload(),
+        ),
+        Err(error) => (code_of(error).as_str().into(), None),
+    }
+}
+
+/// The future of a service that passes every message, or every call of a client, on and observes its outcome:
 /// [`TraceService`](crate::trace::TraceService), [`MetricsService`](crate::metrics::MetricsService).
 #[pin_project(PinnedDrop)]
 pub struct ObservedFuture<F, O: Observe> {
@@ -74,7 +101,7 @@ impl<O: Observe> Observation<O> {
         result
     }
 
-    fn finish(&mut self, outcome: &'static str, answer: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: Cow<'static, str>, answer: Option<&RawPayload>) {
         self.state = State::Ended;
         self.observer.finish(outcome, answer);
     }
@@ -83,8 +110,8 @@ impl<O: Observe> Observation<O> {
 impl<O: Observe> Drop for Observation<O> {
     fn drop(&mut self) {
         match self.state {
-            State::Waiting => self.finish(O::DROPPED, None),
-            State::Running => self.finish(Code::INTERNAL_SERVER_ERROR.as_str(), None),
+            State::Waiting => self.finish(O::DROPPED.into(), None),
+            State::Running => self.finish(O::PANICKED.into(), None),
             State::Ended => {}
         }
     }
@@ -93,8 +120,7 @@ impl<O: Observe> Drop for Observation<O> {
 impl<F, O, R, E> Future for ObservedFuture<F, O>
 where
     F: Future<Output = Result<R, E>>,
-    O: Observe,
-    R: Answer,
+    O: Judge<R>,
     E: Into<BoxError>,
 {
     type Output = Result<R, BoxError>;
@@ -106,13 +132,12 @@ where
         };
         let result = ready!(this.observation.run(|| inner.poll(cx))).map_err(Into::into);
         this.observation.run(|| this.inner.set(None));
-        match &result {
-            Ok(answer) => {
-                let outcome = answer.refusal().map_or(O::OK, Code::as_str);
-                this.observation.finish(outcome, answer.payload());
-            }
-            Err(error) => this.observation.finish(code_of(&**error).as_str(), None),
-        }
+        let judged = match &result {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(&**error as _),
+        };
+        let (outcome, answer) = this.observation.observer.judge(judged);
+        this.observation.finish(outcome, answer);
         Poll::Ready(result)
     }
 }

@@ -1,7 +1,8 @@
 use tower::Layer;
 use tracing::Level;
 
-use super::TraceService;
+use super::{TraceCallsLayer, TraceService};
+use crate::service::CallFailure;
 
 /// Runs each message in its own span.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,13 @@ impl TraceLayer {
     pub const fn level(mut self, level: Level) -> Self {
         self.level = level;
         self
+    }
+
+    /// Returns the form for a client's calls, `Service<M>` with `M: Incoming`. `E` is the error of the client:
+    /// `TraceLayer::new().calls::<CallError>()`.
+    #[must_use]
+    pub const fn calls<E: CallFailure>(self) -> TraceCallsLayer {
+        TraceCallsLayer::new::<E>(self.level)
     }
 }
 

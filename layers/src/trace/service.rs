@@ -1,4 +1,6 @@
 use std::{
+    borrow::Cow,
+    error::Error,
     fmt,
     task::{Context as Task, Poll},
 };
@@ -13,7 +15,7 @@ use tracing::{
 use crate::{
     message::{Answer, Message, Parts},
     protocol::{RawPayload, RpcId},
-    service::{Observe, ObservedFuture},
+    service::{Judge, Judged, Observe, ObservedFuture, judge_message},
 };
 
 /// The service of [`TraceLayer`](super::TraceLayer).
@@ -58,7 +60,7 @@ pub struct TraceObserver {
 }
 
 impl TraceObserver {
-    fn new(span: Span) -> Self {
+    pub(super) fn new(span: Span) -> Self {
         let began = (!span.is_disabled()).then(Instant::now);
         Self { span, began }
     }
@@ -69,37 +71,32 @@ impl Observe for TraceObserver {
         self.span.in_scope(step)
     }
 
-    fn finish(&mut self, outcome: &'static str, _: Option<&RawPayload>) {
+    fn finish(&mut self, outcome: Cow<'static, str>, _: Option<&RawPayload>) {
         if let Some(began) = self.began {
-            self.span.record("outcome", outcome);
+            self.span.record("outcome", &*outcome);
             self.span.record("latency", field::debug(began.elapsed()));
         }
     }
 }
 
+impl<R: Answer> Judge<R> for TraceObserver {
+    fn judge<'a>(&self, result: Result<&'a R, &'a (dyn Error + 'static)>) -> Judged<'a> {
+        judge_message::<Self, R>(result)
+    }
+}
+
 fn span(level: Level, parts: &Parts) -> Span {
-    // A span's level is part of its static metadata, so each level needs its own call site.
-    macro_rules! at {
-        ($level:expr) => {
-            tracing::span!(
-                target: "zocket_layers::trace",
-                $level,
-                "message",
-                route = field::display(Printable(parts.route(), 100)),
-                client = field::display(parts.connection().client_id()),
-                rpc_id = parts.rpc_id().map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
-                outcome = Empty,
-                latency = Empty,
-            )
-        };
-    }
-    match level {
-        Level::ERROR => at!(Level::ERROR),
-        Level::WARN => at!(Level::WARN),
-        Level::INFO => at!(Level::INFO),
-        Level::DEBUG => at!(Level::DEBUG),
-        _ => at!(Level::TRACE),
-    }
+    span_at!(
+        level,
+        "message",
+        route = field::display(Printable(parts.route(), 100)),
+        client = field::display(parts.connection().client_id()),
+        rpc_id = parts
+            .rpc_id()
+            .map(|id| field::display(Printable(id.as_json(), 2 + RpcId::MAX_BYTES))),
+        outcome = Empty,
+        latency = Empty,
+    )
 }
 
 /// Text from the client, truncated to a number of characters. Line breaks and control characters are escaped.
