@@ -20,6 +20,7 @@ mod opening;
 mod reconnecting;
 mod refused;
 mod resume;
+mod service;
 mod silence;
 mod typed;
 

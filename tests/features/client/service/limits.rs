@@ -1,0 +1,108 @@
+//! Middleware that limits calls: timeout, concurrency limit, rate limit, load shed, buffer.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use tower::{Service, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, timeout::error::Elapsed};
+use zocket::client::CallError;
+
+use super::{
+    super::{
+        begins, hasty,
+        servers::{Mortal, Port},
+        soon,
+        world::{Post, World, text},
+    },
+    site::{Bid, Site, Step, Wakes, bid},
+};
+
+#[tokio::test]
+async fn a_timeout_gives_the_call_up_and_the_next_one_is_answered() {
+    let site = Site::open([Step::Wait]).await;
+    let mut service = ServiceBuilder::new()
+        .timeout(Duration::from_millis(20))
+        .service(site.client().await.service::<Bid>());
+    let error = service.ready().await.unwrap().call(bid(1)).await.unwrap_err();
+    assert!(error.is::<Elapsed>(), "{error}");
+    let price = service.ready().await.unwrap().call(bid(2)).await.unwrap();
+    assert_eq!(price.attempt, 2);
+}
+
+#[tokio::test]
+async fn a_concurrency_limit_makes_callers_wait_before_they_call() {
+    let site = Site::open([Step::Wait]).await;
+    let mut service = ServiceBuilder::new()
+        .concurrency_limit(1)
+        .service(site.client().await.service::<Bid>());
+    let mut first = Box::pin(service.ready().await.unwrap().call(bid(1)));
+    assert!(begins(&mut first).await);
+    let task = Arc::new(Wakes::default());
+    assert!(task.poll_ready(&mut service).is_pending());
+    site.wait_for_handlers(1).await;
+    site.release_one();
+    assert_eq!(soon(first).await.unwrap().attempt, 1);
+    assert_eq!(task.count(), 1);
+    assert_eq!(soon(service.oneshot(bid(2))).await.unwrap().attempt, 2);
+}
+
+#[tokio::test]
+async fn a_rate_limit_makes_callers_wait_before_they_call() {
+    let site = Site::open([]).await;
+    let period = Duration::from_millis(50);
+    let mut service = ServiceBuilder::new()
+        .rate_limit(2, period)
+        .service(site.client().await.service::<Bid>());
+    let began = Instant::now();
+    for attempt in 1..=3 {
+        let price = service.ready().await.unwrap().call(bid(1)).await.unwrap();
+        assert_eq!(price.attempt, attempt);
+    }
+    assert!(began.elapsed() >= period);
+}
+
+#[tokio::test]
+async fn load_shed_fails_at_once_without_a_connection_or_beyond_a_limit() {
+    let (port, world) = (Port::new(), World::default());
+    let client = hasty(port.url("name=bot")).start().unwrap();
+    let shedding = ServiceBuilder::new()
+        .load_shed()
+        .service(client.service::<Post>());
+    let error = soon(shedding.clone().oneshot(text("early"))).await.unwrap_err();
+    assert!(error.is::<Overloaded>(), "{error}");
+    let server = Mortal::serve(&world, &port).await;
+    client.ready().await.unwrap();
+    assert_eq!(shedding.oneshot(text("late")).await.unwrap().length, 4);
+    server.die().await;
+
+    let site = Site::open([Step::Wait]).await;
+    let shedding = ServiceBuilder::new()
+        .load_shed()
+        .concurrency_limit(1)
+        .service(site.client().await.service::<Bid>());
+    let mut first = shedding.clone().oneshot(bid(1));
+    assert!(begins(&mut first).await);
+    let error = soon(shedding.oneshot(bid(2))).await.unwrap_err();
+    assert!(error.is::<Overloaded>(), "{error}");
+    site.wait_for_handlers(1).await;
+    site.release_one();
+    assert_eq!(soon(first).await.unwrap().attempt, 1);
+}
+
+#[tokio::test]
+async fn a_buffer_keeps_calls_while_there_is_no_connection_and_reports_a_closed_client() {
+    let (port, world) = (Port::new(), World::default());
+    let client = hasty(port.url("name=bot")).start().unwrap();
+    let service = ServiceBuilder::new()
+        .buffer::<Post>(4)
+        .service(client.service::<Post>());
+    let calls = ["one", "three"].map(|word| tokio::spawn(service.clone().oneshot(text(word))));
+    let server = Mortal::serve(&world, &port).await;
+    for (call, length) in calls.into_iter().zip([3, 5]) {
+        assert_eq!(soon(call).await.unwrap().unwrap().length, length);
+    }
+    client.close().await;
+    let error = soon(service.oneshot(text("late"))).await.unwrap_err();
+    let cause = error.source().unwrap().downcast_ref::<CallError>();
+    assert!(matches!(cause, Some(CallError::Closed)), "{error:?}");
+    server.die().await;
+}
