@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
 
+#[path = "layers/support/failed.rs"]
+mod failed;
+
 use std::{collections::BTreeMap, fmt, future::pending, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
+use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, buffer::Buffer, service_fn};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     field::{Field, Visit},
@@ -15,6 +18,8 @@ use zocket_layers::{
     Answer, Code, Connection, Context, ContextLayer, Error, Message, Outcome, RawPayload, Reply, RescueLayer,
     RpcId, TraceLayer, ValidateLayer, handler_fn,
 };
+
+use self::failed::{Bid, Failed};
 
 type Fields = BTreeMap<&'static str, String>;
 
@@ -271,4 +276,98 @@ async fn a_route_is_truncated_and_escaped_in_the_log() {
     let route = log.fields()["route"].clone();
     assert!(route.starts_with("a\\nb\\u{1b}[31mxx"), "{route}");
     assert!(route.len() < 120);
+}
+
+/// Calls a service that ends with the result of `end`, and returns the fields of the call's span.
+async fn called(end: impl FnMut() -> Result<u32, BoxError> + Clone + Send + 'static) -> Fields {
+    let log = Log::default();
+    let _listening = log.listen();
+    let mut end = end;
+    let service = ServiceBuilder::new()
+        .layer(TraceLayer::new().calls::<Failed>())
+        .service(service_fn(move |_: Bid| std::future::ready(end())));
+    drop(service.oneshot(Bid).await);
+    log.fields()
+}
+
+#[tokio::test]
+async fn a_call_has_a_span_with_its_route_outcome_and_latency() {
+    let fields = called(|| Ok(7)).await;
+    assert_eq!(fields["route"], "lot.bid");
+    assert_eq!(fields["outcome"], "ok");
+    assert!(fields.contains_key("latency"));
+    assert_eq!(fields.len(), 3, "{fields:?}");
+}
+
+#[tokio::test]
+async fn the_recorded_outcome_of_a_call_is_its_refusal_or_its_failure() {
+    let refused = |code: &str| -> Result<u32, BoxError> { Err(Failed::Refused(code.to_owned()).into()) };
+    let outcome = async |end: fn() -> Result<u32, BoxError>| called(end).await["outcome"].clone();
+    assert_eq!(called(move || refused("OUTBID")).await["outcome"], "OUTBID");
+    let long = called(move || refused(&"X".repeat(1000))).await["outcome"].clone();
+    assert_eq!(long, "X".repeat(100));
+    assert_eq!(outcome(|| Err(Failed::Disconnected.into())).await, "disconnected");
+    assert_eq!(outcome(|| Err(Error::forbidden("no").into())).await, "FORBIDDEN");
+    assert_eq!(
+        outcome(|| Err(tower::timeout::error::Elapsed::new().into())).await,
+        "timeout"
+    );
+    assert_eq!(
+        outcome(|| Err(tower::load_shed::error::Overloaded::new().into())).await,
+        "shed"
+    );
+    assert_eq!(outcome(|| Err("an error of a middleware".into())).await, "failed");
+}
+
+/// Middleware such as a buffer hides the client's error behind its own.
+#[tokio::test]
+async fn the_failure_of_a_call_is_found_among_the_sources_of_its_error() {
+    let log = Log::default();
+    let _listening = log.listen();
+    #[derive(Clone)]
+    struct Unready;
+    impl Service<Bid> for Unready {
+        type Response = u32;
+        type Error = BoxError;
+        type Future = std::future::Pending<Result<u32, BoxError>>;
+
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), BoxError>> {
+            std::task::Poll::Ready(Err(Failed::Disconnected.into()))
+        }
+
+        fn call(&mut self, _: Bid) -> Self::Future {
+            pending()
+        }
+    }
+    let service = TraceLayer::new().calls::<Failed>().layer(Buffer::new(Unready, 1));
+    service.oneshot(Bid).await.unwrap_err();
+    assert_eq!(log.outcome(), "disconnected");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_a_result_is_recorded_as_dropped_or_panicked() {
+    let log = Log::default();
+    let listening = log.listen();
+    let service = ServiceBuilder::new()
+        .timeout(Duration::from_secs(1))
+        .layer(TraceLayer::new().calls::<Failed>())
+        .service(service_fn(async |_: Bid| {
+            pending::<()>().await;
+            Ok::<_, BoxError>(7)
+        }));
+    service.oneshot(Bid).await.unwrap_err();
+    assert_eq!(log.outcome(), "dropped");
+    drop(listening);
+
+    let log = Log::default();
+    let _listening = log.listen();
+    let service = TraceLayer::new()
+        .level(Level::DEBUG)
+        .calls::<Failed>()
+        .layer(service_fn(async |_: Bid| -> Result<u32, BoxError> {
+            panic!("as the test wants it")
+        }));
+    tokio::spawn(service.oneshot(Bid)).await.unwrap_err();
+    assert_eq!(log.outcome(), "panicked");
+    assert_eq!(log.0.lock().spans[0].0, Level::DEBUG);
 }

@@ -7,9 +7,11 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use tower::{BoxError, Layer, Service, ServiceBuilder, ServiceExt, service_fn};
 use zocket_layers::{
-    ClientId, Connection, Effect, Error, Form, Hub, Limits, LocalHub, Message, MetricsLayer, RawPayload,
-    Reply, RescueLayer, hub::ConnectOptions,
+    ClientId, Code, Connection, Effect, Error, Form, Hub, Limits, LocalHub, Message, MetricsLayer,
+    RawPayload, Reply, RescueLayer, hub::ConnectOptions,
 };
+
+use crate::support::failed::{Bid, Failed};
 
 /// Runs `run` under its own recorder. Returns each metric as `name{label=value}` with its values; a histogram with
 /// every value recorded.
@@ -170,4 +172,57 @@ fn the_rooms_gauge_follows_creation_and_removal() {
         hub.perform(Some(&ann), Effect::Join("a".into())).unwrap();
     });
     assert_eq!(dropped.get("zocket_rooms{}"), None);
+}
+
+#[test]
+fn calls_are_counted_by_route_and_outcome_and_text_of_the_server_is_no_label() {
+    let recorded = recorded(async || {
+        let layer = MetricsLayer::new().calls::<Failed>().codes([Code::app("OUTBID")]);
+        let service = |result: Result<u32, Failed>| {
+            layer.layer(service_fn(move |_: Bid| {
+                let result = result.clone();
+                async move {
+                    tokio::time::sleep(Duration::from_millis(250)).await;
+                    result
+                }
+            }))
+        };
+        service(Ok(7)).oneshot(Bid).await.unwrap();
+        service(Ok(7)).oneshot(Bid).await.unwrap();
+        for code in ["OUTBID", "CONFLICT", "a secret", "another"] {
+            let refused = service(Err(Failed::Refused(code.to_owned())));
+            refused.oneshot(Bid).await.unwrap_err();
+        }
+        service(Err(Failed::Disconnected)).oneshot(Bid).await.unwrap_err();
+        let short = tokio::time::timeout(Duration::from_millis(250 / 2), service(Ok(7)).oneshot(Bid));
+        short.await.unwrap_err();
+    });
+    let mut durations = vec![0.25; 7];
+    durations.push(0.125);
+    let expected = [
+        ("zocket_client_call_duration_seconds{route=lot.bid}", durations),
+        (
+            "zocket_client_calls_total{route=lot.bid,outcome=CONFLICT}",
+            vec![1.0],
+        ),
+        (
+            "zocket_client_calls_total{route=lot.bid,outcome=OUTBID}",
+            vec![1.0],
+        ),
+        (
+            "zocket_client_calls_total{route=lot.bid,outcome=disconnected}",
+            vec![1.0],
+        ),
+        (
+            "zocket_client_calls_total{route=lot.bid,outcome=dropped}",
+            vec![1.0],
+        ),
+        ("zocket_client_calls_total{route=lot.bid,outcome=ok}", vec![2.0]),
+        (
+            "zocket_client_calls_total{route=lot.bid,outcome=refused}",
+            vec![2.0],
+        ),
+    ];
+    let expected = expected.map(|(name, values)| (name.to_owned(), values));
+    assert_eq!(recorded.into_iter().collect::<Vec<_>>(), expected);
 }

@@ -30,7 +30,10 @@ use zocket_layers::{
     middleware::{from_fn, with, with_input},
 };
 
-use crate::support::probe::Probe;
+use crate::support::{
+    failed::{Bid, Failed},
+    probe::Probe,
+};
 
 type Typed = Message<(), Context<()>>;
 
@@ -52,6 +55,10 @@ fn typed() -> Typed {
 
 fn frame() -> Frame {
     Frame::new(Connection::detached(()), r#"{"type":"route","rpcId":1}"#)
+}
+
+fn bid() -> Bid {
+    Bid
 }
 
 fn fanout() -> FanoutLayer {
@@ -146,6 +153,8 @@ layers! {
     trace_typed: TraceLayer::new(), typed, reply();
     trace_outside_of_rescue: TraceLayer::new(), raw, outcome();
     metrics: MetricsLayer::new(), raw, reply();
+    trace_of_calls: TraceLayer::new().calls::<Failed>(), bid, reply();
+    metrics_of_calls: MetricsLayer::new().calls::<Failed>(), bid, reply();
     authorize_by_message: AuthorizeLayer::new(|_: &Message| true), raw, reply();
     authorize_by_context: AuthorizeLayer::context(|_: &Context<()>| true), typed, reply();
     idempotency_without_keys: IdempotencyLayer::new(|_| None), raw, reply();
