@@ -6,6 +6,7 @@ mod common;
 #[path = "../common/documents.rs"]
 mod documents;
 
+mod calls;
 mod contract;
 mod handshakes;
 mod metrics;

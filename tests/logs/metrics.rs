@@ -18,6 +18,7 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use zocket::{ClientId, Context, Delivery, Error, Limits, NoHeaders, Outgoing, Zocket, layers::MetricsLayer};
 
 use crate::{
+    calls,
     common::{Client, Server, serve, until},
     documents::{Document, assert_none, files, quoted, root, words},
 };
@@ -204,6 +205,7 @@ async fn drive(metrics: &Metrics) {
         .until_registered("zocket_latest_events_replaced_total")
         .await;
 
+    Box::pin(calls::bid()).await;
     Box::pin(resume(&server, metrics)).await;
     until(|| zo.connections() == 2).await;
 
