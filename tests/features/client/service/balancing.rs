@@ -128,3 +128,16 @@ async fn steer_chooses_the_client_by_the_message() {
     }
     assert_eq!([sites[0].begun(), sites[1].begun()], [1, 2]);
 }
+
+#[tokio::test]
+async fn steer_waits_until_all_of_its_clients_are_connected() {
+    let (site, port) = (Site::open([]).await, Port::new());
+    let connecting = hasty(port.url("")).start().unwrap();
+    let services = [site.client().await, connecting.clone()].map(|client| client.service::<Bid>());
+    let mut steer = Steer::new(services, |_: &Bid, _: &[_]| 0);
+    let task = Arc::new(Wakes::default());
+    assert!(task.poll_ready(&mut steer).is_pending());
+    connecting.close().await;
+    let error = soon(steer.ready()).await.err().unwrap();
+    assert!(matches!(error, CallError::Closed), "{error}");
+}

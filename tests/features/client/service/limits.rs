@@ -3,7 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
-use tower::{Service, ServiceBuilder, ServiceExt, load_shed::error::Overloaded, timeout::error::Elapsed};
+use tower::{
+    Layer, Service, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer,
+    load_shed::error::Overloaded, spawn_ready::SpawnReady, timeout::error::Elapsed,
+};
 use zocket::client::CallError;
 
 use super::{
@@ -26,6 +29,9 @@ async fn a_timeout_gives_the_call_up_and_the_next_one_is_answered() {
     assert!(error.is::<Elapsed>(), "{error}");
     let price = service.ready().await.unwrap().call(bid(2)).await.unwrap();
     assert_eq!(price.attempt, 2);
+    // The server still works on the first one.
+    site.release_one();
+    site.wait_for_answers(2).await;
 }
 
 #[tokio::test]
@@ -43,6 +49,22 @@ async fn a_concurrency_limit_makes_callers_wait_before_they_call() {
     assert_eq!(soon(first).await.unwrap().attempt, 1);
     assert_eq!(task.count(), 1);
     assert_eq!(soon(service.oneshot(bid(2))).await.unwrap().attempt, 2);
+}
+
+#[tokio::test]
+async fn a_global_concurrency_limit_applies_to_all_services_that_have_it() {
+    let (site, world) = (Site::open([Step::Wait]).await, super::super::world::visit().await);
+    let limit = GlobalConcurrencyLimitLayer::new(1);
+    let mut bids = limit.layer(site.client().await.service::<Bid>());
+    let mut posts = limit.layer(world.1.service::<Post>());
+    let mut first = Box::pin(bids.ready().await.unwrap().call(bid(1)));
+    assert!(begins(&mut first).await);
+    let task = Arc::new(Wakes::default());
+    assert!(task.poll_ready(&mut posts).is_pending());
+    site.wait_for_handlers(1).await;
+    site.release_one();
+    soon(first).await.unwrap();
+    assert_eq!(soon(posts.oneshot(text("x"))).await.unwrap().length, 1);
 }
 
 #[tokio::test]
@@ -104,5 +126,18 @@ async fn a_buffer_keeps_calls_while_there_is_no_connection_and_reports_a_closed_
     let error = soon(service.oneshot(text("late"))).await.unwrap_err();
     let cause = error.source().unwrap().downcast_ref::<CallError>();
     assert!(matches!(cause, Some(CallError::Closed)), "{error:?}");
+    server.die().await;
+}
+
+#[tokio::test]
+async fn spawn_ready_waits_for_the_connection_in_a_task() {
+    let (port, world) = (Port::new(), World::default());
+    let client = hasty(port.url("name=bot")).start().unwrap();
+    let mut service = SpawnReady::new(client.service::<Post>());
+    let task = Arc::new(Wakes::default());
+    assert!(task.poll_ready(&mut service).is_pending());
+    let server = Mortal::serve(&world, &port).await;
+    let posted = soon(service.ready()).await.unwrap().call(text("x")).await;
+    assert_eq!(posted.unwrap().length, 1);
     server.die().await;
 }

@@ -59,6 +59,7 @@ pub enum Step {
 struct Script {
     steps: Mutex<VecDeque<Step>>,
     begun: AtomicU64,
+    answered: AtomicU64,
     gate: Semaphore,
 }
 
@@ -73,6 +74,7 @@ impl Site {
         let script = Arc::new(Script {
             steps: Mutex::new(steps.into_iter().collect()),
             begun: AtomicU64::new(0),
+            answered: AtomicU64::new(0),
             gate: Semaphore::new(0),
         });
         let connect = async |script: Arc<Script>, _: NoHeaders, _: ClientId| Ok(script);
@@ -100,6 +102,10 @@ impl Site {
         until(|| self.begun() == count).await;
     }
 
+    pub async fn wait_for_answers(&self, count: u64) {
+        until(|| self.script.answered.load(Ordering::SeqCst) == count).await;
+    }
+
     /// Releases one waiting handler.
     pub fn release_one(&self) {
         self.script.gate.add_permits(1);
@@ -114,6 +120,7 @@ async fn handle(cx: Context<Arc<Script>>, bid: Bid) -> Result<Price, Error> {
         Some(Step::Refuse(error)) => return Err(error),
         Some(Step::Wait) => cx.gate.acquire().await.map_err(Error::internal)?.forget(),
     }
+    cx.answered.fetch_add(1, Ordering::SeqCst);
     let cents = bid.cents;
     Ok(Price { cents, attempt })
 }
