@@ -75,7 +75,7 @@ pub struct CallService<M> {
 }
 
 impl<M> CallService<M> {
-    /// Sets the options of the calls. The default is that of [`Client::call`]: the builder's time-out.
+    /// Sets the options of the calls. Without it they are those of [`Client::call`], whose time-out is the builder's.
     #[must_use]
     pub fn with_options(mut self, options: CallOptions) -> Self {
         self.options = options;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
-use tower::{Service, ServiceBuilder, ServiceExt, hedge, hedge::Hedge, retry::Policy};
+use tower::{Service, ServiceBuilder, ServiceExt, buffer::Buffer, hedge, hedge::Hedge, retry::Policy};
 use zocket::{
     Code, Error,
     client::{CallError, CallOptions, Sent},
@@ -119,6 +119,8 @@ async fn a_hedge_returns_the_answer_of_the_faster_attempt() {
     let service = site.client().await.service::<Bid>();
     let minute = Duration::from_secs(60);
     let hedge = Hedge::new_with_mock_latencies::<Bid>(service, Always, 10, 0.9, minute, &[10; 10]);
-    assert_eq!(soon(hedge.oneshot(bid(1))).await.unwrap().attempt, 2);
+    // `Hedge` is not `Clone`. The clones of a buffer share what it has measured.
+    let hedge = Buffer::new(hedge, 4);
+    assert_eq!(soon(hedge.clone().oneshot(bid(1))).await.unwrap().attempt, 2);
     assert_eq!(site.begun(), 2);
 }

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use tower::{
     Service, ServiceExt,
     balance::p2c::Balance,
+    buffer::Buffer,
     discover::ServiceList,
     load::{CompleteOnResponse, Load, PeakEwma, PendingRequests},
     steer::Steer,
@@ -114,8 +115,11 @@ async fn balance_drops_a_closed_client() {
     for _ in 0..10 {
         soon(balance.ready().await.unwrap().call(bid(1))).await.unwrap();
     }
-    assert_eq!([sites[0].begun(), sites[1].begun()], [0, 10]);
     assert_eq!(balance.len(), 1);
+    // `Balance` is not `Clone`. The clones of a buffer share it.
+    let shared = Buffer::new(balance, 4);
+    soon(shared.clone().oneshot(bid(1))).await.unwrap();
+    assert_eq!([sites[0].begun(), sites[1].begun()], [0, 11]);
 }
 
 #[tokio::test]

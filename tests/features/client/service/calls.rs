@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use serde::Serialize;
-use tower::{Service, ServiceExt};
+use serde::{Serialize, de::DeserializeOwned};
+use tower::{BoxError, Service, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer};
 use zocket::{
     Code, Incoming,
     client::{CallError, CallOptions, Client, Sent},
@@ -134,6 +134,34 @@ async fn a_ready_service_holds_no_place_of_its_clients_calls() {
     site.release_one();
     assert_eq!(soon(first).await.unwrap().attempt, 1);
     assert_eq!(soon(second).await.unwrap().attempt, 2);
+}
+
+/// A stack for the messages of any type, that tasks can share.
+fn stack<M>(
+    client: &Client,
+    limit: &GlobalConcurrencyLimitLayer,
+) -> impl Service<M, Response = M::Answer, Error = BoxError, Future: Send> + Clone + Send + Sync + 'static
+where
+    M: Incoming<Answer: DeserializeOwned> + Serialize + 'static,
+{
+    ServiceBuilder::new()
+        .timeout(Duration::from_secs(60))
+        .layer(limit.clone())
+        .service(client.service::<M>())
+}
+
+#[tokio::test]
+async fn one_function_makes_the_same_stack_for_several_types_of_messages() {
+    let site = Site::open([]).await;
+    let (client, limit) = (site.client().await, GlobalConcurrencyLimitLayer::new(8));
+    let price = stack::<Bid>(&client, &limit).oneshot(bid(1)).await.unwrap();
+    assert_eq!(price.attempt, 1);
+    let error = stack::<Post>(&client, &limit)
+        .oneshot(text("x"))
+        .await
+        .unwrap_err();
+    let refusal = error.downcast_ref::<CallError>().and_then(CallError::refusal);
+    assert!(refusal.unwrap().is(Code::NOT_FOUND), "{error}");
 }
 
 #[tokio::test]

@@ -71,12 +71,14 @@ async fn a_global_concurrency_limit_applies_to_all_services_that_have_it() {
 async fn a_rate_limit_makes_callers_wait_before_they_call() {
     let site = Site::open([]).await;
     let period = Duration::from_millis(50);
-    let mut service = ServiceBuilder::new()
+    // `RateLimit` is not `Clone`. The clones of the buffer share it.
+    let service = ServiceBuilder::new()
+        .buffer::<Bid>(4)
         .rate_limit(2, period)
         .service(site.client().await.service::<Bid>());
     let began = Instant::now();
     for attempt in 1..=3 {
-        let price = service.ready().await.unwrap().call(bid(1)).await.unwrap();
+        let price = service.clone().oneshot(bid(1)).await.unwrap();
         assert_eq!(price.attempt, attempt);
     }
     assert!(began.elapsed() >= period);
