@@ -54,7 +54,8 @@ impl<C> Zocket<C> {
         )
     }
 
-    /// Returns a connection without a socket, for a test of one procedure. Nothing else in the app knows its client.
+    /// Returns a connection without a socket, for a test of one procedure: [`Connection::call`] calls it. Nothing else in
+    /// the app knows its client.
     /// The connection has the app's limits and the events that [`serve`](Self::serve) declared, so that an undeclared
     /// event is refused as on a real connection.
     #[must_use]
