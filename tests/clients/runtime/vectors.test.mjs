@@ -186,8 +186,9 @@ const steps = {
 };
 
 /** Returns the refusal in an error. */
-function shown({ code, message, issues, retryAfterMs }) {
-  return { code, message, ...(issues.length && { issues }), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+function shown({ code, message, issues, retryAfterMs, data }) {
+  const present = { ...(retryAfterMs !== undefined && { retryAfterMs }), ...(data !== undefined && { data }) };
+  return { code, message, ...(issues.length && { issues }), ...present };
 }
 
 function text(written) {
