@@ -104,7 +104,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let whoami = zo.message().handle(async |cx: Context<User>| Ok(cx.name.clone()));
     let router = zo
         .router()
-        .incoming("auth.refresh", zo.message().input::<Headers>().handle(refresh))
+        .incoming("auth.refresh", zo.message().handle(refresh))
         .incoming("whoami", whoami);
 
     let app = axum::Router::new().route_service("/", zo.serve(router));

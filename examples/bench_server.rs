@@ -101,12 +101,12 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let room = zo
         .router()
         .outgoing::<Said>()
-        .incoming("join", message.clone().input::<Room>().handle(join))
-        .incoming("leave", message.clone().input::<Room>().handle(leave))
-        .incoming("say", message.clone().input::<Say>().handle(say));
+        .incoming("join", message.clone().handle(join))
+        .incoming("leave", message.clone().handle(leave))
+        .incoming("say", message.clone().handle(say));
     let router = zo
         .router()
-        .incoming("echo", message.input::<Echo>().handle(echo))
+        .incoming("echo", message.handle(echo))
         .nest("room", room);
     let service = zo.serve(router);
 

@@ -36,7 +36,6 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .build();
     let shout = zo
         .message()
-        .input::<Text>()
         .handle(async |_: Context<ClientId>, Text(text): Text| Ok(text.to_uppercase()));
     // A call that takes its time, as a slow query does.
     let slow = zo.message().handle(async |_: Context<ClientId>| {

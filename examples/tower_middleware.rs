@@ -54,7 +54,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         // A limit for all connections together. Sockets are not read while it is reached.
         .layer(GlobalConcurrencyLimitLayer::new(1_000))
         .build();
-    let message = zo.message().input::<Work>();
+    let message = zo.message();
 
     // Slower messages get TIMEOUT, and their handler is dropped at its next await.
     let quick = message

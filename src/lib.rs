@@ -54,7 +54,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), tower::BoxError> {
 //! let zo = Zocket::builder().on_connect(async |_: NoHeaders, _: ClientId| Ok(User {})).build();
-//! let post = zo.message().input::<Post>().handle(post);
+//! let post = zo.message().handle(post);
 //!
 //! // A procedure is a service: it runs without a socket, and its reply holds the effects.
 //! let payload = RawPayload::json(r#"{"text":"hi"}"#);

@@ -1,6 +1,7 @@
 //! The chat's messages, events and handlers.
 
 use std::{
+    borrow::Cow,
     collections::HashMap,
     hash::Hash,
     sync::Arc,
@@ -11,7 +12,11 @@ use garde::Validate;
 use parking_lot::RwLock;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Delivery, Error, Limits, Outgoing, Router, Zocket, layers::TraceLayer};
+use zocket::{
+    ClientId, Code, Context, Delivery, Error, Limits, Outgoing, Refusal, Router, Zocket, layers::TraceLayer,
+};
+
+const MAX_MEMBERS: usize = 100;
 
 /// Connect headers.
 #[derive(Deserialize, JsonSchema, Validate)]
@@ -108,6 +113,20 @@ struct WhoAmI {
     client_id: ClientId,
     name: String,
     role: Role,
+}
+
+/// The room has as many members as it holds.
+#[derive(Serialize, JsonSchema)]
+struct RoomFull {
+    most: usize,
+}
+
+impl Refusal for RoomFull {
+    const CODE: Code = Code::app("ROOM_FULL");
+
+    fn message(&self) -> Cow<'static, str> {
+        format!("this room is full, with {} members", self.most).into()
+    }
 }
 
 /// A client joined a room.
@@ -210,6 +229,7 @@ pub(crate) fn app(limits: Limits) -> Zocket<User> {
 pub(crate) fn router(zo: &Zocket<User>) -> Router<User> {
     let message = zo.message();
     let admin = message.clone().with(require_admin);
+    let member = message.clone().with_input(require_member);
     zo.router()
         .nest(
             "chat",
@@ -218,23 +238,12 @@ pub(crate) fn router(zo: &Zocket<User>) -> Router<User> {
                 .outgoing::<Left>()
                 .outgoing::<Said>()
                 .outgoing::<IsTyping>()
-                .incoming("join", message.clone().input::<Room>().handle(join))
-                .incoming("leave", message.clone().input::<Room>().handle(leave))
-                .incoming(
-                    "post",
-                    message
-                        .clone()
-                        .input::<Post>()
-                        .with_input(require_member)
-                        .handle(post),
-                )
-                .incoming("typing", message.clone().input::<Typing>().handle(typing)),
+                .incoming("join", message.clone().refuses::<RoomFull>().handle(join))
+                .incoming("leave", message.clone().handle(leave))
+                .incoming("post", member.handle(post))
+                .incoming("typing", message.clone().handle(typing)),
         )
-        .nest(
-            "admin",
-            zo.router()
-                .incoming("announce", admin.input::<Announce>().handle(announce)),
-        )
+        .nest("admin", zo.router().incoming("announce", admin.handle(announce)))
         .outgoing::<Announcement>()
         .incoming("whoami", message.handle(whoami))
 }
@@ -264,6 +273,10 @@ async fn require_member(cx: Context<User>, input: Post) -> Result<(Member, Post)
 async fn join(cx: Context<User>, Room { room_id }: Room) -> Result<Present, Error> {
     if !cx.rooms().has(&room_id) {
         cx.rooms().join(&*room_id)?;
+        if cx.rooms().size(&room_id).await > MAX_MEMBERS {
+            cx.rooms().leave(&*room_id);
+            return Err(Error::refuse(RoomFull { most: MAX_MEMBERS }));
+        }
         cx.send(Joined {
             room_id: room_id.clone(),
             client_id: cx.client_id(),

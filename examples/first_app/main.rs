@@ -55,7 +55,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let router = zo
         .router()
         .outgoing::<Said>()
-        .incoming("chat.post", zo.message().input::<Post>().handle(post));
+        .incoming("chat.post", zo.message().handle(post));
     let app = Router::new()
         .route("/", get(async || Html(include_str!("index.html"))))
         .route_service("/zocket.js", router.contract().client_files())

@@ -32,7 +32,7 @@
 //!     .on_connect(async |headers: Headers, _: ClientId| Ok(headers))
 //!     .on_open(async |cx: Context<Headers>| cx.rooms().join("lobby"))
 //!     .build();
-//! let post = zo.message().input().refuses::<TooLong>().handle(post);
+//! let post = zo.message().refuses::<TooLong>().handle(post);
 //! let app = TestApp::new(zo.serve(zo.router().outgoing::<Said>().receive::<Post>(post)));
 //!
 //! let mut ann = app.connect(&Headers { name: "Ann".into() }).await?;

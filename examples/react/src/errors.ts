@@ -1,5 +1,8 @@
 // Error messages for the user.
-import type { ZocketError } from "./zocket";
+import type { Refused, RoomFull, ZocketError } from "./zocket";
+
+/** Error of a call that joins a room. */
+export type JoinError = ZocketError<Refused<"ROOM_FULL", RoomFull>>;
 
 /** Returns the issues of one field. `Input` is the input type of the call. */
 export function fieldProblem<Input>(error: ZocketError | undefined, field: keyof Input & string): string | undefined {
@@ -17,6 +20,11 @@ export function problem(error: ZocketError | undefined): string | undefined {
   if (error.sent === "no") return "Not connected, so nothing was sent";
   if (error.retryAfterMs) return `${sentence(error.message)}; try again in ${Math.ceil(error.retryAfterMs / 1000)} s`;
   return sentence(error.message);
+}
+
+/** Returns the reason why a room was not joined. */
+export function joinProblem(error: JoinError | undefined): string | undefined {
+  return error?.code === "ROOM_FULL" ? `This room is full: it holds ${error.data.most} people` : problem(error);
 }
 
 /** Returns the reason why there is no connection: the server's, if it refused one. */

@@ -47,7 +47,7 @@
 //!         })
 //!         .hub(world.hub())
 //!         .build();
-//!     let ring = zo.message().input().handle(async |cx: Context<World>, _: Ring| {
+//!     let ring = zo.message().handle(async |cx: Context<World>, _: Ring| {
 //!         cx.send(Rang { by: cx.client_id() }).broadcast();
 //!         // Sometimes.
 //!         cx.pause(Duration::from_millis(100)).await;

@@ -1,4 +1,5 @@
 // The chat's state. The types of messages come from the server: see ../zocket.ts.
+import type { JoinError } from "../errors";
 import type { Announcement, ClientId, Person, Present, Said, WhoAmI, ZocketError } from "../zocket";
 
 /** A line of a room's log. */
@@ -21,7 +22,7 @@ export interface Room {
   readonly phase: "asked" | "away" | "joined" | "refused";
   readonly wasJoined: boolean;
   /** Error of the last attempt to join again. */
-  readonly problem?: ZocketError;
+  readonly problem?: JoinError;
   readonly people: readonly Person[];
   /** Joins and leaves of others while the own join is pending. */
   readonly meanwhile: readonly Coming[];
@@ -49,7 +50,7 @@ export interface ChatState {
 /** An action in one room. */
 export type RoomAction =
   | { readonly type: "joined"; readonly present: Present; readonly key: string }
-  | { readonly type: "refused"; readonly error: ZocketError }
+  | { readonly type: "refused"; readonly error: JoinError }
   | { readonly type: "came" | "left"; readonly person: Person; readonly key: string; readonly isMe: boolean }
   | { readonly type: "said"; readonly said: Said; readonly me: string | undefined; readonly isRead: boolean }
   | { readonly type: "typing"; readonly clientId: ClientId; readonly isTyping: boolean }

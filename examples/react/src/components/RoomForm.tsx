@@ -1,7 +1,7 @@
 import { useState } from "react";
 import type { Chat } from "../chat/useChat";
 import { newKey } from "../chat/state";
-import { fieldProblem, problem } from "../errors";
+import { fieldProblem, joinProblem } from "../errors";
 import type { InputOf } from "../zocket";
 import { useCall, useClient } from "../zocket-react";
 import { Field } from "./Field";
@@ -36,7 +36,7 @@ export function RoomForm({ chat: { state, dispatch }, onOpened }: RoomFormProps)
     <form className="room-form" noValidate onSubmit={(event) => { event.preventDefault(); void submit(); }}>
       <Field
         label="Room to join" isLabelHidden
-        problem={fieldProblem<InputOf<typeof join>>(error, "roomId") ?? problem(error)}
+        problem={fieldProblem<InputOf<typeof join>>(error, "roomId") ?? joinProblem(error)}
       >
         {(props) => (
           <input

@@ -1,6 +1,6 @@
 import type { Room } from "../chat/state";
 import type { Chat } from "../chat/useChat";
-import { problem } from "../errors";
+import { joinProblem, problem } from "../errors";
 import { useCall, useClient } from "../zocket-react";
 import { Announcements } from "./Announcements";
 import { Composer } from "./Composer";
@@ -44,7 +44,7 @@ export function RoomView({ chat, room, me }: RoomViewProps) {
       </header>
       {(room.problem ?? leaving.error) && (
         <div className="room-problem">
-          <Problem>{problem(room.problem ?? leaving.error)}</Problem>
+          <Problem>{joinProblem(room.problem) ?? problem(leaving.error)}</Problem>
           {room.problem && <button className="link" type="button" onClick={() => void chat.enter(room.id)}>Try again</button>}
         </div>
       )}

@@ -36,7 +36,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let router = zo
         .router()
         .outgoing::<Said>()
-        .incoming("hello", zo.message().input::<Hello>().handle(hello));
+        .incoming("hello", zo.message().handle(hello));
     let app = axum::Router::new().route_service("/ws", zo.serve(router));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/ws", listener.local_addr()?);
