@@ -3,7 +3,7 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, Outgoing, Router, Zocket};
+use zocket::{ClientId, Context, Error, Incoming, Outgoing, Router, Zocket};
 
 #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 struct Headers {
@@ -15,6 +15,11 @@ struct Headers {
 struct Bid {
     #[garde(range(min = 1))]
     amount: u32,
+}
+
+impl Incoming for Bid {
+    const TYPE: &'static str = "auction.bid";
+    type Answer = ();
 }
 
 /// A bid higher than all earlier ones.
@@ -59,7 +64,7 @@ fn app() -> Zocket<Bidder> {
 fn router(zo: &Zocket<Bidder>) -> Router<Bidder> {
     zo.router()
         .outgoing::<Leads>()
-        .incoming("auction.bid", zo.message().input::<Bid>().handle(bid))
+        .receive::<Bid>(zo.message().handle(bid))
 }
 
 fn main() {
@@ -73,7 +78,7 @@ fn main() {
 #[cfg(test)]
 mod tests {
     use tower::ServiceExt;
-    use zocket::{Code, Message, RawPayload, testing::TestApp};
+    use zocket::{Code, Message, testing::TestApp};
 
     use super::*;
 
@@ -84,19 +89,14 @@ mod tests {
         let mut ann = app.connect(&Headers { name: "Ann".into() }).await.unwrap();
         let mut bob = app.connect(&Headers { name: "Bob".into() }).await.unwrap();
 
-        ann.call_route::<()>("auction.bid", &Bid { amount: 5 })
-            .await
-            .unwrap();
+        ann.call(&Bid { amount: 5 }).await.unwrap();
         let leads = Leads {
             name: "Ann".into(),
             amount: 5,
         };
         assert_eq!(bob.expect::<Leads>().await, leads);
 
-        let error = bob
-            .call_route::<()>("auction.bid", &Bid { amount: 5 })
-            .await
-            .unwrap_err();
+        let error = bob.call(&Bid { amount: 5 }).await.unwrap_err();
         assert!(error.refusal().unwrap().is(Code::CONFLICT));
         bob.expect_nothing().await;
     }
@@ -108,15 +108,8 @@ mod tests {
             name: "Ann".into(),
             highest: Default::default(),
         };
-        let payload = RawPayload::json(r#"{"amount":5}"#);
-        let message = Message::new(zo.detached(bidder), "auction.bid", payload);
-        let reply = zo
-            .message()
-            .input::<Bid>()
-            .handle(bid)
-            .oneshot(message)
-            .await
-            .unwrap();
+        let message = Message::of(zo.detached(bidder), &Bid { amount: 5 }).unwrap();
+        let reply = zo.message().handle(bid).oneshot(message).await.unwrap();
         assert_eq!(reply.effects.len(), 1);
     }
 }

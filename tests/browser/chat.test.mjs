@@ -1,7 +1,7 @@
 // Uses the chat example like two people: its binary, its page, two windows of a headless Chromium.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { at, launch, open as openAt, say, says, serve, state, stop } from "./support.mjs";
+import { at, fillRoom, launch, open as openAt, say, says, serve, state, stop } from "./support.mjs";
 
 let server, browser, ann, bob;
 const complaints = [];
@@ -61,6 +61,17 @@ test("an error is shown where it occurs", async () => {
   await at(bob, "room-input").fill("x".repeat(65));
   await at(bob, "room-join").click();
   await at(bob, "error").filter({ hasText: "64" }).waitFor();
+});
+
+test("a person who can't join because the room is full reads how many people it holds", async () => {
+  const crowd = await open("?name=Crowd&room=lobby");
+  await state(crowd, "online");
+  await fillRoom(crowd, "full");
+  await at(bob, "room-input").fill("full");
+  await at(bob, "room-join").click();
+  await at(bob, "error").filter({ hasText: "This room is full: it holds 100 people" }).waitFor();
+  await crowd.context().close();
+  await at(bob, "room-input").fill("");
 });
 
 test("the page shows a restart of the server and continues", async () => {

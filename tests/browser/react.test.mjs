@@ -5,7 +5,7 @@ import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { createServer, preview } from "../../examples/react/node_modules/vite/dist/node/index.js";
-import { at, launch, launchUnforced, open as openAt, openIn, say, says, serve, state, stop } from "./support.mjs";
+import { at, fillRoom, launch, launchUnforced, open as openAt, openIn, say, says, serve, state, stop } from "./support.mjs";
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL("../../examples/react", import.meta.url));
@@ -117,6 +117,17 @@ test("people join and leave rooms, and unread messages of other rooms are counte
   await at(ann, "room-leave").click();
   await at(ann, "room-item").filter({ hasText: "garden" }).waitFor({ state: "detached" });
   await says(ann, "Where are you?");
+});
+
+test("a person who can't join because the room is full reads how many people it holds", async () => {
+  const crowd = await open("?name=Crowd&room=lobby");
+  await state(crowd, "online");
+  await fillRoom(crowd, "full");
+  await at(bob, "room-input").fill("full");
+  await at(bob, "room-join").click();
+  await at(bob, "error").filter({ hasText: "This room is full: it holds 100 people" }).waitFor();
+  await crowd.context().close();
+  await at(bob, "room-input").fill("");
 });
 
 test("the page shows a restart of the server with the time of the next attempt and continues in its rooms", async () => {

@@ -86,6 +86,19 @@ export const at = (page, id) => page.getByTestId(id);
 export const state = (page, state) => page.locator(`[data-testid=status][data-state=${state}]`).waitFor();
 export const says = (page, text) => at(page, "message-text").filter({ hasText: text }).waitFor();
 
+/** Joins a room with 100 clients of the base protocol. They stay as long as the page. */
+export const fillRoom = (page, roomId) =>
+  page.evaluate(async (roomId) => {
+    const join = (_, number) =>
+      new Promise((resolve, reject) => {
+        const socket = new WebSocket(`ws://${location.host}/ws?name=Guest${number}`);
+        socket.onopen = () => socket.send(JSON.stringify({ type: "chat.join", payload: { roomId }, rpcId: "1" }));
+        socket.onmessage = ({ data }) => JSON.parse(data).type === "__rpc_res" && resolve();
+        socket.onclose = reject;
+      });
+    await Promise.all(Array.from({ length: 100 }, join));
+  }, roomId);
+
 export async function say(page, text) {
   await at(page, "message-input").fill(text);
   await at(page, "message-input").press("Enter");

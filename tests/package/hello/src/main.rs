@@ -5,12 +5,17 @@ use std::time::Duration;
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, NoHeaders, Outgoing, Zocket, client::Client};
+use zocket::{Context, Error, Incoming, Outgoing, Zocket, client::Client};
 
 #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 struct Hello {
     #[garde(length(chars, min = 1))]
     text: String,
+}
+
+impl Incoming for Hello {
+    const TYPE: &'static str = "hello";
+    type Answer = ();
 }
 
 #[derive(Serialize, Deserialize, JsonSchema)]
@@ -30,13 +35,12 @@ async fn hello(cx: Context<()>, input: Hello) -> Result<(), Error> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let zo = Zocket::builder()
-        .on_connect(async |_: NoHeaders, _: ClientId| Ok(()))
         .on_open(async |cx: Context<()>| cx.rooms().join("lobby"))
         .build();
     let router = zo
         .router()
         .outgoing::<Said>()
-        .incoming("hello", zo.message().handle(hello));
+        .receive::<Hello>(zo.message().handle(hello));
     let app = axum::Router::new().route_service("/ws", zo.serve(router));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("ws://{}/ws", listener.local_addr()?);
@@ -44,12 +48,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let client = Client::builder(&url).connect().await?;
     let mut said = client.on::<Said>();
-    let () = client.call_route("hello", &Hello { text: "hello".into() }).await?;
+    client.call(&Hello { text: "hello".into() }).await?;
     let said = tokio::time::timeout(Duration::from_secs(10), said.next())
         .await?
         .ok_or("the client has ended")??;
     assert_eq!(said.text, "hello");
-    let Err(refusal) = client.call::<()>("hello", &Hello { text: String::new() }).await else {
+    let Err(refusal) = client.call(&Hello { text: String::new() }).await else {
         return Err("an empty text was accepted".into());
     };
     println!("said {:?}; {refusal}", said.text);
