@@ -62,13 +62,11 @@ pub async fn bid(_: Context<()>, bid: Bid) -> Result<Price, Error> {
 pub fn router(zo: &Zocket<()>) -> Router<()> {
     let bid = zo
         .message()
-        
         .refuses::<Outbid>()
         .declare_code(Closed::CODE)
         .handle(bid);
     let wait = zo
         .message()
-        
         .concurrent()
         .handle(async |_: Context<()>, _: Wait| std::future::pending::<Result<(), Error>>().await);
     zo.router().receive::<Bid>(bid).receive::<Wait>(wait)

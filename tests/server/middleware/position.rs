@@ -6,8 +6,8 @@ use tower::{
     util::BoxCloneSyncServiceLayer,
 };
 use zocket::{
-    Builder, ClientId, Context, Message, NoHeaders, Procedure, ProcedureBuilder, RawPayload, Reply, Route,
-    Router, RouterService, UpgradeService, Zocket,
+    Builder, ClientId, Context, Declared, Message, NoHeaders, Procedure, ProcedureBuilder, RawPayload, Reply,
+    Route, Router, RouterService, UpgradeService, Zocket,
     layers::{BindEffects, HandlerService},
 };
 
@@ -104,7 +104,7 @@ fn builder(script: &Script) -> Builder<Script, Identity> {
 }
 
 /// Returns the first steps of each procedure: its input, and its refusals.
-fn declaring(zo: &App) -> ProcedureBuilder<Script, Script, Ask, Identity> {
+fn declaring(zo: &App) -> ProcedureBuilder<Script, Script, Declared<Ask>, Identity> {
     let procedure = zo.message().input::<Ask>();
     procedure.refuses::<Outbid>().declare_code(SOLD)
 }
