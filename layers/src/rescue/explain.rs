@@ -127,14 +127,22 @@ fn drop_caught<T>(value: T) {
 /// Hides the details of an internal error from the client. They are logged under an id that the client receives too.
 fn conceal(error: Error) -> Error {
     let id = Uuid::new_v4();
-    let detail = caught(|| {
-        let causes = std::iter::successors(error.source(), |cause| (*cause).source());
-        causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    let mut details = Vec::new();
+    let walked = caught(|| {
+        for cause in std::iter::successors(error.source(), |cause| (*cause).source()) {
+            details.push(caught(|| cause.to_string()).unwrap_or_else(|panic| an_error_that(&panic)));
+        }
     });
-    let detail = detail.unwrap_or_else(|panic| format!("an error that {panic}"));
+    details.extend(walked.err().map(|panic| an_error_that(&panic)));
+    let detail = details.join(": ");
     tracing::error!(%id, message = error.message(), detail, "internal error");
     drop_caught(error);
     Error::new(Code::INTERNAL_SERVER_ERROR, format!("internal error {id}"))
+}
+
+/// Describes an error of the app that panicked, in place of its own text.
+fn an_error_that(panic: &BoxError) -> String {
+    format!("an error that {panic}")
 }
 
 /// Error that a caught panic is turned into. It holds the panic's message for the log.

@@ -136,6 +136,44 @@ async fn the_log_blames_a_layer_for_its_own_mistake() {
     );
 }
 
+/// Wraps an error, and panics where its text is asked for.
+#[derive(Debug)]
+struct Speechless(Error);
+
+impl std::fmt::Display for Speechless {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no text")
+    }
+}
+
+impl std::error::Error for Speechless {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.0)
+    }
+}
+
+#[tokio::test]
+async fn the_log_names_the_mistake_behind_an_error_that_panics_in_its_text() {
+    let zo = app(&State::default());
+    let wrap = MapErrLayer::new(|error: Error| Speechless(error));
+    let procedure = zo
+        .message()
+        .layer(wrap)
+        .handle(refuse!(Error::refuse(Outbid { least: 3 })));
+    let mut client = connect(zo.serve(zo.router().incoming("it", procedure))).await;
+    let log = Log::capture();
+    let refusal = refusal_of(&mut client, "it").await;
+    assert_mistake(
+        &refusal,
+        &log,
+        &[
+            ".refuses::<",
+            "an error that panicked: no text",
+            "OUTBID: the message was refused",
+        ],
+    );
+}
+
 /// Data that can't be encoded.
 #[derive(JsonSchema)]
 struct Endless(f64);
