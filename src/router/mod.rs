@@ -246,6 +246,9 @@ impl<C> Router<C> {
 
     /// Puts a tower layer around each route of this router, outside of its fan-out. The layer's requests are raw
     /// [`Message`]s, its responses [`Reply`]s. Of several layers, the first is the outermost.
+    ///
+    /// A layer may refuse with any code. Under a code that the procedure declares, the data has to be the declared one:
+    /// any other refusal is answered with INTERNAL_SERVER_ERROR, and logged.
     #[must_use]
     pub fn layer<L>(mut self, layer: L) -> Self
     where
