@@ -40,8 +40,10 @@ use crate::{
 /// # Ok::<(), zocket_layers::DataError>(())
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no data of a refusal",
-    label = "needs `impl Refusal for {Self} {{ const CODE: Code = Code::app(\"…\"); }}`, `#[derive(Serialize, JsonSchema)]`"
+    message = "`{Self}` is no refusal with data: it has no code",
+    label = "needs `impl Refusal for {Self} {{ const CODE: Code = Code::app(\"…\"); }}`",
+    note = "the data is `{Self}` itself, so it needs `#[derive(Serialize, JsonSchema)]`, too",
+    note = "a code without data is declared by `.declare_code(..)`, and refused with by `Error::new(code, sentence)`"
 )]
 pub trait Refusal: Serialize + JsonSchema + 'static {
     /// Code of the refusal: one of the app's own. A code of the protocol can't be declared with data, because the

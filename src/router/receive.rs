@@ -4,7 +4,8 @@
 #[diagnostic::on_unimplemented(
     message = "the procedure takes the input `{Self}`, and the message that it receives is `{M}`",
     label = "takes `{Self}`",
-    note = "the second argument of the handler is the input, or `.input::<T>()` declares it: it has to be `{M}`"
+    note = "make the handler's second argument a `{M}`, or declare it by `.input::<{M}>()` where the handler takes none",
+    note = "`()` is the input of a procedure that declares none"
 )]
 pub trait InputIs<M> {}
 
@@ -14,7 +15,8 @@ impl<M> InputIs<M> for M {}
 #[diagnostic::on_unimplemented(
     message = "the procedure answers `{Self}`, and the message that it receives is answered by `{A}`",
     label = "answers `{Self}`",
-    note = "the handler returns `Result<{A}, Error>`, or `type Answer = {Self}` in the message's `impl Incoming`"
+    note = "make its handler return `Result<{A}, Error>`, or write `type Answer = {Self}` in the message's `impl Incoming`",
+    note = "`()` is the answer of a procedure that answers nothing"
 )]
 pub trait AnswerIs<A> {}
 

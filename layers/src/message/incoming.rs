@@ -26,7 +26,9 @@
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no incoming message",
-    label = "needs `impl Incoming for {Self} {{ const TYPE: &'static str = \"…\"; type Answer = …; }}`"
+    label = "needs `impl Incoming for {Self} {{ const TYPE: &'static str = \"…\"; type Answer = …; }}`",
+    note = "where it is `()`, the procedure has no input that could be the message: make the message the second argument \
+            of its handler"
 )]
 pub trait Incoming {
     /// Full dotted name of the route, the `type` of the frame.
