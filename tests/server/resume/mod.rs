@@ -11,6 +11,7 @@ mod http2;
 mod in_progress;
 mod peer;
 mod record;
+mod refusals;
 mod simple;
 mod takeover;
 mod wire;
