@@ -339,5 +339,8 @@ fn refusal_json(refusal: &ServerRefusal) -> Value {
     if let Some(wait) = refusal.retry_after {
         json["retryAfterMs"] = json!(u64::try_from(wait.as_millis()).unwrap());
     }
+    if let Some(data) = refusal.data_json() {
+        json["data"] = serde_json::from_str(data).unwrap();
+    }
     json
 }
