@@ -1,6 +1,6 @@
 //! The measured messages: one run of the program for each.
 
-use std::{cell::RefCell, fmt::Debug, hint::black_box};
+use std::{borrow::Cow, cell::RefCell, fmt::Debug, hint::black_box};
 
 use futures_util::FutureExt;
 use schemars::JsonSchema;
@@ -10,8 +10,8 @@ use tower::{
     layer::{layer_fn, util::Identity},
 };
 use zocket::{
-    Context, Error, Outgoing,
-    layers::{DecodeLayer, Effect, RescueLayer},
+    Code, Context, Error, Outgoing, Refusal,
+    layers::{Codec, DecodeLayer, Effect, Form, RescueLayer},
 };
 
 use crate::{
@@ -59,22 +59,39 @@ pub(crate) const ALONE: [Row; 2] = [
 ];
 
 /// Other messages through all stages.
-pub(crate) const CASES: [Row; 3] = [
+pub(crate) const CASES: [Row; 5] = [
     ("a message without an answer", |meter| {
         frames(
             meter,
+            Form::BASE,
             r#"{"type":"hear","payload":{"roomId":12345,"urgency":0.5}}"#,
         );
     }),
     ("a message that is refused", |meter| {
         frames(
             meter,
+            Form::BASE,
             r#"{"type":"hear","payload":{"roomId":12345,"urgency":1.5},"rpcId":"a-17"}"#,
+        );
+    }),
+    ("a message that its handler refuses", |meter| {
+        frames(
+            meter,
+            Form::extended(Codec::Json),
+            r#"{"type":"close","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#,
+        );
+    }),
+    ("the same with data", |meter| {
+        frames(
+            meter,
+            Form::extended(Codec::Json),
+            r#"{"type":"outbid","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#,
         );
     }),
     ("a message that sends to a room", |meter| {
         frames(
             meter,
+            Form::BASE,
             r#"{"type":"say","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#,
         );
     }),
@@ -149,6 +166,35 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
+/// Data of a refusal.
+#[derive(Serialize, JsonSchema)]
+struct Outbid {
+    least: u32,
+    bidder: &'static str,
+}
+
+impl Refusal for Outbid {
+    const CODE: Code = Code::app("OUTBID");
+
+    fn message(&self) -> Cow<'static, str> {
+        SENTENCE.into()
+    }
+}
+
+const SENTENCE: &str = "there is a higher bid";
+const CLOSED: Code = Code::app("CLOSED");
+
+async fn close(_: Context<User>, _: Post) -> Result<(), Error> {
+    Err(Error::new(CLOSED, SENTENCE))
+}
+
+async fn outbid(_: Context<User>, post: Post) -> Result<(), Error> {
+    Err(Error::refuse(Outbid {
+        least: post.room_id,
+        bidder: "Ann",
+    }))
+}
+
 async fn hear(_: Context<User>, _: Post) -> Result<(), Error> {
     Ok(())
 }
@@ -159,20 +205,23 @@ async fn say(cx: Context<User>, post: Post) -> Result<(), Error> {
 }
 
 /// Sends frames to an app with these handlers. The client is in the room and reads its events, outside the count.
-fn frames(meter: Messages, frame: &'static str) {
+fn frames(meter: Messages, form: Form, frame: &'static str) {
     let zo = stages::app();
+    let message = || zo.message().input::<Post>();
     let router = zo
         .router()
         .outgoing::<Said>()
-        .incoming("hear", zo.message().input::<Post>().handle(hear))
-        .incoming("say", zo.message().input::<Post>().handle(say))
+        .incoming("hear", message().handle(hear))
+        .incoming("close", message().declare_code(CLOSED).handle(close))
+        .incoming("outbid", message().refuses::<Outbid>().handle(outbid))
+        .incoming("say", message().handle(say))
         .into_service()
         .expect("it is sound");
     let stack = ServiceBuilder::new()
         .layer(DecodeLayer::json())
         .layer(RescueLayer::new())
         .service(router);
-    let (connection, mailbox) = stages::connected();
+    let (connection, mailbox) = stages::connected(form);
     let join = Effect::Join("room".into());
     let hub = connection.hub();
     hub.perform(Some(&connection.client_id()), join)

@@ -84,18 +84,18 @@ async fn post_plain(cx: Context<User>, input: Post) -> Result<Posted, Error> {
 }
 
 /// Returns a client's connection, and its mailbox.
-pub(crate) fn connected() -> (Connection, Arc<Mailbox>) {
+pub(crate) fn connected(form: Form) -> (Connection, Arc<Mailbox>) {
     let hub = Arc::new(LocalHub::new());
     let limits = Arc::new(Limits::default());
     let client = ClientId::random();
-    let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), Form::BASE));
+    let mailbox = hub.connect(client, &ConnectOptions::new(limits.clone(), form));
     let user = Arc::new(User::ann());
-    let connection = Connection::new(client, Form::BASE, user, hub, Declared::default(), limits);
+    let connection = Connection::new(client, form, user, hub, Declared::default(), limits);
     (connection, mailbox)
 }
 
 fn connection() -> Connection {
-    connected().0
+    connected(Form::BASE).0
 }
 
 fn raw(connection: &Connection) -> Message {
