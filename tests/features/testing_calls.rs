@@ -96,7 +96,7 @@ fn a_client_of_a_simulation_calls_by_type() {
 #[tokio::test]
 async fn a_detached_connection_calls_a_procedure() {
     let zo = Zocket::builder().build();
-    let procedure = zo.message().input::<Bid>().handle(lots::bid);
+    let procedure = zo.message().handle(lots::bid);
     let ann = zo.detached(());
     // The calls borrow neither the connection nor their messages.
     let calls = [1_100, LEAST - 1, 0].map(|cents| ann.call(&procedure, &bid(cents)));
@@ -137,7 +137,7 @@ async fn failures_of_a_detached_call_are_those_of_a_client() {
     let refusal = ann.call(&never, &Wait {}).await.unwrap_err();
     assert_eq!(refusal.code(), Code::TIMEOUT);
 
-    let procedure = zo.message().input::<Bid>().handle(lots::bid);
+    let procedure = zo.message().handle(lots::bid);
     let refusal = ann
         .call(&procedure, &other::Bid { cents: 1_100 })
         .await
@@ -151,10 +151,8 @@ async fn failures_of_a_detached_call_are_those_of_a_client() {
 async fn a_service_is_ready_before_a_detached_call() {
     let zo = Zocket::builder().build();
     let held = Arc::new(tokio::sync::Semaphore::new(1));
-    let limited = tower::limit::ConcurrencyLimit::with_semaphore(
-        zo.message().input::<Bid>().handle(lots::bid),
-        held.clone(),
-    );
+    let limited =
+        tower::limit::ConcurrencyLimit::with_semaphore(zo.message().handle(lots::bid), held.clone());
     let ann = zo.detached(());
     let permit = held.acquire().await.unwrap();
     let mut call = Box::pin(ann.call(&limited, &bid(1_100)));
@@ -167,13 +165,10 @@ async fn a_service_is_ready_before_a_detached_call() {
 #[tokio::test]
 async fn a_message_made_of_its_type_has_a_reply_with_effects() {
     let zo = Zocket::builder().build();
-    let enter = zo
-        .message()
-        .input::<Bid>()
-        .handle(async |cx: Context<()>, bid: Bid| {
-            cx.rooms().join("bidders")?;
-            Ok(Price { cents: bid.cents })
-        });
+    let enter = zo.message().handle(async |cx: Context<()>, bid: Bid| {
+        cx.rooms().join("bidders")?;
+        Ok(Price { cents: bid.cents })
+    });
     let message = Message::of(zo.detached(()), &bid(1_100)).unwrap();
     assert_eq!(message.parts().route(), "lot.bid");
     let reply = enter.oneshot(message).await.unwrap();
