@@ -3,7 +3,7 @@
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, Incoming, Outgoing, Router, Zocket};
+use zocket::{ClientId, Code, Context, Error, Incoming, Outgoing, Refusal, Router, Zocket};
 
 #[derive(Serialize, Deserialize, JsonSchema, Validate)]
 struct Headers {
@@ -33,15 +33,25 @@ impl Outgoing for Leads {
     const TYPE: &'static str = "auction.leads";
 }
 
+/// Another bid is as high.
+#[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+struct Outbid {
+    highest: u32,
+}
+
+impl Refusal for Outbid {
+    const CODE: Code = Code::app("OUTBID");
+}
+
 struct Bidder {
     name: String,
     highest: std::sync::Arc<std::sync::atomic::AtomicU32>,
 }
 
 async fn bid(cx: Context<Bidder>, Bid { amount }: Bid) -> Result<(), Error> {
-    let before = cx.highest.fetch_max(amount, std::sync::atomic::Ordering::SeqCst);
-    if amount <= before {
-        return Err(Error::conflict(format!("{before} is bid already")));
+    let highest = cx.highest.fetch_max(amount, std::sync::atomic::Ordering::SeqCst);
+    if amount <= highest {
+        return Err(Error::refuse(Outbid { highest }));
     }
     cx.send(Leads {
         name: cx.name.clone(),
@@ -64,7 +74,7 @@ fn app() -> Zocket<Bidder> {
 fn router(zo: &Zocket<Bidder>) -> Router<Bidder> {
     zo.router()
         .outgoing::<Leads>()
-        .receive::<Bid>(zo.message().handle(bid))
+        .receive::<Bid>(zo.message().refuses::<Outbid>().handle(bid))
 }
 
 fn main() {
@@ -78,7 +88,7 @@ fn main() {
 #[cfg(test)]
 mod tests {
     use tower::ServiceExt;
-    use zocket::{Code, Message, testing::TestApp};
+    use zocket::{Message, testing::TestApp};
 
     use super::*;
 
@@ -97,7 +107,7 @@ mod tests {
         assert_eq!(bob.expect::<Leads>().await, leads);
 
         let error = bob.call(&Bid { amount: 5 }).await.unwrap_err();
-        assert!(error.refusal().unwrap().is(Code::CONFLICT));
+        assert_eq!(error.data::<Outbid>().unwrap(), Some(Outbid { highest: 5 }));
         bob.expect_nothing().await;
     }
 

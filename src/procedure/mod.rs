@@ -48,6 +48,9 @@ pub type WithInput<F, C, D, L> = Stack<WithInputLayer<F, C, D>, L>;
 /// The service of a procedure: validation around a stack that has the context.
 pub type Validated<S, C0, I> = ValidateService<ContextService<S, C0>, I>;
 
+/// The procedure of a stack.
+type Handled<S, C0, I, A> = Procedure<C0, Validated<S, C0, I>, I, A>;
+
 type Types<A, B, C> = fn() -> (A, B, C);
 
 /// Declarations of a procedure, beside its service: how the router runs it (effects, order, refusals), and its description
@@ -170,10 +173,7 @@ impl<C0, C, I, L> ProcedureBuilder<C0, C, I, L> {
     /// An async closure that captures is not a handler, because its future borrows from the closure. Put state that
     /// handlers share into the context's value, by [`on_connect_with`](crate::Builder::on_connect_with), or clone it in
     /// the closure: `move |cx| { let pool = pool.clone(); async move { .. } }`.
-    pub fn handle<H, M>(
-        self,
-        handler: H,
-    ) -> Procedure<C0, Validated<L::Service, C0, I::Input>, I::Input, H::Answer>
+    pub fn handle<H, M>(self, handler: H) -> Handled<L::Service, C0, I::Input, H::Answer>
     where
         H: Handler<C, M, Future: Send>,
         I: InputOf<M, Input: Input>,
