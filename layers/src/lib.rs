@@ -16,7 +16,7 @@
 //!
 //! | layer | purpose |
 //! |---|---|
-//! | [`TraceLayer`] | a span for each message |
+//! | [`TraceLayer`] | a span for each message, or for each call of a client |
 //! | [`MetricsLayer`] | counts, latencies, sizes |
 //! | [`AuthorizeLayer`] | refuses messages that a predicate does not allow |
 //! | [`IdempotencyLayer`] | a message that is sent twice is handled once |

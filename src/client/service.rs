@@ -156,10 +156,13 @@ impl<M: Incoming> fmt::Debug for CallService<M> {
     }
 }
 
+/// The wait for an answer.
+type Answered = Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>;
+
 /// The future of a [`CallService`]. It behaves as the one of [`Client::call`]. Dropping it gives the call up.
 pub struct CallFuture<A> {
     /// None once it has finished.
-    answered: Option<Pin<Box<dyn Future<Output = Result<Bytes, CallError>> + Send>>>,
+    answered: Option<Answered>,
     answer: PhantomData<fn() -> A>,
 }
 

@@ -1,5 +1,7 @@
 //! Observability of a client's calls: their spans in the log, and their metrics.
 
+#![allow(clippy::unwrap_used, reason = "a helper of a test may panic as a test may")]
+
 use std::collections::BTreeMap;
 
 use garde::Validate;
