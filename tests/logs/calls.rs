@@ -40,7 +40,7 @@ pub(super) async fn bid() {
         4321 => Err(Error::new(OUTBID, "too low")),
         cents => Ok(cents),
     };
-    let handle = zo.message().input::<Bid>().declare_code(OUTBID).handle(bid);
+    let handle = zo.message().declare_code(OUTBID).handle(bid);
     let server = serve(zo.serve(zo.router().receive::<Bid>(handle))).await;
     let client = Client::builder(server.url("")).connect().await.unwrap();
     let mut bids = ServiceBuilder::new()

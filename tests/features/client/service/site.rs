@@ -80,7 +80,7 @@ impl Site {
         let connect = async |script: Arc<Script>, _: NoHeaders, _: ClientId| Ok(script);
         let zo = Zocket::builder().on_connect_with(script.clone(), connect).build();
         // Concurrent, since the calls of a test share a connection.
-        let handle = zo.message().input::<Bid>().concurrent().handle(handle);
+        let handle = zo.message().concurrent().handle(handle);
         let server = serve(zo.serve(zo.router().receive::<Bid>(handle))).await;
         Self { script, server }
     }
