@@ -78,7 +78,7 @@ pub(crate) const CASES: [Row; 5] = [
         frames(
             meter,
             Form::extended(Codec::Json),
-            r#"{"type":"close","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#,
+            r#"{"type":"refuse","payload":{"roomId":12345,"urgency":0.5},"rpcId":"a-17"}"#,
         );
     }),
     ("the same with data", |meter| {
@@ -184,7 +184,7 @@ impl Refusal for Outbid {
 const SENTENCE: &str = "there is a higher bid";
 const CLOSED: Code = Code::app("CLOSED");
 
-async fn close(_: Context<User>, _: Post) -> Result<(), Error> {
+async fn refuse(_: Context<User>, _: Post) -> Result<(), Error> {
     Err(Error::new(CLOSED, SENTENCE))
 }
 
@@ -212,7 +212,7 @@ fn frames(meter: Messages, form: Form, frame: &'static str) {
         .router()
         .outgoing::<Said>()
         .incoming("hear", message().handle(hear))
-        .incoming("close", message().declare_code(CLOSED).handle(close))
+        .incoming("refuse", message().declare_code(CLOSED).handle(refuse))
         .incoming("outbid", message().refuses::<Outbid>().handle(outbid))
         .incoming("say", message().handle(say))
         .into_service()
