@@ -250,7 +250,7 @@ where
     let script = Script::new([Step::WaitAndRefuse(Outbid { least: 7 })]);
     let key = |message: &zocket::Message| {
         let ask = serde_json::from_slice::<Ask>(message.payload().as_json());
-        ask.ok().map(|ask| ask.word.into())
+        ask.ok().map(|ask| ask.word)
     };
     let app = serve::<P, _, _>(&script, IdempotencyLayer::new(key).scope(|_| "all".into()));
     let mut clients = Vec::new();
