@@ -40,6 +40,12 @@ impl From<Uuid> for ClientId {
     }
 }
 
+impl From<ClientId> for Uuid {
+    fn from(ClientId(uuid): ClientId) -> Self {
+        uuid
+    }
+}
+
 /// Parses a UUID in any form that the crate `uuid` accepts, such as the output of [`Display`](fmt::Display).
 impl FromStr for ClientId {
     type Err = uuid::Error;

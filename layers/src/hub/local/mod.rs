@@ -2,6 +2,7 @@
 
 mod flusher;
 mod room;
+mod watcher;
 
 use std::{
     collections::HashSet,
@@ -14,6 +15,7 @@ use std::{
 
 use futures_util::FutureExt;
 
+pub use self::watcher::RoomWatcher;
 use self::{
     flusher::Flusher,
     room::{Backlog, Room},
@@ -42,6 +44,7 @@ pub struct LocalHub {
     flusher: Flusher,
     backlog: usize,
     population: Population,
+    watcher: Option<Arc<dyn RoomWatcher>>,
 }
 
 /// Number of clients, now and at its peak. It decides when the memory of a burst is returned.
@@ -87,7 +90,15 @@ impl LocalHub {
             flusher: Flusher::default(),
             backlog,
             population: Population::default(),
+            watcher: None,
         }
+    }
+
+    /// Reports the rooms that get their first member, or lose their last one, to a watcher from now on.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: Arc<dyn RoomWatcher>) -> Self {
+        self.watcher = Some(watcher);
+        self
     }
 
     /// Returns the number of connected clients.
@@ -111,7 +122,7 @@ impl LocalHub {
         let room = match self.rooms.entry(name.clone()) {
             Name::Occupied(room) => room.into_ref(),
             Name::Vacant(name) => {
-                meter::room_opened();
+                self.opened(name.key());
                 name.insert(Arc::new(Room::new(self.backlog)))
             }
         };
@@ -150,8 +161,28 @@ impl LocalHub {
     }
 
     fn remove_if(&self, name: &str, is_empty: impl FnOnce(&Room) -> bool) {
-        if self.rooms.remove_if(name, |_, room| is_empty(room)).is_some() {
-            meter::room_closed();
+        self.rooms.remove_if(name, |_, room| {
+            let is_closed = is_empty(room);
+            if is_closed {
+                self.closed(name);
+            }
+            is_closed
+        });
+    }
+
+    /// Called with the lock of the room's name, so that the watcher learns of openings and closings in their order.
+    fn opened(&self, room: &Arc<str>) {
+        meter::room_opened();
+        if let Some(watcher) = &self.watcher {
+            watcher.opened(room);
+        }
+    }
+
+    /// Called with the lock of the room's name.
+    fn closed(&self, room: &str) {
+        meter::room_closed();
+        if let Some(watcher) = &self.watcher {
+            watcher.closed(room);
         }
     }
 
