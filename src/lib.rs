@@ -75,6 +75,8 @@ struct Readme;
 
 #[cfg(feature = "client")]
 pub mod client;
+#[cfg(feature = "nats")]
+pub mod cluster;
 pub mod contract;
 pub mod guide;
 

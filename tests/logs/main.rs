@@ -5,6 +5,8 @@
 mod common;
 #[path = "../common/documents.rs"]
 mod documents;
+#[path = "../common/nats.rs"]
+mod nats;
 
 mod calls;
 mod contract;

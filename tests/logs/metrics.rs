@@ -15,12 +15,16 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
-use zocket::{ClientId, Context, Delivery, Error, Limits, NoHeaders, Outgoing, Zocket, layers::MetricsLayer};
+use zocket::{
+    ClientId, Context, Delivery, Error, Event, Hub, Limits, NoHeaders, Outgoing, RawPayload, Target, Zocket,
+    layers::{Effect, MetricsLayer, hub::ConnectOptions},
+};
 
 use crate::{
     calls,
     common::{Client, Server, serve, until},
     documents::{Document, assert_none, files, quoted, root, words},
+    nats::Nats,
 };
 
 /// Keeps which metrics are described and registered, and no values.
@@ -157,6 +161,24 @@ async fn resume(server: &Server, metrics: &Metrics) {
     client.socket.close(Some(bye)).await.unwrap();
 }
 
+/// Joins a room on a node, and sends to it, with the engine and without it.
+async fn cluster(metrics: &Metrics) {
+    let nats = Nats::start().await;
+    let (node, other) = (nats.node().await, nats.node().await);
+    let client = ClientId::random();
+    let mailbox = node.connect(client, &ConnectOptions::default());
+    let event = Event::from_payload("said", RawPayload::json("1")).unwrap();
+    let to = Target::everyone();
+    drop(other.perform(None, Effect::Emit { to, event }).unwrap());
+    metrics.until_registered("zocket_cluster_events_total").await;
+    metrics.until_registered("zocket_cluster_nodes").await;
+    drop(nats);
+    until(|| !node.is_connected()).await;
+    drop(node.perform(Some(&client), Effect::Join("lobby".into())).unwrap());
+    metrics.until_registered("zocket_cluster_problems_total").await;
+    node.disconnect(&mailbox);
+}
+
 /// Brings an app into every state that it has a metric for.
 async fn drive(metrics: &Metrics) {
     let gate = Gate::new(Semaphore::new(0));
@@ -206,6 +228,7 @@ async fn drive(metrics: &Metrics) {
         .await;
 
     Box::pin(calls::bid()).await;
+    Box::pin(cluster(metrics)).await;
     Box::pin(resume(&server, metrics)).await;
     until(|| zo.connections() == 2).await;
 

@@ -26,6 +26,13 @@ pub enum Full {
         /// Bytes allowed.
         limit: usize,
     },
+    /// The event is larger than the engine between nodes accepts.
+    EventSize {
+        /// Bytes allowed.
+        limit: usize,
+        /// Bytes given.
+        got: usize,
+    },
     /// The engine that connects the hub to other nodes could not accept the effect.
     Engine {
         /// Reason of the engine. It is logged and sent to the client, so it must not contain secrets.
@@ -58,6 +65,9 @@ impl fmt::Display for Full {
                 write!(f, "room name: expected at most {limit} bytes, got {got}")
             }
             Self::Backlog { limit } => write!(f, "the room's backlog exceeds {limit} bytes; try again later"),
+            Self::EventSize { limit, got } => {
+                write!(f, "event: expected at most {limit} bytes, got {got}")
+            }
             Self::Engine { reason } => write!(f, "the engine between nodes failed: {reason}"),
             Self::Unsupported => f.write_str("the hub does not support this effect"),
         }
@@ -66,14 +76,15 @@ impl fmt::Display for Full {
 
 impl std::error::Error for Full {}
 
-/// Maps `RoomName` to BAD_REQUEST, `Rooms` to PRECONDITION_FAILED, `Backlog` and `Engine` to OVERLOADED, and
-/// `Unsupported` to INTERNAL_SERVER_ERROR.
+/// Maps `RoomName` to BAD_REQUEST, `Rooms` to PRECONDITION_FAILED, `EventSize` to PAYLOAD_TOO_LARGE, `Backlog` and
+/// `Engine` to OVERLOADED, and `Unsupported` to INTERNAL_SERVER_ERROR.
 #[diagnostic::do_not_recommend]
 impl IntoRefusal for Full {
     fn into_refusal(self) -> Error {
         let code = match self {
             Self::Rooms { .. } => Code::PRECONDITION_FAILED,
             Self::RoomName { .. } => Code::BAD_REQUEST,
+            Self::EventSize { .. } => Code::PAYLOAD_TOO_LARGE,
             Self::Backlog { .. } | Self::Engine { .. } => Code::OVERLOADED,
             Self::Unsupported => return Error::internal(self),
         };

@@ -105,4 +105,15 @@ pub fn describe() {
         Unit::Seconds,
         "Time of a client's call, by route"
     );
+    describe_counter!(
+        "zocket_cluster_events_total",
+        Unit::Count,
+        "Events between nodes, by outcome"
+    );
+    describe_counter!(
+        "zocket_cluster_problems_total",
+        Unit::Count,
+        "What went wrong between nodes, by kind"
+    );
+    describe_gauge!("zocket_cluster_nodes", Unit::Count, "Other nodes that are known");
 }

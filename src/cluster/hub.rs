@@ -1,0 +1,334 @@
+//! The hub of a node: a local hub, and a queue of what goes to the other nodes.
+
+use std::{
+    collections::HashSet,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use parking_lot::Mutex;
+use tokio::time::timeout;
+use uuid::Uuid;
+use zocket_layers::{
+    Action, Audience, ClientId, Effect, Event, Hub, LocalHub, Mailbox, Target,
+    hub::{BoxFuture, ConnectOptions, Full, Gathered, Performed, Ticket},
+};
+
+use super::{
+    barrier::Barriers,
+    interest::Interest,
+    meter,
+    nodes::Nodes,
+    note::{Managed, Note, Selection},
+    options::{Loss, NatsOptions},
+    queries::{Answer, Queries},
+    queue::{Queue, Queued, is_full},
+    subject::Subjects,
+    wire::EventMessage,
+};
+
+/// Time after which a join is answered even if the engine has not accepted the subscription.
+const JOIN_PATIENCE: Duration = Duration::from_secs(5);
+
+/// A hub whose rooms and targets span all nodes that share a NATS server or cluster: [`NatsHub::connect`].
+///
+/// Events to clients of this node are delivered at once, without a round trip. The [module](super) describes what holds
+/// between nodes.
+pub struct NatsHub(pub(super) Arc<Cluster>);
+
+/// State of a node that its hub and its tasks share.
+pub(super) struct Cluster {
+    pub(super) local: LocalHub,
+    /// Id of this node. It is another one after each start.
+    pub(super) node: Uuid,
+    pub(super) subjects: Subjects,
+    pub(super) interest: Arc<Interest>,
+    pub(super) barriers: Barriers,
+    pub(super) nodes: Mutex<Nodes>,
+    pub(super) queries: Queries,
+    pub(super) queue: Queue,
+    pub(super) ids: AtomicU64,
+    pub(super) is_connected: AtomicBool,
+    /// Set after the engine was away: the others learn by the last numbers what they have missed.
+    pub(super) announces_again: AtomicBool,
+    pub(super) max_payload: AtomicUsize,
+    pub(super) on_loss: Option<Arc<dyn Fn(Loss) + Send + Sync>>,
+}
+
+impl Cluster {
+    pub(super) fn new(options: &NatsOptions, queue: Queue) -> Self {
+        let subjects = Subjects::new(&options.prefix);
+        let interest = Arc::new(Interest::new(subjects.clone()));
+        Self {
+            local: LocalHub::with_limits(&options.limits).watched_by(interest.clone()),
+            node: Uuid::new_v4(),
+            subjects,
+            interest,
+            barriers: Barriers::default(),
+            nodes: Mutex::default(),
+            queries: Queries::default(),
+            queue,
+            ids: AtomicU64::new(1),
+            is_connected: AtomicBool::new(true),
+            announces_again: AtomicBool::new(false),
+            max_payload: AtomicUsize::new(usize::MAX),
+            on_loss: options.on_loss.clone(),
+        }
+    }
+
+    fn join(&self, performed: Result<Performed, Full>, room: &str) -> Result<Performed, Full> {
+        let performed = performed?;
+        let Some(barrier) = self.interest.barrier_of(room) else {
+            return Ok(performed);
+        };
+        if self.barriers.has_ended(barrier) {
+            return Ok(performed);
+        }
+        // While the engine is away, nothing of other nodes could arrive.
+        if !self.is_connected.load(Ordering::Acquire) {
+            meter::problems("alone", 1);
+            return Ok(performed);
+        }
+        let ended = timeout(JOIN_PATIENCE, self.barriers.end_of(barrier));
+        Ok(Performed::Pending(Ticket::new(async {
+            if ended.await.is_err() {
+                meter::problems("alone", 1);
+                tracing::warn!("a join was answered before its subscription: the engine does not accept it");
+            }
+            Ok(())
+        })))
+    }
+
+    fn emit(&self, from: Option<&ClientId>, to: Target, event: Event) -> Result<Performed, Full> {
+        let (subjects, is_numbered) = match &to.audience {
+            Audience::Everyone => (vec![self.subjects.everyone.clone()], true),
+            Audience::Rooms(rooms) => {
+                let mut seen = HashSet::new();
+                let rooms = rooms.iter().filter(|room| seen.insert(*room));
+                (rooms.map(|room| self.subjects.room(room)).collect(), true)
+            }
+            Audience::Clients(clients) => {
+                let here: HashSet<_> = self.clients_here(&to_clients(clients)).into_iter().collect();
+                let elsewhere = clients.iter().filter(|client| !here.contains(client));
+                (
+                    elsewhere.map(|client| self.subjects.client(client)).collect(),
+                    false,
+                )
+            }
+            _ => return Err(Full::Unsupported),
+        };
+        if subjects.is_empty() {
+            return self.local.perform(from, Effect::Emit { to, event });
+        }
+        let id = match subjects.len() {
+            1 => 0,
+            _ => self.ids.fetch_add(1, Ordering::Relaxed),
+        };
+        let is_plain =
+            subjects.len() == 1 && to.except.is_none() && !matches!(to.audience, Audience::Everyone);
+        let message = EventMessage {
+            number: super::numbers::Number::default(),
+            id,
+            target: (!is_plain).then(|| to.clone()),
+            event: event.clone(),
+        };
+        let (got, limit) = (event.weight(), self.max_payload.load(Ordering::Relaxed));
+        if got > limit {
+            return Err(Full::EventSize { limit, got });
+        }
+        let bytes = event.weight() * subjects.len();
+        // Reserved before local members receive the event, so that OVERLOADED means that nobody has received it.
+        let Some(place) = self.queue.reserve(bytes) else {
+            // While the engine is away, delivery to the members here goes on.
+            if self.is_connected.load(Ordering::Acquire) {
+                return Err(is_full());
+            }
+            if is_numbered {
+                self.queue.skip(subjects);
+            }
+            return self.local.perform(from, Effect::Emit { to, event });
+        };
+        let performed = self.local.perform(from, Effect::Emit { to, event })?;
+        place.send(Queued::Event {
+            subjects,
+            is_numbered,
+            message,
+            bytes,
+        });
+        Ok(performed)
+    }
+
+    fn manage(&self, clients: &Target, action: Action) -> Result<Performed, Full> {
+        let note = Note::Manage {
+            clients: Selection::of(clients).ok_or(Full::Unsupported)?,
+            action: Managed::of(&action).ok_or(Full::Unsupported)?,
+        };
+        self.queue.note(self.subjects.nodes.clone(), note)?;
+        self.manage_here(clients, action)
+    }
+
+    /// Performs an action on the clients of this node.
+    pub(super) fn manage_here(&self, clients: &Target, action: Action) -> Result<Performed, Full> {
+        let joined = match &action {
+            Action::Join(room) => Some(room.clone()),
+            _ => None,
+        };
+        let clients = clients.clone();
+        let performed = self.local.perform(None, Effect::Manage { clients, action });
+        match joined {
+            Some(room) => self.join(performed, &room),
+            None => performed,
+        }
+    }
+
+    /// Returns the clients of this node among a target's.
+    pub(super) fn clients_here(&self, of: &Target) -> Vec<ClientId> {
+        let gathered = self.local.clients(of).now_or_never();
+        gathered.map_or_else(Vec::new, |gathered| gathered.value)
+    }
+
+    pub(super) fn size_here(&self, room: &str) -> usize {
+        self.local.size(room).now_or_never().map_or(0, |size| size.value)
+    }
+
+    /// Asks the other nodes. Returns their answers, and true if one is missing.
+    async fn ask(&self, note: impl FnOnce(u64) -> Note) -> (Vec<Answer>, bool) {
+        let nodes = self.nodes.lock().known();
+        if nodes.is_empty() {
+            return (Vec::new(), false);
+        }
+        let query = self.queries.begin(nodes);
+        match self.queue.note(self.subjects.nodes.clone(), note(query.id())) {
+            Ok(()) => query.answers().await,
+            Err(_) => (Vec::new(), true),
+        }
+    }
+}
+
+fn to_clients(clients: &[ClientId]) -> Target {
+    Target::clients(clients.iter().copied())
+}
+
+impl NatsHub {
+    /// Returns true while there is a connection to NATS. Without one, events reach the clients of this node only.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.0.is_connected.load(Ordering::Acquire)
+    }
+
+    /// Returns the id of this node. It is another one after each start.
+    #[must_use]
+    pub fn node(&self) -> Uuid {
+        self.0.node
+    }
+
+    /// Returns the ids of the other nodes that were heard within the last 5 seconds.
+    #[must_use]
+    pub fn other_nodes(&self) -> Vec<Uuid> {
+        self.0.nodes.lock().known()
+    }
+}
+
+impl Hub for NatsHub {
+    fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
+        self.0.interest.connect(client);
+        self.0.local.connect(client, options)
+    }
+
+    fn disconnect(&self, mailbox: &Mailbox) {
+        self.0.local.disconnect(mailbox);
+        let client = mailbox.client_id();
+        // A later connection of the same id stays subscribed.
+        if self.0.clients_here(&client.into()).is_empty() {
+            self.0.interest.disconnect(&client);
+        }
+    }
+
+    fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full> {
+        match effect {
+            Effect::Join(room) => {
+                let performed = self.0.local.perform(from, Effect::Join(room.clone()));
+                self.0.join(performed, &room)
+            }
+            Effect::Leave(_) | Effect::Close(_) => self.0.local.perform(from, effect),
+            Effect::Emit { to, event } => self.0.emit(from, to, event),
+            Effect::Manage { clients, action } => self.0.manage(&clients, action),
+            _ => Err(Full::Unsupported),
+        }
+    }
+
+    fn has(&self, client: &ClientId, room: &str) -> bool {
+        self.0.local.has(client, room)
+    }
+
+    fn rooms(&self, client: &ClientId) -> Vec<Arc<str>> {
+        self.0.local.rooms(client)
+    }
+
+    fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
+        async move {
+            let mut clients: HashSet<_> = self.0.clients_here(of).into_iter().collect();
+            let Some(selection) = Selection::of(of) else {
+                return Gathered::partial(clients.into_iter().collect());
+            };
+            let question = |query| Note::Find {
+                query,
+                clients: selection,
+            };
+            let (answers, is_partial) = self.0.ask(question).await;
+            for answer in answers {
+                if let Answer::Found(found) = answer {
+                    clients.extend(found);
+                }
+            }
+            gathered(clients.into_iter().collect(), is_partial)
+        }
+        .boxed()
+    }
+
+    fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
+        async move {
+            let question = |query| Note::Count {
+                query,
+                room: room.to_owned(),
+            };
+            let (answers, is_partial) = self.0.ask(question).await;
+            let elsewhere = answers.iter().map(|answer| match answer {
+                Answer::Counted(clients) => *clients,
+                Answer::Found(_) => 0,
+            });
+            gathered(self.0.size_here(room) + elsewhere.sum::<usize>(), is_partial)
+        }
+        .boxed()
+    }
+
+    fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
+        async move { self.0.queue.flush().await }.boxed()
+    }
+
+    fn background(&self) -> Option<BoxFuture<'static, ()>> {
+        self.0.local.background()
+    }
+}
+
+fn gathered<T>(value: T, is_partial: bool) -> Gathered<T> {
+    match is_partial {
+        true => Gathered::partial(value),
+        false => Gathered::complete(value),
+    }
+}
+
+impl fmt::Debug for NatsHub {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NatsHub")
+            .field("node", &self.0.node)
+            .field("local", &self.0.local)
+            .field("nodes", &self.0.nodes.lock().known().len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! The subjects that a node subscribes to: rooms with members here, and its own clients.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+use zocket_layers::{ClientId, hub::local::RoomWatcher};
+
+use super::subject::Subjects;
+
+/// Time for which a room without members here stays subscribed, since the next member often follows soon.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// A subscription to begin or to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Change {
+    Subscribe(Arc<str>),
+    Unsubscribe(Arc<str>),
+}
+
+/// Place that the events of a subject are for.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    Room(Arc<str>),
+    Client(ClientId),
+}
+
+#[derive(Debug)]
+pub(super) struct Interest {
+    subjects: Subjects,
+    state: Mutex<State>,
+    /// Notified of changes.
+    pub(super) changed: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    rooms: HashMap<Arc<str>, Room>,
+    places: HashMap<Arc<str>, Place>,
+    changes: VecDeque<Change>,
+    /// Number of the last barrier that has begun.
+    barriers: u64,
+    /// True if rooms were subscribed to since then.
+    needs_barrier: bool,
+}
+
+#[derive(Debug)]
+struct Room {
+    subject: Arc<str>,
+    /// Number of the barrier after which every node's events to this room arrive here.
+    barrier: u64,
+    /// Time at which the last member left.
+    empty_since: Option<Instant>,
+}
+
+impl Interest {
+    pub(super) fn new(subjects: Subjects) -> Self {
+        Self {
+            subjects,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    /// Subscribes to the events of a client.
+    pub(super) fn connect(&self, client: ClientId) {
+        let subject = self.subjects.client(&client);
+        let mut state = self.state.lock();
+        state.places.insert(subject.clone(), Place::Client(client));
+        state.changes.push_back(Change::Subscribe(subject));
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Ends the subscription of a client.
+    pub(super) fn disconnect(&self, client: &ClientId) {
+        let subject = self.subjects.client(client);
+        let mut state = self.state.lock();
+        if state.places.remove(&subject).is_some() {
+            state.changes.push_back(Change::Unsubscribe(subject));
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Returns the number of the barrier that a member of this room waits for.
+    pub(super) fn barrier_of(&self, room: &str) -> Option<u64> {
+        self.state.lock().rooms.get(room).map(|room| room.barrier)
+    }
+
+    /// Returns the place that the events of a subject are for, if it is subscribed to.
+    pub(super) fn place(&self, subject: &str) -> Option<Place> {
+        self.state.lock().places.get(subject).cloned()
+    }
+
+    /// Takes the changes. They have to be made in their order.
+    pub(super) fn take_changes(&self) -> VecDeque<Change> {
+        mem::take(&mut self.state.lock().changes)
+    }
+
+    /// Begins a barrier, if there are rooms that need one and all changes were taken. Returns its number.
+    pub(super) fn begin_barrier(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        if !state.needs_barrier || !state.changes.is_empty() {
+            return None;
+        }
+        state.needs_barrier = false;
+        state.barriers += 1;
+        Some(state.barriers)
+    }
+
+    /// Ends the subscriptions of rooms that have had no members for a while.
+    pub(super) fn end_empty(&self, now: Instant) {
+        let mut state = self.state.lock();
+        let State {
+            rooms,
+            places,
+            changes,
+            ..
+        } = &mut *state;
+        let is_over = |_: &Arc<str>, room: &mut Room| {
+            room.empty_since
+                .is_some_and(|since| now.duration_since(since) >= LINGER)
+        };
+        for (_, room) in rooms.extract_if(is_over) {
+            places.remove(&room.subject);
+            changes.push_back(Change::Unsubscribe(room.subject));
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+}
+
+impl RoomWatcher for Interest {
+    fn opened(&self, name: &Arc<str>) {
+        let mut state = self.state.lock();
+        if let Some(room) = state.rooms.get_mut(name) {
+            room.empty_since = None;
+            return;
+        }
+        let subject = self.subjects.room(name);
+        let room = Room {
+            subject: subject.clone(),
+            barrier: state.barriers + 1,
+            empty_since: None,
+        };
+        state.rooms.insert(name.clone(), room);
+        state.places.insert(subject.clone(), Place::Room(name.clone()));
+        state.changes.push_back(Change::Subscribe(subject));
+        state.needs_barrier = true;
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    fn closed(&self, name: &str) {
+        if let Some(room) = self.state.lock().rooms.get_mut(name) {
+            room.empty_since = Some(Instant::now());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn interest() -> Interest {
+        Interest::new(Subjects::new("app"))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_room_is_subscribed_once_and_stays_so_for_a_while_without_members() {
+        let (interest, lobby) = (interest(), Arc::from("lobby"));
+        interest.opened(&lobby);
+        let subject = Arc::from("app.room.lobby");
+        assert_eq!(interest.take_changes(), [Change::Subscribe(Arc::clone(&subject))]);
+        interest.closed("lobby");
+        tokio::time::advance(LINGER / 2).await;
+        interest.end_empty(Instant::now());
+        interest.opened(&lobby);
+        tokio::time::advance(LINGER).await;
+        interest.end_empty(Instant::now());
+        assert!(interest.take_changes().is_empty());
+        interest.closed("lobby");
+        tokio::time::advance(LINGER).await;
+        interest.end_empty(Instant::now());
+        assert_eq!(interest.take_changes(), [Change::Unsubscribe(subject)]);
+        assert!(interest.place("app.room.lobby").is_none());
+    }
+
+    #[test]
+    fn rooms_that_open_during_a_barrier_wait_for_the_next_one() {
+        let interest = interest();
+        interest.opened(&Arc::from("a"));
+        assert_eq!(interest.begin_barrier(), None, "its subscription is not made yet");
+        interest.take_changes();
+        assert_eq!(interest.begin_barrier(), Some(1));
+        interest.opened(&Arc::from("b"));
+        interest.take_changes();
+        assert_eq!(interest.begin_barrier(), Some(2));
+        assert_eq!(interest.begin_barrier(), None);
+        assert_eq!(
+            ["a", "b", "c"].map(|room| interest.barrier_of(room)),
+            [Some(1), Some(2), None]
+        );
+    }
+}

@@ -1,0 +1,139 @@
+//! Notes: what nodes tell each other beside events.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+use zocket_layers::{Action, Audience, ClientId, Close, Target};
+
+/// What nodes tell each other beside events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Note {
+    /// The node is there. It asks the others to say so, too, if it does not know them yet.
+    Alive {
+        asks: bool,
+    },
+    /// The node ends.
+    Gone,
+    /// The last number of the subject's sequence.
+    Last {
+        chain: u32,
+        position: u64,
+    },
+    /// Asks every node for a `Settled` with this number.
+    Settle {
+        barrier: u64,
+    },
+    /// Everything that this node sends from now on reaches the subscriptions that were made before the `Settle`.
+    Settled {
+        barrier: u64,
+    },
+    /// Performs an action on the clients of every node.
+    Manage {
+        clients: Selection,
+        action: Managed,
+    },
+    /// Asks every node for its clients among these.
+    Find {
+        query: u64,
+        clients: Selection,
+    },
+    Found {
+        query: u64,
+        clients: Vec<ClientId>,
+    },
+    /// Asks every node for the number of its clients in a room.
+    Count {
+        query: u64,
+        room: String,
+    },
+    Counted {
+        query: u64,
+        clients: usize,
+    },
+}
+
+/// A [`Target`], as it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Selection {
+    #[serde(flatten)]
+    audience: Selected,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    except: Vec<ClientId>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    except_rooms: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Selected {
+    Clients(Vec<ClientId>),
+    Rooms(Vec<String>),
+    Everyone(()),
+}
+
+/// An [`Action`], as it is sent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Managed {
+    Join(String),
+    Leave(String),
+    Disconnect { code: u16, reason: String },
+}
+
+impl Selection {
+    /// Returns none for a target of a kind that this version does not know.
+    pub(super) fn of(target: &Target) -> Option<Self> {
+        let audience = match &target.audience {
+            Audience::Clients(clients) => Selected::Clients(clients.clone()),
+            Audience::Rooms(rooms) => Selected::Rooms(rooms.iter().map(ToString::to_string).collect()),
+            Audience::Everyone => Selected::Everyone(()),
+            _ => return None,
+        };
+        let except = target.except.as_deref().cloned().unwrap_or_default();
+        Some(Self {
+            audience,
+            except: except.clients,
+            except_rooms: except.rooms.iter().map(ToString::to_string).collect(),
+        })
+    }
+
+    pub(super) fn into_target(self) -> Target {
+        let target = match self.audience {
+            Selected::Clients(clients) => Target::clients(clients),
+            Selected::Rooms(rooms) => Target::rooms(rooms),
+            Selected::Everyone(()) => Target::everyone(),
+        };
+        let target = match self.except.is_empty() {
+            true => target,
+            false => target.except(self.except),
+        };
+        match self.except_rooms.is_empty() {
+            true => target,
+            false => target.except_rooms(self.except_rooms),
+        }
+    }
+}
+
+impl Managed {
+    /// Returns none for an action of a kind that this version does not know.
+    pub(super) fn of(action: &Action) -> Option<Self> {
+        Some(match action {
+            Action::Join(room) => Self::Join(room.to_string()),
+            Action::Leave(room) => Self::Leave(room.to_string()),
+            Action::Disconnect(Close { code, reason }) => Self::Disconnect {
+                code: *code,
+                reason: reason.to_string(),
+            },
+            _ => return None,
+        })
+    }
+
+    pub(super) fn into_action(self) -> Action {
+        match self {
+            Self::Join(room) => Action::Join(room.into()),
+            Self::Leave(room) => Action::Leave(room.into()),
+            Self::Disconnect { code, reason } => Action::Disconnect(Close::new(code, Cow::Owned(reason))),
+        }
+    }
+}

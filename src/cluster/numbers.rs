@@ -1,0 +1,219 @@
+//! Numbers of events, which reveal losses. A sender numbers the events of each subject. A receiver that finds a gap knows how
+//! many it has lost.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Number of an event on its subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Number {
+    /// Distinguishes the sequences that a node begins for one subject. 0 for an event without a number.
+    pub(super) chain: u32,
+    /// Position in the sequence, from 1.
+    pub(super) position: u64,
+}
+
+/// Sequences of the events that this node sends.
+#[derive(Debug, Default)]
+pub(super) struct SentNumbers {
+    chains: u32,
+    sequences: HashMap<Arc<str>, Sequence>,
+}
+
+#[derive(Debug)]
+struct Sequence {
+    last: Number,
+    /// Time of the last event.
+    active: Instant,
+    /// True if the last number was announced.
+    is_announced: bool,
+}
+
+/// Time without events after which a sequence is forgotten. Its last number was announced by then.
+const FORGET_AFTER: Duration = Duration::from_secs(60);
+
+impl SentNumbers {
+    /// Returns the number of the next event on a subject.
+    pub(super) fn next(&mut self, subject: &Arc<str>, now: Instant) -> Number {
+        self.skip(subject, 1, now)
+    }
+
+    /// Uses the numbers of several events. Returns the last of them.
+    pub(super) fn skip(&mut self, subject: &Arc<str>, events: u64, now: Instant) -> Number {
+        let chains = &mut self.chains;
+        let sequence = self.sequences.entry(subject.clone()).or_insert_with(|| {
+            *chains = chains.wrapping_add(1).max(1);
+            let last = Number {
+                chain: *chains,
+                position: 0,
+            };
+            Sequence {
+                last,
+                active: now,
+                is_announced: false,
+            }
+        });
+        sequence.last.position += events;
+        sequence.active = now;
+        sequence.is_announced = false;
+        sequence.last
+    }
+
+    /// Returns the subjects whose last number has not been announced, with that number. A loss at the end of a burst shows
+    /// by nothing else. Forgets idle sequences.
+    pub(super) fn announcements(&mut self, now: Instant) -> Vec<(Arc<str>, Number)> {
+        self.sequences.retain(|_, sequence| {
+            now.duration_since(sequence.active) < FORGET_AFTER || !sequence.is_announced
+        });
+        let open = self
+            .sequences
+            .iter_mut()
+            .filter(|(_, sequence)| !sequence.is_announced);
+        open.map(|(subject, sequence)| {
+            sequence.is_announced = true;
+            (subject.clone(), sequence.last)
+        })
+        .collect()
+    }
+
+    /// Announces every number again, after the engine was away.
+    pub(super) fn announce_again(&mut self) {
+        for sequence in self.sequences.values_mut() {
+            sequence.is_announced = false;
+        }
+    }
+}
+
+/// Last numbers of the events that other nodes have sent, by subject and node.
+#[derive(Debug, Default)]
+pub(super) struct ReceivedNumbers {
+    last: HashMap<Arc<str>, HashMap<Uuid, Number>>,
+}
+
+impl ReceivedNumbers {
+    /// Records the number of an event. Returns the number of events that were lost before it.
+    pub(super) fn event(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> u64 {
+        self.follow(subject, node, number, number.position.saturating_sub(1))
+    }
+
+    /// Records the last number that a node has used. Returns the number of events that were lost.
+    pub(super) fn announcement(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> u64 {
+        self.follow(subject, node, number, number.position)
+    }
+
+    /// Expects that everything up to `before` was received.
+    fn follow(&mut self, subject: &Arc<str>, node: Uuid, number: Number, before: u64) -> u64 {
+        if number.chain == 0 {
+            return 0;
+        }
+        let nodes = self.last.entry(subject.clone()).or_default();
+        let Some(last) = nodes.get_mut(&node) else {
+            // The first that arrives since this node has subscribed. Earlier ones were for earlier members.
+            nodes.insert(node, number);
+            return 0;
+        };
+        let received = if last.chain == number.chain {
+            last.position
+        } else {
+            0
+        };
+        let lost = before.saturating_sub(received);
+        if last.chain != number.chain || number.position > last.position {
+            *last = number;
+        }
+        lost
+    }
+
+    /// Forgets the subjects that this node no longer subscribes to.
+    pub(super) fn retain(&mut self, is_subscribed: impl Fn(&Arc<str>) -> bool) {
+        self.last.retain(|subject, _| is_subscribed(subject));
+    }
+
+    /// Forgets a node that is gone.
+    pub(super) fn forget_node(&mut self, node: Uuid) {
+        for nodes in self.last.values_mut() {
+            nodes.remove(&node);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room(name: &str) -> Arc<str> {
+        name.into()
+    }
+
+    #[test]
+    fn each_subject_is_numbered_from_one() {
+        let (mut sent, now) = (SentNumbers::default(), Instant::now());
+        let positions = |sent: &mut SentNumbers, name| sent.next(&room(name), now).position;
+        assert_eq!(
+            [
+                positions(&mut sent, "a"),
+                positions(&mut sent, "b"),
+                positions(&mut sent, "a")
+            ],
+            [1, 1, 2]
+        );
+    }
+
+    #[test]
+    fn every_missing_event_is_counted_once() {
+        let (mut sent, mut received) = (SentNumbers::default(), ReceivedNumbers::default());
+        let (a, node, now) = (room("a"), Uuid::new_v4(), Instant::now());
+        let numbers: Vec<_> = (0..10).map(|_| sent.next(&a, now)).collect();
+        let lost: Vec<_> = [0, 1, 4, 5, 8]
+            .map(|at: usize| received.event(&a, node, numbers[at]))
+            .into();
+        assert_eq!(lost, [0, 0, 2, 0, 2]);
+        let announced = sent.announcements(now);
+        assert_eq!(announced, [(a.clone(), numbers[9])]);
+        assert_eq!(received.announcement(&a, node, numbers[9]), 1);
+        assert_eq!(received.announcement(&a, node, numbers[9]), 0);
+        assert!(sent.announcements(now).is_empty());
+    }
+
+    #[test]
+    fn what_was_sent_before_the_subscription_is_not_lost() {
+        let mut received = ReceivedNumbers::default();
+        let number = Number {
+            chain: 1,
+            position: 500,
+        };
+        assert_eq!(received.event(&room("a"), Uuid::new_v4(), number), 0);
+    }
+
+    #[test]
+    fn a_sequence_that_was_forgotten_begins_anew_without_a_loss() {
+        let (mut sent, mut received) = (SentNumbers::default(), ReceivedNumbers::default());
+        let (a, node, now) = (room("a"), Uuid::new_v4(), Instant::now());
+        let first = sent.next(&a, now);
+        received.event(&a, node, first);
+        sent.announcements(now);
+        assert!(sent.announcements(now + 2 * FORGET_AFTER).is_empty());
+        let again = sent.next(&a, now + 2 * FORGET_AFTER);
+        assert_ne!(again.chain, first.chain);
+        assert_eq!(received.event(&a, node, again), 0);
+        let third = {
+            sent.next(&a, now);
+            sent.next(&a, now)
+        };
+        assert_eq!(received.event(&a, node, third), 1);
+    }
+
+    #[test]
+    fn nodes_and_subjects_that_are_gone_are_forgotten() {
+        let mut received = ReceivedNumbers::default();
+        let (a, node) = (room("a"), Uuid::new_v4());
+        let number = |position| Number { chain: 1, position };
+        received.event(&a, node, number(1));
+        received.forget_node(node);
+        assert_eq!(received.event(&a, node, number(9)), 0);
+        received.retain(|subject| **subject != *"a");
+        assert!(received.last.is_empty());
+    }
+}

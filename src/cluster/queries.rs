@@ -1,0 +1,120 @@
+//! Questions to all nodes, and their answers.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::timeout};
+use uuid::Uuid;
+use zocket_layers::ClientId;
+
+/// Time after which an answer is given without the nodes that have not answered.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+#[derive(Debug, Default)]
+pub(super) struct Queries(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    open: HashMap<u64, Open>,
+}
+
+#[derive(Debug)]
+struct Open {
+    waits_for: HashSet<Uuid>,
+    answers: Vec<Answer>,
+    changed: Arc<Notify>,
+}
+
+#[derive(Debug)]
+pub(super) enum Answer {
+    Found(Vec<ClientId>),
+    Counted(usize),
+}
+
+/// A question that waits for answers. Dropping it gives it up.
+pub(super) struct Query {
+    id: u64,
+    state: Arc<Mutex<State>>,
+    changed: Arc<Notify>,
+}
+
+impl Queries {
+    /// Begins a question to these nodes.
+    pub(super) fn begin(&self, nodes: Vec<Uuid>) -> Query {
+        let changed = Arc::new(Notify::new());
+        let mut state = self.0.lock();
+        state.last += 1;
+        let id = state.last;
+        let open = Open {
+            waits_for: nodes.into_iter().collect(),
+            answers: Vec::new(),
+            changed: changed.clone(),
+        };
+        state.open.insert(id, open);
+        Query {
+            id,
+            state: self.0.clone(),
+            changed,
+        }
+    }
+
+    /// Records the answer of a node.
+    pub(super) fn answered(&self, id: u64, node: Uuid, answer: Answer) {
+        let mut state = self.0.lock();
+        let Some(open) = state.open.get_mut(&id) else {
+            return;
+        };
+        if open.waits_for.remove(&node) {
+            open.answers.push(answer);
+            open.changed.notify_one();
+        }
+    }
+}
+
+impl Queries {
+    /// No longer waits for a node that is gone. Its clients are gone, too.
+    pub(super) fn forget(&self, node: Uuid) {
+        for open in self.0.lock().open.values_mut() {
+            if open.waits_for.remove(&node) {
+                open.changed.notify_one();
+            }
+        }
+    }
+}
+
+impl Query {
+    pub(super) const fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Waits for the answers. Returns them, and true if one is missing.
+    pub(super) async fn answers(self) -> (Vec<Answer>, bool) {
+        let complete = async {
+            while !self.is_complete() {
+                self.changed.notified().await;
+            }
+        };
+        let is_partial = timeout(PATIENCE, complete).await.is_err();
+        let open = self.state.lock().open.remove(&self.id);
+        (open.map_or_else(Vec::new, |open| open.answers), is_partial)
+    }
+
+    fn is_complete(&self) -> bool {
+        let state = self.state.lock();
+        state
+            .open
+            .get(&self.id)
+            .is_none_or(|open| open.waits_for.is_empty())
+    }
+}
+
+impl Drop for Query {
+    fn drop(&mut self) {
+        self.state.lock().open.remove(&self.id);
+    }
+}

@@ -1,0 +1,230 @@
+//! The task that receives from the other nodes.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::{Arc, Weak, atomic::Ordering},
+};
+
+use bytes::Bytes;
+use tokio::{
+    sync::mpsc,
+    time::{Instant, MissedTickBehavior, interval},
+};
+use uuid::Uuid;
+use zocket_layers::{Effect, Hub, Target};
+
+use super::{
+    engine::EngineEvent,
+    hub::Cluster,
+    interest::Place,
+    meter,
+    nodes::HEARTBEAT,
+    note::Note,
+    numbers::ReceivedNumbers,
+    options::Loss,
+    queries::Answer,
+    wire::{EventMessage, Received, read},
+};
+
+/// Number of events to several subjects whose ids are remembered, for each node.
+const REMEMBERED: usize = 4_096;
+
+#[derive(Default)]
+pub(super) struct Receiver {
+    numbers: ReceivedNumbers,
+    performed: HashMap<Uuid, RecentIds>,
+}
+
+/// Ids of the last events to several subjects that a node has sent.
+#[derive(Default)]
+struct RecentIds {
+    ids: HashSet<u64>,
+    order: VecDeque<u64>,
+}
+
+impl RecentIds {
+    /// Returns true if the id is new.
+    fn insert(&mut self, id: u64) -> bool {
+        if !self.ids.insert(id) {
+            return false;
+        }
+        self.order.push_back(id);
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.ids.remove(&oldest);
+        }
+        true
+    }
+}
+
+impl Receiver {
+    /// Receives until the hub is dropped, or the engine ends.
+    pub(super) async fn run(mut self, cluster: Weak<Cluster>, mut events: mpsc::Receiver<EngineEvent>) {
+        let mut tick = interval(HEARTBEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let event = tokio::select! {
+                event = events.recv() => event,
+                _ = tick.tick() => {
+                    let Some(cluster) = cluster.upgrade() else { return };
+                    self.expire(&cluster);
+                    continue;
+                }
+            };
+            let (Some(event), Some(cluster)) = (event, cluster.upgrade()) else {
+                return;
+            };
+            match event {
+                EngineEvent::Message { subject, payload } => self.receive(&cluster, &subject, payload),
+                EngineEvent::TooSlow => {
+                    meter::problems("engine", 1);
+                    tracing::warn!("messages of other nodes were dropped: this node is too slow for them");
+                }
+                EngineEvent::Disconnected => {
+                    tracing::warn!("no connection to the other nodes");
+                    cluster.is_connected.store(false, Ordering::Release);
+                    cluster.barriers.cancel();
+                }
+                EngineEvent::Connected => {
+                    tracing::info!("connected to the other nodes");
+                    cluster.is_connected.store(true, Ordering::Release);
+                    cluster.announces_again.store(true, Ordering::Release);
+                    cluster.nodes.lock().renew(Instant::now());
+                    drop(
+                        cluster
+                            .queue
+                            .note(cluster.subjects.nodes.clone(), Note::Alive { asks: true }),
+                    );
+                }
+            }
+        }
+    }
+
+    fn expire(&mut self, cluster: &Cluster) {
+        // While the engine is away, no node can be heard.
+        let is_connected = cluster.is_connected.load(Ordering::Acquire);
+        let gone = match is_connected {
+            true => cluster.nodes.lock().expire(Instant::now()),
+            false => Vec::new(),
+        };
+        for node in gone {
+            tracing::warn!(%node, "another node was not heard any more");
+            self.forget(cluster, node);
+        }
+        self.numbers.retain(|subject| {
+            *subject == cluster.subjects.everyone || cluster.interest.place(subject).is_some()
+        });
+    }
+
+    fn forget(&mut self, cluster: &Cluster, node: Uuid) {
+        cluster.barriers.forget(node);
+        cluster.queries.forget(node);
+        self.numbers.forget_node(node);
+        self.performed.remove(&node);
+        meter::nodes(cluster.nodes.lock().known().len());
+    }
+
+    fn receive(&mut self, cluster: &Cluster, subject: &Arc<str>, payload: Bytes) {
+        let (node, received) = match read(payload) {
+            Ok(received) => received,
+            Err(reason) => {
+                meter::problems("unreadable", 1);
+                tracing::debug!(%subject, %reason, "message of another node ignored");
+                return;
+            }
+        };
+        if node == cluster.node {
+            return;
+        }
+        match received {
+            Received::Event(message) => self.event(cluster, subject, node, message),
+            Received::Note(note) => self.note(cluster, subject, node, note),
+        }
+    }
+
+    fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
+        let place = cluster.interest.place(subject);
+        let lost = self.numbers.event(subject, node, message.number);
+        report(cluster, node, place.as_ref(), lost);
+        if message.id != 0 && !self.performed.entry(node).or_default().insert(message.id) {
+            return;
+        }
+        let to = match (message.target, place) {
+            (Some(target), _) => target,
+            (None, Some(Place::Room(room))) => Target::room(room),
+            (None, Some(Place::Client(client))) => client.into(),
+            // Its last member has left.
+            (None, None) => return,
+        };
+        meter::events("received", 1);
+        let event = message.event;
+        if let Err(error) = cluster.local.perform(None, Effect::Emit { to, event }) {
+            meter::events("undelivered", 1);
+            tracing::warn!(%error, %subject, "an event of another node was not delivered");
+        }
+    }
+
+    fn note(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, note: Note) {
+        let reply = |note| {
+            if cluster.queue.note(cluster.subjects.node(node), note).is_err() {
+                tracing::warn!(%node, "another node was not answered: too much waits to be sent");
+            }
+        };
+        if !matches!(note, Note::Gone) && cluster.nodes.lock().hear(node, Instant::now()) {
+            tracing::info!(%node, "another node is there");
+            meter::nodes(cluster.nodes.lock().known().len());
+        }
+        match note {
+            Note::Alive { asks: true } => reply(Note::Alive { asks: false }),
+            Note::Alive { asks: false } => {}
+            Note::Gone => {
+                if cluster.nodes.lock().remove(node) {
+                    tracing::info!(%node, "another node has ended");
+                    self.forget(cluster, node);
+                }
+            }
+            Note::Last { chain, position } => {
+                let number = super::numbers::Number { chain, position };
+                let lost = self.numbers.announcement(subject, node, number);
+                report(cluster, node, cluster.interest.place(subject).as_ref(), lost);
+            }
+            Note::Settle { barrier } => reply(Note::Settled { barrier }),
+            Note::Settled { barrier } => cluster.barriers.answered(barrier, node),
+            Note::Manage { clients, action } => {
+                let clients = clients.into_target();
+                if let Err(error) = cluster.manage_here(&clients, action.into_action()) {
+                    tracing::warn!(%error, "an action of another node was not performed on every client");
+                }
+            }
+            Note::Find { query, clients } => {
+                let clients = cluster.clients_here(&clients.into_target());
+                reply(Note::Found { query, clients });
+            }
+            Note::Found { query, clients } => cluster.queries.answered(query, node, Answer::Found(clients)),
+            Note::Count { query, room } => reply(Note::Counted {
+                query,
+                clients: cluster.size_here(&room),
+            }),
+            Note::Counted { query, clients } => {
+                cluster.queries.answered(query, node, Answer::Counted(clients));
+            }
+        }
+    }
+}
+
+/// Reports lost events to the metrics, the log and the app.
+fn report(cluster: &Cluster, node: Uuid, place: Option<&Place>, events: u64) {
+    if events == 0 {
+        return;
+    }
+    meter::events("lost", events);
+    let room = match place {
+        Some(Place::Room(room)) => Some(room.clone()),
+        _ => None,
+    };
+    tracing::warn!(%node, room = room.as_deref(), events, "events of another node were lost");
+    if let Some(on_loss) = &cluster.on_loss {
+        on_loss(Loss { node, room, events });
+    }
+}

@@ -1,0 +1,249 @@
+//! The task that sends to the other nodes: subscriptions, barriers, notes, and events.
+
+use std::{
+    fmt,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
+use tower::{BoxError, Service, ServiceExt};
+use zocket_layers::hub::Full;
+
+use super::{
+    engine::{BoxEngine, EngineRequest},
+    hub::Cluster,
+    interest::Change,
+    meter,
+    nodes::HEARTBEAT,
+    note::Note,
+    numbers::SentNumbers,
+    queue::{QueueReceiver, Queued, QueuedNote},
+    wire::{write_event, write_note},
+};
+
+/// Time for the engine to accept a message.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The same while the engine is away, for the first message that it does not accept. Later ones get none.
+const PATIENCE_WHILE_AWAY: Duration = Duration::from_millis(500);
+
+pub(super) struct Sender {
+    engine: BoxEngine,
+    numbers: SentNumbers,
+    /// Subscriptions that the engine has refused. They are repeated.
+    refused: Vec<Change>,
+    /// True if the last request has failed, so that a long outage has one line in the log.
+    has_failed: bool,
+}
+
+impl Sender {
+    pub(super) fn new(engine: BoxEngine) -> Self {
+        Self {
+            engine,
+            numbers: SentNumbers::default(),
+            refused: Vec::new(),
+            has_failed: false,
+        }
+    }
+
+    /// Makes a request.
+    ///
+    /// # Errors
+    /// The engine's error. It is logged and counted here.
+    pub(super) async fn request(&mut self, request: EngineRequest) -> Result<(), BoxError> {
+        let requested = match self.engine.ready().await {
+            Ok(engine) => engine.call(request).await,
+            Err(error) => Err(error),
+        };
+        match &requested {
+            Ok(()) => self.has_failed = false,
+            Err(error) => self.failed(error),
+        }
+        requested
+    }
+
+    /// Publishes, or gives up, so that what waits for an engine that is away does not keep the queue full. A loss shows by its
+    /// number at the receivers.
+    async fn publish(&mut self, subject: &Arc<str>, payload: Bytes, is_connected: bool) {
+        let patience = match (is_connected, self.has_failed) {
+            (true, _) => PATIENCE,
+            (false, false) => PATIENCE_WHILE_AWAY,
+            // The engine may still have space in its own buffer.
+            (false, true) => Duration::ZERO,
+        };
+        let subject = subject.clone();
+        // The failure is counted and logged.
+        drop(
+            self.request_within(patience, EngineRequest::Publish { subject, payload })
+                .await,
+        );
+    }
+
+    /// Makes a request like [`request`](Self::request), and gives it up after a while.
+    async fn request_within(&mut self, patience: Duration, request: EngineRequest) -> Result<(), BoxError> {
+        let requested = timeout(patience, self.request(request)).await;
+        requested.unwrap_or_else(|_| {
+            let error = BoxError::from("it accepts no request in time");
+            self.failed(&error);
+            Err(error)
+        })
+    }
+
+    fn failed(&mut self, error: &dyn fmt::Display) {
+        meter::problems("engine", 1);
+        if !self.has_failed {
+            tracing::warn!(%error, "the engine between nodes refused a request");
+        }
+        self.has_failed = true;
+    }
+
+    /// Sends until the hub is dropped.
+    pub(super) async fn run(mut self, cluster: Weak<Cluster>, mut queue: QueueReceiver) {
+        let Some(shared) = cluster.upgrade() else { return };
+        let (interest, mut ended) = (shared.interest.clone(), shared.barriers.subscribe());
+        let (node, nodes) = (shared.node, shared.subjects.nodes.clone());
+        drop(shared);
+        let mut tick = interval(HEARTBEAT);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let far = Duration::from_secs(3600);
+        let mut deadline = Instant::now() + far;
+        loop {
+            tokio::select! {
+                biased;
+                () = interest.changed.notified() => {}
+                _ = ended.changed() => {}
+                () = sleep_until(deadline) => {
+                    let Some(cluster) = cluster.upgrade() else { break };
+                    let missing = cluster.barriers.give_up(Instant::now());
+                    if missing > 0 {
+                        meter::problems("unanswered", missing);
+                        tracing::warn!(missing, "joins were answered without the answer of other nodes");
+                    }
+                }
+                _ = tick.tick() => {
+                    let Some(cluster) = cluster.upgrade() else { break };
+                    self.beat(&cluster).await;
+                }
+                note = queue.notes.recv() => {
+                    let (Some(QueuedNote { subject, note }), Some(cluster)) = (note, cluster.upgrade()) else { break };
+                    let is_connected = cluster.is_connected.load(Ordering::Acquire);
+                    self.publish(&subject, write_note(cluster.node, &note), is_connected).await;
+                }
+                queued = queue.events.recv() => {
+                    let (Some(queued), Some(cluster)) = (queued, cluster.upgrade()) else { break };
+                    self.send(&cluster, queued).await;
+                }
+            }
+            let Some(cluster) = cluster.upgrade() else { break };
+            self.follow(&cluster).await;
+            deadline = cluster
+                .barriers
+                .deadline()
+                .unwrap_or_else(|| Instant::now() + far);
+        }
+        self.publish(&nodes, write_note(node, &Note::Gone), false).await;
+        drop(self.request_within(PATIENCE, EngineRequest::Flush).await);
+    }
+
+    /// Makes the changes of the subscriptions, and begins a barrier for them.
+    async fn follow(&mut self, cluster: &Cluster) {
+        for change in cluster.interest.take_changes() {
+            self.change(change).await;
+        }
+        if cluster.barriers.is_open() || !self.refused.is_empty() {
+            return;
+        }
+        if let Some(barrier) = cluster.interest.begin_barrier() {
+            let nodes = cluster.nodes.lock().known();
+            let is_needed = !nodes.is_empty() && cluster.is_connected.load(Ordering::Acquire);
+            cluster
+                .barriers
+                .begin(barrier, if is_needed { nodes } else { Vec::new() });
+            if is_needed {
+                let settle = write_note(cluster.node, &Note::Settle { barrier });
+                self.publish(&cluster.subjects.nodes, settle, true).await;
+            }
+        }
+    }
+
+    async fn change(&mut self, change: Change) {
+        let request = match change.clone() {
+            Change::Subscribe(subject) => EngineRequest::Subscribe(subject),
+            Change::Unsubscribe(subject) => EngineRequest::Unsubscribe(subject),
+        };
+        if self.request(request).await.is_err() {
+            self.refused.push(change);
+        }
+    }
+
+    /// Gives the sign of life, repeats refused subscriptions, and announces the last numbers.
+    async fn beat(&mut self, cluster: &Cluster) {
+        let is_connected = cluster.is_connected.load(Ordering::Acquire);
+        let alive = Note::Alive { asks: false };
+        self.publish(
+            &cluster.subjects.nodes,
+            write_note(cluster.node, &alive),
+            is_connected,
+        )
+        .await;
+        for change in std::mem::take(&mut self.refused) {
+            self.change(change).await;
+        }
+        if cluster.announces_again.swap(false, Ordering::AcqRel) {
+            self.numbers.announce_again();
+        }
+        for (subject, events) in cluster.queue.take_skipped() {
+            meter::events("skipped", events);
+            self.numbers.skip(&subject, events, Instant::now());
+        }
+        for (subject, last) in self.numbers.announcements(Instant::now()) {
+            let note = Note::Last {
+                chain: last.chain,
+                position: last.position,
+            };
+            self.publish(&subject, write_note(cluster.node, &note), is_connected)
+                .await;
+        }
+        cluster.interest.end_empty(Instant::now());
+    }
+
+    async fn send(&mut self, cluster: &Cluster, queued: Queued) {
+        let is_connected = cluster.is_connected.load(Ordering::Acquire);
+        match queued {
+            Queued::Flush(flushed) => {
+                let result = match is_connected {
+                    true => self.request_within(PATIENCE, EngineRequest::Flush).await,
+                    false => Err("no connection to the other nodes".into()),
+                };
+                let result = result.map_err(|error| Full::Engine {
+                    reason: error.to_string().into(),
+                });
+                // An error means that nobody waits any more.
+                let _ = flushed.send(result);
+            }
+            Queued::Event {
+                subjects,
+                is_numbered,
+                mut message,
+                bytes,
+            } => {
+                for subject in subjects {
+                    if is_numbered {
+                        message.number = self.numbers.next(&subject, Instant::now());
+                    }
+                    match write_event(cluster.node, &message) {
+                        Some(payload) => {
+                            meter::events("published", 1);
+                            self.publish(&subject, payload, is_connected).await;
+                        }
+                        None => {
+                            tracing::error!(event = %message.event.name(), "not sent to other nodes: unknown kind")
+                        }
+                    }
+                }
+                cluster.queue.free(bytes);
+            }
+        }
+    }
+}
