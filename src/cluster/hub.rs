@@ -196,16 +196,16 @@ impl Cluster {
         self.local.size(room).now_or_never().map_or(0, |size| size.value)
     }
 
-    /// Asks the other nodes. Returns their answers, and true if one is missing.
-    async fn ask(&self, note: impl FnOnce(u64) -> Note) -> (Vec<Answer>, bool) {
+    /// Asks the other nodes. Returns their answers, and the nodes that have not answered.
+    async fn ask(&self, note: impl FnOnce(u64) -> Note) -> (Vec<Answer>, Vec<Uuid>) {
         let nodes = self.nodes.lock().known();
         if nodes.is_empty() {
-            return (Vec::new(), false);
+            return (Vec::new(), nodes);
         }
-        let query = self.queries.begin(nodes);
+        let query = self.queries.begin(nodes.clone());
         match self.queue.note(self.subjects.nodes.clone(), note(query.id())) {
             Ok(()) => query.answers().await,
-            Err(_) => (Vec::new(), true),
+            Err(_) => (Vec::new(), nodes),
         }
     }
 }
@@ -274,19 +274,19 @@ impl Hub for NatsHub {
         async move {
             let mut clients: HashSet<_> = self.0.clients_here(of).into_iter().collect();
             let Some(selection) = Selection::of(of) else {
-                return Gathered::partial(clients.into_iter().collect());
+                return gathered(clients.into_iter().collect(), self.other_nodes());
             };
             let question = |query| Note::Find {
                 query,
                 clients: selection,
             };
-            let (answers, is_partial) = self.0.ask(question).await;
+            let (answers, missing) = self.0.ask(question).await;
             for answer in answers {
                 if let Answer::Found(found) = answer {
                     clients.extend(found);
                 }
             }
-            gathered(clients.into_iter().collect(), is_partial)
+            gathered(clients.into_iter().collect(), missing)
         }
         .boxed()
     }
@@ -297,12 +297,12 @@ impl Hub for NatsHub {
                 query,
                 room: room.to_owned(),
             };
-            let (answers, is_partial) = self.0.ask(question).await;
+            let (answers, missing) = self.0.ask(question).await;
             let elsewhere = answers.iter().map(|answer| match answer {
                 Answer::Counted(clients) => *clients,
                 Answer::Found(_) => 0,
             });
-            gathered(self.0.size_here(room) + elsewhere.sum::<usize>(), is_partial)
+            gathered(self.0.size_here(room) + elsewhere.sum::<usize>(), missing)
         }
         .boxed()
     }
@@ -316,11 +316,8 @@ impl Hub for NatsHub {
     }
 }
 
-fn gathered<T>(value: T, is_partial: bool) -> Gathered<T> {
-    match is_partial {
-        true => Gathered::partial(value),
-        false => Gathered::complete(value),
-    }
+fn gathered<T>(value: T, missing: Vec<Uuid>) -> Gathered<T> {
+    Gathered::partial(value, missing.iter().map(ToString::to_string))
 }
 
 impl fmt::Debug for NatsHub {

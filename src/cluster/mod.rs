@@ -19,7 +19,7 @@
 //! | | spans all nodes |
 //! |---|---|
 //! | `cx.send(..)` and emitters: to rooms, to clients, to everyone | yes |
-//! | `cx.rooms().members(..)`, `size(..)`, and the clients of a target | yes; the answer says if a node is missing |
+//! | `cx.rooms().members(..)` and `size(..)` | yes, without the nodes that have not answered within a second. [`Hub::clients`](crate::Hub::clients) and [`Hub::size`](crate::Hub::size) of `cx.emitter().hub()` name those |
 //! | joining, leaving and disconnecting other clients | yes |
 //! | `cx.rooms().join(..)`, `leave(..)`, `has(..)`, `current()` | they concern the client itself, which is on one node |
 //! | [`Zocket::connections`](crate::Zocket::connections), `contexts`, limits | no: each node counts its own |
@@ -41,7 +41,7 @@
 //! |---|---|
 //! | NATS is away | Delivery within each node goes on. NATS's client keeps some thousands of messages for its return, and further ones are lost. A join is answered at once, and counted (`zocket_cluster_problems_total`, `alone`) |
 //! | a server of a NATS cluster fails | its nodes connect to another server of the cluster by themselves. Some events may be lost meanwhile |
-//! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, queries lack its answer for a second and are marked as partial |
+//! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, queries wait for it for a second, and name it as missing |
 //! | a node does not answer a join of another one | the join is answered after 2 seconds |
 //! | nodes have different versions | a node ignores, and counts, messages of a version that it does not know |
 //!

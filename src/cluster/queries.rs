@@ -92,16 +92,19 @@ impl Query {
         self.id
     }
 
-    /// Waits for the answers. Returns them, and true if one is missing.
-    pub(super) async fn answers(self) -> (Vec<Answer>, bool) {
+    /// Waits for the answers. Returns them, and the nodes that have not answered.
+    pub(super) async fn answers(self) -> (Vec<Answer>, Vec<Uuid>) {
         let complete = async {
             while !self.is_complete() {
                 self.changed.notified().await;
             }
         };
-        let is_partial = timeout(PATIENCE, complete).await.is_err();
+        // Without an answer in time, its node is missing.
+        let _ = timeout(PATIENCE, complete).await;
         let open = self.state.lock().open.remove(&self.id);
-        (open.map_or_else(Vec::new, |open| open.answers), is_partial)
+        open.map_or_else(Default::default, |open| {
+            (open.answers, open.waits_for.into_iter().collect())
+        })
     }
 
     fn is_complete(&self) -> bool {
@@ -116,5 +119,42 @@ impl Query {
 impl Drop for Query {
     fn drop(&mut self) {
         self.state.lock().open.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn nodes_that_do_not_answer_in_time_are_named() {
+        let queries = Queries::default();
+        let [a, b] = [(); 2].map(|()| Uuid::new_v4());
+        let query = queries.begin(vec![a, b]);
+        queries.answered(query.id(), a, Answer::Counted(3));
+        queries.answered(query.id(), a, Answer::Counted(4));
+        queries.answered(query.id() + 1, b, Answer::Counted(5));
+        let (answers, missing) = query.answers().await;
+        assert!(matches!(*answers, [Answer::Counted(3)]), "{answers:?}");
+        assert_eq!(missing, [b]);
+        assert!(queries.0.lock().open.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_is_gone_is_not_waited_for() {
+        let queries = Queries::default();
+        let [a, b] = [(); 2].map(|()| Uuid::new_v4());
+        let query = queries.begin(vec![a, b]);
+        queries.answered(query.id(), a, Answer::Found(Vec::new()));
+        queries.forget(b);
+        let begun = tokio::time::Instant::now();
+        let (answers, missing) = query.answers().await;
+        assert_eq!((answers.len(), missing.len()), (1, 0));
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        drop(queries.begin(vec![a]));
+        assert!(
+            queries.0.lock().open.is_empty(),
+            "a query that is dropped is given up"
+        );
     }
 }

@@ -131,7 +131,7 @@ async fn a_node_that_ends_or_dies_is_forgotten() {
     let gone = async {
         loop {
             let size = a.size("lobby").await;
-            if size.value == 0 && !size.is_partial {
+            if size.value == 0 && size.is_complete() {
                 break;
             }
         }

@@ -62,7 +62,7 @@ async fn queries_and_actions_span_all_nodes() {
     let lobby = Target::room("lobby");
     for node in [&a, &b] {
         let found = node.clients(&lobby).await;
-        assert!(!found.is_partial);
+        assert!(found.is_complete());
         let mut found = found.value;
         found.sort();
         let mut expected = [ann.id, bob.id];

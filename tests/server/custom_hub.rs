@@ -136,15 +136,19 @@ impl Hub for SlowHub {
     }
 
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
-        let gathered = self
-            .in_target(of)
-            .map_or_else(|_| Gathered::partial(Vec::new()), Gathered::complete);
+        let gathered = self.in_target(of).map_or_else(
+            |_| Gathered::partial(Vec::new(), ["here".to_owned()]),
+            Gathered::complete,
+        );
         Box::pin(std::future::ready(gathered))
     }
 
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
         let size = self.in_target(&Target::room(room)).map_or(0, |ids| ids.len());
-        Box::pin(std::future::ready(Gathered::partial(size)))
+        Box::pin(std::future::ready(Gathered::partial(
+            size,
+            ["elsewhere".to_owned()],
+        )))
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {

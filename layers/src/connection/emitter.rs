@@ -38,13 +38,13 @@ impl Emitter {
     }
 
     /// Returns the clients in a room, in no order. An unknown room has none. With a hub that gathers them from other
-    /// nodes, [`Hub::clients`] also reports whether all nodes have answered.
+    /// nodes, [`Hub::clients`] also names the nodes that have not answered.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
         self.hub.clients(&Target::room(room)).await.value
     }
 
     /// Returns the number of clients in a room, 0 for an unknown room. With a hub that gathers it from other nodes,
-    /// [`Hub::size`] also reports whether all nodes have answered.
+    /// [`Hub::size`] also names the nodes that have not answered.
     pub async fn size(&self, room: &str) -> usize {
         self.hub.size(room).await.value
     }
@@ -198,7 +198,7 @@ impl<B: SendBy> Clients<B> {
 
 impl Clients<&Emitter> {
     /// Returns the clients' ids, in no order. With a hub that gathers them from other nodes, [`Hub::clients`] also
-    /// reports whether all nodes have answered.
+    /// names the nodes that have not answered.
     pub async fn ids(self) -> Vec<ClientId> {
         self.by.hub.clients(&self.clients).await.value
     }

@@ -95,13 +95,13 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Answer that is gathered from all nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Gathered<T> {
     /// Combined answers of the nodes that answered.
     pub value: T,
-    /// True if a node did not answer. Its clients are missing in the value.
-    pub is_partial: bool,
+    /// Names of the nodes that did not answer. Their clients are missing in the value.
+    pub missing: Vec<String>,
 }
 
 impl<T> Gathered<T> {
@@ -109,15 +109,20 @@ impl<T> Gathered<T> {
     pub const fn complete(value: T) -> Self {
         Self {
             value,
-            is_partial: false,
+            missing: Vec::new(),
         }
     }
 
-    /// Creates an answer that lacks the clients of at least one node.
-    pub const fn partial(value: T) -> Self {
+    /// Creates an answer that lacks the clients of these nodes.
+    pub fn partial(value: T, missing: impl IntoIterator<Item = String>) -> Self {
         Self {
             value,
-            is_partial: true,
+            missing: missing.into_iter().collect(),
         }
+    }
+
+    /// Returns true if all nodes have answered.
+    pub const fn is_complete(&self) -> bool {
+        self.missing.is_empty()
     }
 }
