@@ -8,4 +8,5 @@ mod nats;
 mod apps;
 mod engines;
 mod member;
+mod nodes;
 mod rooms;

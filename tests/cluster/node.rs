@@ -1,0 +1,93 @@
+//! A node as a process of its own: the program that `tests/cluster/nodes.rs` starts and ends.
+//!
+//! `cluster_node <url of NATS>` prints its address, and ends at SIGTERM: it drains, and closes its connections for a restart.
+
+#![allow(clippy::unwrap_used, reason = "what fails here is a test")]
+
+use std::{env, time::Duration};
+
+use garde::Validate;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use tokio::{join, sync::oneshot};
+use zocket::{
+    Context, Error, Outgoing, Shutdown, Zocket,
+    cluster::{NatsHub, NatsOptions},
+    server,
+};
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Say {
+    #[garde(skip)]
+    number: u32,
+}
+
+#[derive(Serialize, JsonSchema)]
+struct Said(u32);
+
+impl Outgoing for Said {
+    const TYPE: &'static str = "said";
+}
+
+async fn join(cx: Context<()>) -> Result<(), Error> {
+    cx.rooms().join("lobby")
+}
+
+async fn say(cx: Context<()>, Say { number }: Say) -> Result<(), Error> {
+    cx.send(Said(number)).to_room("lobby");
+    Ok(())
+}
+
+async fn size(cx: Context<()>) -> Result<usize, Error> {
+    Ok(cx.rooms().size("lobby").await)
+}
+
+/// A call that takes a while, so that a restart finds it in flight.
+async fn work(_: Context<()>) -> Result<(), Error> {
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    Ok(())
+}
+
+#[cfg(unix)]
+async fn terminated() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    signal(SignalKind::terminate()).unwrap().recv().await;
+}
+
+#[cfg(not(unix))]
+async fn terminated() {
+    tokio::signal::ctrl_c().await.unwrap();
+}
+
+#[tokio::main]
+async fn main() {
+    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
+    let nats = env::args().nth(1).expect("expected the URL of NATS");
+    let hub = NatsHub::connect(nats, NatsOptions::default()).await.unwrap();
+    let zo = Zocket::builder().hub(hub).build();
+    let message = zo.message();
+    let router = zo
+        .router()
+        .outgoing::<Said>()
+        .incoming("join", message.clone().handle(join))
+        .incoming("say", message.clone().handle(say))
+        .incoming("size", message.clone().handle(size))
+        .incoming("work", message.concurrent().handle(work));
+    let listener = server::listen("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    let service = zo.serve(router);
+    let terminated = tokio::spawn(terminated());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server::serve_until(listener, service, async {
+        drop(stopped.await)
+    }));
+    #[allow(clippy::print_stdout, reason = "the test reads it")]
+    {
+        println!("listening on {addr}");
+    }
+    terminated.await.unwrap();
+    let shutdown = Shutdown::within(Duration::from_secs(10)).restart();
+    let (_, ()) = join!(zo.shutdown(shutdown), async { drop(stop.send(())) });
+    serving.await.unwrap();
+}
