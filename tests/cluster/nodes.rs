@@ -188,7 +188,7 @@ async fn clients_of_a_killed_node_come_back_on_another() {
     assert_eq!(heard.join_all().await, [7; CLIENTS]);
 }
 
-/// How the calls of a client ended.
+/// Numbers of a client's calls by their end.
 #[derive(Debug, Default)]
 struct Calls {
     answered: usize,
@@ -253,9 +253,8 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
     let calls = load.join_all().await;
     assert_eq!(calls.len(), CLIENTS);
     for calls in calls {
-        assert!(calls.answered > 0, "{calls:?}");
-        // Each of two restarts meets one call of the client at most, and a node drains before it ends.
-        assert!(calls.unknown == 0, "{calls:?}");
+        // A call that crosses the Close of its node is unknown: one for each of the two restarts at most.
+        assert!(calls.answered > 0 && calls.unknown <= 2, "{calls:?}");
     }
     drop((a, b));
 }

@@ -13,9 +13,14 @@ use tower::{
     load_shed::error::Overloaded,
     timeout::error::Elapsed,
 };
+use tracing::field;
 use uuid::Uuid;
 
-use crate::error::{Code, Error};
+use crate::{
+    client_id::ClientId,
+    error::{Code, Error},
+    protocol::Name,
+};
 
 /// Maps an error to the refusal that the client receives. An [`Error`] with any code but INTERNAL_SERVER_ERROR is
 /// returned unchanged. tower's `Elapsed` becomes TIMEOUT. `Overloaded`, and a buffer that is closed or whose service
@@ -24,17 +29,25 @@ use crate::error::{Code, Error};
 /// INTERNAL_SERVER_ERROR, too.
 #[must_use]
 pub fn explain(error: BoxError) -> Error {
+    explain_failure(error, None)
+}
+
+/// The message that failed, for the log: its route and its client.
+pub(super) type About = (Name, ClientId);
+
+/// Maps an error like [`explain`]. The log of an internal error has the route and the client of the message.
+pub(super) fn explain_failure(error: BoxError, about: Option<&About>) -> Error {
     let mut error = match error.downcast::<Error>() {
         Ok(refusal) if refusal.code() != Code::INTERNAL_SERVER_ERROR => return *refusal,
-        Ok(refusal) => return conceal(*refusal),
+        Ok(refusal) => return conceal(*refusal, about),
         Err(other) => other,
     };
     match caught(|| visible_refusal(&*error)) {
         Ok(Some(refusal)) => refusal.with_source(error),
-        Ok(None) => conceal(Error::internal(error)),
+        Ok(None) => conceal(Error::internal(error), about),
         Err(panic) => {
             drop_caught(mem::replace(&mut error, panic));
-            conceal(Error::internal(error))
+            conceal(Error::internal(error), about)
         }
     }
 }
@@ -125,7 +138,7 @@ fn drop_caught<T>(value: T) {
 }
 
 /// Hides the details of an internal error from the client. They are logged under an id that the client receives too.
-fn conceal(error: Error) -> Error {
+fn conceal(error: Error, about: Option<&About>) -> Error {
     let id = Uuid::new_v4();
     let mut details = Vec::new();
     let walked = caught(|| {
@@ -135,9 +148,22 @@ fn conceal(error: Error) -> Error {
     });
     details.extend(walked.err().map(|panic| an_error_that(&panic)));
     let detail = details.join(": ");
-    tracing::error!(%id, message = error.message(), detail, "internal error");
+    let route = about.map(|(route, _)| shortened(route));
+    tracing::error!(
+        %id,
+        route = route.as_ref().map(field::debug),
+        client = about.map(|(_, client)| field::display(client)),
+        error = error.message(),
+        detail,
+        "internal error"
+    );
     drop_caught(error);
     Error::new(Code::INTERNAL_SERVER_ERROR, format!("internal error {id}"))
+}
+
+/// Shortens a route for the log. It is text from the client, so it is logged quoted, and at most 100 characters of it.
+pub(super) fn shortened(route: &str) -> String {
+    route.chars().take(100).collect()
 }
 
 /// Describes an error of the app that panicked, in place of its own text.

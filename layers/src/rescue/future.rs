@@ -7,13 +7,11 @@ use std::{
 use pin_project::pin_project;
 use tower::BoxError;
 
-use super::explain::{caught, explain};
+use super::explain::{About, caught, explain_failure, shortened};
 use crate::{
-    client_id::ClientId,
     error::Error,
     message::{Outcome, Reply},
     meter,
-    protocol::Name,
     service::polled_after_completion,
 };
 
@@ -22,7 +20,7 @@ use crate::{
 #[derive(Debug)]
 pub struct RescueFuture<F> {
     /// Route and client, for the log.
-    about: (Name, ClientId),
+    about: About,
     #[pin]
     state: State<F>,
 }
@@ -35,14 +33,14 @@ enum State<F> {
 }
 
 impl<F> RescueFuture<F> {
-    pub(super) const fn inner(about: (Name, ClientId), future: F) -> Self {
+    pub(super) const fn inner(about: About, future: F) -> Self {
         Self {
             about,
             state: State::Inner(future),
         }
     }
 
-    pub(super) const fn refused(about: (Name, ClientId), error: Error) -> Self {
+    pub(super) const fn refused(about: About, error: Error) -> Self {
         Self {
             about,
             state: State::Refused(Some(error)),
@@ -63,7 +61,7 @@ where
             StateProjection::Inner(future) => match caught(|| future.poll(cx).map_err(Into::into)) {
                 Ok(Poll::Pending) => return Poll::Pending,
                 Ok(Poll::Ready(Ok(reply))) => return Poll::Ready(Ok(Outcome::Reply(reply))),
-                Ok(Poll::Ready(Err(error))) | Err(error) => explain(error),
+                Ok(Poll::Ready(Err(error))) | Err(error) => explain_failure(error, Some(this.about)),
             },
             StateProjection::Refused(error) => match error.take() {
                 Some(error) => error,
@@ -72,8 +70,7 @@ where
         };
         let (route, client) = this.about;
         meter::refused(&error);
-        // The route is text from the client, so it is logged quoted and truncated to 100 characters.
-        let route: String = route.chars().take(100).collect();
+        let route = shortened(route);
         // At DEBUG, since the client is told, the metrics count it, and `TraceLayer` has a line for each message.
         tracing::debug!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))

@@ -4,7 +4,7 @@ use tower::{BoxError, Service};
 
 use super::{
     RescueFuture,
-    explain::{caught, explain},
+    explain::{caught, explain, explain_failure},
 };
 use crate::{
     error::Error,
@@ -68,7 +68,10 @@ where
         }
         match caught(|| self.inner.call(message)) {
             Ok(future) => RescueFuture::inner(about, future),
-            Err(panic) => RescueFuture::refused(about, explain(panic)),
+            Err(panic) => {
+                let error = explain_failure(panic, Some(&about));
+                RescueFuture::refused(about, error)
+            }
         }
     }
 }

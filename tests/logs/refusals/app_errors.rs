@@ -108,8 +108,14 @@ async fn an_apps_own_code_is_sent_if_declared_and_internal_otherwise() {
         let refusal = refusal_of(&mut client, route).await;
         assert_eq!(refusal.code(), "INTERNAL_SERVER_ERROR");
         assert!(!refusal.message().contains("8 players"), "{refusal:?}");
-        // The log says how to declare the code.
-        assert!(log.line(&refusal).contains(".declare_code("));
+        // The log says how to declare the code, and of which route and client this was.
+        let line = log.line(&refusal);
+        assert!(line.contains(".declare_code("), "{line}");
+        assert!(
+            line.contains(&format!("route=\"{route}\"")) && line.contains("client="),
+            "{line}"
+        );
+        assert_eq!(line.matches("message").count(), 0, "{line}");
     }
 }
 
