@@ -1,7 +1,10 @@
 //! Clusters of NATS, and their failures.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -118,6 +121,52 @@ async fn local_delivery_goes_on_while_the_server_is_away() {
     }
     // Rooms can be joined, too.
     ann.join("attic").await;
+}
+
+#[tokio::test]
+async fn every_event_that_an_outage_costs_is_counted_at_its_receiver() {
+    let nats = Nats::start().await;
+    let port = nats.port;
+    let lost = Arc::new(AtomicU64::new(0));
+    let counted = lost.clone();
+    let sends = NatsOptions::default().max_queued_bytes(100_000);
+    let a = NatsHub::connect(&*nats.url(), sends).await.unwrap();
+    let receives = NatsOptions::default().on_loss(move |loss| {
+        assert_eq!(loss.room.as_deref(), Some("lobby"));
+        counted.fetch_add(loss.events, Ordering::Relaxed);
+    });
+    let b = NatsHub::connect(&*nats.url(), receives).await.unwrap();
+    let (ann, bob) = (Member::of(&a), Member::of(&b));
+    bob.join("lobby").await;
+    ann.say(Target::room("lobby"), 0).await;
+    assert_eq!(bob.hear(1).await, [0]);
+    drop(nats);
+    let noticed = async {
+        while a.is_connected() || b.is_connected() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, noticed).await.unwrap();
+    // More than the hub and NATS's client keep for its return.
+    const SENT: u64 = 20_000;
+    for number in 1..=SENT {
+        ann.say(Target::room("lobby"), number as u32).await;
+    }
+    let _nats = Nats::start_at(port).await;
+    let mut heard = Vec::new();
+    let accounted = async {
+        while heard.len() as u64 + lost.load(Ordering::Relaxed) < SENT {
+            sleep(Duration::from_millis(20)).await;
+            let mut events = Vec::new();
+            bob.mailbox.pull(&mut events);
+            heard.extend(events.iter().map(crate::member::number));
+        }
+    };
+    let waited = timeout(3 * PATIENCE, accounted).await;
+    let lost = lost.load(Ordering::Relaxed);
+    assert!(waited.is_ok(), "{} arrived, {lost} lost", heard.len());
+    assert_eq!(heard.len() as u64 + lost, SENT);
+    assert!(lost > 0 && heard.is_sorted());
 }
 
 #[tokio::test]
