@@ -70,12 +70,22 @@ fn program(name: &str) -> Command {
 
 impl Example {
     async fn start(name: &str) -> Self {
+        Self::start_reading(name, Stdio::null()).await
+    }
+
+    /// Starts an example that reads lines.
+    async fn start_with_input(name: &str) -> Self {
+        Self::start_reading(name, Stdio::piped()).await
+    }
+
+    async fn start_reading(name: &str, input: Stdio) -> Self {
         let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
         fs::create_dir_all(&folder).unwrap();
         let mut command = program(name);
         command
             .env("ADDR", "127.0.0.1:0")
             .current_dir(folder)
+            .stdin(input)
             .stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -232,6 +242,58 @@ async fn echo_returns_text_and_binary_unchanged() {
         stream.send(message.clone()).await.unwrap();
         assert_eq!(stream.next().await.unwrap().unwrap(), message);
     }
+}
+
+#[tokio::test]
+async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
+    #[derive(Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
+    struct Said {
+        from: String,
+        node: String,
+        text: String,
+    }
+    impl Outgoing for Said {
+        const TYPE: &'static str = "chat.message";
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Here {
+        node: String,
+        people: usize,
+    }
+    let mut example = Example::start_with_input("cluster").await;
+    let url = format!("ws://{}/ws", example.addr);
+    let connect = async |name: &str| {
+        let builder = Client::builder(&url).headers(&json!({ "name": name })).unwrap();
+        let backoff = builder.backoff(Duration::from_millis(50), Duration::from_millis(500));
+        backoff.connect().await.unwrap()
+    };
+    let (ann, bob) = (connect("Ann").await, connect("Bob").await);
+    let here = async |client: &Client| client.call_route::<Here>("here", &json!(null)).await.unwrap();
+    let nodes = [here(&ann).await, here(&bob).await].map(|here| here.node);
+    assert_eq!(nodes, ["A", "B"]);
+    let (mut heard, post) = (bob.on::<Said>(), json!({ "text": "hello" }));
+    ann.call_route::<()>("chat.post", &post).await.unwrap();
+    let said = |node: &str| Said {
+        from: "Ann".into(),
+        node: node.into(),
+        text: "hello".into(),
+    };
+    let next = timeout(PATIENCE, heard.next()).await.unwrap();
+    assert_eq!(next.unwrap().unwrap(), said("A"));
+
+    let input = example.child.stdin.as_mut().unwrap();
+    input.write_all(b"kill A\n").await.unwrap();
+    let moved = async {
+        // The call waits for the connection, and fails if it was sent over the one that broke.
+        while ann.call_route::<()>("chat.post", &post).await.is_err() || here(&ann).await.node == "A" {}
+    };
+    timeout(PATIENCE, moved).await.unwrap();
+    let from_b = async { while heard.next().await.unwrap().unwrap() != said("B") {} };
+    timeout(PATIENCE, from_b).await.unwrap();
+    // Ends the example, and NATS and the nodes with it.
+    drop(example.child.stdin.take());
+    let status = timeout(PATIENCE, example.child.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "{status}");
 }
 
 #[tokio::test]

@@ -1,0 +1,73 @@
+//! The processes: NATS and the nodes. They end with this one.
+
+use std::{collections::BTreeMap, env, error::Error, io, net::SocketAddr, process::Stdio, time::Duration};
+
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command},
+    time::sleep,
+};
+
+pub(crate) struct Processes {
+    nats: String,
+    _server: Child,
+    nodes: BTreeMap<String, Child>,
+}
+
+impl Processes {
+    /// Starts NATS on a free port.
+    pub(crate) async fn start_nats() -> Result<Self, Box<dyn Error>> {
+        // Debian installs it outside of a user's `PATH`.
+        let path = env::var_os("PATH").unwrap_or_default();
+        let folders = env::split_paths(&path).chain(["/usr/sbin".into()]);
+        let mut programs = folders.map(|folder| folder.join("nats-server"));
+        let Some(program) = programs.find(|program| program.is_file()) else {
+            return Err(
+                "nats-server is not in the PATH: install it (Debian: `apt-get install nats-server`)".into(),
+            );
+        };
+        let free = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        let server = Command::new(program)
+            .args(["--addr", "127.0.0.1", "--port", &free.port().to_string()])
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        while TcpStream::connect(free).await.is_err() {
+            sleep(Duration::from_millis(10)).await;
+        }
+        Ok(Self {
+            nats: format!("nats://{free}"),
+            _server: server,
+            nodes: BTreeMap::new(),
+        })
+    }
+
+    /// Starts a node, in place of the one with this name. Returns its address.
+    pub(crate) async fn start_node(&mut self, name: &str) -> io::Result<SocketAddr> {
+        let mut node = Command::new(env::current_exe()?)
+            .args([name, &self.nats])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let stdout = node.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let line = BufReader::new(stdout)
+            .lines()
+            .next_line()
+            .await?
+            .unwrap_or_default();
+        let addr = line.parse().map_err(io::Error::other)?;
+        self.nodes.insert(name.to_owned(), node);
+        Ok(addr)
+    }
+
+    /// Kills a node, as a crash would.
+    pub(crate) async fn kill(&mut self, name: &str) -> io::Result<()> {
+        match self.nodes.get_mut(name) {
+            Some(node) => node.kill().await,
+            None => Ok(()),
+        }
+    }
+}
