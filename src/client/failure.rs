@@ -7,6 +7,19 @@ use zocket_layers::{Code, service::CallFailure};
 use super::{CallError, Sent};
 
 impl CallError {
+    /// Returns true if the server refused the call with this code: `error.is(Code::CONFLICT)`. For a code with data,
+    /// [`data`](Self::data) tells it, too.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.is(code))
+    }
+
+    /// Returns the code of the server's refusal, if the error is one.
+    #[must_use]
+    pub fn code(&self) -> Option<&str> {
+        self.refusal().map(|refusal| &*refusal.code)
+    }
+
     /// Returns the delay after which the call may be repeated, or `None` if it should not be. Middleware such as tower's
     /// `retry` decides by it.
     ///
@@ -32,7 +45,8 @@ impl CallError {
 
 impl CallFailure for CallError {
     fn code(&self) -> Option<&str> {
-        self.refusal().map(|refusal| &*refusal.code)
+        // The method of the type, which comes before that of the trait.
+        Self::code(self)
     }
 
     fn kind(&self) -> &'static str {

@@ -154,6 +154,12 @@ impl From<Wire<Option<String>>> for SendFailure {
 }
 
 impl SendFailure {
+    /// Returns true if the refusal has this code, as [`ServerRefusal::is`] does.
+    #[must_use]
+    pub fn is(&self, code: Code) -> bool {
+        self.refusal.is(code)
+    }
+
     /// Returns the data of the refusal as an `R`, as [`ServerRefusal::data`] does.
     ///
     /// # Errors
@@ -230,6 +236,7 @@ mod tests {
         assert_eq!(failure.route.as_deref(), Some("lot.bid"));
         assert_eq!(failure.refusal.retry_after, Some(Duration::from_millis(5)));
         assert_eq!(failure.data::<Total>().unwrap(), Some(Total(1 << 64)));
+        assert!(failure.is(Total::CODE) && !failure.is(Gone::CODE));
         let unread: SendFailure = serde_json::from_str(r#"{"code":"PARSE_ERROR"}"#).unwrap();
         assert_eq!(
             (unread.route, unread.refusal.code.as_str()),
