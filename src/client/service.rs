@@ -26,6 +26,7 @@ impl Client {
             options: self.options(),
             client: self.clone(),
             waiting: None,
+            always_ready: false,
             message: PhantomData,
         }
     }
@@ -59,6 +60,26 @@ impl Client {
 /// call of the client: it waits for the next connection, unless
 /// [`wait_for_connection`](CallOptions::wait_for_connection) is false.
 ///
+/// The time-out of a call begins with the call, that of [`CallOptions`] and that of tower's `timeout` alike. Neither limits
+/// the wait until the service is ready, so `ready().await` and `oneshot` wait for as long as there is no connection. With
+/// [`always_ready`](Self::always_ready) the call waits instead, and both limit it:
+///
+/// ```no_run
+/// # use std::time::Duration;
+/// # use serde::Serialize;
+/// # use tower::{BoxError, Service, ServiceBuilder, ServiceExt};
+/// # use zocket::{Incoming, client::Client};
+/// # #[derive(Serialize)]
+/// # struct Bid { cents: u64 }
+/// # impl Incoming for Bid { const TYPE: &'static str = "lot.bid"; type Answer = u64; }
+/// # async fn example(client: Client) -> Result<(), BoxError> {
+/// let bids = client.service::<Bid>().always_ready();
+/// let mut bids = ServiceBuilder::new().timeout(Duration::from_secs(2)).service(bids);
+/// // Fails after 2 s, even if there is no connection.
+/// let price = bids.ready().await?.call(Bid { cents: 100 }).await?;
+/// # drop(price); Ok(()) }
+/// ```
+///
 /// # The number of calls
 ///
 /// A ready service holds no place of [`Builder::max_calls`](super::Builder::max_calls). Its call waits for a place, and
@@ -71,6 +92,7 @@ pub struct CallService<M> {
     options: CallOptions,
     /// The wait for a connection, which holds the waker of the last `poll_ready`. A clone has a wait of its own.
     waiting: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
+    always_ready: bool,
     message: PhantomData<fn(M)>,
 }
 
@@ -79,6 +101,16 @@ impl<M> CallService<M> {
     #[must_use]
     pub fn with_options(mut self, options: CallOptions) -> Self {
         self.options = options;
+        self
+    }
+
+    /// Makes the service ready also while there is no connection, so that its calls wait for one, within their time-out.
+    /// With [`wait_for_connection`](CallOptions::wait_for_connection) set to false they fail at once. A load balancer and
+    /// `load_shed` then do not learn that there is no connection. The calls of a closed client fail with
+    /// [`CallError::Closed`].
+    #[must_use]
+    pub fn always_ready(mut self) -> Self {
+        self.always_ready = true;
         self
     }
 
@@ -99,6 +131,9 @@ where
     type Future = CallFuture<M::Answer>;
 
     fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), CallError>> {
+        if self.always_ready {
+            return Poll::Ready(Ok(()));
+        }
         loop {
             if let Some(readiness) = self.client.readiness() {
                 self.waiting = None;
@@ -141,6 +176,7 @@ impl<M> Clone for CallService<M> {
             client: self.client.clone(),
             options: self.options,
             waiting: None,
+            always_ready: self.always_ready,
             message: PhantomData,
         }
     }
@@ -152,6 +188,7 @@ impl<M: Incoming> fmt::Debug for CallService<M> {
             .field("route", &M::TYPE)
             .field("client", &self.client)
             .field("options", &self.options)
+            .field("always_ready", &self.always_ready)
             .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,14 @@
 //! A service's readiness: the state of its client's connection.
 
-use std::{sync::Arc, task::Poll};
+use std::{
+    future::{Future, poll_fn},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
 
-use tower::{Service, ServiceExt};
-use zocket::client::{CallError, CallService};
+use tower::{Service, ServiceBuilder, ServiceExt, timeout::error::Elapsed};
+use zocket::client::{CallError, CallOptions, CallService, Sent};
 
 use super::{
     super::{
@@ -53,6 +58,46 @@ async fn a_service_is_ready_while_there_is_a_connection_and_wakes_whoever_waits(
     let posted = soon(service.ready()).await.unwrap().call(text("again")).await;
     assert_eq!(posted.unwrap().length, 5);
     server.die().await;
+}
+
+#[tokio::test]
+async fn the_calls_of_a_service_that_is_always_ready_wait_for_the_connection() {
+    let (port, world) = (Port::new(), World::default());
+    let client = hasty(port.url("name=bot")).start().unwrap();
+    let service = client.service::<Post>().always_ready();
+    let mut clone = service.clone();
+    assert!(matches!(
+        Arc::new(Wakes::default()).poll_ready(&mut clone),
+        Poll::Ready(Ok(()))
+    ));
+
+    let brief = Duration::from_millis(20);
+    let limited = ServiceBuilder::new().timeout(brief).service(service.clone());
+    let error = soon(limited.oneshot(text("late"))).await.unwrap_err();
+    assert!(error.is::<Elapsed>(), "{error}");
+    let limited = service
+        .clone()
+        .with_options(CallOptions::default().timeout(brief));
+    let error = soon(limited.oneshot(text("late"))).await.unwrap_err();
+    assert!(matches!(error, CallError::Timeout { sent: Sent::No }), "{error}");
+
+    let mut waiting = Box::pin(service.clone().oneshot(text("waited")));
+    assert!(
+        poll_fn(|cx| Poll::Ready(waiting.as_mut().poll(cx)))
+            .await
+            .is_pending()
+    );
+    let server = Mortal::serve(&world, &port).await;
+    assert_eq!(soon(waiting).await.unwrap().length, 6);
+    server.die().await;
+
+    client.close().await;
+    assert!(matches!(
+        Arc::new(Wakes::default()).poll_ready(&mut clone),
+        Poll::Ready(Ok(()))
+    ));
+    let error = soon(clone.call(text("closed"))).await.unwrap_err();
+    assert!(matches!(error, CallError::Closed), "{error}");
 }
 
 #[tokio::test]
