@@ -109,7 +109,8 @@ pub use self::{
     on_connect::{NoHeaders, OnConnect, OnConnectWith},
     on_disconnect::OnDisconnect,
     procedure::{
-        Declared, InputOf, Procedure, ProcedureBuilder, Takes, Undeclared, Validated, With, WithInput,
+        Declared, InputOf, Procedure, ProcedureBuilder, ProcedureFuture, Takes, Undeclared, Validated, With,
+        WithInput,
     },
     router::{AnswerIs, InputIs, Route, Router, RouterError, RouterService},
     upgrade::{

@@ -1,18 +1,13 @@
 //! Procedures: the handlers of messages, with their validation and layers.
 
+mod call;
 mod input;
 
-use std::{
-    any::TypeId,
-    fmt,
-    future::Future,
-    marker::PhantomData,
-    task::{Context as Task, Poll},
-};
+use std::{any::TypeId, fmt, future::Future, marker::PhantomData};
 
 use schemars::SchemaGenerator;
 use tower::{
-    Layer, Service,
+    Layer,
     layer::util::{Identity, Stack},
 };
 use zocket_layers::{
@@ -22,7 +17,10 @@ use zocket_layers::{
     service::ServedByClones,
 };
 
-pub use self::input::{Declared, InputOf, Takes, Undeclared};
+pub use self::{
+    call::ProcedureFuture,
+    input::{Declared, InputOf, Takes, Undeclared},
+};
 use crate::{contract::SchemaOf, router::DeclaredRefusal};
 
 /// Builds the stack for one kind of message, from its payload to its handler. Each method returns a builder with one
@@ -223,13 +221,15 @@ impl<C0, C, I, L> fmt::Debug for ProcedureBuilder<C0, C, I, L> {
     }
 }
 
-/// A procedure with its handler: a tower service of [`Message`]s, for [`Router::receive`](crate::Router::receive) and
+/// A procedure with its handler, for [`Router::receive`](crate::Router::receive) and
 /// [`Router::incoming`](crate::Router::incoming). `I` is the type of its input, `A` of its answer.
 ///
-/// It can also be called by `oneshot`, without a socket and without a hub. Effects are then not performed, but held in
-/// [`Reply::effects`](crate::Reply::effects). Such a call does not check that events and the app's codes are declared,
-/// because only a router knows the declarations. Errors keep the type that the layers return (for example tower's
-/// `Elapsed`), because `RescueLayer` is outside of the procedure.
+/// A test calls it without a socket, by [`call_as`](Self::call_as). It is also a tower service of [`Message`]s. Without a
+/// router it performs no effects, but returns them in [`Reply::effects`](crate::Reply::effects).
+///
+/// Its refusals are checked as in a router: one that the procedure does not declare becomes INTERNAL_SERVER_ERROR. Other
+/// errors remain those of its layers (for example tower's `Elapsed`), because `RescueLayer` is outside of the procedure.
+/// [`Zocket::serve`](crate::Zocket::serve) declares the app's events. Until then, every event may be sent.
 pub struct Procedure<C0, S, I = (), A = ()> {
     pub(crate) service: S,
     pub(crate) traits: Traits,
@@ -252,19 +252,5 @@ impl<C0, S: fmt::Debug, I, A> fmt::Debug for Procedure<C0, S, I, A> {
             .field("service", &self.service)
             .field("traits", &self.traits)
             .finish()
-    }
-}
-
-impl<C0, S: Service<Message>, I, A> Service<Message> for Procedure<C0, S, I, A> {
-    type Response = S::Response;
-    type Error = S::Error;
-    type Future = S::Future;
-
-    fn poll_ready(&mut self, cx: &mut Task<'_>) -> Poll<Result<(), Self::Error>> {
-        self.service.poll_ready(cx)
-    }
-
-    fn call(&mut self, message: Message) -> Self::Future {
-        self.service.call(message)
     }
 }

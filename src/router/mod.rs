@@ -3,9 +3,9 @@
 mod check;
 mod contract;
 mod receive;
-mod refusals;
+pub(crate) mod refusals;
 mod reserved;
-mod route;
+pub(crate) mod route;
 mod service;
 
 use std::{

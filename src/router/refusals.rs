@@ -45,7 +45,7 @@ impl DeclaredRefusal {
 
 /// The part of a route that refuses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refuser {
+pub(crate) enum Refuser {
     /// A procedure, which may refuse as it declares.
     Procedure,
     /// A layer of the router. It may refuse with any code that the procedure does not declare.

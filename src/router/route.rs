@@ -71,10 +71,10 @@ impl Route {
 
 /// The refusals that a stack may answer with.
 #[derive(Clone)]
-struct Refusals {
-    refuser: Refuser,
+pub(crate) struct Refusals {
+    pub(crate) refuser: Refuser,
     /// None if none is declared, so that a route without does not count references.
-    declared: Option<Arc<[DeclaredRefusal]>>,
+    pub(crate) declared: Option<Arc<[DeclaredRefusal]>>,
 }
 
 /// A route's stack, and the refusals that it may answer with.
@@ -171,7 +171,7 @@ where
 
 /// Converts a refusal that is not declared to an internal error, because one that no client can know is a mistake in the
 /// server.
-fn check(error: BoxError, refusals: &Refusals) -> BoxError {
+pub(crate) fn check(error: BoxError, refusals: &Refusals) -> BoxError {
     let Refusals { refuser, declared } = refusals;
     if *refuser == Refuser::Layer && declared.is_none() {
         return error;

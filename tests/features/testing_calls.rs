@@ -4,9 +4,9 @@
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 use zocket::{
-    Code, Context, Error, Message, Zocket,
+    Code, Context, Error, Message, ProcedureBuilder, Refusal, Reply, Zocket,
     client::{CallError, Sent},
     layers::Effect,
     testing::{
@@ -38,6 +38,19 @@ async fn a_tests_client_calls_by_type() {
     assert!(matches!(error, CallError::Encode(_)), "{error}");
     let error = ann.send(&Unwritable::new()).await.unwrap_err();
     assert!(matches!(error, CallError::Encode(_)), "{error}");
+}
+
+#[tokio::test]
+async fn a_failure_tells_its_code() {
+    let (_app, mut ann) = visit().await;
+    let error = ann.call(&bid(lots::CLOSED)).await.unwrap_err();
+    assert!(error.is(Closed::CODE) && !error.is(Outbid::CODE), "{error}");
+    assert_eq!(error.code(), Some("CLOSED"));
+    ann.send(&bid(lots::CLOSED)).await.unwrap();
+    assert!(ann.expect_error().await.is(Closed::CODE));
+    let error = ann.call(&Unwritable::new()).await.unwrap_err();
+    assert!(!error.is(Code::BAD_REQUEST), "{error}");
+    assert_eq!(error.code(), None);
 }
 
 #[tokio::test]
@@ -96,16 +109,85 @@ fn a_client_of_a_simulation_calls_by_type() {
 #[tokio::test]
 async fn a_detached_connection_calls_a_procedure() {
     let zo = Zocket::builder().build();
-    let procedure = zo.message().handle(lots::bid);
+    let procedure = zo.message().refuses::<Outbid>().handle(lots::bid);
     let ann = zo.detached(());
-    // The calls borrow neither the connection nor their messages.
-    let calls = [1_100, LEAST - 1, 0].map(|cents| ann.call(&procedure, &bid(cents)));
+    // The calls borrow neither the procedure nor the connection nor their messages.
+    let calls = [1_100, LEAST - 1, 0].map(|cents| procedure.clone().call_as(&ann.clone(), &bid(cents)));
     let [price, outbid, invalid] = calls;
     assert_eq!(price.await.unwrap(), Price { cents: 1_100 });
     let refusal = outbid.await.unwrap_err();
     assert_eq!(refusal.data::<Outbid>().unwrap(), Some(Outbid { least: NEXT }));
     let refusal = invalid.await.unwrap_err();
     assert_eq!(refusal.issues()[0].path, ["cents".into()]);
+    assert_eq!(ann.call(&procedure, &bid(1_100)).await.unwrap().cents, 1_100);
+}
+
+#[tokio::test]
+async fn refusals_that_a_procedure_does_not_declare_are_internal_errors_without_a_router() {
+    let zo = Zocket::builder().build();
+    let ann = zo.detached(());
+    let code_of = async |procedure: ProcedureBuilder<_, _, _, _>, cents| {
+        let procedure = procedure.handle(lots::bid);
+        let by_message = ann.call(&procedure, &bid(cents)).await.unwrap_err().code();
+        let by_type = procedure.call_as(&ann, &bid(cents)).await.unwrap_err().code();
+        assert_eq!(by_message, by_type);
+        by_type
+    };
+    let (internal, outbid, closed) = (Code::INTERNAL_SERVER_ERROR, Outbid::CODE, Closed::CODE);
+    let nothing = || zo.message();
+    assert_eq!(code_of(nothing(), LEAST - 1).await, internal);
+    assert_eq!(code_of(nothing(), lots::CLOSED).await, internal);
+    assert_eq!(code_of(nothing(), 0).await, Code::BAD_REQUEST);
+    let both = || nothing().refuses::<Outbid>().declare_code(closed);
+    assert_eq!(code_of(both(), LEAST - 1).await, outbid);
+    assert_eq!(code_of(both(), lots::CLOSED).await, closed);
+    // A code with other data, or with data where none is declared.
+    assert_eq!(
+        code_of(nothing().refuses::<other::Outbid>(), LEAST - 1).await,
+        internal
+    );
+    assert_eq!(code_of(nothing().declare_code(outbid), LEAST - 1).await, internal);
+    assert_eq!(
+        code_of(nothing().refuses::<Closed>(), lots::CLOSED).await,
+        internal
+    );
+}
+
+#[tokio::test]
+async fn a_procedure_that_is_never_ready_again_is_checked_too() {
+    let zo = Zocket::builder().build();
+    let unready = tower::layer::layer_fn(|_| Unready);
+    let refusal = zo
+        .message()
+        .layer(unready)
+        .handle(lots::bid)
+        .call_as(&zo.detached(()), &bid(1_100));
+    assert_eq!(refusal.await.unwrap_err().code(), Code::INTERNAL_SERVER_ERROR);
+    let declared = zo
+        .message()
+        .declare_code(Closed::CODE)
+        .layer(unready)
+        .handle(lots::bid);
+    let refusal = declared.call_as(&zo.detached(()), &bid(1_100)).await.unwrap_err();
+    assert_eq!(refusal.code(), Closed::CODE);
+}
+
+/// A service that refuses in `poll_ready`.
+#[derive(Clone)]
+struct Unready;
+
+impl<M> Service<M> for Unready {
+    type Response = Reply;
+    type Error = Error;
+    type Future = std::future::Pending<Result<Reply, Error>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Err(Error::new(Closed::CODE, "the lot is closed")))
+    }
+
+    fn call(&mut self, _: M) -> Self::Future {
+        std::future::pending()
+    }
 }
 
 #[tokio::test]

@@ -12,8 +12,15 @@ use crate::{
 };
 
 impl Connection {
-    /// Calls a procedure, or another service of messages, as this client, and returns the answer in its type. A failure
-    /// is the refusal that the client would receive: [`explain`] has made it. A panic goes on to the caller.
+    /// Calls a service of messages as this client, and returns the answer in its type: a router, a procedure, or a stack
+    /// composed by hand. A failure is the refusal that the client would receive: [`explain`] has made it. A panic goes on to
+    /// the caller.
+    ///
+    /// Routers and procedures of `zocket` turn a refusal that the procedure does not declare into INTERNAL_SERVER_ERROR. A
+    /// stack composed by hand has no declarations.
+    ///
+    /// Any message can be passed to any service. A router refuses a route that it does not have with NOT_FOUND.
+    /// `zocket::Procedure::call_as` calls a procedure with its own message only: any other does not compile.
     ///
     /// The service performs effects only if it has a [`FanoutLayer`](crate::FanoutLayer), as the routes of a router do.
     /// Those of a [`detached`](Self::detached) connection go to its own hub. [`Message::of`] makes the message for a
