@@ -14,7 +14,7 @@ use zocket_layers::{Connection, Error, Incoming, Message, Reply};
 
 use super::Procedure;
 use crate::{
-    AnswerIs, InputIs,
+    AnswerIs,
     router::{
         refusals::Refuser,
         route::{Refusals, check},
@@ -26,8 +26,8 @@ impl<C0, S, I, A> Procedure<C0, S, I, A> {
     /// would receive. The procedure performs no effects. For a test of effects, and of a router, see
     /// [`Connection::call`].
     ///
-    /// The message is one that [`Router::receive`](crate::Router::receive) would accept for the procedure. Any other does
-    /// not compile.
+    /// The message is the input of the procedure, and its answer that of the procedure, as
+    /// [`Router::receive`](crate::Router::receive) requires it. Any other message does not compile.
     ///
     /// ```
     /// use garde::Validate;
@@ -67,16 +67,15 @@ impl<C0, S, I, A> Procedure<C0, S, I, A> {
     ///
     /// # Errors
     /// Those of [`Connection::call`].
-    pub fn call_as<M>(
+    pub fn call_as(
         &self,
         client: &Connection,
-        message: &M,
-    ) -> impl Future<Output = Result<M::Answer, Error>> + use<C0, S, I, A, M>
+        message: &I,
+    ) -> impl Future<Output = Result<I::Answer, Error>> + use<C0, S, I, A>
     where
         S: Service<Message, Response = Reply, Error: Into<BoxError>> + Clone,
-        M: Incoming<Answer: DeserializeOwned> + Serialize,
-        I: InputIs<M>,
-        A: AnswerIs<M::Answer>,
+        I: Incoming<Answer: DeserializeOwned> + Serialize,
+        A: AnswerIs<I::Answer>,
     {
         client.call(self, message)
     }
