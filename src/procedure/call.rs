@@ -13,12 +13,10 @@ use tower::{BoxError, Service};
 use zocket_layers::{Connection, Error, Incoming, Message, Reply};
 
 use super::Procedure;
-use crate::{
+use crate::router::{
     AnswerIs,
-    router::{
-        refusals::Refuser,
-        route::{Refusals, check},
-    },
+    refusals::Refuser,
+    route::{Refusals, check},
 };
 
 impl<C0, S, I, A> Procedure<C0, S, I, A> {
