@@ -98,8 +98,8 @@ mod upgrade;
 
 pub use zocket_layers::{
     self as layers, Body, ClientId, Clients, Close, Code, Connection, Context, DataError, Delivery, Emitter,
-    Error, Event, Hub, Incoming, Input, Issue, Limits, LocalHub, Message, Next, Outgoing, RawPayload,
-    Refusal, Reply, Rooms, Segment, Target, middleware::from_fn,
+    Error, Event, Hub, Incoming, Input, InputIs, Issue, Limits, LocalHub, Message, Next, Outgoing,
+    RawPayload, Refusal, Reply, Rooms, Segment, Target, middleware::from_fn,
 };
 
 pub use self::{
@@ -112,7 +112,7 @@ pub use self::{
         Declared, InputOf, Procedure, ProcedureBuilder, ProcedureFuture, Takes, Undeclared, Validated, With,
         WithInput,
     },
-    router::{AnswerIs, InputIs, Route, Router, RouterError, RouterService},
+    router::{AnswerIs, Route, Router, RouterError, RouterService},
     upgrade::{
         HandshakeFuture, ServeError, StackError, UpgradeFuture, UpgradeService, address,
         origin::{self, OriginLayer, Origins},

@@ -133,7 +133,8 @@ pub use self::{
     into_refusal::IntoRefusal,
     limits::Limits,
     message::{
-        Answer, BindEffects, Frame, FrameResponse, Incoming, MalformedFrame, Message, Outcome, Parts, Reply,
+        Answer, BindEffects, Frame, FrameResponse, Incoming, InputIs, MalformedFrame, Message, Outcome,
+        Parts, Reply,
     },
     middleware::Next,
     protocol::{Codec, DataFrame, Form, InvalidRpcId, Kind, Name, RawPayload, RpcId},

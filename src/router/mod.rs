@@ -19,17 +19,13 @@ use std::{
 use schemars::SchemaGenerator;
 use tower::{BoxError, Layer, Service};
 use zocket_layers::{
-    Delivery, FanoutLayer, Hub, Incoming, Message, Outgoing, Reply, protocol::words, service::ServedByClones,
+    Delivery, FanoutLayer, Hub, Incoming, InputIs, Message, Outgoing, Reply, protocol::words,
+    service::ServedByClones,
 };
 
 use self::service::Entry;
 pub(crate) use self::{check::CheckedRouter, refusals::DeclaredRefusal};
-pub use self::{
-    check::RouterError,
-    receive::{AnswerIs, InputIs},
-    route::Route,
-    service::RouterService,
-};
+pub use self::{check::RouterError, receive::AnswerIs, route::Route, service::RouterService};
 use crate::{
     contract::SchemaOf,
     procedure::{Procedure, Traits},
@@ -179,6 +175,53 @@ impl<C> Router<C> {
     /// let router = zo.router().nest("lot", lots);
     /// # drop(zo.serve(router));
     /// ```
+    ///
+    /// A procedure without input receives a message without members, which needs no more than this:
+    ///
+    /// ```
+    /// # use serde::Serialize;
+    /// # use zocket::{Context, Error, Incoming, Zocket};
+    /// /// Serialize: only for Rust clients.
+    /// #[derive(Serialize)]
+    /// struct Close;
+    ///
+    /// impl Incoming for Close {
+    ///     const TYPE: &'static str = "lot.close";
+    ///     type Answer = ();
+    /// }
+    ///
+    /// async fn close(_: Context<()>) -> Result<(), Error> {
+    ///     Ok(())
+    /// }
+    ///
+    /// let zo = Zocket::builder().build();
+    /// let router = zo.router().receive::<Close>(zo.message().handle(close));
+    /// # drop(zo.serve(router));
+    /// ```
+    ///
+    /// With members it does not compile. `cargo build` and `cargo test` report it, `cargo check` does not:
+    ///
+    /// ```compile_fail
+    /// # use serde::Serialize;
+    /// # use zocket::{Context, Error, Incoming, Zocket};
+    /// #[derive(Serialize)]
+    /// struct Close {
+    ///     reason: String,
+    /// }
+    /// #
+    /// # impl Incoming for Close {
+    /// #     const TYPE: &'static str = "lot.close";
+    /// #     type Answer = ();
+    /// # }
+    /// #
+    /// # async fn close(_: Context<()>) -> Result<(), Error> {
+    /// #     Ok(())
+    /// # }
+    /// #
+    /// # let zo = Zocket::builder().build();
+    /// let router = zo.router().receive::<Close>(zo.message().handle(close));
+    /// # drop(zo.serve(router));
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn receive<M: Incoming>(
@@ -194,6 +237,7 @@ impl<C> Router<C> {
             impl AnswerIs<M::Answer>,
         >,
     ) -> Self {
+        ignores_nothing::<M, _, _, _, _>(&procedure);
         self.declare(M::TYPE, Some(String::new()), procedure, Location::caller())
     }
 
@@ -293,6 +337,11 @@ impl<C> Router<C> {
             ));
         }
     }
+}
+
+/// Fails to compile if the procedure ignores members of the message.
+fn ignores_nothing<M, C, S, I: InputIs<M>, A>(_: &Procedure<C, S, I, A>) {
+    const { I::IGNORES_NOTHING }
 }
 
 impl<C> fmt::Debug for Router<C> {

@@ -2,7 +2,13 @@
 
 #![allow(unreachable_pub, reason = "these are the helpers of tests")]
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -32,6 +38,15 @@ pub struct Wait {}
 impl Incoming for Wait {
     const TYPE: &'static str = "lot.wait";
     type Answer = ();
+}
+
+/// A message without a payload. Its answer is the number of times that it was received.
+#[derive(Serialize)]
+pub struct Close;
+
+impl Incoming for Close {
+    const TYPE: &'static str = "lot.close";
+    type Answer = usize;
 }
 
 /// The bid was below [`LEAST`].
@@ -69,7 +84,15 @@ pub fn router(zo: &Zocket<()>) -> Router<()> {
         .message()
         .concurrent()
         .handle(async |_: Context<()>, _: Wait| std::future::pending::<Result<(), Error>>().await);
-    zo.router().receive::<Bid>(bid).receive::<Wait>(wait)
+    let closes = Arc::new(AtomicUsize::new(0));
+    let close = zo.message().handle(move |_: Context<()>| {
+        let closes = 1 + closes.fetch_add(1, Ordering::Relaxed);
+        async move { Ok(closes) }
+    });
+    zo.router()
+        .receive::<Bid>(bid)
+        .receive::<Wait>(wait)
+        .receive::<Close>(close)
 }
 
 /// Types of a client that has another contract.

@@ -6,7 +6,7 @@ use std::{sync::Arc, task::Poll, time::Duration};
 
 use tower::{Service, ServiceExt};
 use zocket::{
-    Code, Context, Error, Message, ProcedureBuilder, Refusal, Reply, Zocket,
+    Code, Context, Error, Incoming, Message, ProcedureBuilder, Refusal, Reply, Zocket,
     client::{CallError, Sent},
     layers::Effect,
     testing::{
@@ -15,7 +15,7 @@ use zocket::{
     },
 };
 
-use crate::lots::{self, Bid, Closed, LEAST, NEXT, Outbid, Price, Unwritable, Wait, other};
+use crate::lots::{self, Bid, Close, Closed, LEAST, NEXT, Outbid, Price, Unwritable, Wait, other};
 
 async fn visit() -> (TestApp, TestClient) {
     let zo = Zocket::builder().build();
@@ -51,6 +51,20 @@ async fn a_failure_tells_its_code() {
     let error = ann.call(&Unwritable::new()).await.unwrap_err();
     assert!(!error.is(Code::BAD_REQUEST), "{error}");
     assert_eq!(error.code(), None);
+}
+
+#[tokio::test]
+async fn a_message_without_a_payload_is_called_and_sent_by_its_type() {
+    let (_app, mut ann) = visit().await;
+    assert_eq!(ann.call(&Close).await.unwrap(), 1);
+    ann.send(&Close).await.unwrap();
+    assert_eq!(ann.call(&Close).await.unwrap(), 3);
+    // Its procedure ignores a payload.
+    assert_eq!(ann.call_route::<usize>(Close::TYPE, &bid(7)).await.unwrap(), 4);
+
+    let zo = Zocket::builder().build();
+    let routes = lots::router(&zo).into_service().unwrap();
+    assert_eq!(zo.detached(()).call(&routes, &Close).await.unwrap(), 1);
 }
 
 #[tokio::test]

@@ -24,11 +24,26 @@
 ///     type Answer = Price;
 /// }
 /// ```
+///
+/// A message without a payload is a unit struct. Its procedure has no input, so the type needs neither constraints nor a
+/// schema. A client that calls by it needs `Serialize`, and sends null:
+///
+/// ```
+/// use serde::Serialize;
+/// use zocket_layers::Incoming;
+///
+/// #[derive(Serialize)]
+/// struct Close;
+///
+/// impl Incoming for Close {
+///     const TYPE: &'static str = "lot.close";
+///     type Answer = ();
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no incoming message",
     label = "needs `impl Incoming for {Self} {{ const TYPE: &'static str = \"…\"; type Answer = …; }}`",
-    note = "where it is `()`, the procedure has no input that could be the message: make the message the second argument \
-            of its handler"
+    note = "where it is `()`, no type names the message: write a unit struct for a message without a payload"
 )]
 pub trait Incoming {
     /// Full dotted name of the route, the `type` of the frame.

@@ -3,6 +3,7 @@
 mod effects;
 mod frame;
 mod incoming;
+mod input_is;
 mod parts;
 mod reply;
 mod state;
@@ -16,6 +17,7 @@ pub(crate) use self::state::MessageState;
 pub use self::{
     frame::{Frame, FrameResponse, MalformedFrame},
     incoming::Incoming,
+    input_is::InputIs,
     parts::Parts,
     reply::{Answer, Outcome, Reply},
 };

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tower::ServiceExt;
-use zocket::{Connection, Context, Contract, Message, RawPayload, Zocket};
+use zocket::{Connection, Context, Contract, Incoming, Message, RawPayload, Zocket};
 
 #[derive(Debug, PartialEq, Deserialize, JsonSchema)]
 struct WhoAmI;
@@ -21,6 +21,25 @@ struct Now(#[garde(dive)] WhoAmI);
 
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Maybe(#[garde(skip)] Option<u8>);
+
+/// A message that only has a name.
+struct Leave;
+
+impl Incoming for Leave {
+    const TYPE: &'static str = "leave";
+    type Answer = ();
+}
+
+#[test]
+fn a_message_without_members_has_no_input_in_the_contract() {
+    let zo = Zocket::builder().build();
+    let leave = zo.message().handle(async |_: Context<()>| Ok(()));
+    let contract = zo.router().receive::<Leave>(leave).contract();
+    assert_eq!(
+        serde_json::to_value(&contract.incoming["leave"]).unwrap(),
+        json!({})
+    );
+}
 
 #[test]
 fn a_call_with_a_unit_struct_as_input_has_no_payload() {
@@ -52,14 +71,16 @@ fn a_call_with_a_unit_struct_as_input_has_no_payload() {
                 .input::<Maybe>()
                 .handle(async |_: Context<()>, maybe: Maybe| Ok(maybe.0)),
         )
+        .receive::<Leave>(message().handle(async |_: Context<()>| Ok(())))
         .contract()
         .typescript();
     for part in [
+        "  readonly leave: Call<void, void>;\n",
         "  readonly whoami: Call<void, void>;\n",
         "  readonly now: Call<void, void>;\n",
         "  readonly unit: Call<void, void>;\n",
         "  readonly maybe: Call<Maybe, number | null>;\n",
-        "  incoming: {\n    maybe: true,\n    now: false,\n    unit: false,\n    whoami: false,\n  },\n",
+        "  incoming: {\n    leave: false,\n    maybe: true,\n    now: false,\n    unit: false,\n    whoami: false,\n  },\n",
     ] {
         assert!(text.contains(part), "{part}\nis not in\n{text}");
     }
