@@ -40,9 +40,40 @@ use crate::error::Error;
 /// }
 /// # assert_eq!(enter().unwrap_err().code(), Code::app("ROOM_FULL"));
 /// ```
+///
+/// A [`Refusal`](crate::Refusal) passes by `.map_err(Error::refuse)?`, or by `?` alone with such a conversion:
+///
+/// ```
+/// use schemars::JsonSchema;
+/// use serde::Serialize;
+/// use zocket_layers::{Code, Error, Refusal};
+///
+/// #[derive(Serialize, JsonSchema)]
+/// struct Outbid {
+///     least: u64,
+/// }
+///
+/// impl Refusal for Outbid {
+///     const CODE: Code = Code::app("OUTBID");
+/// }
+///
+/// impl From<Outbid> for Error {
+///     fn from(outbid: Outbid) -> Self {
+///         Self::refuse(outbid)
+///     }
+/// }
+///
+/// fn bid(cents: u64) -> Result<(), Error> {
+///     if cents < 1_103 {
+///         Err(Outbid { least: 1_103 })?;
+///     }
+///     Ok(())
+/// }
+/// # assert_eq!(bid(7).unwrap_err().code(), Outbid::CODE);
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is no refusal",
-    label = "no refusal: hide it by `.map_err(Error::internal)?`, or tell the client by `.map_err(|error| Error::new(code, sentence))?`"
+    label = "no refusal: hide it by `.map_err(Error::internal)?`, or tell the client by `.map_err(|error| Error::new(code, sentence))?`; a type with `impl Refusal`: `.map_err(Error::refuse)?`"
 )]
 pub trait IntoRefusal {
     /// Returns the refusal.

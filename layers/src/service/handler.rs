@@ -30,7 +30,8 @@ use crate::{
     label = "not a handler for `Context<{C}>`",
     note = "a handler is `async fn(Context<{C}>) -> Result<R, Error>` or `async fn(Context<{C}>, I) -> Result<R, Error>`, with `R: Serialize + JsonSchema`",
     note = "where it takes another context than `{C}`, the middleware that makes it is missing: `.with(f)` before `.handle(..)`",
-    note = "where it fits, it is a closure that captures, or its `Err` is not a `zocket::Error`: the guide's page on errors has the fixes"
+    note = "where its `Err` is another type than `zocket::Error`, such as one with `impl Refusal`: return `Result<R, Error>`, and refuse by `Err(Error::refuse(..))`",
+    note = "where all of this fits, it is a closure that captures: the guide's page on errors has the fix"
 )]
 pub trait Handler<C, M>: Clone + Send + Sync + 'static {
     /// Type of the second argument, or `()` if there is none.
