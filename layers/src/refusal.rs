@@ -50,9 +50,10 @@ pub trait Refusal: Serialize + JsonSchema + 'static {
     /// framework refuses with those, too.
     const CODE: Code;
 
-    /// Returns the sentence for people. Clients of the base protocol receive it without the data.
+    /// Returns the sentence for people. Clients of the base protocol receive it without the data. By default it names the
+    /// code alone.
     fn message(&self) -> Cow<'static, str> {
-        Cow::Borrowed("the message was refused")
+        format!("refused with {}", Self::CODE).into()
     }
 }
 

@@ -159,7 +159,8 @@ fn check_prefix(what: &str, path: &str, prefix: &str, location: SourceLocation, 
     let rest = path.strip_prefix(prefix);
     if !prefix.is_empty() && rest.is_none_or(|rest| !rest.starts_with('.')) {
         problems.push(format!(
-            "{what} `{path}` ({location}) is not under the prefix `{prefix}` that its router is nested at"
+            "{what} `{path}` ({location}) is not under the prefix `{prefix}` that its router is nested at: let its `TYPE` \
+             begin with `{prefix}.`, or declare it outside of the nest"
         ));
     }
 }

@@ -102,7 +102,9 @@ impl<C> Router<C> {
         self
     }
 
-    /// Declares a message that the app receives, by its dotted path, and the procedure that handles it.
+    /// Declares a message that the app receives, by its dotted path, and the procedure that handles it. The path is
+    /// relative to the nests around this router: `bid` in a router that is nested at `lot` is the route `lot.bid`, and
+    /// `lot.bid` is `lot.lot.bid`. The full name of a type, [`Incoming::TYPE`], belongs into [`receive`](Self::receive).
     #[must_use]
     #[track_caller]
     pub fn incoming<S, I, A>(self, path: &str, procedure: Procedure<C, S, I, A>) -> Self

@@ -66,7 +66,10 @@ impl Refuser {
             ),
             Some(None) => (
                 "and the procedure declares no data".to_owned(),
-                "declare it by `.refuses::<..>()` in place of `.declare_code(..)`".to_owned(),
+                format!(
+                    "declare it by `.refuses::<{}>()` in place of `.declare_code(..)`",
+                    sent.map_or("_", DataType::name)
+                ),
             ),
             None if self == Self::Layer => return None,
             None => match sent {

@@ -91,7 +91,7 @@ fn assert_has_data(error: &Error) {
     assert_eq!(data.least, 7);
     assert_eq!(
         serde_json::to_value(error).unwrap(),
-        json!({ "code": "COUNTED", "message": "the message was refused", "data": { "least": 7 } })
+        json!({ "code": "COUNTED", "message": "refused with COUNTED", "data": { "least": 7 } })
     );
 }
 

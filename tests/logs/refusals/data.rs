@@ -132,7 +132,12 @@ async fn the_log_blames_a_layer_for_its_own_mistake() {
     assert_mistake(
         &refusal,
         &log,
-        &["a layer of the router", "`SOLD`", "::Sold`", "no data"],
+        &[
+            "a layer of the router",
+            "`SOLD`",
+            "no data",
+            "::Sold>()` in place of `.declare_code(..)`",
+        ],
     );
 }
 
@@ -169,7 +174,7 @@ async fn the_log_names_the_mistake_behind_an_error_that_panics_in_its_text() {
         &[
             ".refuses::<",
             "an error that panicked: no text",
-            "OUTBID: the message was refused",
+            "OUTBID: refused with OUTBID",
         ],
     );
 }

@@ -46,7 +46,7 @@ async fn refused(client: &mut Client) -> Value {
 }
 
 fn outbid(least: u64) -> Value {
-    json!({ "code": "OUTBID", "message": "the message was refused", "data": { "least": least } })
+    json!({ "code": "OUTBID", "message": "refused with OUTBID", "data": { "least": least } })
 }
 
 /// Returns a script that refuses once with data.
@@ -161,7 +161,7 @@ async fn a_refusal_that_a_layer_makes_without_its_data_is_internal_inside_the_ro
     if P::IS_WHOLE_APP {
         assert_eq!(
             refusal,
-            json!({ "code": "OUTBID", "message": "the message was refused" })
+            json!({ "code": "OUTBID", "message": "refused with OUTBID" })
         );
     } else {
         assert_internal(&refusal);
@@ -234,7 +234,7 @@ async fn a_client_of_the_base_protocol_receives_code_and_sentence<P: Position>()
     let app = serve::<P, _, _>(&refusing(7), tower::layer::util::Identity::new());
     assert_eq!(
         refused(&mut connect(&app).await).await,
-        json!({ "code": "OUTBID", "message": "the message was refused" })
+        json!({ "code": "OUTBID", "message": "refused with OUTBID" })
     );
 }
 

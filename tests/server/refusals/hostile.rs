@@ -200,7 +200,7 @@ async fn data_may_be_nested_deeper_than_serde_json_reads() {
         .unwrap();
     let nested = "[".repeat(DEPTH + 1) + &"]".repeat(DEPTH + 1);
     let expected = format!(
-        r#"{{"type":"__rpc_err","rpcId":"deep","error":{{"code":"DEEP","message":"the message was refused","data":{nested}}}}}"#
+        r#"{{"type":"__rpc_err","rpcId":"deep","error":{{"code":"DEEP","message":"refused with DEEP","data":{nested}}}}}"#
     );
     assert_eq!(frame.into_text().unwrap().as_str(), expected);
 }

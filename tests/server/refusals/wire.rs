@@ -92,7 +92,7 @@ async fn data_of_any_form_is_sent_as_serde_writes_it() {
             .call("odd", Value::Null)
             .await
             .unwrap_err();
-        let expected = json!({ "code": "ODD", "message": "the message was refused", "data": data });
+        let expected = json!({ "code": "ODD", "message": "refused with ODD", "data": data });
         assert_eq!(refusal.0, expected);
     }
 }
@@ -118,7 +118,7 @@ async fn members_of_data_that_are_called_like_the_frames_stay_in_it() {
     let error = client.event("__error").await;
     assert_eq!(
         error,
-        json!({ "type": "odd", "code": "ODD", "message": "the message was refused", "data": data })
+        json!({ "type": "odd", "code": "ODD", "message": "refused with ODD", "data": data })
     );
 }
 

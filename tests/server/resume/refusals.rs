@@ -58,7 +58,7 @@ async fn a_refusal_with_data_comes_after_a_resume_and_again_if_it_is_not_acknowl
     let refused = json!({
         "type": "__rpc_err",
         "rpcId": 1,
-        "error": { "code": "OUTBID", "message": "the message was refused", "data": { "least": 1_103 } },
+        "error": { "code": "OUTBID", "message": "refused with OUTBID", "data": { "least": 1_103 } },
     });
     assert!(ann.connect().await);
     assert_eq!(ann.next().await, refused);

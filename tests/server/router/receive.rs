@@ -95,7 +95,14 @@ fn a_type_outside_of_its_nest_is_refused_with_its_place() {
         assert_problem(
             &zo,
             router,
-            &["`lots.bid`", "prefix", &nest, &place(file!(), line)],
+            &[
+                "`lots.bid`",
+                "prefix",
+                &nest,
+                &place(file!(), line),
+                "begin with",
+                "outside of the nest",
+            ],
         );
     }
     // Each nest counts, the outer ones, too.
