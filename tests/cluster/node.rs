@@ -88,6 +88,6 @@ async fn main() {
     }
     terminated.await.unwrap();
     let shutdown = Shutdown::within(Duration::from_secs(10)).restart();
-    let (_, ()) = join!(zo.shutdown(shutdown), async { drop(stop.send(())) });
+    join!(zo.shutdown(shutdown), async { stop.send(()).unwrap() });
     serving.await.unwrap();
 }
