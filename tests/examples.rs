@@ -245,7 +245,7 @@ async fn echo_returns_text_and_binary_unchanged() {
 }
 
 #[tokio::test]
-async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
+async fn cluster_serves_one_room_on_two_nodes() {
     #[derive(Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
     struct Said {
         from: String,
@@ -264,8 +264,7 @@ async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
     let url = format!("ws://{}/ws", example.addr);
     let connect = async |name: &str| {
         let builder = Client::builder(&url).headers(&json!({ "name": name })).unwrap();
-        let backoff = builder.backoff(Duration::from_millis(50), Duration::from_millis(500));
-        backoff.connect().await.unwrap()
+        builder.connect().await.unwrap()
     };
     let (ann, bob) = (connect("Ann").await, connect("Bob").await);
     let here = async |client: &Client| client.call_route::<Here>("here", &json!(null)).await.unwrap();
@@ -281,15 +280,6 @@ async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
     let next = timeout(PATIENCE, heard.next()).await.unwrap();
     assert_eq!(next.unwrap().unwrap(), said("A"));
 
-    let input = example.child.stdin.as_mut().unwrap();
-    input.write_all(b"kill A\n").await.unwrap();
-    let moved = async {
-        // The call waits for the connection, and fails if it was sent over the one that broke.
-        while ann.call_route::<()>("chat.post", &post).await.is_err() || here(&ann).await.node == "A" {}
-    };
-    timeout(PATIENCE, moved).await.unwrap();
-    let from_b = async { while heard.next().await.unwrap().unwrap() != said("B") {} };
-    timeout(PATIENCE, from_b).await.unwrap();
     // Ends the example, and NATS and the nodes with it.
     drop(example.child.stdin.take());
     let status = timeout(PATIENCE, example.child.wait()).await.unwrap().unwrap();
