@@ -121,9 +121,9 @@ impl LocalHub {
         // The name stays locked until the member is added, so that the room is not removed meanwhile.
         let room = match self.rooms.entry(name.clone()) {
             Name::Occupied(room) => room.into_ref(),
-            Name::Vacant(name) => {
-                self.opened(name.key());
-                name.insert(Arc::new(Room::new(self.backlog)))
+            Name::Vacant(vacant) => {
+                self.opened(name);
+                vacant.insert(Arc::new(Room::new(self.backlog)))
             }
         };
         let entered = Self::enter(mailbox, name, &room);
