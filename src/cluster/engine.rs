@@ -27,7 +27,7 @@ pub enum EngineRequest {
 /// An engine with the layers around it.
 pub type BoxEngine = BoxService<EngineRequest, (), BoxError>;
 
-/// What an engine reports to its hub.
+/// Report of an engine to its hub.
 #[derive(Debug)]
 pub(crate) enum EngineEvent {
     Message {

@@ -1,11 +1,11 @@
-//! Notes: what nodes tell each other beside events.
+//! Notes: the messages between nodes that are no events.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use zocket_layers::{Action, Audience, ClientId, Close, Target};
 
-/// What nodes tell each other beside events.
+/// Message between nodes that is no event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Note {
