@@ -1,16 +1,14 @@
 //! The hub within one process.
 
 mod flusher;
+mod population;
 mod room;
 mod watcher;
 
 use std::{
     collections::HashSet,
     fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
 
 use futures_util::FutureExt;
@@ -18,6 +16,7 @@ use futures_util::FutureExt;
 pub use self::watcher::RoomWatcher;
 use self::{
     flusher::Flusher,
+    population::Population,
     room::{Backlog, Room},
 };
 use super::{
@@ -45,30 +44,6 @@ pub struct LocalHub {
     backlog: usize,
     population: Population,
     watcher: Option<Arc<dyn RoomWatcher>>,
-}
-
-/// Number of clients, now and at its peak. It decides when the memory of a burst is returned.
-#[derive(Debug, Default)]
-struct Population {
-    count: AtomicUsize,
-    peak: AtomicUsize,
-}
-
-impl Population {
-    fn grow(&self) {
-        let now = self.count.fetch_add(1, Ordering::Relaxed) + 1;
-        self.peak.fetch_max(now, Ordering::Relaxed);
-    }
-
-    /// Counts one client less. Returns true if less than a quarter of the peak is left, which then is the new peak.
-    fn shrink(&self) -> bool {
-        let now = self.count.fetch_sub(1, Ordering::Relaxed) - 1;
-        let has_fallen = now < self.peak.load(Ordering::Relaxed) / 4;
-        if has_fallen {
-            self.peak.store(now, Ordering::Relaxed);
-        }
-        has_fallen
-    }
 }
 
 impl LocalHub {
