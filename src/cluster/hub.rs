@@ -26,9 +26,11 @@ use super::{
     nodes::Nodes,
     note::{Managed, Note, Selection},
     options::{Loss, NatsOptions},
-    queries::{Answer, Queries},
+    queries::Queries,
     queue::{Queue, Queued, is_full},
+    sizes::{self, OtherSizes, OwnSizes},
     subject::Subjects,
+    watcher::Watcher,
     wire::EventMessage,
 };
 
@@ -51,6 +53,8 @@ pub(super) struct Cluster {
     pub(super) barriers: Barriers,
     pub(super) nodes: Mutex<Nodes>,
     pub(super) queries: Queries,
+    pub(super) own_sizes: Arc<OwnSizes>,
+    pub(super) other_sizes: Mutex<OtherSizes>,
     pub(super) queue: Queue,
     pub(super) ids: AtomicU64,
     pub(super) is_connected: AtomicBool,
@@ -64,14 +68,21 @@ impl Cluster {
     pub(super) fn new(options: &NatsOptions, queue: Queue) -> Self {
         let subjects = Subjects::new(&options.prefix);
         let interest = Arc::new(Interest::new(subjects.clone()));
+        let own_sizes = Arc::new(OwnSizes::default());
+        let watcher = Watcher {
+            interest: interest.clone(),
+            sizes: own_sizes.clone(),
+        };
         Self {
-            local: LocalHub::with_limits(&options.limits).watched_by(interest.clone()),
+            local: LocalHub::with_limits(&options.limits).watched_by(Arc::new(watcher)),
             node: Uuid::new_v4(),
             subjects,
             interest,
             barriers: Barriers::default(),
             nodes: Mutex::default(),
             queries: Queries::default(),
+            own_sizes,
+            other_sizes: Mutex::default(),
             queue,
             ids: AtomicU64::new(1),
             is_connected: AtomicBool::new(true),
@@ -186,24 +197,71 @@ impl Cluster {
         }
     }
 
+    /// Returns the sign of life. If it `asks`, the others answer with theirs.
+    pub(super) fn alive(&self, asks: bool) -> Note {
+        let sizes = self.own_sizes.told();
+        Note::Alive { asks, sizes }
+    }
+
     /// Returns the clients of this node among a target's.
     pub(super) fn clients_here(&self, of: &Target) -> Vec<ClientId> {
         let gathered = self.local.clients(of).now_or_never();
         gathered.map_or_else(Vec::new, |gathered| gathered.value)
     }
 
+    pub(super) fn sizes_here(
+        &self,
+        rooms: impl IntoIterator<Item = Arc<str>>,
+    ) -> impl Iterator<Item = (String, usize)> {
+        rooms.into_iter().map(|room| {
+            let size = self.size_here(&room);
+            (room.to_string(), size)
+        })
+    }
+
+    /// Returns the sizes of all rooms with members here.
+    pub(super) fn all_sizes(&self) -> Vec<Note> {
+        // Read first: sizes that change meanwhile are told again by the next message.
+        let number = self.own_sizes.told();
+        let sizes = self.sizes_here(self.interest.rooms());
+        let parts = sizes::messages(sizes.filter(|(_, size)| *size > 0));
+        let of = parts.len();
+        let part = |(part, rooms)| Note::AllSizes {
+            number,
+            part,
+            of,
+            rooms,
+        };
+        parts.into_iter().enumerate().map(part).collect()
+    }
+
+    /// Returns the number of a room's members on other nodes, and the nodes that are not counted.
+    fn size_elsewhere(&self, room: &str) -> (usize, Vec<Uuid>) {
+        let nodes = self.nodes.lock().known();
+        // Without a connection, what the others have told grows old.
+        if !self.is_connected.load(Ordering::Acquire) {
+            return (0, nodes);
+        }
+        let sizes = self.other_sizes.lock();
+        (sizes.of(room), sizes.missing(&nodes))
+    }
+
     pub(super) fn size_here(&self, room: &str) -> usize {
         self.local.size(room).now_or_never().map_or(0, |size| size.value)
     }
 
-    /// Asks the other nodes. Returns their answers, and the nodes that have not answered.
-    async fn ask(&self, note: impl FnOnce(u64) -> Note) -> (Vec<Answer>, Vec<Uuid>) {
+    /// Asks the other nodes for their clients among these. Returns their answers, and the nodes that have not answered.
+    async fn find(&self, clients: Selection) -> (Vec<Vec<ClientId>>, Vec<Uuid>) {
         let nodes = self.nodes.lock().known();
         if nodes.is_empty() {
             return (Vec::new(), nodes);
         }
         let query = self.queries.begin(nodes.clone());
-        match self.queue.note(self.subjects.nodes.clone(), note(query.id())) {
+        let note = Note::Find {
+            query: query.id(),
+            clients,
+        };
+        match self.queue.note(self.subjects.nodes.clone(), note) {
             Ok(()) => query.answers().await,
             Err(_) => (Vec::new(), nodes),
         }
@@ -276,35 +334,16 @@ impl Hub for NatsHub {
             let Some(selection) = Selection::of(of) else {
                 return gathered(clients.into_iter().collect(), self.other_nodes());
             };
-            let question = |query| Note::Find {
-                query,
-                clients: selection,
-            };
-            let (answers, missing) = self.0.ask(question).await;
-            for answer in answers {
-                if let Answer::Found(found) = answer {
-                    clients.extend(found);
-                }
-            }
+            let (answers, missing) = self.0.find(selection).await;
+            clients.extend(answers.into_iter().flatten());
             gathered(clients.into_iter().collect(), missing)
         }
         .boxed()
     }
 
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
-        async move {
-            let question = |query| Note::Count {
-                query,
-                room: room.to_owned(),
-            };
-            let (answers, missing) = self.0.ask(question).await;
-            let elsewhere = answers.iter().map(|answer| match answer {
-                Answer::Counted(clients) => *clients,
-                Answer::Found(_) => 0,
-            });
-            gathered(self.0.size_here(room) + elsewhere.sum::<usize>(), missing)
-        }
-        .boxed()
+        let (elsewhere, missing) = self.0.size_elsewhere(room);
+        std::future::ready(gathered(self.0.size_here(room) + elsewhere, missing)).boxed()
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {

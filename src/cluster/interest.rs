@@ -9,7 +9,7 @@ use std::{
 
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
-use zocket_layers::{ClientId, hub::local::RoomWatcher};
+use zocket_layers::ClientId;
 
 use super::subject::Subjects;
 
@@ -93,6 +93,11 @@ impl Interest {
         self.state.lock().rooms.get(room).map(|room| room.barrier)
     }
 
+    /// Returns the rooms that have members here, or had some lately.
+    pub(super) fn rooms(&self) -> Vec<Arc<str>> {
+        self.state.lock().rooms.keys().cloned().collect()
+    }
+
     /// Returns the place that the events of a subject are for, if it is subscribed to.
     pub(super) fn place(&self, subject: &str) -> Option<Place> {
         self.state.lock().places.get(subject).cloned()
@@ -136,8 +141,10 @@ impl Interest {
     }
 }
 
-impl RoomWatcher for Interest {
-    fn opened(&self, name: &Arc<str>) {
+/// Called with the lock of the room's name.
+impl Interest {
+    /// Subscribes to a room that gets its first member.
+    pub(super) fn opened(&self, name: &Arc<str>) {
         let mut state = self.state.lock();
         if let Some(room) = state.rooms.get_mut(name) {
             room.empty_since = None;
@@ -157,7 +164,8 @@ impl RoomWatcher for Interest {
         self.changed.notify_one();
     }
 
-    fn closed(&self, name: &str) {
+    /// Records that a room has lost its last member.
+    pub(super) fn closed(&self, name: &str) {
         if let Some(room) = self.state.lock().rooms.get_mut(name) {
             room.empty_since = Some(Instant::now());
         }

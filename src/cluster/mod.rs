@@ -19,7 +19,8 @@
 //! | | spans all nodes |
 //! |---|---|
 //! | `cx.send(..)` and emitters: to rooms, to clients, to everyone | yes |
-//! | `cx.rooms().members(..)` and `size(..)` | yes, without the nodes that have not answered within a second. [`Hub::clients`](crate::Hub::clients) and [`Hub::size`](crate::Hub::size) of `cx.emitter().hub()` name those |
+//! | `cx.rooms().members(..)` | yes, without the nodes that have not answered within a second. [`Hub::clients`](crate::Hub::clients) of `cx.emitter().hub()` names those |
+//! | `cx.rooms().size(..)` | yes. It asks nobody: the number on this node is exact, and those on other nodes were exact about 2 seconds ago or later. [`Hub::size`](crate::Hub::size) names the nodes that are not counted: all others while NATS is away, and a node until it has told its sizes, soon after its start |
 //! | joining, leaving and disconnecting other clients | yes |
 //! | `cx.rooms().join(..)`, `leave(..)`, `has(..)`, `current()` | they concern the client itself, which is on one node |
 //! | [`Zocket::connections`](crate::Zocket::connections), `contexts`, limits | no: each node counts its own |
@@ -41,7 +42,7 @@
 //! |---|---|
 //! | NATS is away | Delivery within each node goes on. NATS's client keeps some thousands of messages for its return, and further ones are lost. A join is answered at once, and counted (`zocket_cluster_problems_total`, `alone`) |
 //! | a server of a NATS cluster fails | its nodes connect to another server of the cluster by themselves. Some events may be lost meanwhile |
-//! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, queries wait for it for a second, and name it as missing |
+//! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, its clients count, and a query for members waits for it for a second and names it as missing |
 //! | a node does not answer a join of another one | the join is answered after 2 seconds |
 //! | nodes have different versions | a node ignores, and counts, messages of a version that it does not know |
 //!
@@ -72,7 +73,9 @@ mod queries;
 mod queue;
 mod receiver;
 mod sender;
+mod sizes;
 mod subject;
+mod watcher;
 mod wire;
 
 pub use self::{

@@ -22,7 +22,6 @@ use tower::{BoxError, Service, util::BoxService};
 use super::{
     engine::{EngineEvent, EngineRequest},
     hub::{Cluster, NatsHub},
-    note::Note,
     options::NatsOptions,
     queue::queue,
     receiver::Receiver,
@@ -100,7 +99,7 @@ impl NatsHub {
         // A full queue is impossible so soon.
         let _ = cluster
             .queue
-            .note(cluster.subjects.nodes.clone(), Note::Alive { asks: true });
+            .note(cluster.subjects.nodes.clone(), cluster.alive(true));
         sleep(DISCOVERY).await;
         Ok(Arc::new(Self(cluster)))
     }

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use zocket_layers::{Action, Audience, ClientId, Close, Target};
 
+use super::sizes::RoomSizes;
+
 /// Message between nodes that is no event.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -12,6 +14,8 @@ pub(super) enum Note {
     /// The node is there. It asks the others to say so, too, if it does not know them yet.
     Alive {
         asks: bool,
+        /// Number of its last `Sizes`.
+        sizes: u64,
     },
     /// The node ends.
     Gone,
@@ -42,14 +46,19 @@ pub(super) enum Note {
         query: u64,
         clients: Vec<ClientId>,
     },
-    /// Asks every node for the number of its clients in a room.
-    Count {
-        query: u64,
-        room: String,
+    /// Numbers of the node's clients in rooms where they have changed.
+    Sizes {
+        number: u64,
+        rooms: RoomSizes,
     },
-    Counted {
-        query: u64,
-        clients: usize,
+    /// Asks one node for `AllSizes`.
+    AskSizes,
+    /// A part of the numbers of the node's clients in all rooms, as they were after the `Sizes` of this number.
+    AllSizes {
+        number: u64,
+        part: usize,
+        of: usize,
+        rooms: RoomSizes,
     },
 }
 

@@ -26,14 +26,8 @@ struct State {
 #[derive(Debug)]
 struct Open {
     waits_for: HashSet<Uuid>,
-    answers: Vec<Answer>,
+    answers: Vec<Vec<ClientId>>,
     changed: Arc<Notify>,
-}
-
-#[derive(Debug)]
-pub(super) enum Answer {
-    Found(Vec<ClientId>),
-    Counted(usize),
 }
 
 /// A question that waits for answers. Dropping it gives it up.
@@ -64,13 +58,13 @@ impl Queries {
     }
 
     /// Records the answer of a node.
-    pub(super) fn answered(&self, id: u64, node: Uuid, answer: Answer) {
+    pub(super) fn answered(&self, id: u64, node: Uuid, clients: Vec<ClientId>) {
         let mut state = self.0.lock();
         let Some(open) = state.open.get_mut(&id) else {
             return;
         };
         if open.waits_for.remove(&node) {
-            open.answers.push(answer);
+            open.answers.push(clients);
             open.changed.notify_one();
         }
     }
@@ -93,7 +87,7 @@ impl Query {
     }
 
     /// Waits for the answers. Returns them, and the nodes that have not answered.
-    pub(super) async fn answers(self) -> (Vec<Answer>, Vec<Uuid>) {
+    pub(super) async fn answers(self) -> (Vec<Vec<ClientId>>, Vec<Uuid>) {
         let complete = async {
             while !self.is_complete() {
                 self.changed.notified().await;
@@ -131,11 +125,12 @@ mod tests {
         let queries = Queries::default();
         let [a, b] = [(); 2].map(|()| Uuid::new_v4());
         let query = queries.begin(vec![a, b]);
-        queries.answered(query.id(), a, Answer::Counted(3));
-        queries.answered(query.id(), a, Answer::Counted(4));
-        queries.answered(query.id() + 1, b, Answer::Counted(5));
+        let ann = ClientId::random();
+        queries.answered(query.id(), a, vec![ann]);
+        queries.answered(query.id(), a, vec![ClientId::random()]);
+        queries.answered(query.id() + 1, b, vec![ClientId::random()]);
         let (answers, missing) = query.answers().await;
-        assert!(matches!(*answers, [Answer::Counted(3)]), "{answers:?}");
+        assert_eq!(answers, [[ann]]);
         assert_eq!(missing, [b]);
         assert!(queries.0.lock().open.is_empty());
     }
@@ -145,7 +140,7 @@ mod tests {
         let queries = Queries::default();
         let [a, b] = [(); 2].map(|()| Uuid::new_v4());
         let query = queries.begin(vec![a, b]);
-        queries.answered(query.id(), a, Answer::Found(Vec::new()));
+        queries.answered(query.id(), a, Vec::new());
         queries.forget(b);
         let begun = tokio::time::Instant::now();
         let (answers, missing) = query.answers().await;

@@ -22,7 +22,6 @@ use super::{
     note::Note,
     numbers::ReceivedNumbers,
     options::Loss,
-    queries::Answer,
     wire::{EventMessage, Received, read},
 };
 
@@ -94,7 +93,7 @@ impl Receiver {
                     drop(
                         cluster
                             .queue
-                            .note(cluster.subjects.nodes.clone(), Note::Alive { asks: true }),
+                            .note(cluster.subjects.nodes.clone(), cluster.alive(true)),
                     );
                 }
             }
@@ -120,6 +119,7 @@ impl Receiver {
     fn forget(&mut self, cluster: &Cluster, node: Uuid) {
         cluster.barriers.forget(node);
         cluster.queries.forget(node);
+        cluster.other_sizes.lock().forget(node);
         self.numbers.forget_node(node);
         self.performed.remove(&node);
         meter::nodes(cluster.nodes.lock().known().len());
@@ -176,8 +176,14 @@ impl Receiver {
             meter::nodes(cluster.nodes.lock().known().len());
         }
         match note {
-            Note::Alive { asks: true } => reply(Note::Alive { asks: false }),
-            Note::Alive { asks: false } => {}
+            Note::Alive { asks, sizes } => {
+                if asks {
+                    reply(cluster.alive(false));
+                }
+                if cluster.other_sizes.lock().compare(node, sizes, Instant::now()) {
+                    reply(Note::AskSizes);
+                }
+            }
             Note::Gone => {
                 if cluster.nodes.lock().remove(node) {
                     tracing::info!(%node, "another node has ended");
@@ -201,14 +207,20 @@ impl Receiver {
                 let clients = cluster.clients_here(&clients.into_target());
                 reply(Note::Found { query, clients });
             }
-            Note::Found { query, clients } => cluster.queries.answered(query, node, Answer::Found(clients)),
-            Note::Count { query, room } => reply(Note::Counted {
-                query,
-                clients: cluster.size_here(&room),
-            }),
-            Note::Counted { query, clients } => {
-                cluster.queries.answered(query, node, Answer::Counted(clients));
+            Note::Found { query, clients } => cluster.queries.answered(query, node, clients),
+            Note::Sizes { number, rooms } => {
+                let mut sizes = cluster.other_sizes.lock();
+                if sizes.changed(node, number, rooms, Instant::now()) {
+                    reply(Note::AskSizes);
+                }
             }
+            Note::AskSizes => cluster.all_sizes().into_iter().for_each(reply),
+            Note::AllSizes {
+                number,
+                part,
+                of,
+                rooms,
+            } => cluster.other_sizes.lock().all(node, number, (part, of), rooms),
         }
     }
 }

@@ -20,6 +20,7 @@ use super::{
     note::Note,
     numbers::SentNumbers,
     queue::{QueueReceiver, Queued, QueuedNote},
+    sizes,
     wire::{write_event, write_note},
 };
 
@@ -177,10 +178,18 @@ impl Sender {
         }
     }
 
-    /// Gives the sign of life, repeats refused subscriptions, and announces the last numbers.
+    /// Tells changed sizes, gives the sign of life, repeats refused subscriptions, and announces the last numbers.
     async fn beat(&mut self, cluster: &Cluster) {
         let is_connected = cluster.is_connected.load(Ordering::Acquire);
-        let alive = Note::Alive { asks: false };
+        let changed = cluster.own_sizes.take_changed();
+        if !changed.is_empty() {
+            for rooms in sizes::messages(cluster.sizes_here(changed)) {
+                let number = cluster.own_sizes.next();
+                let note = write_note(cluster.node, &Note::Sizes { number, rooms });
+                self.publish(&cluster.subjects.nodes, note, is_connected).await;
+            }
+        }
+        let alive = cluster.alive(false);
         self.publish(
             &cluster.subjects.nodes,
             write_note(cluster.node, &alive),

@@ -227,7 +227,7 @@ mod tests {
         let ann = ClientId::random();
         let clients = Selection::of(&Target::room("lobby").except([ann])).unwrap();
         let notes = [
-            Note::Alive { asks: true },
+            Note::Alive { asks: true, sizes: 7 },
             Note::Gone,
             Note::Last {
                 chain: 1,
@@ -247,11 +247,17 @@ mod tests {
                 query: 1,
                 clients: vec![ann],
             },
-            Note::Count {
-                query: 2,
-                room: "lobby".into(),
+            Note::Sizes {
+                number: 8,
+                rooms: vec![("lobby".into(), 4), ("ä".into(), 0)],
             },
-            Note::Counted { query: 2, clients: 4 },
+            Note::AskSizes,
+            Note::AllSizes {
+                number: 8,
+                part: 0,
+                of: 1,
+                rooms: vec![("lobby".into(), 4)],
+            },
         ];
         for note in notes {
             let node = Uuid::new_v4();

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use tokio::time::timeout;
 use tower::timeout::TimeoutLayer;
 use zocket::{
     Context, Error, Outgoing, Zocket,
@@ -11,7 +12,7 @@ use zocket::{
     testing::TestApp,
 };
 
-use crate::nats::Nats;
+use crate::{member::PATIENCE, nats::Nats};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 struct Said(u32);
@@ -28,12 +29,15 @@ async fn app(nats: &Nats) -> TestApp {
     let join = zo
         .message()
         .handle(async |cx: Context<()>| cx.rooms().join("lobby"));
-    let say = async |cx: Context<()>| -> Result<usize, Error> {
+    let say = zo.message().handle(async |cx: Context<()>| -> Result<(), Error> {
         for number in 0..100 {
             cx.send(Said(number)).to_room("lobby");
         }
-        Ok(cx.rooms().size("lobby").await)
-    };
+        Ok(())
+    });
+    let size = zo
+        .message()
+        .handle(async |cx: Context<()>| -> Result<usize, Error> { Ok(cx.rooms().size("lobby").await) });
     let members = zo
         .message()
         .handle(async |cx: Context<()>| -> Result<BTreeSet<String>, Error> {
@@ -44,7 +48,8 @@ async fn app(nats: &Nats) -> TestApp {
         .router()
         .outgoing::<Said>()
         .incoming("join", join)
-        .incoming("say", zo.message().handle(say))
+        .incoming("say", say)
+        .incoming("size", size)
         .incoming("members", members);
     TestApp::new(zo.serve(router))
 }
@@ -57,7 +62,7 @@ async fn clients_of_two_apps_share_a_room() {
     let mut bob = b.connect(&()).await.unwrap();
     ann.call_route::<()>("join", &()).await.unwrap();
     bob.call_route::<()>("join", &()).await.unwrap();
-    assert_eq!(ann.call_route::<usize>("say", &()).await.unwrap(), 2);
+    ann.call_route::<()>("say", &()).await.unwrap();
     for number in 0..100 {
         assert_eq!(ann.expect::<Said>().await, Said(number));
         assert_eq!(bob.expect::<Said>().await, Said(number));
@@ -65,4 +70,6 @@ async fn clients_of_two_apps_share_a_room() {
     let members = bob.call_route::<BTreeSet<String>>("members", &()).await.unwrap();
     let expected = [ann.client_id(), bob.client_id()].map(|id| id.to_string());
     assert_eq!(members, expected.into());
+    let both = async { while ann.call_route::<usize>("size", &()).await.unwrap() != 2 {} };
+    timeout(PATIENCE, both).await.expect("the size is not told");
 }

@@ -16,7 +16,7 @@ use zocket::{
 };
 
 use crate::{
-    member::{Member, PATIENCE, said},
+    member::{Member, PATIENCE, said, until_size},
     nats::Nats,
 };
 
@@ -175,17 +175,9 @@ async fn a_node_that_ends_or_dies_is_forgotten() {
     let (a, b) = (nats.node().await, nats.node().await);
     let bob = Member::of(&b);
     bob.join("lobby").await;
-    assert_eq!(a.size("lobby").await.value, 1);
+    until_size(&a, "lobby", 1).await;
     drop((bob, b));
-    let gone = async {
-        loop {
-            let size = a.size("lobby").await;
-            if size.value == 0 && size.is_complete() {
-                break;
-            }
-        }
-    };
-    timeout(PATIENCE, gone).await.expect("the node is not forgotten");
+    until_size(&a, "lobby", 0).await;
 }
 
 #[tokio::test]

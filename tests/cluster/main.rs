@@ -10,3 +10,4 @@ mod engines;
 mod member;
 mod nodes;
 mod rooms;
+mod sizes;

@@ -2,7 +2,7 @@
 
 use std::{future::poll_fn, sync::Arc, time::Duration};
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 use zocket::{
     ClientId, Event, Hub, RawPayload, Target,
     cluster::NatsHub,
@@ -72,6 +72,19 @@ pub(crate) async fn perform(node: &NatsHub, from: Option<&ClientId>, effect: Eff
             .expect("the effect stays pending")
             .unwrap();
     }
+}
+
+/// Waits until a node says that the room has so many members on all nodes.
+pub(crate) async fn until_size(node: &NatsHub, room: &str, size: usize) {
+    let mut last = node.size(room).await;
+    let waited = timeout(PATIENCE, async {
+        while last.value != size || !last.is_complete() {
+            sleep(Duration::from_millis(10)).await;
+            last = node.size(room).await;
+        }
+    });
+    let waited = waited.await;
+    assert!(waited.is_ok(), "{room}: expected {size} members, got {last:?}");
 }
 
 pub(crate) fn said(number: u32) -> Event {

@@ -9,7 +9,7 @@ use zocket::{
 };
 
 use crate::{
-    member::{Member, PATIENCE, perform},
+    member::{Member, PATIENCE, perform, until_size},
     nats::Nats,
 };
 
@@ -68,7 +68,7 @@ async fn queries_and_actions_span_all_nodes() {
         let mut expected = [ann.id, bob.id];
         expected.sort();
         assert_eq!(found, expected);
-        assert_eq!(node.size("lobby").await.value, 2);
+        until_size(node, "lobby", 2).await;
     }
     let clients = Target::from(bob.id);
     let action = Action::Join("attic".into());
@@ -81,8 +81,7 @@ async fn queries_and_actions_span_all_nodes() {
         },
     )
     .await;
-    let moved = async { while a.size("attic").await.value == 0 {} };
-    timeout(PATIENCE, moved).await.unwrap();
+    until_size(&a, "attic", 1).await;
     let action = Action::Disconnect(Close::new(4000, "bye"));
     perform(&a, None, Effect::Manage { clients, action }).await;
     let closed = async {

@@ -43,8 +43,8 @@ impl Emitter {
         self.hub.clients(&Target::room(room)).await.value
     }
 
-    /// Returns the number of clients in a room, 0 for an unknown room. With a hub that gathers it from other nodes,
-    /// [`Hub::size`] also names the nodes that have not answered.
+    /// Returns the number of clients in a room, 0 for an unknown room. With a hub that spans several nodes it may be some
+    /// seconds old, and [`Hub::size`] also names the nodes that are not counted.
     pub async fn size(&self, room: &str) -> usize {
         self.hub.size(room).await.value
     }

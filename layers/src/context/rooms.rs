@@ -104,7 +104,8 @@ impl Rooms<'_> {
     }
 
     /// Returns the number of clients in a room. This client need not be one of them. An unknown room has none. This
-    /// client's join counts as for [`has`](Self::has).
+    /// client's join counts as for [`has`](Self::has). With a hub that spans several nodes the number may be some seconds
+    /// old, so that members who join on two nodes at the same time both pass a limit that is checked by it.
     pub async fn size(&self, room: &str) -> usize {
         if self.state.is_holding() {
             return self.members(room).await.len();

@@ -69,7 +69,7 @@ impl LocalHub {
         }
     }
 
-    /// Reports the rooms that get their first member, or lose their last one, to a watcher from now on.
+    /// Reports the rooms that get or lose members to a watcher from now on.
     #[must_use]
     pub fn watched_by(mut self, watcher: Arc<dyn RoomWatcher>) -> Self {
         self.watcher = Some(watcher);
@@ -103,30 +103,34 @@ impl LocalHub {
         };
         let entered = Self::enter(mailbox, name, &room);
         let empty = room.size() == 0;
+        if matches!(entered, Ok(true)) {
+            self.report(|watcher| watcher.resized(name));
+        }
         drop(room);
         if empty {
             self.remove_if(name, |room| room.size() == 0);
         }
-        entered
+        entered.map(drop)
     }
 
-    /// Adds a client to a room, unless it is in the room already. The caller holds the lock of the room's name.
-    fn enter(mailbox: &Arc<Mailbox>, name: &Arc<str>, room: &Room) -> Result<(), Full> {
+    /// Adds a client to a room. Returns false if it is in the room already. The caller holds the lock of the room's name.
+    fn enter(mailbox: &Arc<Mailbox>, name: &Arc<str>, room: &Room) -> Result<bool, Full> {
         if !mailbox.may_subscribe(name)? {
-            return Ok(());
+            return Ok(false);
         }
         // Lock order: a room's members are locked before a mailbox, never after.
         let subscribed = mailbox.subscribe(name, room.enter(mailbox));
         if !matches!(subscribed, Ok(true)) {
             room.exit(mailbox);
         }
-        subscribed.map(|_| ())
+        subscribed
     }
 
     fn leave(&self, mailbox: &Mailbox, name: &str) {
         self.remove_if(name, |room| {
             if let Some(has_unread) = mailbox.unsubscribe(name) {
                 room.exit(mailbox);
+                self.report(|watcher| watcher.resized(name));
                 if has_unread {
                     mailbox.notify();
                 }
@@ -145,19 +149,20 @@ impl LocalHub {
         });
     }
 
-    /// Called with the lock of the room's name, so that the watcher learns of openings and closings in their order.
     fn opened(&self, room: &Arc<str>) {
         meter::room_opened();
-        if let Some(watcher) = &self.watcher {
-            watcher.opened(room);
-        }
+        self.report(|watcher| watcher.opened(room));
     }
 
-    /// Called with the lock of the room's name.
     fn closed(&self, room: &str) {
         meter::room_closed();
+        self.report(|watcher| watcher.closed(room));
+    }
+
+    /// Called with the lock of the room's name, so that the watcher learns of the changes of a room in their order.
+    fn report(&self, change: impl FnOnce(&dyn RoomWatcher)) {
         if let Some(watcher) = &self.watcher {
-            watcher.closed(room);
+            change(&**watcher);
         }
     }
 

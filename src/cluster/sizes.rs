@@ -1,0 +1,370 @@
+//! Sizes of rooms on the other nodes. Each node tells the others every second which sizes have changed, so that a question
+//! for a size asks nobody.
+//!
+//! What a node tells is numbered, and its signs of life repeat the last number. A node that has missed something asks for all
+//! sizes. Sizes are absolute, so that a size that is told twice does no harm.
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    mem,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
+use uuid::Uuid;
+
+/// Bytes of the names in one message, but for a longer name.
+const MESSAGE: usize = 32 << 10;
+/// Messages of a node that are kept while all its sizes are asked for.
+const HELD: usize = 256;
+/// Time after which a node is asked again.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Rooms, and the number of their members on one node.
+pub(super) type RoomSizes = Vec<(String, usize)>;
+
+/// The rooms of this node whose sizes the others do not know yet.
+#[derive(Debug, Default)]
+pub(super) struct OwnSizes {
+    changed: Mutex<HashSet<Arc<str>>>,
+    told: AtomicU64,
+}
+
+impl OwnSizes {
+    pub(super) fn change(&self, room: &str) {
+        let mut changed = self.changed.lock();
+        if !changed.contains(room) {
+            changed.insert(room.into());
+        }
+    }
+
+    /// Takes the rooms whose sizes have changed since the last call.
+    pub(super) fn take_changed(&self) -> HashSet<Arc<str>> {
+        mem::take(&mut *self.changed.lock())
+    }
+
+    /// Returns the number of the next message.
+    pub(super) fn next(&self) -> u64 {
+        self.told.fetch_add(1, Ordering::AcqRel) + 1
+    }
+
+    /// Returns the number of the last message.
+    pub(super) fn told(&self) -> u64 {
+        self.told.load(Ordering::Acquire)
+    }
+}
+
+/// Splits sizes into messages. Returns at least one.
+pub(super) fn messages(sizes: impl IntoIterator<Item = (String, usize)>) -> Vec<RoomSizes> {
+    let (mut messages, mut bytes) = (vec![RoomSizes::new()], 0);
+    for (room, size) in sizes {
+        if bytes + room.len() > MESSAGE && bytes > 0 {
+            messages.push(RoomSizes::new());
+            bytes = 0;
+        }
+        // With the digits of its size.
+        bytes += room.len() + 16;
+        if let Some(last) = messages.last_mut() {
+            last.push((room, size));
+        }
+    }
+    messages
+}
+
+/// The sizes that the other nodes have told.
+#[derive(Debug, Default)]
+pub(super) struct OtherSizes {
+    nodes: HashMap<Uuid, Told>,
+    sums: HashMap<Arc<str>, usize>,
+}
+
+/// What one node has told.
+#[derive(Debug, Default)]
+struct Told {
+    rooms: HashMap<Arc<str>, usize>,
+    /// Number of the last message that is contained. None before all sizes were told once.
+    number: Option<u64>,
+    /// Set while messages are missing.
+    behind: Option<Behind>,
+}
+
+#[derive(Debug)]
+struct Behind {
+    asked: Instant,
+    /// Messages that came meanwhile. They follow all sizes.
+    held: VecDeque<(u64, RoomSizes)>,
+    /// Parts of all sizes that have come, and their number.
+    parts: Vec<RoomSizes>,
+    number: u64,
+}
+
+impl OtherSizes {
+    /// Returns the number of members on other nodes.
+    pub(super) fn of(&self, room: &str) -> usize {
+        self.sums.get(room).copied().unwrap_or_default()
+    }
+
+    /// Returns those among the nodes whose sizes are not known.
+    pub(super) fn missing(&self, nodes: &[Uuid]) -> Vec<Uuid> {
+        let is_unknown = |node: &&Uuid| self.nodes.get(node).is_none_or(|told| told.number.is_none());
+        nodes.iter().filter(is_unknown).copied().collect()
+    }
+
+    /// Compares with the number of the last message that the node has sent. Returns true if it has to be asked for all sizes.
+    #[must_use]
+    pub(super) fn compare(&mut self, node: Uuid, last: u64, now: Instant) -> bool {
+        let told = self.nodes.entry(node).or_default();
+        if let Some(behind) = &mut told.behind {
+            let asks = now.duration_since(behind.asked) >= PATIENCE;
+            if asks {
+                behind.asked = now;
+            }
+            return asks;
+        }
+        // A number that is already passed was overtaken.
+        if told.number.is_some_and(|number| number >= last) {
+            return false;
+        }
+        told.behind = Some(Behind::since(now));
+        true
+    }
+
+    /// Applies changed sizes. Returns true if the node has to be asked for all sizes.
+    #[must_use]
+    pub(super) fn changed(&mut self, node: Uuid, number: u64, sizes: RoomSizes, now: Instant) -> bool {
+        let told = self.nodes.entry(node).or_default();
+        if let Some(behind) = &mut told.behind {
+            behind.hold(number, sizes);
+            return false;
+        }
+        match told.number {
+            Some(last) if number <= last => false,
+            Some(last) if number == last + 1 => {
+                told.number = Some(number);
+                told.apply(sizes, &mut self.sums);
+                false
+            }
+            _ => {
+                let mut behind = Behind::since(now);
+                behind.hold(number, sizes);
+                told.behind = Some(behind);
+                true
+            }
+        }
+    }
+
+    /// Takes a part of all sizes, as they were after the message with this number.
+    pub(super) fn all(&mut self, node: Uuid, number: u64, (part, of): (usize, usize), sizes: RoomSizes) {
+        let told = self.nodes.entry(node).or_default();
+        // Nothing was asked for, or it was answered already.
+        let Some(behind) = &mut told.behind else { return };
+        if part == 0 {
+            behind.parts.clear();
+            behind.number = number;
+        }
+        // A part has got lost. The node is asked again.
+        if behind.parts.len() != part || behind.number != number {
+            return;
+        }
+        behind.parts.push(sizes);
+        if behind.parts.len() < of {
+            return;
+        }
+        let Some(behind) = told.behind.take() else { return };
+        told.clear(&mut self.sums);
+        told.number = Some(number);
+        for sizes in behind.parts {
+            told.apply(sizes, &mut self.sums);
+        }
+        for (next, sizes) in behind.held {
+            // After a gap, the next sign of life shows that messages are missing.
+            if told.number == Some(next.wrapping_sub(1)) {
+                told.number = Some(next);
+                told.apply(sizes, &mut self.sums);
+            }
+        }
+    }
+
+    /// Forgets the sizes of a node.
+    pub(super) fn forget(&mut self, node: Uuid) {
+        if let Some(mut told) = self.nodes.remove(&node) {
+            told.clear(&mut self.sums);
+        }
+    }
+}
+
+impl Behind {
+    const fn since(asked: Instant) -> Self {
+        Self {
+            asked,
+            held: VecDeque::new(),
+            parts: Vec::new(),
+            number: 0,
+        }
+    }
+
+    fn hold(&mut self, number: u64, sizes: RoomSizes) {
+        if self.held.len() == HELD {
+            self.held.pop_front();
+        }
+        self.held.push_back((number, sizes));
+    }
+}
+
+impl Told {
+    fn apply(&mut self, sizes: RoomSizes, sums: &mut HashMap<Arc<str>, usize>) {
+        for (room, size) in sizes {
+            // The name is kept once for all nodes.
+            let room = match sums.get_key_value(&*room) {
+                Some((room, _)) => room.clone(),
+                None => room.into(),
+            };
+            let before = match size {
+                0 => self.rooms.remove(&room),
+                size => self.rooms.insert(room.clone(), size),
+            };
+            add(sums, room, before.unwrap_or_default(), size);
+        }
+    }
+
+    fn clear(&mut self, sums: &mut HashMap<Arc<str>, usize>) {
+        for (room, size) in self.rooms.drain() {
+            add(sums, room, size, 0);
+        }
+    }
+}
+
+/// Replaces a node's share of a room's sum.
+fn add(sums: &mut HashMap<Arc<str>, usize>, room: Arc<str>, before: usize, now: usize) {
+    let sum = sums.get(&room).copied().unwrap_or_default() - before + now;
+    match sum {
+        0 => sums.remove(&room),
+        sum => sums.insert(room, sum),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sizes<const N: usize>(sizes: [(&str, usize); N]) -> RoomSizes {
+        sizes.map(|(room, size)| (room.into(), size)).into()
+    }
+
+    fn now() -> Instant {
+        Instant::now()
+    }
+
+    /// A node that has told its sizes once.
+    fn known(others: &mut OtherSizes) -> Uuid {
+        let node = Uuid::new_v4();
+        assert!(others.compare(node, 0, now()));
+        others.all(node, 0, (0, 1), Vec::new());
+        node
+    }
+
+    #[test]
+    fn sizes_of_several_nodes_add_up_until_a_node_is_forgotten() {
+        let mut others = OtherSizes::default();
+        let [a, b] = [(); 2].map(|()| known(&mut others));
+        assert!(!others.changed(a, 1, sizes([("lobby", 3)]), now()));
+        assert!(!others.changed(b, 1, sizes([("lobby", 2), ("attic", 1)]), now()));
+        assert_eq!(["lobby", "attic", "den"].map(|room| others.of(room)), [5, 1, 0]);
+        assert!(!others.changed(a, 2, sizes([("lobby", 1)]), now()));
+        others.forget(b);
+        assert_eq!(["lobby", "attic"].map(|room| others.of(room)), [1, 0]);
+        others.forget(a);
+        assert!(others.sums.is_empty() && others.nodes.is_empty());
+    }
+
+    #[test]
+    fn a_node_is_missing_until_it_has_told_all_sizes() {
+        let (mut others, [a, b]) = (OtherSizes::default(), [(); 2].map(|()| Uuid::new_v4()));
+        assert!(others.compare(a, 7, now()), "it is asked");
+        assert!(!others.compare(a, 7, now()), "once");
+        assert!(others.compare(a, 7, now() + PATIENCE), "and again after a while");
+        others.all(a, 7, (0, 2), sizes([("lobby", 1)]));
+        assert_eq!(others.missing(&[a, b]), [a, b]);
+        others.all(a, 7, (1, 2), sizes([("attic", 1)]));
+        assert_eq!(others.missing(&[a, b]), [b]);
+        assert!(!others.compare(a, 7, now() + PATIENCE));
+        assert_eq!(["lobby", "attic"].map(|room| others.of(room)), [1, 1]);
+    }
+
+    #[test]
+    fn a_missed_message_makes_the_node_asked_and_later_ones_are_kept_meanwhile() {
+        let mut others = OtherSizes::default();
+        let a = known(&mut others);
+        assert!(others.changed(a, 2, sizes([("lobby", 2)]), now()), "1 is missing");
+        assert!(!others.changed(a, 3, sizes([("lobby", 3)]), now()));
+        others.all(a, 2, (0, 1), sizes([("attic", 9), ("lobby", 2)]));
+        assert_eq!(["lobby", "attic"].map(|room| others.of(room)), [3, 9]);
+        assert!(!others.compare(a, 3, now()));
+        assert!(others.compare(a, 4, now()), "4 is missing");
+    }
+
+    #[test]
+    fn a_part_that_gets_lost_changes_nothing() {
+        let mut others = OtherSizes::default();
+        let a = known(&mut others);
+        assert!(!others.changed(a, 1, sizes([("lobby", 1)]), now()));
+        assert!(others.compare(a, 2, now()));
+        others.all(a, 2, (1, 2), sizes([("den", 5)]));
+        others.all(a, 2, (0, 3), sizes([("lobby", 5)]));
+        others.all(a, 2, (2, 3), sizes([("den", 5)]));
+        assert_eq!(["lobby", "den"].map(|room| others.of(room)), [1, 0]);
+        assert!(others.compare(a, 2, now() + PATIENCE));
+    }
+
+    #[test]
+    fn many_rooms_are_several_messages_and_none_is_one() {
+        let rooms = (0..5_000).map(|room| (format!("room-{room}"), room));
+        let several = messages(rooms);
+        assert!(several.len() > 2);
+        assert_eq!(several.iter().map(Vec::len).sum::<usize>(), 5_000);
+        assert_eq!(messages(None), [RoomSizes::new()]);
+        let long = messages([("x".repeat(100_000), 1), ("y".to_owned(), 1)]);
+        assert_eq!(long.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+    }
+
+    /// Every pattern of losses over six changes, of messages and of answers. In the end, the sizes are the node's.
+    #[test]
+    fn sizes_agree_once_everything_arrives() {
+        for pattern in 0_usize..1 << 12 {
+            let (mut others, node, own) = (OtherSizes::default(), Uuid::new_v4(), OwnSizes::default());
+            let mut rooms = HashMap::<Arc<str>, usize>::new();
+            let mut clock = now();
+            for step in 0..9 {
+                let is_lost = |bit: usize| step < 6 && pattern >> (2 * step + bit) & 1 == 1;
+                let room: Arc<str> = ["a", "b", "c"][step % 3].into();
+                own.change(&room);
+                rooms.insert(room, (step * 7) % 4);
+                let changed = own.take_changed();
+                let number = own.next();
+                let told = changed.into_iter().map(|room| (room.to_string(), rooms[&room]));
+                clock += PATIENCE;
+                let asks = !is_lost(0) && others.changed(node, number, told.collect(), clock);
+                let asks = others.compare(node, own.told(), clock) || asks;
+                if asks && !is_lost(1) {
+                    others.all(
+                        node,
+                        own.told(),
+                        (0, 1),
+                        rooms
+                            .iter()
+                            .map(|(room, size)| (room.to_string(), *size))
+                            .collect(),
+                    );
+                }
+            }
+            for (room, size) in rooms {
+                assert_eq!(others.of(&room), size, "{room} after {pattern:b}");
+            }
+        }
+    }
+}
