@@ -18,6 +18,8 @@ pub(super) struct Barriers {
     open: Mutex<Option<Open>>,
     /// Number of the last barrier that has ended.
     ended: watch::Sender<u64>,
+    /// Time before which none begins.
+    held_until: Mutex<Option<Instant>>,
 }
 
 #[derive(Debug)]
@@ -32,6 +34,7 @@ impl Default for Barriers {
         Self {
             open: Mutex::default(),
             ended: watch::Sender::new(0),
+            held_until: Mutex::default(),
         }
     }
 }
@@ -96,13 +99,21 @@ impl Barriers {
         }
     }
 
-    pub(super) fn is_open(&self) -> bool {
-        self.open.lock().is_some()
+    /// Begins no barrier before this time, at which this node knows the others again.
+    pub(super) fn hold_until(&self, time: Instant) {
+        *self.held_until.lock() = Some(time);
     }
 
-    /// Returns the time at which the barrier is given up.
-    pub(super) fn deadline(&self) -> Option<Instant> {
-        self.open.lock().as_ref().map(|open| open.deadline)
+    /// Returns true if a barrier can begin.
+    pub(super) fn can_begin(&self, now: Instant) -> bool {
+        let is_held = self.held_until.lock().is_some_and(|until| now < until);
+        !is_held && self.open.lock().is_none()
+    }
+
+    /// Returns the time at which the barrier is given up, or the next one can begin.
+    pub(super) fn deadline(&self, now: Instant) -> Option<Instant> {
+        let given_up = self.open.lock().as_ref().map(|open| open.deadline);
+        given_up.or_else(|| self.held_until.lock().filter(|until| now < *until))
     }
 
     pub(super) fn has_ended(&self, number: u64) -> bool {
@@ -142,7 +153,7 @@ mod tests {
         barriers.answered(0, b);
         assert!(!barriers.has_ended(1));
         barriers.answered(1, b);
-        assert!(barriers.has_ended(1) && !barriers.is_open());
+        assert!(barriers.has_ended(1) && barriers.can_begin(Instant::now()));
         assert!(end.now_or_never().is_some());
     }
 
@@ -159,11 +170,21 @@ mod tests {
         barriers.begin(1, vec![a, b]);
         barriers.forget(a);
         assert_eq!(barriers.give_up(Instant::now()), 0);
-        assert!(barriers.is_open());
+        assert!(!barriers.can_begin(Instant::now()));
         assert_eq!(barriers.give_up(Instant::now() + PATIENCE), 1);
         assert!(barriers.has_ended(1));
         barriers.begin(2, vec![a]);
         barriers.cancel();
         assert!(barriers.has_ended(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_has_come_back_waits_until_it_knows_the_others() {
+        let (barriers, now) = (Barriers::default(), Instant::now());
+        barriers.hold_until(now + PATIENCE);
+        assert!(!barriers.can_begin(now));
+        assert_eq!(barriers.deadline(now), Some(now + PATIENCE));
+        assert!(barriers.can_begin(now + PATIENCE));
+        assert_eq!(barriers.deadline(now + PATIENCE), None);
     }
 }

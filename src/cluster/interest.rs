@@ -17,7 +17,7 @@ use super::subject::Subjects;
 const LINGER: Duration = Duration::from_secs(5);
 
 /// A subscription to begin or to end.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Change {
     Subscribe(Arc<str>),
     Unsubscribe(Arc<str>),
@@ -101,6 +101,15 @@ impl Interest {
     /// Returns the place that the events of a subject are for, if it is subscribed to.
     pub(super) fn place(&self, subject: &str) -> Option<Place> {
         self.state.lock().places.get(subject).cloned()
+    }
+
+    /// Returns true if the change is what this node still wants.
+    pub(super) fn wants(&self, change: &Change) -> bool {
+        let places = &self.state.lock().places;
+        match change {
+            Change::Subscribe(subject) => places.contains_key(subject),
+            Change::Unsubscribe(subject) => !places.contains_key(subject),
+        }
     }
 
     /// Takes the changes. They have to be made in their order.

@@ -4,24 +4,32 @@ use std::{
     collections::HashMap,
     fmt,
     future::Future,
+    mem,
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context as Task, Poll},
     time::Duration,
 };
 
-use async_nats::{Client, Event, Subscriber, ToServerAddrs};
+use async_nats::{Client, Event, Subscriber, ToServerAddrs, connection::State};
 use futures_util::{
     StreamExt,
     stream::{AbortHandle, Abortable, SelectAll},
 };
 use parking_lot::Mutex;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, sleep},
+};
 use tower::{BoxError, Service, util::BoxService};
 
 use super::{
     engine::{EngineEvent, EngineRequest},
     hub::{Cluster, NatsHub},
+    nodes::DISCOVERY,
     options::NatsOptions,
     queue::queue,
     receiver::Receiver,
@@ -31,8 +39,13 @@ use super::{
 
 /// Messages of other nodes that may wait to be received, beside those of NATS's own buffers.
 const RECEIVED: usize = 1 << 10;
-/// Time in which a new node learns of the others.
-const DISCOVERY: Duration = Duration::from_millis(250);
+/// Time after which NATS is asked whether it is there. The third question without an answer ends the connection, before the
+/// leases of the other nodes end.
+const PING: Duration = Duration::from_millis(1_500);
+/// Time between two looks at the connection's state.
+const LOOK: Duration = Duration::from_millis(500);
+/// Bytes of a message beside its event.
+const HEAD: usize = 1 << 10;
 
 impl NatsHub {
     /// Connects to a NATS server, or to a cluster: `nats://a:4222,nats://b:4222`. Returns once the node knows the others. Has
@@ -48,13 +61,21 @@ impl NatsHub {
         let (queue, queued) = queue(options.max_queued_bytes);
         let cluster = Arc::new(Cluster::new(&options, queue));
         let (reports, events) = mpsc::channel(RECEIVED);
-        let reported = reports.clone();
-        let connection = options.connect.no_echo().event_callback(move |event| {
-            let reports = reported.clone();
+        let (reported, is_connected) = (reports.clone(), Arc::new(AtomicBool::new(false)));
+        let said_connected = is_connected.clone();
+        let connection = options.connect.no_echo().ping_interval(PING);
+        let connection = connection.event_callback(move |event| {
+            let (reports, said_connected) = (reported.clone(), said_connected.clone());
             async move {
                 let event = match event {
-                    Event::Connected => EngineEvent::Connected,
-                    Event::Disconnected | Event::Closed => EngineEvent::Disconnected,
+                    Event::Connected => {
+                        said_connected.store(true, Ordering::Release);
+                        EngineEvent::Connected
+                    }
+                    Event::Disconnected | Event::Closed => {
+                        said_connected.store(false, Ordering::Release);
+                        EngineEvent::Disconnected
+                    }
                     Event::SlowConsumer(_) => EngineEvent::TooSlow,
                     other => return tracing::debug!(event = %other, "NATS reports"),
                 };
@@ -68,9 +89,15 @@ impl NatsHub {
             .map_err(|error| ConnectError::Refused(error.into()))?;
         cluster
             .max_payload
-            .store(client.max_payload().saturating_sub(1 << 10), Ordering::Relaxed);
+            .store(client.max_payload().saturating_sub(HEAD), Ordering::Relaxed);
         let (subscribed, subscriptions) = mpsc::channel(64);
-        tokio::spawn(forward(subscriptions, reports));
+        let forwarder = Forwarder {
+            client: client.clone(),
+            cluster: Arc::downgrade(&cluster),
+            reports,
+            is_connected,
+        };
+        tokio::spawn(forwarder.run(subscriptions));
         let mut engine = BoxService::new(NatsEngine {
             client,
             subscribed,
@@ -96,10 +123,7 @@ impl NatsHub {
             .map_err(ConnectError::Refused)?;
         tokio::spawn(sender.run(Arc::downgrade(&cluster), queued));
         tokio::spawn(Receiver::default().run(Arc::downgrade(&cluster), events));
-        // A full queue is impossible so soon.
-        let _ = cluster
-            .queue
-            .note(cluster.subjects.nodes.clone(), cluster.alive(true));
+        // The receiver asks for the others when it learns of the connection.
         sleep(DISCOVERY).await;
         Ok(Arc::new(Self(cluster)))
     }
@@ -181,20 +205,58 @@ impl Service<EngineRequest> for NatsEngine {
     }
 }
 
-/// Forwards the messages of all subscriptions.
-async fn forward(mut subscriptions: mpsc::Receiver<Subscribed>, reports: mpsc::Sender<EngineEvent>) {
-    let mut messages = SelectAll::new();
-    loop {
-        tokio::select! {
-            subscribed = subscriptions.recv() => {
-                let Some((subject, subscriber)) = subscribed else { return };
-                messages.push(subscriber.map(move |message| (subject.clone(), message.payload)));
-            }
-            Some((subject, payload)) = messages.next() => {
-                if reports.send(EngineEvent::Message { subject, payload }).await.is_err() {
-                    return;
+/// Forwards the messages of all subscriptions, and the state of the connection.
+struct Forwarder {
+    client: Client,
+    cluster: Weak<Cluster>,
+    reports: mpsc::Sender<EngineEvent>,
+    /// The state of the connection that was reported last.
+    is_connected: Arc<AtomicBool>,
+}
+
+impl Forwarder {
+    async fn run(self, mut subscriptions: mpsc::Receiver<Subscribed>) {
+        let mut messages = SelectAll::new();
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut differed = false;
+        loop {
+            let report = tokio::select! {
+                subscribed = subscriptions.recv() => {
+                    let Some((subject, subscriber)) = subscribed else { return };
+                    messages.push(subscriber.map(move |message| (subject.clone(), message.payload)));
+                    continue;
                 }
+                Some((subject, payload)) = messages.next() => EngineEvent::Message { subject, payload },
+                _ = look.tick() => match self.look(&mut differed) {
+                    Some(event) => event,
+                    None => continue,
+                },
+            };
+            if self.reports.send(report).await.is_err() {
+                return;
             }
         }
+    }
+
+    /// Returns the state of the connection if its report was dropped: NATS's client drops reports when many messages are
+    /// dropped.
+    fn look(&self, differed: &mut bool) -> Option<EngineEvent> {
+        // The server that the client has connected to again may have another limit.
+        if let Some(cluster) = self.cluster.upgrade() {
+            let limit = self.client.max_payload().saturating_sub(HEAD);
+            cluster.max_payload.store(limit, Ordering::Relaxed);
+        }
+        let is_connected = self.client.connection_state() == State::Connected;
+        let differs = is_connected != self.is_connected.load(Ordering::Acquire);
+        // At the second look, the report is not on its way any more.
+        let is_lost = mem::replace(differed, differs) && differs;
+        is_lost.then(|| {
+            self.is_connected.store(is_connected, Ordering::Release);
+            match is_connected {
+                true => EngineEvent::Connected,
+                false => EngineEvent::Disconnected,
+            }
+        })
     }
 }

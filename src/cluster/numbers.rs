@@ -9,7 +9,7 @@ use uuid::Uuid;
 /// Number of an event on its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Number {
-    /// Distinguishes the sequences that a node begins for one subject. 0 for an event without a number.
+    /// Number of the sequence among those that a node has begun. 0 for an event without a number.
     pub(super) chain: u32,
     /// Position in the sequence, from 1.
     pub(super) position: u64,
@@ -44,7 +44,7 @@ impl SentNumbers {
     pub(super) fn skip(&mut self, subject: &Arc<str>, events: u64, now: Instant) -> Number {
         let chains = &mut self.chains;
         let sequence = self.sequences.entry(subject.clone()).or_insert_with(|| {
-            *chains = chains.wrapping_add(1).max(1);
+            *chains = chains.saturating_add(1);
             let last = Number {
                 chain: *chains,
                 position: 0,
@@ -62,11 +62,13 @@ impl SentNumbers {
     }
 
     /// Returns the subjects whose last number has not been announced, with that number. A loss at the end of a burst shows
-    /// by nothing else. Forgets idle sequences.
-    pub(super) fn announcements(&mut self, now: Instant) -> Vec<(Arc<str>, Number)> {
-        self.sequences.retain(|_, sequence| {
-            now.duration_since(sequence.active) < FORGET_AFTER || !sequence.is_announced
-        });
+    /// by nothing else. Forgets idle sequences, if every node can have received their announcements.
+    pub(super) fn announcements(&mut self, now: Instant, all_hear: bool) -> Vec<(Arc<str>, Number)> {
+        if all_hear {
+            self.sequences.retain(|_, sequence| {
+                now.duration_since(sequence.active) < FORGET_AFTER || !sequence.is_announced
+            });
+        }
         let open = self
             .sequences
             .iter_mut()
@@ -93,9 +95,18 @@ pub(super) struct ReceivedNumbers {
 }
 
 impl ReceivedNumbers {
-    /// Records the number of an event. Returns the number of events that were lost before it.
-    pub(super) fn event(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> u64 {
-        self.follow(subject, node, number, number.position.saturating_sub(1))
+    /// Records the number of an event. Returns the number of events that were lost before it, or none if the event itself
+    /// comes so late that it was counted as lost. That happens after a partition: what was sent over the old connection may
+    /// arrive behind what was sent over the new one.
+    pub(super) fn event(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> Option<u64> {
+        let nodes = self.last.get(subject);
+        let is_late = nodes.and_then(|nodes| nodes.get(&node)).is_some_and(|last| {
+            number.chain != 0 && (number.chain, number.position) <= (last.chain, last.position)
+        });
+        match is_late {
+            true => None,
+            false => Some(self.follow(subject, node, number, number.position.saturating_sub(1))),
+        }
     }
 
     /// Records the last number that a node has used. Returns the number of events that were lost.
@@ -119,11 +130,11 @@ impl ReceivedNumbers {
         } else {
             0
         };
-        let lost = before.saturating_sub(received);
-        if last.chain != number.chain || number.position > last.position {
-            *last = number;
+        if (number.chain, number.position) <= (last.chain, last.position) {
+            return 0;
         }
-        lost
+        *last = number;
+        before.saturating_sub(received)
     }
 
     /// Forgets the subjects that this node no longer subscribes to.
@@ -169,12 +180,12 @@ mod tests {
         let lost: Vec<_> = [0, 1, 4, 5, 8]
             .map(|at: usize| received.event(&a, node, numbers[at]))
             .into();
-        assert_eq!(lost, [0, 0, 2, 0, 2]);
-        let announced = sent.announcements(now);
+        assert_eq!(lost, [0, 0, 2, 0, 2].map(Some));
+        let announced = sent.announcements(now, true);
         assert_eq!(announced, [(a.clone(), numbers[9])]);
         assert_eq!(received.announcement(&a, node, numbers[9]), 1);
         assert_eq!(received.announcement(&a, node, numbers[9]), 0);
-        assert!(sent.announcements(now).is_empty());
+        assert!(sent.announcements(now, true).is_empty());
     }
 
     #[test]
@@ -184,7 +195,7 @@ mod tests {
             chain: 1,
             position: 500,
         };
-        assert_eq!(received.event(&room("a"), Uuid::new_v4(), number), 0);
+        assert_eq!(received.event(&room("a"), Uuid::new_v4(), number), Some(0));
     }
 
     #[test]
@@ -193,16 +204,46 @@ mod tests {
         let (a, node, now) = (room("a"), Uuid::new_v4(), Instant::now());
         let first = sent.next(&a, now);
         received.event(&a, node, first);
-        sent.announcements(now);
-        assert!(sent.announcements(now + 2 * FORGET_AFTER).is_empty());
+        sent.announcements(now, true);
+        assert!(sent.announcements(now + 2 * FORGET_AFTER, true).is_empty());
         let again = sent.next(&a, now + 2 * FORGET_AFTER);
         assert_ne!(again.chain, first.chain);
-        assert_eq!(received.event(&a, node, again), 0);
+        assert_eq!(received.event(&a, node, again), Some(0));
         let third = {
             sent.next(&a, now);
             sent.next(&a, now)
         };
-        assert_eq!(received.event(&a, node, third), 1);
+        assert_eq!(received.event(&a, node, third), Some(1));
+    }
+
+    #[test]
+    fn an_event_that_was_counted_as_lost_is_not_received_any_more() {
+        let (mut received, a, node) = (ReceivedNumbers::default(), room("a"), Uuid::new_v4());
+        let number = |chain, position| Number { chain, position };
+        assert_eq!(received.event(&a, node, number(1, 1)), Some(0));
+        assert_eq!(received.event(&a, node, number(1, 4)), Some(2));
+        assert_eq!(received.event(&a, node, number(1, 2)), None);
+        assert_eq!(received.event(&a, node, number(1, 4)), None, "a duplicate");
+        assert_eq!(received.event(&a, node, number(3, 2)), Some(1));
+        assert_eq!(received.event(&a, node, number(1, 9)), None);
+        assert_eq!(received.announcement(&a, node, number(1, 9)), 0);
+        assert_eq!(received.event(&a, node, number(3, 3)), Some(0));
+        assert_eq!(received.event(&a, node, Number::default()), Some(0));
+        assert_eq!(received.event(&a, node, Number::default()), Some(0));
+    }
+
+    #[test]
+    fn a_sequence_is_kept_while_a_node_can_have_missed_its_last_number() {
+        let (mut sent, now) = (SentNumbers::default(), Instant::now());
+        let number = sent.next(&room("a"), now);
+        sent.announcements(now, true);
+        let later = now + 2 * FORGET_AFTER;
+        assert!(sent.announcements(later, false).is_empty());
+        sent.announce_again();
+        assert_eq!(sent.announcements(later, false), [(room("a"), number)]);
+        assert!(sent.announcements(later, true).is_empty());
+        sent.announce_again();
+        assert!(sent.announcements(later, true).is_empty());
     }
 
     #[test]
@@ -212,7 +253,7 @@ mod tests {
         let number = |position| Number { chain: 1, position };
         received.event(&a, node, number(1));
         received.forget_node(node);
-        assert_eq!(received.event(&a, node, number(9)), 0);
+        assert_eq!(received.event(&a, node, number(9)), Some(0));
         received.retain(|subject| **subject != *"a");
         assert!(received.last.is_empty());
     }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use tower::{BoxError, Layer, Service, ServiceExt, util::BoxService};
 use uuid::Uuid;
@@ -38,7 +38,7 @@ impl Default for NatsOptions {
             limits: Limits::default(),
             max_queued_bytes: 64 << 20,
             on_loss: None,
-            connect: async_nats::ConnectOptions::new(),
+            connect: async_nats::ConnectOptions::new().reconnect_delay_callback(until_next_attempt),
             layers: Vec::new(),
         }
     }
@@ -75,7 +75,8 @@ impl NatsOptions {
         self
     }
 
-    /// Sets the options of the connection: credentials, TLS, a name. The hub sets `no_echo` itself.
+    /// Sets the options of the connection: credentials, TLS, a name. The hub sets `no_echo` and `ping_interval` itself.
+    /// Default: those of NATS's client, and an attempt at least once per second while NATS is away.
     #[must_use]
     pub fn connection(mut self, options: async_nats::ConnectOptions) -> Self {
         self.connect = options;
@@ -94,6 +95,15 @@ impl NatsOptions {
         let put = move |inner| BoxService::new(layer.layer(inner).map_err(Into::into));
         self.layers.push(Box::new(put));
         self
+    }
+}
+
+/// Returns the time before an attempt to connect, from 1.
+fn until_next_attempt(attempt: usize) -> Duration {
+    let doublings = u32::try_from(attempt.saturating_sub(1)).unwrap_or(u32::MAX);
+    match attempt {
+        0 | 1 => Duration::ZERO,
+        _ => Duration::from_millis(2_u64.saturating_pow(doublings)).min(Duration::from_secs(1)),
     }
 }
 

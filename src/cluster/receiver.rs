@@ -18,7 +18,7 @@ use super::{
     hub::Cluster,
     interest::Place,
     meter,
-    nodes::HEARTBEAT,
+    nodes::{DISCOVERY, HEARTBEAT},
     note::Note,
     numbers::ReceivedNumbers,
     options::Loss,
@@ -32,6 +32,18 @@ const REMEMBERED: usize = 4_096;
 pub(super) struct Receiver {
     numbers: ReceivedNumbers,
     performed: HashMap<Uuid, RecentIds>,
+    dropped: Dropped,
+}
+
+/// Messages that this node was too slow for.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Dropped {
+    #[default]
+    No,
+    /// Some were dropped since the last tick.
+    Now,
+    /// Some were dropped before the last tick, and the others have not been asked for their last numbers.
+    Before,
 }
 
 /// Ids of the last events to several subjects that a node has sent.
@@ -68,6 +80,7 @@ impl Receiver {
                 _ = tick.tick() => {
                     let Some(cluster) = cluster.upgrade() else { return };
                     self.expire(&cluster);
+                    self.ask_for_dropped(&cluster);
                     continue;
                 }
             };
@@ -78,7 +91,12 @@ impl Receiver {
                 EngineEvent::Message { subject, payload } => self.receive(&cluster, &subject, payload),
                 EngineEvent::TooSlow => {
                     meter::problems("engine", 1);
-                    tracing::warn!("messages of other nodes were dropped: this node is too slow for them");
+                    if self.dropped == Dropped::No {
+                        tracing::warn!(
+                            "messages of other nodes were dropped: this node is too slow for them"
+                        );
+                    }
+                    self.dropped = Dropped::Now;
                 }
                 EngineEvent::Disconnected => {
                     tracing::warn!("no connection to the other nodes");
@@ -87,14 +105,12 @@ impl Receiver {
                 }
                 EngineEvent::Connected => {
                     tracing::info!("connected to the other nodes");
+                    // Nodes whose lease was over before the connection broke are known again once they have answered.
+                    cluster.barriers.hold_until(Instant::now() + DISCOVERY);
                     cluster.is_connected.store(true, Ordering::Release);
                     cluster.announces_again.store(true, Ordering::Release);
                     cluster.nodes.lock().renew(Instant::now());
-                    drop(
-                        cluster
-                            .queue
-                            .note(cluster.subjects.nodes.clone(), cluster.alive(true)),
-                    );
+                    ask(&cluster);
                 }
             }
         }
@@ -109,20 +125,32 @@ impl Receiver {
         };
         for node in gone {
             tracing::warn!(%node, "another node was not heard any more");
-            self.forget(cluster, node);
+            leave(cluster, node);
+        }
+        for node in cluster.nodes.lock().give_up(Instant::now()) {
+            self.forget(node);
         }
         self.numbers.retain(|subject| {
             *subject == cluster.subjects.everyone || cluster.interest.place(subject).is_some()
         });
     }
 
-    fn forget(&mut self, cluster: &Cluster, node: Uuid) {
-        cluster.barriers.forget(node);
-        cluster.queries.forget(node);
-        cluster.other_sizes.lock().forget(node);
+    /// Forgets a node that does not come back. Until then, its numbers show what was lost, and its ids what was performed.
+    fn forget(&mut self, node: Uuid) {
         self.numbers.forget_node(node);
         self.performed.remove(&node);
-        meter::nodes(cluster.nodes.lock().known().len());
+    }
+
+    /// Asks for the last numbers once no more messages are dropped. These may have been among them.
+    fn ask_for_dropped(&mut self, cluster: &Cluster) {
+        self.dropped = match self.dropped {
+            Dropped::Now => Dropped::Before,
+            Dropped::Before => {
+                ask(cluster);
+                Dropped::No
+            }
+            Dropped::No => Dropped::No,
+        };
     }
 
     fn receive(&mut self, cluster: &Cluster, subject: &Arc<str>, payload: Bytes) {
@@ -145,7 +173,10 @@ impl Receiver {
 
     fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
         let place = cluster.interest.place(subject);
-        let lost = self.numbers.event(subject, node, message.number);
+        cluster.nodes.lock().hear_known(node, Instant::now());
+        let Some(lost) = self.numbers.event(subject, node, message.number) else {
+            return tracing::debug!(%subject, %node, "an event came after it was counted as lost");
+        };
         report(cluster, node, place.as_ref(), lost);
         if message.id != 0 && !self.performed.entry(node).or_default().insert(message.id) {
             return;
@@ -171,6 +202,7 @@ impl Receiver {
                 tracing::warn!(%node, "another node was not answered: too much waits to be sent");
             }
         };
+        let has_met = cluster.nodes.lock().has_met(node);
         if !matches!(note, Note::Gone) && cluster.nodes.lock().hear(node, Instant::now()) {
             tracing::info!(%node, "another node is there");
             meter::nodes(cluster.nodes.lock().known().len());
@@ -179,6 +211,10 @@ impl Receiver {
             Note::Alive { asks, sizes } => {
                 if asks {
                     reply(cluster.alive(false));
+                    // It comes back, and has missed events and announcements.
+                    if has_met {
+                        cluster.announces_again.store(true, Ordering::Release);
+                    }
                 }
                 if cluster.other_sizes.lock().compare(node, sizes, Instant::now()) {
                     reply(Note::AskSizes);
@@ -187,8 +223,9 @@ impl Receiver {
             Note::Gone => {
                 if cluster.nodes.lock().remove(node) {
                     tracing::info!(%node, "another node has ended");
-                    self.forget(cluster, node);
+                    leave(cluster, node);
                 }
+                self.forget(node);
             }
             Note::Last { chain, position } => {
                 let number = super::numbers::Number { chain, position };
@@ -222,6 +259,24 @@ impl Receiver {
                 rooms,
             } => cluster.other_sizes.lock().all(node, number, (part, of), rooms),
         }
+    }
+}
+
+/// Waits no longer for a node that is not there.
+fn leave(cluster: &Cluster, node: Uuid) {
+    cluster.barriers.forget(node);
+    cluster.queries.forget(node);
+    cluster.other_sizes.lock().forget(node);
+    meter::nodes(cluster.nodes.lock().known().len());
+}
+
+/// Asks the others for a sign of life and their last numbers.
+fn ask(cluster: &Cluster) {
+    let asked = cluster
+        .queue
+        .note(cluster.subjects.nodes.clone(), cluster.alive(true));
+    if asked.is_err() {
+        tracing::warn!("the other nodes were not asked: too much waits to be sent");
     }
 }
 

@@ -1,6 +1,7 @@
 //! The task that sends to the other nodes: subscriptions, barriers, notes, and events.
 
 use std::{
+    collections::HashSet,
     fmt,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
@@ -29,6 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same while the engine is away, for the first message that it does not accept. Later ones get none.
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_millis(500);
 
+/// Requests to the engine, one after the other.
 pub(super) struct Sender {
     engine: BoxEngine,
     numbers: SentNumbers,
@@ -67,18 +69,22 @@ impl Sender {
     /// Publishes, or gives up, so that what waits for an engine that is away does not keep the queue full. A loss shows by its
     /// number at the receivers.
     async fn publish(&mut self, subject: &Arc<str>, payload: Bytes, is_connected: bool) {
-        let patience = match (is_connected, self.has_failed) {
-            (true, _) => PATIENCE,
-            (false, false) => PATIENCE_WHILE_AWAY,
-            // The engine may still have space in its own buffer.
-            (false, true) => Duration::ZERO,
-        };
+        let patience = self.patience(is_connected);
         let subject = subject.clone();
         // The failure is counted and logged.
         drop(
             self.request_within(patience, EngineRequest::Publish { subject, payload })
                 .await,
         );
+    }
+
+    fn patience(&self, is_connected: bool) -> Duration {
+        match (is_connected, self.has_failed) {
+            (true, _) => PATIENCE,
+            (false, false) => PATIENCE_WHILE_AWAY,
+            // The engine may still have space in its own buffer.
+            (false, true) => Duration::ZERO,
+        }
     }
 
     /// Makes a request like [`request`](Self::request), and gives it up after a while.
@@ -138,10 +144,8 @@ impl Sender {
             }
             let Some(cluster) = cluster.upgrade() else { break };
             self.follow(&cluster).await;
-            deadline = cluster
-                .barriers
-                .deadline()
-                .unwrap_or_else(|| Instant::now() + far);
+            let now = Instant::now();
+            deadline = cluster.barriers.deadline(now).unwrap_or(now + far);
         }
         self.publish(&nodes, write_note(node, &Note::Gone), false).await;
         drop(self.request_within(PATIENCE, EngineRequest::Flush).await);
@@ -150,9 +154,9 @@ impl Sender {
     /// Makes the changes of the subscriptions, and begins a barrier for them.
     async fn follow(&mut self, cluster: &Cluster) {
         for change in cluster.interest.take_changes() {
-            self.change(change).await;
+            self.change(cluster, change).await;
         }
-        if cluster.barriers.is_open() || !self.refused.is_empty() {
+        if !cluster.barriers.can_begin(Instant::now()) || !self.refused.is_empty() {
             return;
         }
         if let Some(barrier) = cluster.interest.begin_barrier() {
@@ -168,14 +172,28 @@ impl Sender {
         }
     }
 
-    async fn change(&mut self, change: Change) {
+    async fn change(&mut self, cluster: &Cluster, change: Change) {
         let request = match change.clone() {
             Change::Subscribe(subject) => EngineRequest::Subscribe(subject),
             Change::Unsubscribe(subject) => EngineRequest::Unsubscribe(subject),
         };
-        if self.request(request).await.is_err() {
+        let patience = self.patience(cluster.is_connected.load(Ordering::Acquire));
+        if self.request_within(patience, request).await.is_err() {
             self.refused.push(change);
         }
+    }
+
+    /// Repeats the subscriptions that were refused and are still wanted, until one is refused again.
+    async fn repeat_refused(&mut self, cluster: &Cluster) {
+        let mut seen = HashSet::new();
+        let mut refused = std::mem::take(&mut self.refused);
+        refused.retain(|change| cluster.interest.wants(change) && seen.insert(change.clone()));
+        let mut refused = refused.into_iter();
+        while self.refused.is_empty() {
+            let Some(change) = refused.next() else { return };
+            self.change(cluster, change).await;
+        }
+        self.refused.extend(refused);
     }
 
     /// Tells changed sizes, gives the sign of life, repeats refused subscriptions, and announces the last numbers.
@@ -196,9 +214,7 @@ impl Sender {
             is_connected,
         )
         .await;
-        for change in std::mem::take(&mut self.refused) {
-            self.change(change).await;
-        }
+        self.repeat_refused(cluster).await;
         if cluster.announces_again.swap(false, Ordering::AcqRel) {
             self.numbers.announce_again();
         }
@@ -206,7 +222,8 @@ impl Sender {
             meter::events("skipped", events);
             self.numbers.skip(&subject, events, Instant::now());
         }
-        for (subject, last) in self.numbers.announcements(Instant::now()) {
+        let all_hear = is_connected && !cluster.nodes.lock().misses_any();
+        for (subject, last) in self.numbers.announcements(Instant::now(), all_hear) {
             let note = Note::Last {
                 chain: last.chain,
                 position: last.position,

@@ -34,7 +34,6 @@ async fn join_and_send(a: &Arc<NatsHub>, b: &Arc<NatsHub>, rooms: u32) {
 #[tokio::test]
 async fn a_join_is_answered_when_every_server_of_a_cluster_knows_it() {
     let servers = Nats::cluster(3).await;
-    sleep(Duration::from_millis(500)).await;
     let (a, b) = (servers[0].node().await, servers[2].node().await);
     join_and_send(&a, &b, 1_000).await;
     join_and_send(&b, &a, 1_000).await;

@@ -4,10 +4,15 @@
 
 #[path = "../common/nats.rs"]
 mod nats;
+#[path = "../common/proxy.rs"]
+mod proxy;
 
 mod apps;
 mod engines;
 mod member;
 mod nodes;
+mod partition;
 mod rooms;
+mod servers;
 mod sizes;
+mod station;

@@ -40,6 +40,10 @@ impl Member {
         self.perform(Effect::Join(room.into())).await;
     }
 
+    pub(crate) async fn leave(&self, room: &str) {
+        self.perform(Effect::Leave(room.into())).await;
+    }
+
     pub(crate) async fn say(&self, to: Target, number: u32) {
         self.perform(Effect::Emit {
             to,

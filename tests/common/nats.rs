@@ -10,8 +10,16 @@ use std::{
     time::Duration,
 };
 
-use tokio::{net::TcpStream, time::sleep};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use zocket::cluster::{NatsHub, NatsOptions};
+
+/// Bound for the start of a server.
+const START: Duration = Duration::from_secs(30);
 
 /// A server on a free port. Dropping it kills the server.
 pub(crate) struct Nats {
@@ -28,7 +36,7 @@ impl Nats {
         Self::start_with(port, &[]).await
     }
 
-    /// Starts servers of one cluster.
+    /// Starts servers of one cluster. Returns once each knows the others.
     pub(crate) async fn cluster(size: usize) -> Vec<Self> {
         let routes: Vec<_> = (0..size).map(|_| free_port()).collect();
         let urls: Vec<_> = routes
@@ -51,11 +59,43 @@ impl Nats {
             ];
             servers.push(Self::start_with(free_port(), &arguments).await);
         }
+        let complete = async {
+            for server in &servers {
+                while server.info().await["connect_urls"].as_array().map_or(0, Vec::len) != size {
+                    sleep(Duration::from_millis(20)).await;
+                }
+            }
+        };
+        timeout(START, complete)
+            .await
+            .expect("the servers do not find each other");
         servers
     }
 
+    /// Starts a server with the options of a configuration file.
+    pub(crate) async fn start_configured(configuration: &str) -> Self {
+        let port = free_port();
+        let file = env::temp_dir().join(format!("zocket-nats-{port}.conf"));
+        fs::write(&file, configuration).unwrap();
+        let server = Self::start_with(port, &["--config", file.to_str().unwrap()]).await;
+        fs::remove_file(file).unwrap();
+        server
+    }
+
+    /// Starts a server that can open so many files and connections.
+    pub(crate) async fn start_with_descriptors(descriptors: usize) -> Self {
+        let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
+        let mut command = Command::new("sh");
+        command.args(["-c", &script]).arg(program());
+        Self::spawn(command, free_port(), &[]).await
+    }
+
     async fn start_with(port: u16, arguments: &[&str]) -> Self {
-        let child = Command::new(program())
+        Self::spawn(Command::new(program()), port, arguments).await
+    }
+
+    async fn spawn(mut command: Command, port: u16, arguments: &[&str]) -> Self {
+        let child = command
             .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
             .args(arguments)
             .stdin(Stdio::null())
@@ -64,10 +104,24 @@ impl Nats {
             .spawn()
             .expect("nats-server: install Debian's package `nats-server`");
         let server = Self { port, child };
-        while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
-            sleep(Duration::from_millis(5)).await;
-        }
+        let listens = async {
+            while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(START, listens).await.expect("nats-server does not start");
         server
+    }
+
+    /// Returns what the server says of itself to each new connection.
+    pub(crate) async fn info(&self) -> Value {
+        let stream = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let (mut reader, mut line) = (BufReader::new(stream), String::new());
+        timeout(START, reader.read_line(&mut line))
+            .await
+            .expect("nats-server is silent")
+            .unwrap();
+        serde_json::from_str(line.strip_prefix("INFO ").unwrap()).unwrap()
     }
 
     pub(crate) fn url(&self) -> String {
