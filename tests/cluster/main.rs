@@ -9,10 +9,12 @@ mod proxy;
 
 mod apps;
 mod engines;
+mod full;
 mod member;
 mod nodes;
 mod partition;
 mod rooms;
 mod servers;
 mod sizes;
+mod slow;
 mod station;

@@ -18,8 +18,9 @@ use tokio::{
 };
 use uuid::Uuid;
 use zocket::{
-    Hub, Target,
+    Error, Event, Hub, RawPayload, Target,
     cluster::{NatsHub, NatsOptions},
+    layers::Effect,
 };
 
 use crate::member::{Member, number};
@@ -92,6 +93,17 @@ impl Station {
     /// Sends one event to the lobby.
     pub(crate) async fn say(&self) {
         say(&self.speaker, self.index, &self.said).await;
+    }
+
+    /// Sends one event to the lobby, with a payload that so many spaces make longer. Returns its number if it is accepted.
+    pub(crate) fn try_say(&self, spaces: usize) -> Result<u32, Error> {
+        let number = self.index * NUMBERS + self.said();
+        let payload = RawPayload::json(format!("{number}{}", " ".repeat(spaces)));
+        let (to, event) = (Target::room(LOBBY), Event::from_payload("said", payload).unwrap());
+        self.hub
+            .perform(Some(&self.speaker.id), Effect::Emit { to, event })?;
+        self.said.fetch_add(1, Ordering::Release);
+        Ok(number)
     }
 
     /// Sends an event to the lobby every 5 milliseconds.

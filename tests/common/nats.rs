@@ -103,9 +103,11 @@ impl Nats {
             .stderr(Stdio::null())
             .spawn()
             .expect("nats-server: install Debian's package `nats-server`");
-        let server = Self { port, child };
+        let mut server = Self { port, child };
         let listens = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
+                let ended = server.child.try_wait().unwrap();
+                assert!(ended.is_none(), "nats-server has ended: {ended:?}");
                 sleep(Duration::from_millis(5)).await;
             }
         };
@@ -154,7 +156,7 @@ fn program() -> PathBuf {
         .unwrap_or_else(|| "nats-server".into())
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }

@@ -1,12 +1,12 @@
 //! A TCP proxy that can hold back, slow down and break what it carries.
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses what it needs")]
 
-use std::time::Duration;
+use std::{net::SocketAddr, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{
-        TcpListener, TcpSocket, TcpStream,
+        TcpListener, TcpSocket,
         tcp::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::watch,
@@ -38,9 +38,8 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// Starts a proxy to a port of this machine.
     pub(crate) async fn to(port: u16) -> Self {
-        let socket = TcpSocket::new_v4().unwrap();
-        // Accepted connections inherit it.
-        socket.set_recv_buffer_size(BUFFER).unwrap();
+        // Accepted connections inherit its buffer.
+        let socket = socket();
         socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
         let listener = socket.listen(64).unwrap();
         let own = listener.local_addr().unwrap().port();
@@ -63,13 +62,20 @@ impl Proxy {
     }
 }
 
+fn socket() -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(BUFFER).unwrap();
+    socket
+}
+
 async fn accept(listener: TcpListener, port: u16, carries: watch::Receiver<Carries>) {
     let mut connections = JoinSet::new();
     loop {
         let (near, _) = listener.accept().await.unwrap();
         let carries = carries.clone();
         connections.spawn(async move {
-            if let Ok(far) = TcpStream::connect(("127.0.0.1", port)).await {
+            let far = SocketAddr::from(([127, 0, 0, 1], port));
+            if let Ok(far) = socket().connect(far).await {
                 let (from_near, to_near) = near.into_split();
                 let (from_far, to_far) = far.into_split();
                 // What was sent before one side has closed still arrives.
