@@ -32,14 +32,6 @@ async fn join_and_send(a: &Arc<NatsHub>, b: &Arc<NatsHub>, rooms: u32) {
 }
 
 #[tokio::test]
-async fn a_join_is_answered_when_every_server_of_a_cluster_knows_it() {
-    let servers = Nats::cluster(3).await;
-    let (a, b) = (servers[0].node().await, servers[2].node().await);
-    join_and_send(&a, &b, 1_000).await;
-    join_and_send(&b, &a, 1_000).await;
-}
-
-#[tokio::test]
 async fn a_server_that_restarts_interrupts_only_what_is_between_nodes() {
     let nats = Nats::start().await;
     let port = nats.port;

@@ -8,8 +8,11 @@ mod nats;
 mod proxy;
 
 mod apps;
+mod balancer;
+mod crowd;
 mod engines;
 mod full;
+mod joins;
 mod member;
 mod nodes;
 mod partition;

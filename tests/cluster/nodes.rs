@@ -2,22 +2,20 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Stdio,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use parking_lot::Mutex;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader, copy_bidirectional},
-    net::{TcpListener, TcpStream},
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     task::JoinSet,
     time::{sleep, timeout},
@@ -27,9 +25,9 @@ use zocket::{
     client::{CallError, Client, Sent},
 };
 
-use crate::nats::Nats;
+use crate::{balancer::Balancer, nats::Nats};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 /// Clients of each test.
 const CLIENTS: usize = 100;
 
@@ -41,14 +39,14 @@ impl Outgoing for Said {
 }
 
 /// A node. Dropping it kills the process.
-struct Node {
-    addr: SocketAddr,
+pub(crate) struct Node {
+    pub(crate) addr: SocketAddr,
     child: Child,
 }
 
 impl Node {
-    async fn start(nats: &Nats) -> Self {
-        let mut child = Command::new(program())
+    pub(crate) async fn start(nats: &Nats) -> Self {
+        let mut child = many_descriptors(&program("cluster_node"))
             .arg(nats.url())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -74,57 +72,24 @@ impl Node {
         assert!(status.success(), "{status}");
     }
 
-    async fn client(&self) -> Client {
+    pub(crate) async fn client(&self) -> Client {
         connect(self.addr).await
     }
 }
 
-fn program() -> PathBuf {
+/// Returns the path of an example.
+pub(crate) fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let target = test.ancestors().nth(2).unwrap();
-    target.join("examples/cluster_node")
+    target.join("examples").join(name)
 }
 
-/// A balancer of TCP connections, which takes the nodes in turn.
-struct Balancer {
-    addr: SocketAddr,
-    nodes: Arc<Mutex<Vec<SocketAddr>>>,
-}
-
-impl Balancer {
-    async fn start() -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let addr = listener.local_addr().unwrap();
-        let nodes = Arc::<Mutex<Vec<SocketAddr>>>::default();
-        let (targets, turn) = (nodes.clone(), AtomicUsize::new(0));
-        tokio::spawn(async move {
-            loop {
-                let (mut client, _) = listener.accept().await.unwrap();
-                let turn = turn.fetch_add(1, Ordering::Relaxed);
-                let target = {
-                    let targets = targets.lock();
-                    targets.get(turn % targets.len().max(1)).copied()
-                };
-                tokio::spawn(async move {
-                    // Without a node, or with one that is gone, the client comes again.
-                    if let Some(target) = target
-                        && let Ok(mut node) = TcpStream::connect(target).await
-                    {
-                        drop(copy_bidirectional(&mut client, &mut node).await);
-                    }
-                });
-            }
-        });
-        Self { addr, nodes }
-    }
-
-    fn add(&self, node: &Node) {
-        self.nodes.lock().push(node.addr);
-    }
-
-    fn remove(&self, node: &Node) {
-        self.nodes.lock().retain(|addr| *addr != node.addr);
-    }
+/// Returns a command for a program that opens thousands of connections.
+pub(crate) fn many_descriptors(program: &Path) -> Command {
+    let script = r#"ulimit -n 8192 || ulimit -n "$(ulimit -H -n)"; exec "$0" "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script]).arg(program);
+    command
 }
 
 /// Connects a client that is in the room on each connection.
@@ -143,7 +108,7 @@ async fn size(client: &Client) -> usize {
 }
 
 /// Waits until the room has this many members, without those of nodes that are gone.
-async fn until_size(client: &Client, expected: usize) {
+pub(crate) async fn until_size(client: &Client, expected: usize) {
     let waited = timeout(PATIENCE, async {
         while size(client).await != expected {
             sleep(Duration::from_millis(50)).await;
@@ -159,15 +124,15 @@ async fn clients_of_a_killed_node_come_back_on_another() {
     let nats = Nats::start().await;
     let (a, b) = (Node::start(&nats).await, Node::start(&nats).await);
     let balancer = Balancer::start().await;
-    balancer.add(&a);
-    balancer.add(&b);
+    balancer.add(a.addr);
+    balancer.add(b.addr);
     let mut clients = Vec::new();
     for _ in 0..CLIENTS {
         clients.push(connect(balancer.addr).await);
     }
     let sender = b.client().await;
     until_size(&sender, CLIENTS + 1).await;
-    balancer.remove(&a);
+    balancer.remove(a.addr);
     drop(a);
     // No ghost of the killed node stays in the room, and nobody is missing.
     until_size(&sender, CLIENTS + 1).await;
@@ -201,8 +166,8 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
     let nats = Nats::start().await;
     let (mut a, mut b) = (Node::start(&nats).await, Node::start(&nats).await);
     let balancer = Balancer::start().await;
-    balancer.add(&a);
-    balancer.add(&b);
+    balancer.add(a.addr);
+    balancer.add(b.addr);
     let stop = Arc::new(AtomicBool::new(false));
     let mut load = JoinSet::new();
     for _ in 0..CLIENTS {
@@ -229,7 +194,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
         let (sender, listener) = (b.client().await, b.client().await);
         let mut events = listener.on::<Said>();
         until_size(&sender, CLIENTS + 2).await;
-        balancer.remove(&a);
+        balancer.remove(a.addr);
         let restart = tokio::spawn(a.restart());
         let mut said = 0;
         while !restart.is_finished() {
@@ -246,7 +211,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
         }
         assert!(said > 0);
         let fresh = Node::start(&nats).await;
-        balancer.add(&fresh);
+        balancer.add(fresh.addr);
         (a, b) = (b, fresh);
     }
     stop.store(true, Ordering::Relaxed);

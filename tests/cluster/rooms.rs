@@ -40,19 +40,6 @@ async fn events_reach_members_on_every_node_once_and_in_order() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_sent_after_a_join_was_answered_is_lost() {
-    let nats = Nats::start().await;
-    let (a, b) = (nats.node().await, nats.node().await);
-    let (ann, bob) = (Member::of(&a), Member::of(&b));
-    for number in 0..1_000 {
-        let room = format!("room {number}");
-        bob.join(&room).await;
-        ann.say(Target::room(&*room), number).await;
-    }
-    assert_eq!(bob.hear(1_000).await, (0..1_000).collect::<Vec<_>>());
-}
-
-#[tokio::test]
 async fn queries_and_actions_span_all_nodes() {
     let nats = Nats::start().await;
     let (a, b) = (nats.node().await, nats.node().await);
