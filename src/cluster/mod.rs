@@ -34,14 +34,19 @@
 //! | delivery on other nodes | at most once |
 //! | order | the events of one sender to one room arrive in the order in which they were sent. Across rooms, this holds with a single NATS server, and not with a cluster |
 //! | a join | is answered once the events that any node sends from then on arrive here |
-//! | a loss | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, at most about a second after the nodes are connected again |
+//! | a loss of events to a room or to everyone | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, at most about a second after the nodes are connected again. Each event is delivered or counted, not both. This holds from the first event of a sender on that has arrived |
 //! | a send | never waits for NATS. If too much waits, it fails with OVERLOADED, and nobody receives the event |
 //! | `cx.flush().await` | waits until NATS has taken what was sent before |
 //!
 //! | if | then |
 //! |---|---|
 //! | NATS is away | Delivery within each node goes on. NATS's client keeps some thousands of messages for its return, and further ones are lost. A join is answered at once, and counted (`zocket_cluster_problems_total`, `alone`) |
+//! | NATS is silent, as behind a network that fails | The node notices it within 4.5 seconds. Until then, events wait, and a join is answered after 5 seconds at most. Then it is as if NATS were away |
+//! | NATS is slow | Sends fail with OVERLOADED when too much waits. A message that NATS does not accept within 5 seconds is lost |
+//! | NATS accepts no more connections | [`NatsHub::connect`] fails with the reason, or after 5 seconds if NATS does not answer. Nodes that are connected go on |
 //! | a server of a NATS cluster fails | its nodes connect to another server of the cluster by themselves. Some events may be lost meanwhile |
+//! | a node reads too slowly | NATS slows down the nodes that send to it, and then closes its connection. It connects again, and the loss is counted |
+//! | a node is cut off | Delivery on it goes on. The others forget it after 5 seconds. When it comes back, all agree on the members again, and what was lost on both sides is counted, unless it was away for more than 10 minutes |
 //! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, its clients count, and a query for members waits for it for a second and names it as missing |
 //! | a node does not answer a join of another one | the join is answered after 2 seconds |
 //! | nodes have different versions | a node ignores, and counts, messages of a version that it does not know |
