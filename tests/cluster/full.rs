@@ -46,6 +46,16 @@ async fn carry_on(a: &Station, b: &Station) {
     a.counts(2).await;
 }
 
+/// The same after a loss.
+async fn carry_on_again(a: &Station, b: &Station) {
+    let lost = b.lost_of(a);
+    a.say().await;
+    b.accounts_for(a).await;
+    assert_eq!(b.lost_of(a), lost);
+    a.counts(2).await;
+    b.counts(2).await;
+}
+
 #[tokio::test]
 async fn a_server_without_connections_left_refuses_a_node_and_serves_those_it_has() {
     let nats = Nats::start_configured("max_connections: 2").await;
@@ -150,6 +160,25 @@ async fn an_event_beyond_the_limit_of_the_server_is_refused_and_the_next_one_arr
     assert_eq!(refused.code(), Code::PAYLOAD_TOO_LARGE);
     a.try_say(7_000).unwrap();
     carry_on(&a, &b).await;
+}
+
+/// NATS's client drops what a node does not take in time, and with it the numbers that would show the loss.
+#[tokio::test]
+async fn what_the_client_of_nats_drops_is_counted() {
+    let nats = Nats::start().await;
+    let a = Station::connect(&nats.url(), 1).await;
+    let small = async_nats::ConnectOptions::new().subscription_capacity(2);
+    let b = Station::connect_with(&nats.url(), 2, NatsOptions::default().connection(small)).await;
+    a.say().await;
+    b.accounts_for(&a).await;
+    let began = Instant::now();
+    for _ in 0..5_000 {
+        a.try_say(0).unwrap();
+    }
+    b.accounts_for(&a).await;
+    print_recovery("messages dropped by NATS's client", began.elapsed());
+    assert!(b.lost_of(&a) > 0);
+    carry_on_again(&a, &b).await;
 }
 
 /// The server closes the connection of a node that reads too slowly.

@@ -1,11 +1,23 @@
 //! Nodes that are cut off from NATS, and come back.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
-use tokio::time::{Instant, sleep};
+use tokio::{
+    join,
+    task::JoinSet,
+    time::{Instant, interval, sleep},
+};
+use zocket::Target;
 
 use crate::{
-    member::Member,
+    member::{Member, number},
     nats::Nats,
     proxy::{Carries, Proxy},
     station::{LOBBY, Station, print_recovery, until},
@@ -68,12 +80,65 @@ impl Nodes {
     }
 }
 
+/// Events to two rooms at once, which are sent twice, to a member of both.
+struct Pairs {
+    said: Arc<AtomicU32>,
+    talk: JoinSet<()>,
+    listener: Member,
+}
+
+impl Pairs {
+    async fn start(from: &Station, to: &Station) -> Self {
+        let (speaker, listener) = (Member::of(&from.hub), Member::of(&to.hub));
+        listener.join("x").await;
+        listener.join("y").await;
+        let (said, mut talk) = (Arc::<AtomicU32>::default(), JoinSet::new());
+        let counter = said.clone();
+        talk.spawn(async move {
+            let mut tick = interval(Duration::from_millis(5));
+            loop {
+                tick.tick().await;
+                let number = counter.fetch_add(1, Ordering::AcqRel);
+                speaker.say(Target::rooms(["x", "y"]), number).await;
+            }
+        });
+        Self { said, talk, listener }
+    }
+
+    /// Waits for an event that was sent after this call. Asserts that none has come twice.
+    async fn arrive_once(mut self) {
+        let (next, mut heard) = (self.said.load(Ordering::Acquire), HashSet::new());
+        let arrived = until(|| {
+            let mut events = Vec::new();
+            self.listener.mailbox.pull(&mut events);
+            for number in events.iter().map(number) {
+                assert!(heard.insert(number), "{number} arrived twice");
+            }
+            heard.iter().any(|number| *number > next)
+        });
+        assert!(arrived.await);
+        self.talk.shutdown().await;
+    }
+}
+
+/// Asserts that the promise of a join holds again as soon as the node is connected.
+async fn joins_after_the_return(cut: &Station, other: &Station) {
+    let (member, speaker) = (Member::of(&cut.hub), Member::of(&other.hub));
+    for number in 0..20 {
+        let room = format!("room {number}");
+        member.join(&room).await;
+        speaker.say(Target::room(room), number).await;
+    }
+    assert_eq!(member.hear(20).await, (0..20).collect::<Vec<_>>());
+}
+
 /// Cuts a node off until the others have noticed, and it has noticed itself. Members come and go meanwhile.
 async fn cut_off_for_longer_than_the_lease(by: Carries, name: &str) {
     let nodes = Nodes::start().await;
     let (a, cut) = (&nodes.a, &nodes.cut);
     let talks = nodes.all().map(Station::talk);
     nodes.hear_again().await;
+    let pairs = Pairs::start(cut, a).await;
     let leaves = Member::of(&cut.hub);
     leaves.join(LOBBY).await;
     a.counts(4).await;
@@ -98,7 +163,12 @@ async fn cut_off_for_longer_than_the_lease(by: Carries, name: &str) {
     a.counts(2).await;
 
     nodes.proxy.carry(Carries::Everything);
-    let took = nodes.hear_again().await;
+    let joins = async {
+        assert!(until(|| cut.hub.is_connected()).await);
+        joins_after_the_return(cut, a).await;
+    };
+    let (took, ()) = join!(nodes.hear_again(), joins);
+    pairs.arrive_once().await;
     print_recovery(
         &format!("{name} ended, noticed after {} ms", noticed.as_millis()),
         took,
