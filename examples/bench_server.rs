@@ -1,5 +1,6 @@
 //! The server of the benchmarks: a small app with the public API and the default limits. `cargo build --release
-//! --example bench_server`. It listens on `ADDR`, and each client names its user in the connect header `user`.
+//! --example bench_server`. It listens on `ADDR`, and each client names its user in the connect header `user`. With the
+//! feature `nats` and the address of a NATS server in `NATS`, it is a node.
 
 use std::{env, error::Error};
 
@@ -94,7 +95,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt()
         .with_max_level(tracing::Level::INFO)
         .init();
-    let zo = Zocket::builder()
+    let builder = Zocket::builder();
+    #[cfg(feature = "nats")]
+    let builder = match env::var("NATS") {
+        Ok(nats) => {
+            let options = zocket::cluster::NatsOptions::default();
+            builder.hub(zocket::cluster::NatsHub::connect(nats, options).await?)
+        }
+        Err(_) => builder,
+    };
+    let zo = builder
         .on_connect(async |headers: Headers, _: ClientId| Ok(User { name: headers.user }))
         .build();
     let message = zo.message().with(known);
