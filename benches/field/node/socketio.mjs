@@ -1,4 +1,5 @@
-// The app on Socket.IO over its WebSocket transport: the same events, with acknowledgements as answers of `echo`.
+// The app on Socket.IO over its WebSocket transport: the same events, with acknowledgements as answers of `echo`. With the
+// address of a Redis server in `REDIS`, it is a node.
 import { createServer } from "node:http";
 import { Server } from "socket.io";
 
@@ -12,6 +13,14 @@ const isName = (name) =>
 
 const http = createServer();
 const io = new Server(http, { transports: ["websocket"] });
+
+if (process.env.REDIS) {
+  const [{ createAdapter }, { createClient }] = await Promise.all([import("@socket.io/redis-adapter"), import("redis")]);
+  const publisher = createClient({ url: process.env.REDIS });
+  const subscriber = publisher.duplicate();
+  await Promise.all([publisher.connect(), subscriber.connect()]);
+  io.adapter(createAdapter(publisher, subscriber));
+}
 
 io.on("connection", (socket) => {
   const from = String(socket.handshake.query.user ?? "nobody");

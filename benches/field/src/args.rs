@@ -8,6 +8,8 @@ pub(crate) const HELP: &str = "\
 Zocket beside what its users would pick instead: processor time, latency, memory.
 
 benches/field/run [options]
+benches/field/run cluster [options]    nodes over NATS and Redis, and a simulation; writes CLUSTER.md
+benches/field/run simulate [options]   only the simulation, with costs that were measured before
 
   --only NAMES       servers, by commas: zocket, zocket-extended, zocket-resume, tungstenite, axum, bun,
                      socketioxide, socket.io, upgrade
@@ -19,6 +21,7 @@ benches/field/run [options]
   --members N        members of the storm's room (19000)
   --idle N           the most idle connections of `memory` (10000)
   --sessions N       sessions that are parked, and that come back (10000)
+  --rooms N          rooms of `cluster` (10000)
   --cores A,B        the server's processor and the load's (the first two)
   --first            runs servers and load before all other processes (`chrt`, as root), for latencies on a
                      machine that others use
@@ -27,6 +30,13 @@ benches/field/run [options]
   --list             names the scenarios
   --available        measures nothing; fails if one of the servers is not here
 ";
+
+/// The figures of several nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cluster {
+    Measured,
+    Simulated,
+}
 
 #[derive(Clone, Debug)]
 pub(crate) struct Args {
@@ -38,6 +48,8 @@ pub(crate) struct Args {
     pub(crate) members: usize,
     pub(crate) idle: usize,
     pub(crate) sessions: usize,
+    pub(crate) rooms: usize,
+    pub(crate) cluster: Option<Cluster>,
     pub(crate) cores: [usize; 2],
     pub(crate) first: bool,
     pub(crate) write: bool,
@@ -65,6 +77,8 @@ impl Args {
             members: 19_000,
             idle: 10_000,
             sessions: 10_000,
+            rooms: 10_000,
+            cluster: None,
             cores: proc::two_cores(),
             first: false,
             write: false,
@@ -97,6 +111,9 @@ impl Args {
                 Long("check") => args.check = true,
                 Long("members") => args.members = between(&mut parser, "--members", 10, 19_500)?,
                 Long("sessions") => args.sessions = between(&mut parser, "--sessions", 200, 16_000)?,
+                Long("rooms") => args.rooms = between(&mut parser, "--rooms", 200, 100_000)?,
+                Value(word) if word == "cluster" => args.cluster = Some(Cluster::Measured),
+                Value(word) if word == "simulate" => args.cluster = Some(Cluster::Simulated),
                 Long("idle") => args.idle = between(&mut parser, "--idle", 200, 19_500)?,
                 Long("cores") => args.cores = cores(&parser.value()?.string()?)?,
                 Long("first") => args.first = true,
@@ -170,7 +187,7 @@ fn cores(pair: &str) -> Result<[usize; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use super::Args;
+    use super::{Args, Cluster};
     use crate::server::Peer;
 
     fn parse(line: &str) -> Result<Args, String> {
@@ -193,6 +210,14 @@ mod tests {
     }
 
     #[test]
+    fn the_figures_of_several_nodes_are_chosen_by_a_word() {
+        assert_eq!(parse("").unwrap().cluster, None);
+        let args = parse("cluster --rooms 400").unwrap();
+        assert_eq!((args.cluster, args.rooms), (Some(Cluster::Measured), 400));
+        assert_eq!(parse("simulate").unwrap().cluster, Some(Cluster::Simulated));
+    }
+
+    #[test]
     fn invalid_arguments_are_named_in_the_error() {
         let error = |line| parse(line).unwrap_err();
         assert!(error("--only nginx").contains("no server \"nginx\"; there are zocket"));
@@ -200,5 +225,6 @@ mod tests {
         assert!(error("--rounds 0").contains("--rounds: 1 to 100, got 0"));
         assert!(error("--cores 3").contains("two numbers"));
         assert!(error("--fast").contains("--fast"));
+        assert!(error("clustre").contains("clustre"));
     }
 }

@@ -85,6 +85,11 @@ impl Client {
     /// Sends a call, and waits for its answer.
     pub(crate) fn call(&mut self, frame: &[u8]) -> Result<()> {
         self.send(frame)?;
+        self.answer()
+    }
+
+    /// Waits for an answer.
+    pub(crate) fn answer(&mut self) -> Result<()> {
         let speech = self.speech;
         self.take(|payload| wire::is_answer(speech, payload))
     }

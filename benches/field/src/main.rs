@@ -3,6 +3,7 @@
 mod args;
 mod beside;
 mod chart;
+mod cluster;
 mod connections;
 mod crowd;
 mod dial;
@@ -110,6 +111,10 @@ fn measure_all(args: &Args) -> Result<ExitCode> {
     proc::raise_descriptors();
     if args.first {
         proc::go_first(std::process::id(), 1)?;
+    }
+    if let Some(kind) = args.cluster {
+        cluster::run(kind, args)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let mut peers = Vec::new();
     let mut missing = Vec::new();

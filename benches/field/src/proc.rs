@@ -113,8 +113,21 @@ pub(crate) fn pin(cores: &[usize]) -> io::Result<()> {
 /// # Errors
 /// If that is not permitted.
 pub(crate) fn go_first(id: u32, priority: u8) -> io::Result<()> {
+    // In turns: Node spins until another thread of its own has run, which never happens on one processor otherwise.
+    chrt(&["-r", "-p", &priority.to_string(), &id.to_string()])
+}
+
+/// Takes a thread's real-time priority back.
+///
+/// # Errors
+/// If that is not permitted.
+pub(crate) fn go_back(id: u32) -> io::Result<()> {
+    chrt(&["-o", "-p", "0", &id.to_string()])
+}
+
+fn chrt(arguments: &[&str]) -> io::Result<()> {
     let status = Command::new("chrt")
-        .args(["-f", "-p", &priority.to_string(), &id.to_string()])
+        .args(arguments)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()?;

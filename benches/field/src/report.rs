@@ -36,7 +36,7 @@ pub(crate) fn report(all: &[Summary], missing: &[String], args: &Args) -> String
     page
 }
 
-fn said_by(program: &str, arguments: &[&str]) -> String {
+pub(crate) fn said_by(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     let said = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
     said.ok()
@@ -44,7 +44,7 @@ fn said_by(program: &str, arguments: &[&str]) -> String {
         .unwrap_or_else(|| "absent".to_owned())
 }
 
-fn machine(args: &Args) -> String {
+pub(crate) fn machine(args: &Args) -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let lines = || {
         cpu.lines()

@@ -6,32 +6,9 @@ use crate::{
     report::time,
     scenario::{RESUME, Scenario},
     server::Peer::{Zocket, ZocketExtended, ZocketResume},
-    stats::median,
+    stats::Spread,
     summary::{Summary, find},
 };
-
-/// A median, and the range of the rounds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
-}
-
-impl Spread {
-    fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
-        Self {
-            median: median(values.clone()),
-            least: values.clone().fold(f64::MAX, f64::min),
-            most: values.fold(f64::MIN, f64::max),
-        }
-    }
-
-    fn shown(self, format: impl Fn(f64) -> String) -> String {
-        let Self { median, least, most } = self;
-        format!("{} ({} to {})", format(median), format(least), format(most))
-    }
-}
 
 /// Returns the cost with resumption, as a multiple of the base protocol's in the same round.
 fn to_base(all: &[Summary], scenario: &str) -> Option<Spread> {

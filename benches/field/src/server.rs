@@ -125,23 +125,14 @@ pub(crate) struct Place {
     pub(crate) load: Vec<usize>,
 }
 
-/// A server's process. Dropping it kills the process.
+/// A process that listens. Dropping it kills the process.
 #[derive(Debug)]
-pub(crate) struct Server {
-    child: Child,
-    pub(crate) peer: Peer,
-    pub(crate) addr: SocketAddr,
-}
+pub(crate) struct Process(Child);
 
-impl Server {
-    /// Starts a server, and waits until it listens.
-    pub(crate) fn start(peer: Peer, place: &Place) -> Result<Self> {
-        let addr = free_address()?;
-        let mut command = peer.command()?;
+impl Process {
+    /// Starts a program on the servers' processors, and waits until it listens.
+    pub(crate) fn start(mut command: Command, name: &str, addr: SocketAddr, place: &Place) -> Result<Self> {
         command
-            .env("ADDR", addr.to_string())
-            .env("TOKIO_WORKER_THREADS", place.workers.to_string())
-            .env("RUST_LOG", "warn")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
@@ -149,38 +140,66 @@ impl Server {
         proc::pin(&place.cores)?;
         let child = command.spawn();
         proc::pin(&place.load)?;
-        let mut server = Self {
-            child: child?,
-            peer,
-            addr,
-        };
+        let mut process = Self(child?);
         let deadline = Instant::now() + Duration::from_secs(15);
         loop {
             if TcpStream::connect_timeout(&addr, Duration::from_secs(1)).is_ok() {
-                return Ok(server);
+                return Ok(process);
             }
-            if let Some(status) = server.child.try_wait()? {
-                return Err(Error::Failed(format!("{} ended at once: {status}", peer.name())));
+            if let Some(status) = process.0.try_wait()? {
+                return Err(Error::Failed(format!("{name} ended at once: {status}")));
             }
             if Instant::now() > deadline || proc::interrupted() {
-                return Err(Error::Failed(format!("{} does not listen", peer.name())));
+                return Err(Error::Failed(format!("{name} does not listen")));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
     }
 
     pub(crate) fn pid(&self) -> u32 {
-        self.child.id()
+        self.0.id()
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+/// A server's process.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Process,
+    pub(crate) peer: Peer,
+    pub(crate) addr: SocketAddr,
+}
+
+impl Server {
+    /// Starts a server, and waits until it listens.
+    pub(crate) fn start(peer: Peer, place: &Place) -> Result<Self> {
+        Self::start_with(peer, place, None)
+    }
+
+    /// Starts a server with a further variable of its environment.
+    pub(crate) fn start_with(peer: Peer, place: &Place, variable: Option<(&str, String)>) -> Result<Self> {
+        let addr = free_address()?;
+        let mut command = peer.command()?;
+        command
+            .env("ADDR", addr.to_string())
+            .env("TOKIO_WORKER_THREADS", place.workers.to_string())
+            .env("RUST_LOG", "warn")
+            .envs(variable);
+        let process = Process::start(command, peer.name(), addr, place)?;
+        Ok(Self { process, peer, addr })
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+}
+
+pub(crate) fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -92,6 +92,29 @@ pub(crate) fn quantile(values: &[f64], share: f64) -> f64 {
     values.get(place).copied().unwrap_or_default()
 }
 
+/// A median, and the range of the rounds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
+}
+
+impl Spread {
+    pub(crate) fn of(values: impl Iterator<Item = f64> + Clone) -> Self {
+        Self {
+            median: median(values.clone()),
+            least: values.clone().fold(f64::MAX, f64::min),
+            most: values.fold(f64::MIN, f64::max),
+        }
+    }
+
+    pub(crate) fn shown(self, format: impl Fn(f64) -> String) -> String {
+        let Self { median, least, most } = self;
+        format!("{} ({} to {})", format(median), format(least), format(most))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Histogram, bucket, median, quantile, value};

@@ -85,6 +85,29 @@ fn sessions_are_parked_and_resumed() {
 }
 
 #[test]
+fn nodes_deliver_everything_in_order_and_their_costs_are_simulated() {
+    let run = |arguments: &[&str]| {
+        let mut field = Command::new(env!("CARGO_BIN_EXE_field"));
+        let output = field.arg("cluster").args(arguments).output();
+        let output = output.expect("the program was built");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.success(), said)
+    };
+    if !run(&["--available"]).0 {
+        return;
+    }
+    let (succeeded, said) = run(&["--check", "--quick", "--window", "0.2", "--rooms", "200"]);
+    assert!(succeeded, "{said}");
+    for row in [
+        "| Zocket, NATS, 3 nodes |",
+        "| Zocket, NATS, 2 nodes: opens",
+        "| barriers |",
+    ] {
+        assert!(said.contains(row), "{row}: {said}");
+    }
+}
+
+#[test]
 fn invalid_arguments_are_reported() {
     let output = Command::new(env!("CARGO_BIN_EXE_field"))
         .args(["--only", "nginx"])

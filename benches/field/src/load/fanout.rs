@@ -55,6 +55,13 @@ impl Fanout {
         }
     }
 
+    /// Lets only the first member send.
+    pub(crate) fn with_one_sender(mut self) -> Self {
+        self.senders = 1;
+        self.seen.truncate(self.members);
+        self
+    }
+
     /// Sends a message in this slot. Two consecutive messages have one sender, so that their order can be checked.
     fn send(&mut self, slot: usize, out: &mut Out) {
         let number = self.next * self.flights.len() as u64 + slot as u64;
