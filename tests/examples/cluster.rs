@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use tokio::time::timeout;
+use tokio::{io::AsyncWriteExt, select, time::timeout};
 use zocket::{Outgoing, client::Client};
 
-use super::{Example, PATIENCE};
+use super::{PATIENCE, process::Example};
 
 #[tokio::test]
-async fn cluster_serves_one_room_on_two_nodes() {
+async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
     #[derive(Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
     struct Said {
         from: String,
@@ -43,6 +43,23 @@ async fn cluster_serves_one_room_on_two_nodes() {
     };
     let next = timeout(PATIENCE, heard.next()).await.unwrap();
     assert_eq!(next.unwrap().unwrap(), said("A"));
+
+    let input = example.child.stdin.as_mut().unwrap();
+    input.write_all(b"kill A\n").await.unwrap();
+    // A post may still reach A, or be lost with it, so Ann posts until a line of B arrives.
+    let posts = async {
+        loop {
+            drop(ann.call_route::<()>("chat.post", &post).await);
+        }
+    };
+    let from_b = async { while !matches!(heard.next().await, Some(Ok(line)) if line == said("B")) {} };
+    let moved = async {
+        select! {
+            () = from_b => {}
+            () = posts => {}
+        }
+    };
+    timeout(PATIENCE, moved).await.expect("no line of B");
 
     // Ends the example, and NATS and the nodes with it.
     drop(example.child.stdin.take());

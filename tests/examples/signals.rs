@@ -19,7 +19,10 @@ use tokio_tungstenite::{
     tungstenite::{Message, client::IntoClientRequest},
 };
 
-use super::{Example, PATIENCE, code, path_of, request_of};
+use super::{
+    PATIENCE, code,
+    process::{Example, path_of, request_of},
+};
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
