@@ -4,6 +4,8 @@
 //! The program starts NATS (`nats-server` from the `PATH`), and itself as each node.
 
 mod balancer;
+#[path = "../nats_server/mod.rs"]
+mod nats_server;
 mod node;
 mod processes;
 #[path = "../stop/mod.rs"]

@@ -9,6 +9,8 @@ use tokio::{
     time::sleep,
 };
 
+use crate::nats_server::nats_server;
+
 pub(crate) struct Processes {
     nats: String,
     _server: Child,
@@ -18,17 +20,8 @@ pub(crate) struct Processes {
 impl Processes {
     /// Starts NATS on a free port.
     pub(crate) async fn start_nats() -> Result<Self, Box<dyn Error>> {
-        // Debian installs it outside of a user's `PATH`.
-        let path = env::var_os("PATH").unwrap_or_default();
-        let folders = env::split_paths(&path).chain(["/usr/sbin".into()]);
-        let mut programs = folders.map(|folder| folder.join("nats-server"));
-        let Some(program) = programs.find(|program| program.is_file()) else {
-            return Err(
-                "nats-server is not in the PATH: install it (Debian: `apt-get install nats-server`)".into(),
-            );
-        };
         let free = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
-        let server = Command::new(program)
+        let server = Command::new(nats_server()?)
             .args(["--addr", "127.0.0.1", "--port", &free.port().to_string()])
             .stdin(Stdio::null())
             .stderr(Stdio::null())

@@ -4,7 +4,6 @@
 use std::{
     env, fs,
     net::TcpListener,
-    path::PathBuf,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -17,6 +16,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use zocket::cluster::{NatsHub, NatsOptions};
+
+#[path = "../../examples/nats_server/mod.rs"]
+mod nats_server;
+
+use self::nats_server::nats_server;
 
 /// Bound for the start of a server.
 const START: Duration = Duration::from_secs(30);
@@ -86,12 +90,12 @@ impl Nats {
     pub(crate) async fn start_with_descriptors(descriptors: usize) -> Self {
         let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
-        command.args(["-c", &script]).arg(program());
+        command.args(["-c", &script]).arg(nats_server().unwrap());
         Self::spawn(command, free_port(), &[]).await
     }
 
     async fn start_with(port: u16, arguments: &[&str]) -> Self {
-        Self::spawn(Command::new(program()), port, arguments).await
+        Self::spawn(Command::new(nats_server().unwrap()), port, arguments).await
     }
 
     async fn spawn(mut command: Command, port: u16, arguments: &[&str]) -> Self {
@@ -102,7 +106,7 @@ impl Nats {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("nats-server: install Debian's package `nats-server`");
+            .unwrap();
         let mut server = Self { port, child };
         let listens = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
@@ -143,17 +147,6 @@ impl Drop for Nats {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Debian installs it outside of a user's `PATH`.
-fn program() -> PathBuf {
-    let path = env::var_os("PATH").unwrap_or_default();
-    let folders = env::split_paths(&path).chain(["/usr/sbin".into()]);
-    let programs = folders.map(|folder| folder.join("nats-server"));
-    programs
-        .into_iter()
-        .find(|program| fs::metadata(program).is_ok())
-        .unwrap_or_else(|| "nats-server".into())
 }
 
 pub(crate) fn free_port() -> u16 {
