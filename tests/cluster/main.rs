@@ -16,6 +16,7 @@ mod joins;
 mod member;
 mod nodes;
 mod partition;
+mod restart;
 mod rooms;
 mod servers;
 mod sizes;

@@ -1,10 +1,17 @@
 //! A node as a process of its own: the program that `tests/cluster/nodes.rs` starts and ends.
 //!
-//! `cluster_node <url of NATS>` prints its address, and ends at SIGTERM: it drains, and closes its connections for a restart.
+//! `cluster_node <url of NATS> [file]` prints its address, and ends at SIGTERM: it drains, and closes its connections for a
+//! restart. The effects of `work` are appended to the file.
 
 #![allow(clippy::unwrap_used, reason = "what fails here is a test")]
 
-use std::{env, time::Duration};
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    io::Write,
+    sync::Arc,
+    time::Duration,
+};
 
 use garde::Validate;
 use schemars::JsonSchema;
@@ -17,9 +24,25 @@ use zocket::{
 };
 
 #[derive(Deserialize, JsonSchema, Validate)]
+struct Room {
+    #[garde(skip)]
+    room: String,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
 struct Say {
     #[garde(skip)]
+    room: String,
+    #[garde(skip)]
     number: u32,
+}
+
+#[derive(Deserialize, JsonSchema, Validate)]
+struct Work {
+    #[garde(skip)]
+    id: String,
+    #[garde(skip)]
+    millis: u64,
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -29,24 +52,31 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
-async fn join(cx: Context<()>) -> Result<(), Error> {
-    cx.rooms().join("lobby")
+async fn join(cx: Context<()>, Room { room }: Room) -> Result<(), Error> {
+    cx.rooms().join(&room)
 }
 
-async fn say(cx: Context<()>, Say { number }: Say) -> Result<(), Error> {
-    cx.send(Said(number)).to_room("lobby");
+async fn say(cx: Context<()>, Say { room, number }: Say) -> Result<(), Error> {
+    cx.send(Said(number)).to_room(&room);
     Ok(())
 }
 
 /// Counts the members by asking every node, so that those of a killed one are not counted.
-async fn size(cx: Context<()>) -> Result<usize, Error> {
-    Ok(cx.rooms().members("lobby").await.len())
+async fn size(cx: Context<()>, Room { room }: Room) -> Result<usize, Error> {
+    Ok(cx.rooms().members(&room).await.len())
 }
 
-/// A call that takes a while, so that a restart finds it in flight.
-async fn work(_: Context<()>) -> Result<(), Error> {
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    Ok(())
+/// A call that takes a while, so that a restart finds it in flight. Its beginning and its end are recorded.
+async fn work(effects: &Option<File>, Work { id, millis }: Work) {
+    let record = |what: &str| {
+        if let Some(mut file) = effects.as_ref() {
+            // One write, which appends the whole line.
+            file.write_all(format!("{what} {id}\n").as_bytes()).unwrap();
+        }
+    };
+    record("begun");
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    record("done");
 }
 
 #[cfg(unix)]
@@ -65,6 +95,17 @@ async fn terminated() {
 async fn main() {
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
     let nats = env::args().nth(1).expect("expected the URL of NATS");
+    let effects = env::args()
+        .nth(2)
+        .map(|path| OpenOptions::new().append(true).open(path).unwrap());
+    let effects = Arc::new(effects);
+    let work = move |_: Context<()>, input: Work| {
+        let effects = effects.clone();
+        async move {
+            work(&effects, input).await;
+            Ok::<_, Error>(())
+        }
+    };
     let hub = NatsHub::connect(nats, NatsOptions::default()).await.unwrap();
     let zo = Zocket::builder().hub(hub).build();
     let message = zo.message();

@@ -1,13 +1,9 @@
-//! Nodes as processes: killed, and restarted one after the other behind a balancer.
+//! Nodes as processes behind a balancer, and the death of one.
 
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     time::Duration,
 };
 
@@ -20,10 +16,7 @@ use tokio::{
     task::JoinSet,
     time::{sleep, timeout},
 };
-use zocket::{
-    Outgoing,
-    client::{CallError, Client, Sent},
-};
+use zocket::{Outgoing, client::Client};
 
 use crate::{balancer::Balancer, nats::Nats};
 
@@ -32,7 +25,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 const CLIENTS: usize = 100;
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-struct Said(u32);
+pub(crate) struct Said(pub(crate) u32);
 
 impl Outgoing for Said {
     const TYPE: &'static str = "said";
@@ -46,8 +39,18 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) async fn start(nats: &Nats) -> Self {
+        Self::start_with(nats, None).await
+    }
+
+    /// Starts a node that appends the effects of its calls to a file.
+    pub(crate) async fn start_recording(nats: &Nats, effects: &Path) -> Self {
+        Self::start_with(nats, Some(effects)).await
+    }
+
+    async fn start_with(nats: &Nats, effects: Option<&Path>) -> Self {
         let mut child = many_descriptors(&program("cluster_node"))
             .arg(nats.url())
+            .args(effects)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .kill_on_drop(true)
@@ -64,7 +67,7 @@ impl Node {
     }
 
     /// Ends the node as a service manager does, and waits for its end.
-    async fn restart(mut self) {
+    pub(crate) async fn restart(mut self) {
         let pid = self.child.id().unwrap().to_string();
         let signalled = Command::new("kill").args(["-TERM", &pid]).status().await;
         assert!(signalled.unwrap().success());
@@ -93,18 +96,22 @@ pub(crate) fn many_descriptors(program: &Path) -> Command {
 }
 
 /// Connects a client that is in the room on each connection.
-async fn connect(addr: SocketAddr) -> Client {
-    let builder =
-        Client::builder(format!("ws://{addr}/")).backoff(Duration::from_millis(50), Duration::from_secs(1));
+pub(crate) async fn connect(addr: SocketAddr) -> Client {
+    let builder = Client::builder(format!("ws://{addr}/"))
+        .call_timeout(2 * PATIENCE)
+        .backoff(Duration::from_millis(50), Duration::from_secs(1));
     let join = async |client: Client, _| {
         // If the connection has broken again, the next one joins.
-        drop(client.call_route::<()>("join", &json!(null)).await);
+        drop(client.call_route::<()>("join", &json!({ "room": "lobby" })).await);
     };
     builder.on_open(join).connect().await.unwrap()
 }
 
 async fn size(client: &Client) -> usize {
-    client.call_route("size", &json!(null)).await.unwrap()
+    client
+        .call_route("size", &json!({ "room": "lobby" }))
+        .await
+        .unwrap()
 }
 
 /// Waits until the room has this many members, without those of nodes that are gone.
@@ -147,79 +154,8 @@ async fn clients_of_a_killed_node_come_back_on_another() {
         });
     }
     sender
-        .call_route::<()>("say", &json!({ "number": 7 }))
+        .call_route::<()>("say", &json!({ "room": "lobby", "number": 7 }))
         .await
         .unwrap();
     assert_eq!(heard.join_all().await, [7; CLIENTS]);
-}
-
-/// Numbers of a client's calls by their end.
-#[derive(Debug, Default)]
-struct Calls {
-    answered: usize,
-    repeatable: usize,
-    unknown: usize,
-}
-
-#[tokio::test]
-async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
-    let nats = Nats::start().await;
-    let (mut a, mut b) = (Node::start(&nats).await, Node::start(&nats).await);
-    let balancer = Balancer::start().await;
-    balancer.add(a.addr);
-    balancer.add(b.addr);
-    let stop = Arc::new(AtomicBool::new(false));
-    let mut load = JoinSet::new();
-    for _ in 0..CLIENTS {
-        let client = connect(balancer.addr).await;
-        let stop = stop.clone();
-        load.spawn(async move {
-            let mut calls = Calls::default();
-            while !stop.load(Ordering::Relaxed) {
-                match client.call_route::<()>("work", &json!(null)).await {
-                    Ok(()) => calls.answered += 1,
-                    Err(CallError::Refused(refusal)) if refusal.is(zocket::Code::OVERLOADED) => {
-                        calls.repeatable += 1
-                    }
-                    Err(CallError::Disconnected { sent: Sent::No }) => calls.repeatable += 1,
-                    Err(CallError::Disconnected { sent: Sent::Unknown }) => calls.unknown += 1,
-                    Err(error) => panic!("{error}"),
-                }
-            }
-            calls
-        });
-    }
-    for _ in 0..2 {
-        // Clients of the node that stays miss no event of it.
-        let (sender, listener) = (b.client().await, b.client().await);
-        let mut events = listener.on::<Said>();
-        until_size(&sender, CLIENTS + 2).await;
-        balancer.remove(a.addr);
-        let restart = tokio::spawn(a.restart());
-        let mut said = 0;
-        while !restart.is_finished() {
-            sender
-                .call_route::<()>("say", &json!({ "number": said }))
-                .await
-                .unwrap();
-            said += 1;
-        }
-        restart.await.unwrap();
-        for expected in 0..said {
-            let event = timeout(PATIENCE, events.next()).await.expect("an event is lost");
-            assert_eq!(event.unwrap().unwrap().0, expected);
-        }
-        assert!(said > 0);
-        let fresh = Node::start(&nats).await;
-        balancer.add(fresh.addr);
-        (a, b) = (b, fresh);
-    }
-    stop.store(true, Ordering::Relaxed);
-    let calls = load.join_all().await;
-    assert_eq!(calls.len(), CLIENTS);
-    for calls in calls {
-        // A call that crosses the Close of its node is unknown: one for each of the two restarts at most.
-        assert!(calls.answered > 0 && calls.unknown <= 2, "{calls:?}");
-    }
-    drop((a, b));
 }
