@@ -3,6 +3,7 @@
 //!
 //! The program starts NATS (`nats-server` from the `PATH`), and itself as each node.
 
+mod around_nats;
 mod balancer;
 #[path = "../nats_server/mod.rs"]
 mod nats_server;

@@ -1,16 +1,14 @@
 //! A node: the chat's server.
 
-use std::{error::Error as StdError, io::Write};
+use std::{error::Error as StdError, io::Write, sync::Arc};
 
 use axum::{Router, response::Html, routing::get};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{
-    ClientId, Context, Error, Outgoing, Zocket,
-    cluster::{NatsHub, NatsOptions},
-    server,
-};
+use zocket::{ClientId, Context, Error, Outgoing, Zocket, cluster::NatsHub, server};
+
+use crate::around_nats::{Figures, Outcomes, options};
 
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Headers {
@@ -24,11 +22,12 @@ struct Post {
     text: String,
 }
 
-/// The node of a client, and the number of people on all nodes.
+/// The node of a client with its requests to NATS, and the number of people on all nodes.
 #[derive(Serialize, JsonSchema)]
 struct Here {
     node: String,
     people: usize,
+    nats: Figures,
 }
 
 /// A line of the chat.
@@ -43,37 +42,46 @@ impl Outgoing for Said {
     const TYPE: &'static str = "chat.message";
 }
 
+/// State of the node.
+struct Node {
+    name: String,
+    outcomes: Arc<Outcomes>,
+}
+
 /// Context of a client.
 struct User {
     name: String,
-    node: String,
+    node: Arc<Node>,
 }
 
 async fn here(cx: Context<User>) -> Result<Here, Error> {
     Ok(Here {
-        node: cx.node.clone(),
+        node: cx.node.name.clone(),
         people: cx.rooms().size("lobby").await,
+        nats: cx.node.outcomes.figures(),
     })
 }
 
 async fn post(cx: Context<User>, Post { text }: Post) -> Result<(), Error> {
-    let (from, node) = (cx.name.clone(), cx.node.clone());
+    let (from, node) = (cx.name.clone(), cx.node.name.clone());
     cx.send(Said { from, node, text }).to_room("lobby");
     Ok(())
 }
 
 /// Serves the chat on a free port, which it prints.
 pub(crate) async fn run(node: &str, nats: &str) -> Result<(), Box<dyn StdError>> {
-    let hub = NatsHub::connect(nats, NatsOptions::default().prefix("chat")).await?;
+    let outcomes = Arc::<Outcomes>::default();
+    let hub = NatsHub::connect(nats, options(outcomes.clone())).await?;
+    let node = Arc::new(Node {
+        name: node.to_owned(),
+        outcomes,
+    });
     let zo = Zocket::builder()
         .hub(hub)
-        .on_connect_with(
-            node.to_owned(),
-            async |node: String, headers: Headers, _: ClientId| {
-                let name = headers.name;
-                Ok(User { name, node })
-            },
-        )
+        .on_connect_with(node, async |node: Arc<Node>, headers: Headers, _: ClientId| {
+            let name = headers.name;
+            Ok(User { name, node })
+        })
         .on_open(async |cx: Context<User>| cx.rooms().join("lobby"))
         .build();
     let router = zo

@@ -13,6 +13,7 @@ mod crowd;
 mod engines;
 mod full;
 mod joins;
+mod layers;
 mod member;
 mod nodes;
 mod partition;

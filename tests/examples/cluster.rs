@@ -19,10 +19,15 @@ async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
     impl Outgoing for Said {
         const TYPE: &'static str = "chat.message";
     }
-    #[derive(Debug, PartialEq, Deserialize)]
+    #[derive(Deserialize)]
     struct Here {
         node: String,
         people: usize,
+        nats: Nats,
+    }
+    #[derive(Deserialize)]
+    struct Nats {
+        accepted: u64,
     }
     let mut example = Example::start_with_input("cluster").await;
     let url = format!("ws://{}/ws", example.addr);
@@ -61,6 +66,8 @@ async fn cluster_serves_one_room_on_two_nodes_and_goes_on_with_one() {
     };
     timeout(PATIENCE, moved).await.expect("no line of B");
 
+    let here = here(&ann).await;
+    assert!(here.people >= 2 && here.nats.accepted > 0);
     // Ends the example, and NATS and the nodes with it.
     drop(example.child.stdin.take());
     let status = timeout(PATIENCE, example.child.wait()).await.unwrap().unwrap();
