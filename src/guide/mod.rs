@@ -15,6 +15,10 @@
 )]
 //! | [`guarantees`] | delivery, order, sessions and shutdown, with the conditions and time limits of each |
 //! | [`deploying`] | proxies, limits, shutdown, monitoring |
+#![cfg_attr(
+    feature = "nats",
+    doc = "| [`several_nodes`] | sizing, NATS, rolling deploys, alerts, and what is lost when |"
+)]
 //! | [`from_socket_io`], [`from_axum_ws`], [`from_zocket`] | the same concepts in other libraries, for apps that move here |
 
 #[doc = include_str!("first_app.md")]
@@ -47,6 +51,10 @@ pub mod guarantees {}
 
 #[doc = include_str!("deploying.md")]
 pub mod deploying {}
+
+#[cfg(feature = "nats")]
+#[doc = include_str!("several_nodes.md")]
+pub mod several_nodes {}
 
 #[doc = include_str!("from_socket_io.md")]
 pub mod from_socket_io {}
