@@ -129,7 +129,7 @@ async fn main() {
         println!("listening on {addr}");
     }
     terminated.await.unwrap();
-    let shutdown = Shutdown::within(Duration::from_secs(10)).restart();
+    let shutdown = Shutdown::within(Duration::from_secs(25)).restart();
     join!(zo.shutdown(shutdown), async { stop.send(()).unwrap() });
     serving.await.unwrap();
 }

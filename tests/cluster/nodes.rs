@@ -20,7 +20,7 @@ use zocket::{Outgoing, client::Client};
 
 use crate::{balancer::Balancer, nats::Nats};
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Clients of each test.
 const CLIENTS: usize = 100;
 

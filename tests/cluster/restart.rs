@@ -172,7 +172,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
         let fresh = Node::start_recording(&nats, &effects.0).await;
         balancer.add(fresh.addr);
         (a, b) = (b, fresh);
-        println!("a node was restarted within {:?}", begun.elapsed());
+        eprintln!("a node was restarted within {:?}", begun.elapsed());
     }
     // Everyone is back, on either node.
     until_size(&bystander.client().await, clients + 1).await;
@@ -200,7 +200,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
         }
     }
     let sum = |count: fn(&Calls) -> usize| calls.iter().map(count).sum::<usize>();
-    println!(
+    eprintln!(
         "{clients} clients: {} calls answered, {} repeatable, {} unknown",
         sum(|calls| calls.answered.len()),
         sum(|calls| calls.repeatable.len()),
