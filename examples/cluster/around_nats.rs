@@ -11,18 +11,21 @@ use std::{
 use schemars::JsonSchema;
 use serde::Serialize;
 use tower::{
-    BoxError, Service,
-    limit::RateLimitLayer,
-    load_shed::{LoadShedLayer, error::Overloaded},
+    BoxError, Service, ServiceBuilder,
+    buffer::Buffer,
+    layer::layer_fn,
+    load_shed::error::Overloaded,
+    steer::Steer,
     timeout::{TimeoutLayer, error::Elapsed},
-    util::MapFutureLayer,
+    util::{BoxService, MapFutureLayer},
 };
 use zocket::cluster::{BoxEngine, EngineRequest, NatsOptions};
 
 /// Time for NATS's client to accept a request. It does so at once, unless NATS is away or too slow for it.
 const PATIENCE: Duration = Duration::from_millis(200);
-/// Requests that a node may make in a second. A flood of events then costs events between nodes, and not NATS.
-const PER_SECOND: u64 = 5_000;
+/// Events to rooms that a node passes to NATS in a second.
+const EVENTS_PER_SECOND: u64 = 5_000;
+const PREFIX: &str = "chat";
 
 /// Numbers of a node's requests to NATS by their outcome.
 #[derive(Default)]
@@ -39,7 +42,7 @@ pub(crate) struct Outcomes {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Figures {
     accepted: u64,
-    /// Refused at once, beyond the rate.
+    /// Events that were refused at once, beyond the rate.
     shed: u64,
     /// Given up after the time-out.
     late: u64,
@@ -71,6 +74,26 @@ impl Outcomes {
     }
 }
 
+/// Sheds events to rooms beyond the rate, and nothing else: a node without signs of life would be taken for gone.
+///
+/// `load_shed` alone would have nothing to shed. The hub makes one request after the other, and NATS is always ready. It is the
+/// rate that is not.
+fn shed_floods(
+    nats: BoxEngine,
+) -> impl Service<EngineRequest, Response = (), Error = BoxError, Future: Send> + Send {
+    let nats = Buffer::new(nats, 16);
+    let events = ServiceBuilder::new()
+        .load_shed()
+        .rate_limit(EVENTS_PER_SECOND, Duration::from_secs(1))
+        .service(nats.clone());
+    let rooms = format!("{PREFIX}.room.");
+    let route = move |request: &EngineRequest, _: &[BoxEngine]| match request {
+        EngineRequest::Publish { subject, .. } if subject.starts_with(&rooms) => 0,
+        _ => 1,
+    };
+    Steer::new([BoxService::new(events), BoxService::new(nats)], route)
+}
+
 /// Returns the options of a node's hub.
 pub(crate) fn options(outcomes: Arc<Outcomes>) -> NatsOptions {
     let counted = move |request: <BoxEngine as Service<EngineRequest>>::Future| {
@@ -82,12 +105,9 @@ pub(crate) fn options(outcomes: Arc<Outcomes>) -> NatsOptions {
         }
     };
     NatsOptions::default()
-        .prefix("chat")
+        .prefix(PREFIX)
         // The outermost, which counts what the others refuse.
         .layer(MapFutureLayer::new(counted))
-        // The hub makes one request after the other, and NATS is always ready. So there is nothing to shed, except where a
-        // layer within is not ready: beyond the rate.
-        .layer(LoadShedLayer::new())
-        .layer(RateLimitLayer::new(PER_SECOND, Duration::from_secs(1)))
+        .layer(layer_fn(shed_floods))
         .layer(TimeoutLayer::new(PATIENCE))
 }
