@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, sync::oneshot};
 use zocket::{
-    Context, Error, Outgoing, Shutdown, Zocket,
+    Context, Error, Hub, Outgoing, Shutdown, Zocket,
     cluster::{NatsHub, NatsOptions},
     server,
 };
@@ -52,6 +52,14 @@ impl Outgoing for Said {
     const TYPE: &'static str = "said";
 }
 
+/// A call of `work` was done.
+#[derive(Serialize, JsonSchema)]
+struct Done(String);
+
+impl Outgoing for Done {
+    const TYPE: &'static str = "done";
+}
+
 async fn join(cx: Context<()>, Room { room }: Room) -> Result<(), Error> {
     cx.rooms().join(&room)
 }
@@ -66,8 +74,9 @@ async fn size(cx: Context<()>, Room { room }: Room) -> Result<usize, Error> {
     Ok(cx.rooms().members(&room).await.len())
 }
 
-/// A call that takes a while, so that a restart finds it in flight. Its beginning and its end are recorded.
-async fn work(effects: &Option<File>, Work { id, millis }: Work) {
+/// A call that takes a while, so that a restart finds it in flight. Its beginning and its end are recorded, and its end is an
+/// event to the room `done`.
+async fn work(cx: Context<()>, effects: &Option<File>, Work { id, millis }: Work) -> Result<(), Error> {
     let record = |what: &str| {
         if let Some(mut file) = effects.as_ref() {
             // One write, which appends the whole line.
@@ -77,6 +86,8 @@ async fn work(effects: &Option<File>, Work { id, millis }: Work) {
     record("begun");
     tokio::time::sleep(Duration::from_millis(millis)).await;
     record("done");
+    cx.send(Done(id)).to_room("done");
+    Ok(())
 }
 
 #[cfg(unix)]
@@ -99,19 +110,17 @@ async fn main() {
         .nth(2)
         .map(|path| OpenOptions::new().append(true).open(path).unwrap());
     let effects = Arc::new(effects);
-    let work = move |_: Context<()>, input: Work| {
+    let work = move |cx: Context<()>, input: Work| {
         let effects = effects.clone();
-        async move {
-            work(&effects, input).await;
-            Ok::<_, Error>(())
-        }
+        async move { work(cx, &effects, input).await }
     };
     let hub = NatsHub::connect(nats, NatsOptions::default()).await.unwrap();
-    let zo = Zocket::builder().hub(hub).build();
+    let zo = Zocket::builder().hub(hub.clone()).build();
     let message = zo.message();
     let router = zo
         .router()
         .outgoing::<Said>()
+        .outgoing::<Done>()
         .incoming("join", message.clone().handle(join))
         .incoming("say", message.clone().handle(say))
         .incoming("size", message.clone().handle(size))
@@ -132,4 +141,6 @@ async fn main() {
     let shutdown = Shutdown::within(Duration::from_secs(25)).restart();
     join!(zo.shutdown(shutdown), async { stop.send(()).unwrap() });
     serving.await.unwrap();
+    // The last events may still wait to be sent.
+    hub.flush().await.unwrap();
 }

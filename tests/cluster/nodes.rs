@@ -99,6 +99,7 @@ pub(crate) fn many_descriptors(program: &Path) -> Command {
 pub(crate) async fn connect(addr: SocketAddr) -> Client {
     let builder = Client::builder(format!("ws://{addr}/"))
         .call_timeout(2 * PATIENCE)
+        .event_buffer(1 << 16)
         .backoff(Duration::from_millis(50), Duration::from_secs(1));
     let join = async |client: Client, _| {
         // If the connection has broken again, the next one joins.

@@ -3,7 +3,7 @@
 //! `ZOCKET_CLUSTER_CLIENTS` sets the number of clients: CONTRIBUTING.md has the command.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     env, fs,
     path::PathBuf,
     process,
@@ -15,13 +15,17 @@ use std::{
 };
 
 use futures_util::{StreamExt, stream};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::{
-    task::JoinSet,
+    select,
+    sync::oneshot,
+    task::{JoinHandle, JoinSet},
     time::{interval, timeout},
 };
 use zocket::{
-    Code,
+    Code, Outgoing,
     client::{CallError, Client, Sent},
 };
 
@@ -37,6 +41,14 @@ const HANDSHAKES: usize = 32;
 const PACE: Duration = Duration::from_millis(5);
 /// The event after which none follows.
 const LAST: u32 = u32::MAX;
+
+/// A call was done.
+#[derive(Serialize, Deserialize, JsonSchema)]
+struct Done(String);
+
+impl Outgoing for Done {
+    const TYPE: &'static str = "done";
+}
 
 fn clients() -> usize {
     env::var("ZOCKET_CLUSTER_CLIENTS").map_or(500, |clients| clients.parse().unwrap())
@@ -134,7 +146,7 @@ async fn restart(node: Node, bystander: &Node, peer: &Node, members: usize) {
     watch(bystander.client().await, &mut watchers).await;
     watch(peer.client().await, &mut watchers).await;
     let sender = bystander.client().await;
-    until_size(&sender, members + 3).await;
+    until_size(&sender, members + 4).await;
     let restart = tokio::spawn(node.restart());
     let (mut said, mut pace) = (0, interval(PACE));
     while !restart.is_finished() {
@@ -148,6 +160,30 @@ async fn restart(node: Node, bystander: &Node, peer: &Node, members: usize) {
     assert_eq!(watchers.join_all().await, [said; 2]);
 }
 
+/// Joins the room of calls that are done. The task that is returned collects their ids until it has those that are sent to it.
+async fn watch_done(client: Client) -> (oneshot::Sender<HashSet<String>>, JoinHandle<()>) {
+    let mut events = client.on::<Done>();
+    let room = json!({ "room": "done" });
+    client.call_route::<()>("join", &room).await.unwrap();
+    let (expect, mut expected) = oneshot::channel::<HashSet<String>>();
+    let task = tokio::spawn(async move {
+        let mut done = HashSet::new();
+        let expected = loop {
+            select! {
+                event = events.next() => drop(done.insert(event.unwrap().unwrap().0)),
+                expected = &mut expected => break expected.unwrap(),
+            }
+        };
+        while !expected.is_subset(&done) {
+            let event = timeout(PATIENCE, events.next()).await;
+            let event = event.unwrap_or_else(|_| panic!("lost: {:?}", expected.difference(&done)));
+            done.insert(event.unwrap().unwrap().0);
+        }
+        drop(client);
+    });
+    (expect, task)
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
     let (nats, effects, clients) = (Nats::start().await, Effects::new(), clients());
@@ -156,6 +192,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
     let balancer = Balancer::start().await;
     balancer.add(a.addr);
     balancer.add(b.addr);
+    let (expect, all_done) = watch_done(bystander.client().await).await;
     let stop = Arc::new(AtomicBool::new(false));
     let connected = stream::iter(0..clients).map(|_| connect(balancer.addr));
     let connected: Vec<_> = connected.buffer_unordered(HANDSHAKES).collect().await;
@@ -175,7 +212,7 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
         eprintln!("a node was restarted within {:?}", begun.elapsed());
     }
     // Everyone is back, on either node.
-    until_size(&bystander.client().await, clients + 1).await;
+    until_size(&bystander.client().await, clients + 2).await;
     stop.store(true, Ordering::Relaxed);
     let calls = load.join_all().await;
     let counts = effects.count();
@@ -199,6 +236,10 @@ async fn a_rolling_restart_answers_every_call_or_says_what_became_of_it() {
             assert!(of(id).0 <= 1, "{id} ran twice");
         }
     }
+    // The events of the calls arrive, too, though the nodes that have sent them are gone.
+    let answered = calls.iter().flat_map(|calls| calls.answered.iter().cloned());
+    expect.send(answered.collect()).unwrap();
+    all_done.await.unwrap();
     let sum = |count: fn(&Calls) -> usize| calls.iter().map(count).sum::<usize>();
     eprintln!(
         "{clients} clients: {} calls answered, {} repeatable, {} unknown",
