@@ -32,6 +32,7 @@ struct Room {
 #[derive(Deserialize, JsonSchema, Validate)]
 struct Say {
     #[garde(skip)]
+    #[serde(default = "lobby")]
     room: String,
     #[garde(skip)]
     number: u32,
@@ -60,7 +61,15 @@ impl Outgoing for Done {
     const TYPE: &'static str = "done";
 }
 
-async fn join(cx: Context<()>, Room { room }: Room) -> Result<(), Error> {
+fn lobby() -> String {
+    "lobby".to_owned()
+}
+
+async fn join(cx: Context<()>) -> Result<(), Error> {
+    cx.rooms().join("lobby")
+}
+
+async fn watch(cx: Context<()>, Room { room }: Room) -> Result<(), Error> {
     cx.rooms().join(&room)
 }
 
@@ -70,8 +79,8 @@ async fn say(cx: Context<()>, Say { room, number }: Say) -> Result<(), Error> {
 }
 
 /// Counts the members by asking every node, so that those of a killed one are not counted.
-async fn size(cx: Context<()>, Room { room }: Room) -> Result<usize, Error> {
-    Ok(cx.rooms().members(&room).await.len())
+async fn size(cx: Context<()>) -> Result<usize, Error> {
+    Ok(cx.rooms().members("lobby").await.len())
 }
 
 /// A call that takes a while, so that a restart finds it in flight. Its beginning and its end are recorded, and its end is an
@@ -122,6 +131,7 @@ async fn main() {
         .outgoing::<Said>()
         .outgoing::<Done>()
         .incoming("join", message.clone().handle(join))
+        .incoming("watch", message.clone().handle(watch))
         .incoming("say", message.clone().handle(say))
         .incoming("size", message.clone().handle(size))
         .incoming("work", message.concurrent().handle(work));

@@ -103,16 +103,13 @@ pub(crate) async fn connect(addr: SocketAddr) -> Client {
         .backoff(Duration::from_millis(50), Duration::from_secs(1));
     let join = async |client: Client, _| {
         // If the connection has broken again, the next one joins.
-        drop(client.call_route::<()>("join", &json!({ "room": "lobby" })).await);
+        drop(client.call_route::<()>("join", &json!(null)).await);
     };
     builder.on_open(join).connect().await.unwrap()
 }
 
 async fn size(client: &Client) -> usize {
-    client
-        .call_route("size", &json!({ "room": "lobby" }))
-        .await
-        .unwrap()
+    client.call_route("size", &json!(null)).await.unwrap()
 }
 
 /// Waits until the room has this many members, without those of nodes that are gone.
@@ -155,7 +152,7 @@ async fn clients_of_a_killed_node_come_back_on_another() {
         });
     }
     sender
-        .call_route::<()>("say", &json!({ "room": "lobby", "number": 7 }))
+        .call_route::<()>("say", &json!({ "number": 7 }))
         .await
         .unwrap();
     assert_eq!(heard.join_all().await, [7; CLIENTS]);

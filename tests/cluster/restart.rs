@@ -124,7 +124,7 @@ async fn say(client: &Client, number: u32) {
 async fn watch(client: Client, tasks: &mut JoinSet<u32>) {
     let mut events = client.on::<Said>();
     let room = json!({ "room": "news" });
-    client.call_route::<()>("join", &room).await.unwrap();
+    client.call_route::<()>("watch", &room).await.unwrap();
     tasks.spawn(async move {
         let mut heard = 0;
         loop {
@@ -164,7 +164,7 @@ async fn restart(node: Node, bystander: &Node, peer: &Node, members: usize) {
 async fn watch_done(client: Client) -> (oneshot::Sender<HashSet<String>>, JoinHandle<()>) {
     let mut events = client.on::<Done>();
     let room = json!({ "room": "done" });
-    client.call_route::<()>("join", &room).await.unwrap();
+    client.call_route::<()>("watch", &room).await.unwrap();
     let (expect, mut expected) = oneshot::channel::<HashSet<String>>();
     let task = tokio::spawn(async move {
         let mut done = HashSet::new();
