@@ -6,12 +6,13 @@ use serde_json::json;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::ChildStdout,
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use crate::{
     nats::Nats,
     nodes::{Node, PATIENCE, many_descriptors, program, until_size},
+    station::print_recovery,
 };
 
 const CLIENTS: usize = 1_000;
@@ -41,10 +42,12 @@ async fn a_thousand_clients_of_a_killed_node_come_back_on_another() {
     until_size(&sender, CLIENTS + 1).await;
     clients.stdin.take().unwrap().write_all(b"\n").await.unwrap();
     expect(&mut lines, "switched").await;
+    let killed = Instant::now();
     drop(a);
     println!("{}", expect(&mut lines, "recovery: ").await);
     // No ghost of the killed node stays in the room, and nobody is missing.
     until_size(&sender, CLIENTS + 1).await;
+    print_recovery("node killed, until sizes are right again", killed.elapsed());
     expect(&mut lines, "listening").await;
     let say = json!({ "number": 7 });
     sender.call_route::<()>("say", &say).await.unwrap();

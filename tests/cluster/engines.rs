@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use zocket::{
     Code, Error, Event, Hub, RawPayload, Target,
     cluster::{Loss, NatsHub, NatsOptions},
@@ -18,6 +18,7 @@ use zocket::{
 use crate::{
     member::{Member, PATIENCE, said, until_size},
     nats::Nats,
+    station::print_recovery,
 };
 
 /// Joins rooms on one node, and sends to each from another as soon as the join was answered.
@@ -56,13 +57,13 @@ async fn a_server_that_restarts_interrupts_only_what_is_between_nodes() {
         "members of the same node miss nothing"
     );
     let nats = Nats::start_at(port).await;
-    let mut heard = Vec::new();
+    let (mut heard, began) = (Vec::new(), Instant::now());
     let back = async {
         let mut number = 1_000;
         while heard.last().is_none_or(|last| *last < 1_000) {
             ann.say(Target::room("lobby"), number).await;
             number += 1;
-            sleep(Duration::from_millis(50)).await;
+            sleep(Duration::from_millis(5)).await;
             let mut events = Vec::new();
             bob.mailbox.pull(&mut events);
             heard.extend(events.iter().map(crate::member::number));
@@ -71,6 +72,7 @@ async fn a_server_that_restarts_interrupts_only_what_is_between_nodes() {
     timeout(PATIENCE, back)
         .await
         .expect("the nodes do not find each other again");
+    print_recovery("NATS server restarted", began.elapsed());
     assert!(heard.is_sorted(), "{heard:?}");
     let lost = 100 - heard.iter().filter(|number| **number <= 100).count() as u64;
     let counted = async {

@@ -1,6 +1,10 @@
 //! Nodes that share a real NATS server.
 
-#![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "these are tests, their helpers, and figures for a document"
+)]
 
 #[path = "../common/nats.rs"]
 mod nats;

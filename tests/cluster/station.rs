@@ -227,7 +227,6 @@ pub(crate) async fn until(mut holds: impl FnMut() -> bool) -> bool {
 }
 
 /// Prints the time after a failure at which events arrived again.
-#[allow(clippy::print_stdout, reason = "the figures are for a document")]
 pub(crate) fn print_recovery(failure: &str, took: Duration) {
     println!("recovery: {failure}: {} ms", took.as_millis());
 }
