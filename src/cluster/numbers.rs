@@ -99,10 +99,11 @@ impl ReceivedNumbers {
     /// comes so late that it was counted as lost. That happens after a partition: what was sent over the old connection may
     /// arrive behind what was sent over the new one.
     pub(super) fn event(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> Option<u64> {
-        let nodes = self.last.get(subject);
-        let is_late = nodes.and_then(|nodes| nodes.get(&node)).is_some_and(|last| {
-            number.chain != 0 && (number.chain, number.position) <= (last.chain, last.position)
-        });
+        if number.chain == 0 {
+            return Some(0);
+        }
+        let last = self.nodes_of(subject).get(&node);
+        let is_late = last.is_some_and(|last| (number.chain, number.position) <= (last.chain, last.position));
         match is_late {
             true => None,
             false => Some(self.follow(subject, node, number, number.position.saturating_sub(1))),
@@ -116,10 +117,7 @@ impl ReceivedNumbers {
 
     /// Expects that everything up to `before` was received.
     fn follow(&mut self, subject: &Arc<str>, node: Uuid, number: Number, before: u64) -> u64 {
-        if number.chain == 0 {
-            return 0;
-        }
-        let nodes = self.last.entry(subject.clone()).or_default();
+        let nodes = self.nodes_of(subject);
         let Some(last) = nodes.get_mut(&node) else {
             // The first that arrives since this node has subscribed. Earlier ones were for earlier members.
             nodes.insert(node, number);
@@ -135,6 +133,16 @@ impl ReceivedNumbers {
         }
         *last = number;
         before.saturating_sub(received)
+    }
+
+    /// Returns the last number of each node since this subscription began. Messages of one subscription share one name: a
+    /// subscription that has ended and begun anew has another, and what was sent in between was for nobody here.
+    fn nodes_of(&mut self, subject: &Arc<str>) -> &mut HashMap<Uuid, Number> {
+        let known = self.last.get_key_value(subject);
+        if known.is_some_and(|(known, _)| !Arc::ptr_eq(known, subject)) {
+            self.last.remove(subject);
+        }
+        self.last.entry(subject.clone()).or_default()
     }
 
     /// Forgets the subjects that this node no longer subscribes to.
@@ -230,6 +238,17 @@ mod tests {
         assert_eq!(received.event(&a, node, number(3, 3)), Some(0));
         assert_eq!(received.event(&a, node, Number::default()), Some(0));
         assert_eq!(received.event(&a, node, Number::default()), Some(0));
+    }
+
+    #[test]
+    fn what_was_sent_between_two_subscriptions_is_not_lost() {
+        let (mut received, node) = (ReceivedNumbers::default(), Uuid::new_v4());
+        let number = |position| Number { chain: 1, position };
+        let (first, second) = (room("a"), room("a"));
+        assert_eq!(received.event(&first, node, number(1)), Some(0));
+        assert_eq!(received.event(&second, node, number(5)), Some(0));
+        assert_eq!(received.event(&second, node, number(7)), Some(1));
+        assert_eq!(received.announcement(&second, node, number(8)), 1);
     }
 
     #[test]
