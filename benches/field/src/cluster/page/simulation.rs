@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::{
     cluster::{
         Simulations,
-        simulation::{Assumptions, Busy, Cost, Costs, Outcome},
+        simulation::{Assumptions, Busy, Cost, Costs, Messages, Outcome},
     },
     report::{self, time},
 };
@@ -78,7 +78,8 @@ fn assumed(it: &Assumptions) -> String {
          node, and stays for {:.0} s; a balancer gives each node as many connections; NATS has {} servers of {} processors. Handshakes, TLS \
          and the app's handlers are not part of it. Barriers are simulated message by message over 2 s, \
          behind the load of all others. Passages between NATS's servers, which are at most one for \
-         each message and other server, are part of its load and not of that time. Subscribing is not part of its load.\n\nA load is the share of its time that a process needs for its messages. From 100 % on, it does not keep \
+         each message and other server, are part of its load and not of that time. Subscribing is not part of its load. Room names of 12 \
+         characters, bytes of sizes in memory, and 0.5 µs to enter a size are assumed, not measured.\n\nA load is the share of its time that a process needs for its messages. From 100 % on, it does not keep \
          up. In parentheses is the share for which it runs, with wake-ups.",
         it.rooms_per_client,
         it.exponent,
@@ -94,9 +95,9 @@ fn assumed(it: &Assumptions) -> String {
 
 fn loads(title: &str, outcomes: &[Outcome], name: impl Fn(&Outcome) -> String) -> String {
     let mut page = format!(
-        "\n### {title}\n\n| | NATS receives, a second | and sends | its load | subscriptions | memory of each server | node: deliveries, processors | \
+        "\n### {title}\n\n| | NATS receives, a second | and sends | MB sent | its load | subscriptions | memory of each server | node: deliveries, processors | \
          receiver | sender | memory | joins that subscribe, a second | answered at p50 | p99 | does not keep up |\n\
-         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n"
+         |---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|---|\n"
     );
     for it in outcomes {
         let [received, sent] = it.total();
@@ -108,10 +109,11 @@ fn loads(title: &str, outcomes: &[Outcome], name: impl Fn(&Outcome) -> String) -
         };
         let _ = writeln!(
             page,
-            "| {} | {} | {} | {} | {} | {:.1} GiB | {:.2} | {} | {} | {:.0} MiB | {:.0} | {} | {} | {} |",
+            "| {} | {} | {} | {:.0} | {} | {} | {:.1} GiB | {:.2} | {} | {} | {:.0} MiB | {:.0} | {} | {} | {} |",
             name(it),
             count(received),
             count(sent),
+            it.bytes() / 1e6,
             load(it.broker),
             count(it.subscriptions.iter().sum::<u64>() as f64),
             it.broker_memory / MIB / 1_024.0,
@@ -136,8 +138,8 @@ fn messages(title: &str, today: &Outcome, last: &Outcome) -> String {
     let population = &today.population;
     let mut page = format!(
         "\n### Messages of NATS, {title}\n\n{} rooms, the largest of {}, with members on {:.2} nodes each; {} events a second, {} \
-         deliveries.\n\n| | received, a second: today | sent: today | received: all changes | sent: all changes |\n\
-         |---|---:|---:|---:|---:|\n",
+         deliveries.\n\n| | received, a second: today | sent: today | MB sent: today | received: all changes | sent: all changes | MB \
+         sent: all changes |\n|---|---:|---:|---:|---:|---:|---:|\n",
         count(population.rooms as f64),
         count(population.largest as f64),
         population.places as f64 / population.rooms as f64,
@@ -145,8 +147,11 @@ fn messages(title: &str, today: &Outcome, last: &Outcome) -> String {
         count(population.deliveries),
     );
     for (today, last) in today.messages.iter().zip(&last.messages) {
-        let cells = [today.received, today.sent, last.received, last.sent].map(count);
-        let _ = writeln!(page, "| {} | {} |", today.kind, cells.join(" | "));
+        let cells = |it: &Messages| {
+            let cells = [it.received, it.sent, it.sent * it.bytes / 1e6].map(count);
+            cells.join(" | ")
+        };
+        let _ = writeln!(page, "| {} | {} | {} |", today.kind, cells(today), cells(last));
     }
     page
 }

@@ -1,59 +1,21 @@
 //! A simulation of many nodes and connections: sampled rooms, the traffic that follows from them, and barriers message by
 //! message. It is deterministic. Costs are measured ones.
 
+mod assumptions;
 mod barriers;
+mod design;
 mod population;
 mod random;
+
+pub(crate) use self::{
+    assumptions::Assumptions,
+    design::{DESIGNS, Design},
+};
 
 use self::{
     barriers::{Barriers, Setup, simulate},
     population::{Population, populate},
 };
-
-/// The app, its clients, and the machines. Rates are for each second.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Assumptions {
-    pub(crate) nodes: usize,
-    pub(crate) connections: u64,
-    pub(crate) rooms_per_client: f64,
-    /// The share of rooms with a size falls with this power of the size.
-    pub(crate) exponent: f64,
-    pub(crate) largest_room: usize,
-    pub(crate) events_per_member: f64,
-    /// Most events of a room.
-    pub(crate) events_per_room: f64,
-    /// Share of members that are on their room's node. The others are anywhere.
-    pub(crate) affinity: f64,
-    /// Seconds for which a client stays.
-    pub(crate) session: f64,
-    /// Events to one client, from any node.
-    pub(crate) direct_per_client: f64,
-    /// NATS servers.
-    pub(crate) servers: usize,
-    /// Processors of each.
-    pub(crate) server_cores: f64,
-    pub(crate) seed: u64,
-}
-
-impl Default for Assumptions {
-    fn default() -> Self {
-        Self {
-            nodes: 100,
-            connections: 10_000_000,
-            rooms_per_client: 3.0,
-            exponent: 2.0,
-            largest_room: 100_000,
-            events_per_member: 1.0 / 600.0,
-            events_per_room: 2.0,
-            affinity: 0.0,
-            session: 600.0,
-            direct_per_client: 1.0 / 60.0,
-            servers: 3,
-            server_cores: 4.0,
-            seed: 1,
-        }
-    }
-}
 
 /// Nanoseconds of processor time for a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,6 +48,22 @@ pub(crate) struct Costs {
     pub(crate) broker_bytes: f64,
 }
 
+/// Assumed: characters of a room's name, and bytes of its size in a message.
+const NAME: f64 = 12.0;
+const SIZE_MESSAGE: f64 = NAME + 8.0;
+/// Bytes of names in one message of sizes, and what the node counts for each size beside the name.
+const SIZES_MESSAGE: f64 = 32_768.0;
+const BESIDE_NAME: f64 = 16.0;
+/// Assumed: nanoseconds to parse a size of another node and to enter it into a table that no cache holds.
+const SIZE_ENTERED: f64 = 500.0;
+/// Bytes of a room's entry in the table of a node's sizes, and of its name with its entry in the table of sums. Tables are two
+/// thirds full.
+const SIZE_ENTRY: f64 = 40.0;
+const SUM_ENTRY: f64 = 40.0 + 48.0;
+/// Bytes of a message.
+const EVENT: f64 = 150.0;
+const NOTE: f64 = 60.0;
+
 /// Load of a process, as a share of what it can do.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Busy {
@@ -107,58 +85,14 @@ impl Busy {
     }
 }
 
-/// Parts of the design that may change.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Design {
-    pub(crate) name: &'static str,
-    /// Only one node of each NATS server answers a barrier.
-    pub(crate) answers_by_server: bool,
-    /// Least time between two barriers of a node, in seconds.
-    pub(crate) gather: f64,
-    /// A client's events arrive by a subject of its node, which its id names.
-    pub(crate) client_by_node: bool,
-    /// A node announces the last numbers of all subjects in one message.
-    pub(crate) one_announcement: bool,
-}
-
-/// The design as it is, and what would be changed, one after the other.
-pub(crate) const DESIGNS: [Design; 5] = {
-    let today = Design {
-        name: "today",
-        answers_by_server: false,
-        gather: 0.0,
-        client_by_node: false,
-        one_announcement: false,
-    };
-    let gathered = Design {
-        name: "a barrier at most every 20 ms",
-        gather: 0.02,
-        ..today
-    };
-    let by_server = Design {
-        name: "and one node of each NATS server answers it",
-        answers_by_server: true,
-        ..gathered
-    };
-    let one = Design {
-        name: "and one announcement of all last numbers",
-        one_announcement: true,
-        ..by_server
-    };
-    let by_node = Design {
-        name: "and clients have the subject of their node",
-        client_by_node: true,
-        ..one
-    };
-    [today, gathered, by_server, one, by_node]
-};
-
 /// Messages of one kind, which NATS receives and sends each second.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Messages {
     pub(crate) kind: &'static str,
     pub(crate) received: f64,
     pub(crate) sent: f64,
+    /// Of each message.
+    pub(crate) bytes: f64,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -167,7 +101,7 @@ pub(crate) struct Outcome {
     pub(crate) assumptions: Assumptions,
     pub(crate) population: Population,
     pub(crate) barriers: Barriers,
-    pub(crate) messages: [Messages; 5],
+    pub(crate) messages: [Messages; 6],
     /// Bytes of one NATS server, which knows the subscriptions of all.
     pub(crate) broker_memory: f64,
     /// Subscriptions in NATS: of rooms, and of clients and nodes.
@@ -181,8 +115,8 @@ pub(crate) struct Outcome {
     pub(crate) sender: Busy,
     /// Load of all processors of NATS.
     pub(crate) broker: Busy,
-    /// Bytes of a node: of its connections, and of its subscriptions.
-    pub(crate) memory: [f64; 2],
+    /// Bytes of a node: of its connections, of its subscriptions, and of the sizes on other nodes.
+    pub(crate) memory: [f64; 3],
 }
 
 /// Samples the rooms once, and derives the outcome of each design.
@@ -204,12 +138,27 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         true => [nodes, nodes * others],
         false => [population.announcements, population.announcement_copies],
     };
-    let messages = |kind, [received, sent]: [f64; 2]| Messages { kind, received, sent };
+    let changed = match design.sizes_on_demand {
+        true => 0.0,
+        false => population.changed_sizes / nodes,
+    };
+    let told = (changed * (NAME + BESIDE_NAME) / SIZES_MESSAGE).ceil() * nodes;
+    let messages = |kind, [received, sent]: [f64; 2], bytes| Messages {
+        kind,
+        received,
+        sent,
+        bytes,
+    };
     let steady = [
-        messages("events to rooms", [population.events, population.copies]),
-        messages("events to clients", [direct, direct]),
-        messages("last numbers", announcements),
-        messages("signs of life", [nodes, nodes * others]),
+        messages("events to rooms", [population.events, population.copies], EVENT),
+        messages("events to clients", [direct, direct], EVENT),
+        messages("last numbers", announcements, NOTE),
+        messages("signs of life", [nodes, nodes * others], NOTE),
+        messages(
+            "sizes",
+            [told, told * others],
+            changed * nodes * SIZE_MESSAGE / told.max(1.0),
+        ),
     ];
     let mean = steady.iter().map(|it| it.sent).sum::<f64>() / nodes;
     let rooms = population.copies + population.announcement_copies;
@@ -219,6 +168,11 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         false => 0.0,
     };
     let load = |rate: f64, cost: Cost| Busy::of(rate * cost.loaded / 1e9, rate * cost.single / 1e9);
+    let entering = changed * others * SIZE_ENTERED / 1e9;
+    let receiver = |rate: f64| {
+        let [loaded, single] = [costs.receive.loaded, costs.receive.single].map(|nanos| rate * nanos / 1e9);
+        Busy::of(loaded + entering, single + entering)
+    };
     let broker_cores = assumptions.servers as f64 * assumptions.server_cores;
     let passages = |messages: &[Messages]| -> Busy {
         let sum = |of: fn(Cost) -> f64| {
@@ -240,7 +194,7 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
             answers,
             openings,
             gather: design.gather,
-            receiver: load(mean + excess, costs.receive),
+            receiver: receiver(mean + excess),
             broker: passages(&steady),
             broker_cores,
             seed: assumptions.seed,
@@ -248,14 +202,9 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         costs,
     );
     let asked = barriers.questions * answers as f64;
-    let [one, two, three, four] = steady;
-    let messages = [
-        one,
-        two,
-        three,
-        four,
-        messages("barriers", [barriers.questions + asked, 2.0 * asked]),
-    ];
+    let [one, two, three, four, five] = steady;
+    let six = messages("barriers", [barriers.questions + asked, 2.0 * asked], NOTE);
+    let messages = [one, two, three, four, six, five];
     let clients = match design.client_by_node {
         true => 0,
         false => assumptions.connections,
@@ -273,7 +222,7 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         delivering: (population.deliveries + connections * assumptions.direct_per_client) / nodes
             * costs.delivery
             / 1e9,
-        receiver: load(mean + excess + notes, costs.receive),
+        receiver: receiver(mean + excess + notes),
         sender: load(
             messages.iter().map(|it| it.received).sum::<f64>() / nodes,
             costs.publish,
@@ -284,6 +233,10 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         memory: [
             connections / nodes * costs.connection_bytes,
             clients as f64 / nodes * costs.client_bytes + places * costs.room_bytes,
+            match design.sizes_on_demand {
+                true => 0.0,
+                false => places * others * SIZE_ENTRY + population.rooms as f64 * SUM_ENTRY,
+            },
         ],
         barriers,
         messages,
@@ -295,6 +248,11 @@ impl Outcome {
     pub(crate) fn total(&self) -> [f64; 2] {
         let sum = |of: fn(&Messages) -> f64| self.messages.iter().map(of).sum();
         [sum(|it| it.received), sum(|it| it.sent)]
+    }
+
+    /// Returns the bytes that NATS sends each second.
+    pub(crate) fn bytes(&self) -> f64 {
+        self.messages.iter().map(|it| it.sent * it.bytes).sum()
     }
 
     /// Returns the parts that do not keep up.
@@ -329,6 +287,9 @@ mod tests {
         let kind = |kind: &str| outcome.messages.iter().find(|it| it.kind == kind).unwrap();
         assert_eq!(kind("events to rooms").sent, outcome.population.copies);
         assert_eq!(kind("signs of life").sent, 90.0);
+        let sizes = kind("sizes");
+        let told = 9.0 * 20.0 * outcome.population.changed_sizes;
+        assert!((sizes.sent * sizes.bytes - told).abs() < 1e-6 * told);
         let barriers = kind("barriers");
         assert_eq!(barriers.sent, 18.0 * outcome.barriers.questions);
         assert_eq!(barriers.received, 10.0 * outcome.barriers.questions);
@@ -370,6 +331,7 @@ mod tests {
             assert!(after.total()[1] <= before.total()[1], "{}", after.design.name);
             let sum = |it: &super::Outcome| it.subscriptions.iter().sum::<u64>();
             assert!(sum(after) <= sum(before), "{}", after.design.name);
+            assert!(after.bytes() <= before.bytes(), "{}", after.design.name);
         }
         assert_eq!(
             outcomes,

@@ -24,6 +24,8 @@ pub(crate) struct Population {
     /// Announcements of the last number of a sequence.
     pub(crate) announcements: f64,
     pub(crate) announcement_copies: f64,
+    /// Sizes that have changed on a node, by joins and leaves.
+    pub(crate) changed_sizes: f64,
     /// Copies and announcements that the busiest node receives.
     pub(crate) busiest: f64,
 }
@@ -89,6 +91,9 @@ impl Population {
         let announced = |members: u32| 1.0 - (-rate * f64::from(members) / size as f64).exp();
         let announcements: f64 = members.iter().map(|members| announced(*members)).sum();
         self.announcements += announcements;
+        // A size is told once a second, however often it has changed.
+        let changed = |members: &u32| 1.0 - (-2.0 * f64::from(*members) / assumptions.session).exp();
+        self.changed_sizes += members.iter().map(changed).sum::<f64>();
         if places > 1 {
             self.shared += rate;
             self.copies += rate * (places - 1) as f64;
@@ -126,6 +131,11 @@ mod tests {
         assert!(population.largest <= assumptions.largest_room as u64);
         assert!((population.rooms..=population.memberships).contains(&population.places));
         assert!(population.singles <= population.places);
+        let changes = 2.0 * expected / assumptions.session;
+        assert!(
+            (0.5 * changes..=changes).contains(&population.changed_sizes),
+            "{population:?}"
+        );
     }
 
     #[test]
