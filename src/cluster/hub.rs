@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use uuid::Uuid;
 use zocket_layers::{
     Action, Audience, ClientId, Effect, Event, Hub, LocalHub, Mailbox, Target,
-    hub::{BoxFuture, ConnectOptions, Full, Gathered, Performed, Ticket},
+    hub::{BoxFuture, ConnectOptions, Full, Gathered, Peers, Performed, Ticket},
 };
 
 use super::{
@@ -27,6 +27,7 @@ use super::{
     note::{Managed, Note, Selection},
     options::{Loss, NatsOptions},
     queries::Queries,
+    questions::Questions,
     queue::{Queue, Queued, is_full},
     sizes::{self, OtherSizes, OwnSizes},
     subject::Subjects,
@@ -55,6 +56,7 @@ pub(super) struct Cluster {
     pub(super) queries: Queries,
     pub(super) own_sizes: Arc<OwnSizes>,
     pub(super) other_sizes: Mutex<OtherSizes>,
+    pub(super) questions: Questions,
     pub(super) queue: Queue,
     pub(super) ids: AtomicU64,
     pub(super) is_connected: AtomicBool,
@@ -68,6 +70,7 @@ impl Cluster {
     pub(super) fn new(options: &NatsOptions, queue: Queue) -> Self {
         let subjects = Subjects::new(&options.prefix);
         let interest = Arc::new(Interest::new(subjects.clone()));
+        let node = Uuid::new_v4();
         let own_sizes = Arc::new(OwnSizes::default());
         let watcher = Watcher {
             interest: interest.clone(),
@@ -75,7 +78,7 @@ impl Cluster {
         };
         Self {
             local: LocalHub::with_limits(&options.limits).watched_by(Arc::new(watcher)),
-            node: Uuid::new_v4(),
+            node,
             subjects,
             interest,
             barriers: Barriers::default(),
@@ -83,6 +86,7 @@ impl Cluster {
             queries: Queries::default(),
             own_sizes,
             other_sizes: Mutex::default(),
+            questions: Questions::new(node),
             queue,
             ids: AtomicU64::new(1),
             is_connected: AtomicBool::new(true),
@@ -352,6 +356,10 @@ impl Hub for NatsHub {
 
     fn background(&self) -> Option<BoxFuture<'static, ()>> {
         self.0.local.background()
+    }
+
+    fn peers(&self) -> Option<&dyn Peers> {
+        Some(self)
     }
 }
 

@@ -75,6 +75,7 @@ mod note;
 mod numbers;
 mod options;
 mod queries;
+mod questions;
 mod queue;
 mod receiver;
 mod sender;

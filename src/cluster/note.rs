@@ -60,6 +60,16 @@ pub(super) enum Note {
         of: usize,
         rooms: RoomSizes,
     },
+    /// Asks one node a question of the app: [`Peers::ask`](zocket_layers::hub::Peers::ask).
+    Ask {
+        query: u64,
+        question: String,
+    },
+    /// None if no app of the node has answered.
+    Told {
+        query: u64,
+        answer: Option<String>,
+    },
 }
 
 /// A [`Target`], as it is sent.

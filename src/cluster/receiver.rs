@@ -22,6 +22,7 @@ use super::{
     note::Note,
     numbers::ReceivedNumbers,
     options::Loss,
+    questions::answer,
     wire::{EventMessage, Received, read},
 };
 
@@ -153,7 +154,7 @@ impl Receiver {
         };
     }
 
-    fn receive(&mut self, cluster: &Cluster, subject: &Arc<str>, payload: Bytes) {
+    fn receive(&mut self, cluster: &Arc<Cluster>, subject: &Arc<str>, payload: Bytes) {
         let (node, received) = match read(payload) {
             Ok(received) => received,
             Err(reason) => {
@@ -196,7 +197,7 @@ impl Receiver {
         }
     }
 
-    fn note(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, note: Note) {
+    fn note(&mut self, cluster: &Arc<Cluster>, subject: &Arc<str>, node: Uuid, note: Note) {
         let reply = |note| {
             if cluster.queue.note(cluster.subjects.node(node), note).is_err() {
                 tracing::warn!(%node, "another node was not answered: too much waits to be sent");
@@ -258,6 +259,8 @@ impl Receiver {
                 of,
                 rooms,
             } => cluster.other_sizes.lock().all(node, number, (part, of), rooms),
+            Note::Ask { query, question } => answer(cluster, node, query, question),
+            Note::Told { query, answer } => cluster.questions.told(query, node, answer),
         }
     }
 }
@@ -266,6 +269,7 @@ impl Receiver {
 fn leave(cluster: &Cluster, node: Uuid) {
     cluster.barriers.forget(node);
     cluster.queries.forget(node);
+    cluster.questions.forget(node);
     cluster.other_sizes.lock().forget(node);
     meter::nodes(cluster.nodes.lock().known().len());
 }

@@ -258,6 +258,18 @@ mod tests {
                 of: 1,
                 rooms: vec![("lobby".into(), 4)],
             },
+            Note::Ask {
+                query: 3,
+                question: r#"{"a":"b"}"#.into(),
+            },
+            Note::Told {
+                query: 3,
+                answer: None,
+            },
+            Note::Told {
+                query: 3,
+                answer: Some("\"".into()),
+            },
         ];
         for note in notes {
             let node = Uuid::new_v4();

@@ -4,7 +4,7 @@ use super::{Audit, Audited};
 use crate::{
     client_id::ClientId,
     effect::{Effect, Target},
-    hub::{BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Performed},
+    hub::{BoxFuture, ConnectOptions, Full, Gathered, Hub, Mailbox, Peers, Performed},
 };
 
 /// Wraps a hub, and reports each effect to a sink once the inner hub has accepted it:
@@ -72,6 +72,10 @@ impl<H: Hub> Hub for AuditHub<H> {
 
     fn background(&self) -> Option<BoxFuture<'static, ()>> {
         self.inner.background()
+    }
+
+    fn peers(&self) -> Option<&dyn Peers> {
+        self.inner.peers()
     }
 }
 

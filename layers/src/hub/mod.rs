@@ -26,6 +26,7 @@ pub mod local;
 
 mod full;
 mod mailbox;
+mod peers;
 mod performed;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc};
@@ -34,6 +35,7 @@ pub(crate) use self::performed::SharedTicket;
 pub use self::{
     full::Full,
     mailbox::{Batch, ConnectOptions, Mailbox, MailboxState},
+    peers::{Peers, Respond},
     performed::{Performed, Ticket},
 };
 use crate::{
@@ -89,6 +91,12 @@ pub trait Hub: fmt::Debug + Send + Sync + 'static {
     /// calls runs at the same time, and any of it may be dropped, or no longer be polled, while the hub lives on. A wrapper returns that of
     /// the inner hub. Without the work of a [`LocalHub`](crate::LocalHub), members of large rooms are not notified.
     fn background(&self) -> Option<BoxFuture<'static, ()>>;
+
+    /// Returns the other nodes of a hub that has some. A wrapper returns those of the inner hub: without them, a client that
+    /// comes to another node leaves its session behind, until that expires.
+    fn peers(&self) -> Option<&dyn Peers> {
+        None
+    }
 }
 
 /// Future of a [`Hub`]'s method.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use parking_lot::Mutex;
 use zocket_layers::{
     ClientId, Effect, Hub, Mailbox, Target,
-    hub::{BoxFuture, ConnectOptions, Full, Gathered, Performed},
+    hub::{BoxFuture, ConnectOptions, Full, Gathered, Peers, Performed},
 };
 
 use super::model::Model;
@@ -61,6 +61,10 @@ impl Hub for ObservedHub {
 
     fn background(&self) -> Option<BoxFuture<'static, ()>> {
         self.inner.background()
+    }
+
+    fn peers(&self) -> Option<&dyn Peers> {
+        self.inner.peers()
     }
 }
 
