@@ -171,7 +171,7 @@ pub(crate) fn no_lifecycle() -> Lifecycle<()> {
         headers: SchemaGenerator::subschema_for::<NoHeaders>,
         connect: Box::new(|_, _| Box::pin(std::future::ready(Ok(())))),
         credential: None,
-        fingerprint: Box::new(|_| 0),
+        fingerprint: Box::new(|_, _| 0),
         open: None,
         resume: None,
         disconnect: None,
@@ -214,7 +214,10 @@ where
     let declared = AmbientCredential::among(rules.names());
     let fingerprint = {
         let rules = rules.clone();
-        move |request: &Parts| rules.fingerprint(request, takes_request)
+        move |request: &Parts, is_shared| match is_shared {
+            false => rules.fingerprint(request, takes_request),
+            true => rules.shared_fingerprint(request, takes_request),
+        }
     };
     Connecting {
         fingerprint: Box::new(fingerprint),

@@ -136,7 +136,8 @@ impl<C, L> Builder<C, L> {
     ///
     /// Default: the client may come back if the connect headers are the same as those that were accepted last, together
     /// with its cookies and its `Authorization` if `on_connect` takes the request's parts. An app whose clients send a
-    /// fresh token in each handshake needs this callback.
+    /// fresh token in each handshake needs this callback. A client that comes to another node of a cluster is compared in this
+    /// way, too, and the callback is not asked: [`deploying`](crate::guide::deploying#more-than-one-process).
     ///
     /// ```
     /// use garde::Validate;

@@ -73,7 +73,7 @@ impl From<NeverSent> for Fault {
 pub(super) enum End {
     /// Its owner has closed the client.
     Closed,
-    /// The server has closed the connection. It acknowledges before that, and begins nothing that it received later.
+    /// The server has ended the session. It acknowledges with that, and begins nothing that it received later.
     ByServer,
     /// Anything else: nothing is known about the messages that were sent.
     Lost,
@@ -112,7 +112,8 @@ impl Session {
         if welcome.resumed {
             self.resume(welcome).inspect_err(|_| self.end(&End::Lost))?;
         } else {
-            self.end(&End::Lost);
+            let end = self.end_before(welcome.ended());
+            self.end(&end);
             self.resumption = self.begin(welcome);
         }
         self.client_id = Some(welcome.client_id);
@@ -126,6 +127,17 @@ impl Session {
             resumed: welcome.resumed,
             lost: self.lost.take(),
         })
+    }
+
+    /// Returns the end of the session before a new one. `ended` is the number of the last message that it has received, if the
+    /// server knows.
+    fn end_before(&mut self, ended: Option<u64>) -> End {
+        let record = self.resumption.as_mut().map(|resumption| &mut resumption.record);
+        let acknowledged = record.zip(ended).map(|(record, ended)| record.acknowledge(ended));
+        match acknowledged {
+            Some(Ok(())) => End::ByServer,
+            _ => End::Lost,
+        }
     }
 
     fn begin(&self, welcome: &Welcome) -> Option<Resumption> {

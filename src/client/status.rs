@@ -71,6 +71,8 @@ pub struct Welcome {
     /// Any value: one that is no number does not fit the session, and the client begins a new one.
     #[serde(default)]
     received: Value,
+    #[serde(default)]
+    ended: Value,
     ack_ms: Option<u64>,
     parked_ms: Option<u64>,
 }
@@ -107,6 +109,12 @@ impl Welcome {
         self.session
             .clone()
             .filter(|token| can_resume && token.is_valid())
+    }
+
+    /// Returns the number of the last message that the session before has received, if the server has ended that for this
+    /// connection.
+    pub(super) fn ended(&self) -> Option<u64> {
+        self.ended.as_u64()
     }
 
     /// Returns the number of the client's last message that the server has. `None` if it is no whole number.

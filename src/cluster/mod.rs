@@ -24,7 +24,7 @@
 //! | joining, leaving and disconnecting other clients | yes |
 //! | `cx.rooms().join(..)`, `leave(..)`, `has(..)`, `current()` | they concern the client itself, which is on one node |
 //! | [`Zocket::connections`](crate::Zocket::connections), `contexts`, limits | no: each node counts its own |
-//! | resuming a session | no: a client has to come back to its node. On another node it begins a new session |
+//! | resuming a session | no: a client has to come back to its node. On another node it begins a new session, and its old one ends before: `on_disconnect` receives [`Reason::Moved`](crate::Reason::Moved). [`deploying`](crate::guide::deploying#more-than-one-process) has the conditions |
 //!
 //! # Guarantees
 //!

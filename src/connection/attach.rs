@@ -35,7 +35,10 @@ where
             return Ok(());
         };
         if slot.is_end_requested() {
-            return Err(End::Replaced);
+            return Err(match slot.has_moved() {
+                true => End::Moved,
+                false => End::Replaced,
+            });
         }
         let (gives_up, arrived) = (slot.take_give_up(), slot.take_arrived());
         if gives_up {
@@ -112,7 +115,7 @@ where
         if let (End::ByServer(close), Some(until)) = (end, self.session.window_end()) {
             slot.leave_close(close.clone(), until);
         }
-        if let Some(arrived) = slot.end() {
+        if let Some(arrived) = slot.end(self.session.received()) {
             tokio::spawn(dismiss(
                 arrived.upgraded,
                 NOT_RESUMABLE,

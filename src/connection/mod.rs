@@ -62,6 +62,8 @@ pub(crate) struct ConnectionTask<C: Send + Sync + 'static, S> {
     pub(crate) codec: Option<Codec>,
     /// Hash of the contract. `None` for a stack without one.
     pub(crate) contract: Option<Arc<str>>,
+    /// Number of the last frame that the client's former session has received, if the handshake has ended that.
+    pub(crate) ended: Option<u64>,
 }
 
 impl<C, S> ConnectionTask<C, S>
@@ -146,6 +148,7 @@ where
             offers,
             codec,
             contract,
+            ended,
         } = self;
         let mailbox = guard.open()?;
         let opening = (core.lifecycle.open.is_some()).then(|| open(core.clone(), handle.context()));
@@ -172,7 +175,7 @@ where
             session = session.with_resume(slot, contract.clone());
         }
         if form.is_extended() {
-            let welcome = session.welcome(contract.as_deref());
+            let welcome = session.welcome(contract.as_deref(), ended);
             session.outbound().push_uncounted(welcome);
         }
         let socket = WebSocket::new(upgraded, &core.limits);

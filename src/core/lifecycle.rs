@@ -9,8 +9,8 @@ use crate::{contract::SchemaOf, upgrade::origin::AmbientCredential};
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 pub(crate) type Connect<C> = Box<dyn Fn(Parts, ClientId) -> BoxFuture<Result<C, Rejection>> + Send + Sync>;
 type Open<C> = Box<dyn Fn(Context<C>) -> BoxFuture<Result<(), Error>> + Send + Sync>;
-/// Returns a keyed hash of the headers that a client is recognized by.
-pub(crate) type Fingerprint = Box<dyn Fn(&Parts) -> u64 + Send + Sync>;
+/// Returns a hash of the headers that a client is recognized by. With `true`, it is the same on each node of an app.
+pub(crate) type Fingerprint = Box<dyn Fn(&Parts, bool) -> u64 + Send + Sync>;
 pub(crate) type Resume<C> =
     Box<dyn Fn(Parts, Context<C>) -> BoxFuture<Result<bool, Rejection>> + Send + Sync>;
 pub(crate) type Disconnect<C> = Box<dyn Fn(Context<C>, Reason) -> BoxFuture<()> + Send + Sync>;

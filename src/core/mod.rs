@@ -9,6 +9,8 @@ mod disconnect_guard;
 mod ending;
 mod lifecycle;
 pub(crate) mod meter;
+#[cfg(feature = "nats")]
+mod moves;
 mod reason;
 mod registry;
 mod replay_range;
@@ -21,11 +23,14 @@ mod teardown_queue;
 use std::{pin::pin, sync::Arc, time::Duration};
 
 use futures_util::future::select;
+use http::request::Parts;
 use tokio::{sync::Semaphore, time::sleep};
-use zocket_layers::{Declared, Hub, Limits, LocalHub};
+use zocket_layers::{Declared, Hub, Limits, LocalHub, hub::Peers};
 
 use self::background::Background;
 
+#[cfg(feature = "nats")]
+pub(crate) use self::moves::{FormerSession, end_elsewhere};
 pub use self::{app_limits::AppLimits, reason::Reason, shutdown::Shutdown};
 pub(crate) use self::{
     client_handle::ClientHandle,
@@ -59,6 +64,9 @@ pub(crate) struct Core<C> {
     /// One permit for each WebSocket that is opened only to tell a refusal.
     pub(crate) refusals: Arc<Semaphore>,
     background: Background,
+    /// Answers other nodes. The hub holds it weakly.
+    #[cfg(feature = "nats")]
+    _moves: Option<Arc<moves::Moves>>,
 }
 
 impl<C> Core<C> {
@@ -70,12 +78,17 @@ impl<C> Core<C> {
             concurrency,
             origins,
         } = settings;
+        let hub = hub.unwrap_or_else(|| Arc::new(LocalHub::with_limits(&limits)));
+        let node = peers(&*hub).map(Peers::name);
+        let sessions = Arc::new(Sessions::new(&app_limits).of_node(node));
         Self {
-            hub: hub.unwrap_or_else(|| Arc::new(LocalHub::with_limits(&limits))),
+            #[cfg(feature = "nats")]
+            _moves: moves::Moves::begin(&*hub, &sessions, app_limits.open_within),
+            hub,
             declared: Declared::default(),
             limits,
             refusals: Arc::new(Semaphore::new(app_limits.refusals.min(Semaphore::MAX_PERMITS))),
-            sessions: Arc::new(Sessions::new(&app_limits)),
+            sessions,
             app_limits,
             concurrency,
             lifecycle,
@@ -91,9 +104,19 @@ impl<C> Core<C> {
         select(pin!(sleep(time)), pin!(self.registry.reached(Phase::Cut))).await;
     }
 
+    /// Returns a hash of the headers that the client of a request is recognized by.
+    pub(crate) fn fingerprint(&self, request: &Parts) -> u64 {
+        (self.lifecycle.fingerprint)(request, peers(&*self.hub).is_some())
+    }
+
     /// Spawns the hub's background future at the first call on each runtime. Not in [`new`](Self::new), since an app may
     /// be built outside of a runtime.
     pub(crate) fn start_background(&self) {
         self.background.start(&*self.hub);
     }
+}
+
+/// Returns the other nodes of a hub, which are asked with the feature `nats` only.
+fn peers(hub: &dyn Hub) -> Option<&dyn Peers> {
+    hub.peers().filter(|_| cfg!(feature = "nats"))
 }

@@ -41,6 +41,9 @@ pub enum Reason {
     /// more. Also the reason if all such sessions together have exceeded a limit of [`AppLimits`](crate::AppLimits), or
     /// `on_resume` has refused the client.
     Expired,
+    /// The client has come to [another node](crate::guide::deploying#more-than-one-process) of the app, where it gets a new
+    /// session. A connection that was still open is closed with 3501.
+    Moved,
     /// The app shut down: [`Zocket::shutdown`](crate::Zocket::shutdown).
     Shutdown,
     /// The tokio runtime was dropped with the connection open. `on_disconnect` is then polled once, outside of any
@@ -62,6 +65,7 @@ impl fmt::Display for Reason {
             Self::Unwritable => return f.write_str("unwritable"),
             Self::Stalled => return f.write_str("stalled"),
             Self::Expired => return f.write_str("expired"),
+            Self::Moved => return f.write_str("moved"),
             Self::Shutdown => return f.write_str("shutdown"),
             Self::RuntimeDropped => return f.write_str("runtime dropped"),
             Self::NeverOpened => return f.write_str("never opened"),

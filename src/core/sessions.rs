@@ -25,6 +25,8 @@ use super::{AppLimits, ResumeOffer, ResumeSlot, meter, resume_slot::Secret};
 #[derive(Debug)]
 pub(crate) struct Sessions {
     limits: AppLimits,
+    /// Name of this node, for tokens. None for an app that has no other nodes.
+    node: Option<Arc<str>>,
     /// Bytes that all records keep, as the sessions have reported them.
     records: AtomicUsize,
     /// Bytes of the parked sessions: what their records keep, and what waits.
@@ -79,11 +81,23 @@ impl Sessions {
     pub(crate) fn new(limits: &AppLimits) -> Self {
         Self {
             limits: limits.clone(),
+            node: None,
             records: AtomicUsize::new(0),
             parked_bytes: AtomicUsize::new(0),
             state: Mutex::default(),
             changed: Notify::default(),
         }
+    }
+
+    /// Sets the name of this node.
+    pub(super) fn of_node(mut self, node: Option<Arc<str>>) -> Self {
+        self.node = node;
+        self
+    }
+
+    /// Returns the name of this node.
+    pub(super) fn node(&self) -> Option<&str> {
+        self.node.as_deref()
     }
 
     /// Adds a session, until [`leave`](Self::leave).
@@ -229,18 +243,25 @@ impl Sessions {
 
     /// Returns the Close of a session that has ended, for the client that comes with its token.
     pub(crate) fn unread_close(&self, offer: &ResumeOffer) -> Option<Close> {
+        self.unread_close_of(&offer.client, |secret| secret.equals(offer.secret))
+    }
+
+    /// Returns true if the Close of a client's session is kept for it.
+    #[cfg(feature = "nats")]
+    pub(super) fn has_unread_close(&self, client: &ClientId) -> bool {
+        self.state.lock().unread.contains_key(client)
+    }
+
+    /// Returns the Close of a client's session that has ended, if `has` is true for one of the secrets of its tokens.
+    pub(super) fn unread_close_of(&self, client: &ClientId, has: impl Fn(Secret) -> bool) -> Option<Close> {
         let mut state = self.state.lock();
-        let unread = state.unread.get(&offer.client)?;
-        let has_token = unread
-            .secrets
-            .iter()
-            .flatten()
-            .any(|secret| secret.equals(offer.secret));
+        let unread = state.unread.get(client)?;
+        let has_token = unread.secrets.iter().flatten().any(|secret| has(*secret));
         let is_kept = unread.until > now();
         // Kept for the next handshake, because this one may fail.
         let close = (has_token && is_kept).then(|| unread.close.clone());
         if !is_kept {
-            state.unread.remove(&offer.client);
+            state.unread.remove(client);
         }
         close
     }

@@ -42,6 +42,8 @@ pub(super) struct Handshake {
     pub(super) offers: Offers,
     /// The connection after the answer. `None` if the HTTP server does not support upgrades, or once it was taken.
     pub(super) upgrade: Option<OnUpgrade>,
+    /// Number of the last frame that the client's former session has received, if the handshake has ended that.
+    pub(super) ended: Option<u64>,
 }
 
 impl Handshake {
@@ -57,6 +59,7 @@ impl Handshake {
             accept,
             offers,
             upgrade: request.extensions.remove(),
+            ended: None,
         })
     }
 }

@@ -11,6 +11,7 @@ use http::{
 };
 use schemars::SchemaGenerator;
 use serde_json::Value;
+use sha1::{Digest, Sha1};
 use zocket_layers::{Checker, Input, Issue};
 
 use super::HeaderKinds;
@@ -47,6 +48,34 @@ impl<H: Input> HeaderRules<H> {
             }
         }
         hasher.finish()
+    }
+
+    /// Returns a hash of the same headers and fields that is the same on each node of an app. It has no key, so it is
+    /// cryptographic: nobody can find other headers for it.
+    pub(crate) fn shared_fingerprint(&self, request: &Parts, has_credentials: bool) -> u64 {
+        let mut hasher = Sha1::new();
+        // With their lengths, so that different parts never make the same text.
+        let mut add = |part: &[u8]| {
+            hasher.update((part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        };
+        let given = self.given(request, &mut Vec::new());
+        add(&(given.len() as u64).to_be_bytes());
+        for (name, value) in given {
+            add(name.as_bytes());
+            add(value.as_bytes());
+        }
+        for name in [AUTHORIZATION, COOKIE].iter().filter(|_| has_credentials) {
+            let fields = request.headers.get_all(name);
+            add(&(fields.iter().count() as u64).to_be_bytes());
+            for value in fields {
+                add(value.as_bytes());
+            }
+        }
+        let digest = hasher.finalize();
+        let mut first = [0; 8];
+        first.copy_from_slice(&digest[..8]);
+        u64::from_be_bytes(first)
     }
 
     /// Returns the declared names.
@@ -119,5 +148,69 @@ fn separator(name: &str) -> &'static str {
         "; "
     } else {
         ", "
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use garde::Validate;
+    use http::Request;
+    use schemars::JsonSchema;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, JsonSchema, Validate)]
+    #[allow(dead_code, reason = "only the names are read")]
+    #[garde(allow_unvalidated)]
+    struct Headers {
+        name: Option<String>,
+        team: Option<String>,
+    }
+
+    /// Returns the shared fingerprint, as a node of its own has it.
+    fn shared(query: &str, fields: &[(&str, &str)], has_credentials: bool) -> u64 {
+        let mut request = Request::get(format!("/ws?{query}"));
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).unwrap().into_parts();
+        HeaderRules::<Headers>::new(Checker::new()).shared_fingerprint(&parts, has_credentials)
+    }
+
+    #[test]
+    fn a_shared_fingerprint_is_that_of_the_same_headers_on_each_node() {
+        let ann = shared("name=ann&team=x", &[("cookie", "a=b")], false);
+        assert_eq!(ann, shared("team=x&name=ann&other=1", &[], false));
+        assert_eq!(ann, shared("", &[("Name", "ann"), ("team", "x")], false));
+        let others = [
+            "",
+            "name=ann",
+            "name=bob&team=x",
+            "name=x&team=ann",
+            "name=annx&team=",
+            "name=ann&team=x%00",
+            "team=x",
+        ];
+        for other in others {
+            assert_ne!(ann, shared(other, &[], false), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_shared_fingerprint_has_the_credentials_that_the_app_can_read() {
+        let with = |fields: &[(&str, &str)]| shared("name=ann", fields, true);
+        let cookie = with(&[("cookie", "a=b")]);
+        assert_eq!(cookie, with(&[("cookie", "a=b"), ("accept", "x")]));
+        let others: [&[(&str, &str)]; 5] = [
+            &[],
+            &[("cookie", "a=c")],
+            &[("authorization", "a=b")],
+            &[("cookie", "a=b"), ("authorization", "")],
+            &[("cookie", "a"), ("cookie", "=b")],
+        ];
+        for other in others {
+            assert_ne!(cookie, with(other), "{other:?}");
+        }
     }
 }

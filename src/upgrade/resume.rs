@@ -9,7 +9,7 @@ use futures_util::{
 use http::{Response, request::Parts};
 use hyper::upgrade::OnUpgrade;
 use tokio::time::{sleep, timeout};
-use zocket_layers::{Body, Context, Error, internal::network};
+use zocket_layers::{Body, Close, Context, Error, internal::network};
 
 use super::{
     address::{ClientAddr, OpenSlot},
@@ -17,6 +17,8 @@ use super::{
     handshake::Handshake,
     refusal::Refusal,
 };
+#[cfg(feature = "nats")]
+use crate::core::{FormerSession, end_elsewhere};
 use crate::{
     connection::dismiss,
     core::{
@@ -40,7 +42,10 @@ pub(super) async fn try_resume<C: Send + Sync + 'static>(
         return Ok(None);
     };
     let Some(slot) = core.sessions.get(&offer.client) else {
-        return Ok(tell_close(core, handshake, &offer));
+        let told = tell_close(core, handshake, &offer);
+        // The session may be on another node.
+        handshake.offers.session = Some(offer);
+        return Ok(told);
     };
     let arrival = match slot.admit(&offer, handshake.offers.form()) {
         Admission::Stranger => return Ok(None),
@@ -49,12 +54,13 @@ pub(super) async fn try_resume<C: Send + Sync + 'static>(
             meter::session_not_resumed(obstacle.word());
             // A callback that takes longer goes on by itself.
             let _ = timeout(core.app_limits.open_within, slot.end_session()).await;
+            handshake.ended = slot.received();
             return Ok(tell_close(core, handshake, &offer));
         }
         Admission::Arrival(arrival) => arrival,
     };
     let _attempt = core.registry.attempt_to_resume(&core.app_limits)?;
-    let fingerprint = (core.lifecycle.fingerprint)(request);
+    let fingerprint = core.fingerprint(request);
     let Some(client) = core.registry.get(&offer.client) else {
         return Ok(None);
     };
@@ -78,6 +84,36 @@ pub(super) async fn try_resume<C: Send + Sync + 'static>(
     let caller = caller(request, fingerprint);
     tokio::spawn(deliver(core.clone(), arrival, upgrade, caller));
     Ok(Some(answer::accepted(&handshake.accept, handshake.offers.form())))
+}
+
+/// Ends the session that a client has on another node, before it gets a new one here. Returns a response if the server had
+/// closed that session, of which the client is told.
+///
+/// # Errors
+/// If the app's shutdown ends the wait.
+#[cfg(feature = "nats")]
+pub(super) async fn leave_other_node<C: Send + Sync + 'static>(
+    core: &Arc<Core<C>>,
+    handshake: &mut Handshake,
+    fingerprint: u64,
+) -> Result<Option<Response<Body>>, Refusal> {
+    let (Some(offer), Some(peers)) = (handshake.offers.session.take(), core.hub.peers()) else {
+        return Ok(None);
+    };
+    let within = core.app_limits.open_within;
+    let left = pin!(end_elsewhere(peers, &offer, fingerprint, within));
+    let cut = pin!(core.registry.reached(Phase::Cut));
+    match select(left, cut).await {
+        Either::Left((Some(FormerSession::Ended(received)), _)) => {
+            tracing::info!(client = %offer.client, "session not resumed: it was on another node");
+            meter::session_not_resumed("moved");
+            handshake.ended = received;
+            Ok(None)
+        }
+        Either::Left((Some(FormerSession::Closed(close)), _)) => Ok(tell(core, handshake, close)),
+        Either::Left((None, _)) => Ok(None),
+        Either::Right(_) => Err(NotAdmitted::ShuttingDown.into()),
+    }
 }
 
 /// Returns the client of a request. Its place in the limit of an address is not left in the extensions, which the app may
@@ -149,6 +185,15 @@ fn tell_close<C: Send + Sync + 'static>(
     offer: &ResumeOffer,
 ) -> Option<Response<Body>> {
     let close = core.sessions.unread_close(offer)?;
+    tell(core, handshake, close)
+}
+
+/// Accepts a client, and closes its socket in place of a welcome.
+fn tell<C: Send + Sync + 'static>(
+    core: &Arc<Core<C>>,
+    handshake: &mut Handshake,
+    close: Close,
+) -> Option<Response<Body>> {
     let (upgrade, core) = (handshake.upgrade.take()?, core.clone());
     tokio::spawn(async move {
         if let Ok(Ok(upgraded)) = timeout(core.app_limits.open_within, upgrade).await {

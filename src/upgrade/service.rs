@@ -22,6 +22,8 @@ use zocket_layers::{Body, ClientId, Code, Connection, Error, Frame, FrameRespons
 
 #[cfg(feature = "testing")]
 use super::kit::KitHandshake;
+#[cfg(feature = "nats")]
+use super::resume::leave_other_node;
 use super::{
     answer,
     handshake::Handshake,
@@ -176,9 +178,13 @@ where
         log_version(&request);
 
         let fingerprint = match handshake.offers.resume {
-            true => (core.lifecycle.fingerprint)(&request),
+            true => core.fingerprint(&request),
             false => 0,
         };
+        #[cfg(feature = "nats")]
+        if let Some(told) = leave_other_node(core, handshake, fingerprint).await? {
+            return Ok(told);
+        }
         let caller = caller(&mut request, fingerprint);
         let client_id = ClientId::random();
         let (peer_addr, extensions) = peer(&mut request.extensions);
@@ -210,6 +216,7 @@ where
             offers: handshake.offers.clone(),
             codec: self.options.codec,
             contract: self.options.contract.clone(),
+            ended: handshake.ended,
         });
         tokio::spawn(task.run(upgrade));
         Ok(answer::accepted(&handshake.accept, form))
@@ -254,6 +261,7 @@ where
             accept,
             offers,
             upgrade,
+            ..
         } = handshake;
         let codec = offers.codec.filter(|_| offers.refusals)?;
         // Past the grace period of a shutdown no WebSocket is waited for.

@@ -6,6 +6,8 @@
     reason = "these are tests, their helpers, and figures for a document"
 )]
 
+#[path = "../common/mod.rs"]
+mod common;
 #[path = "../common/nats.rs"]
 mod nats;
 #[path = "../common/proxy.rs"]
@@ -22,6 +24,7 @@ mod member;
 mod nodes;
 mod partition;
 mod restart;
+mod resume;
 mod rooms;
 mod servers;
 mod sizes;

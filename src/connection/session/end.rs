@@ -31,6 +31,8 @@ pub(in crate::connection) enum End {
     Expired,
     /// The client came back, and its session can't be resumed.
     Replaced,
+    /// The client came to another node.
+    Moved,
 }
 
 impl End {
@@ -49,7 +51,7 @@ impl End {
             Self::ByServer(close) | Self::Shutdown(close) => Some(close.clone()),
             Self::SlowReader => Some(SLOW_READER),
             Self::Stalled => Some(STALLED),
-            Self::Replaced => Some(REPLACED),
+            Self::Replaced | Self::Moved => Some(REPLACED),
             Self::ByPeer(_) | Self::Gone | Self::Silent | Self::Unwritable | Self::Expired => None,
         }
     }
@@ -80,6 +82,7 @@ impl End {
             Self::Silent => Reason::Silent,
             Self::Unwritable => Reason::Unwritable,
             Self::Expired | Self::Replaced => Reason::Expired,
+            Self::Moved => Reason::Moved,
         }
     }
 }

@@ -10,18 +10,19 @@ use super::{Session, resume::ACK_AFTER};
 use crate::upgrade::{FEATURES, RESUMPTION};
 
 impl Session {
-    /// Returns the first frame of a new session in the extended protocol. `contract` is the hash of the contract.
-    pub(in crate::connection) fn welcome(&self, contract: Option<&str>) -> DataFrame {
-        self.welcome_with(contract, false)
+    /// Returns the first frame of a new session in the extended protocol. `contract` is the hash of the contract, and `ended`
+    /// the number of the last frame that the client's former session has received, if the handshake has ended that.
+    pub(in crate::connection) fn welcome(&self, contract: Option<&str>, ended: Option<u64>) -> DataFrame {
+        self.welcome_with(contract, false, ended)
     }
 
     /// Returns the first frame on a further socket of the session.
     pub(in crate::connection) fn welcome_back(&self) -> DataFrame {
         let contract = self.resume.as_ref().and_then(|resume| resume.contract());
-        self.welcome_with(contract, true)
+        self.welcome_with(contract, true, None)
     }
 
-    fn welcome_with(&self, contract: Option<&str>, is_resumed: bool) -> DataFrame {
+    fn welcome_with(&self, contract: Option<&str>, is_resumed: bool, ended: Option<u64>) -> DataFrame {
         let (form, limits) = (self.connection.form(), self.limits());
         let has_resumption = !limits.resume_within.is_zero();
         let features = FEATURES
@@ -40,6 +41,9 @@ impl Session {
             payload["limits"]["calls"] = json!(self.options.max_calls(limits));
         }
         self.add_resumption(&mut payload, is_resumed);
+        if let Some(ended) = ended {
+            payload["ended"] = json!(ended);
+        }
         form.codec.welcome(&payload)
     }
 

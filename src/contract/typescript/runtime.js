@@ -748,8 +748,9 @@ export function createClient(url, ...[given]) {
     function welcome(payload) {
         if (isWelcome)
             return;
+        // A server that has ended the session for this handshake says what has arrived, and begins nothing after that.
         if (payload["resumed"] !== true)
-            endSession(false, "the session has ended");
+            endSession(false, "the session has ended", calls.acknowledged(payload["ended"]) >= 0);
         // Nor can a session go on that the client does not have.
         else if (!token || !(calls.acknowledged(payload["received"]) >= 0))
             return fault();

@@ -105,6 +105,11 @@ impl ResumeSlot {
     /// Asks the session to end, and waits until its `on_disconnect` has run.
     pub(crate) async fn end_session(&self) {
         self.request_end();
+        self.departed().await;
+    }
+
+    /// Waits until the session's `on_disconnect` has run.
+    pub(in crate::core) async fn departed(&self) {
         loop {
             let mut departed = pin!(self.departed.notified());
             // Enabled before the check, so that a departure between the check and the wait still notifies.

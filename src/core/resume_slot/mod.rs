@@ -1,6 +1,8 @@
 //! Place where a handshake delivers the new socket of a session.
 
 mod handshake;
+#[cfg(feature = "nats")]
+mod moving;
 mod state;
 mod token;
 
@@ -22,6 +24,8 @@ use zocket_layers::{
     internal::{Broken, is_broken},
 };
 
+#[cfg(feature = "nats")]
+pub(super) use self::moving::NotMoved;
 pub(super) use self::token::Secret;
 pub(crate) use self::{
     handshake::{Admission, Arrival},
@@ -82,6 +86,7 @@ impl ResumeSlot {
                 parked: None,
                 resumes: Resumes::default(),
                 end: SlotEnd::Open,
+                received: None,
             }),
             account: Account::default(),
             sessions,
@@ -114,7 +119,12 @@ impl ResumeSlot {
 
     /// Returns true if a handshake has asked the session to end.
     pub(crate) fn is_end_requested(&self) -> bool {
-        self.state.lock().end == SlotEnd::Requested
+        matches!(self.state.lock().end, SlotEnd::Requested | SlotEnd::Moved)
+    }
+
+    /// Returns true if another node has asked the session to end.
+    pub(crate) fn has_moved(&self) -> bool {
+        self.state.lock().end == SlotEnd::Moved
     }
 
     /// Takes the socket that has arrived.
@@ -157,7 +167,7 @@ impl ResumeSlot {
         }
         let secret = *state.offered.get_or_insert_with(Secret::random);
         drop(state);
-        token(self.client, secret)
+        token(self.client, secret, self.sessions.node())
     }
 
     /// Records that the client has the token of the last welcome.
@@ -195,7 +205,7 @@ impl ResumeSlot {
         let state = self.state.lock();
         match state.end {
             SlotEnd::Ended | SlotEnd::Departed => Some(false),
-            SlotEnd::Open | SlotEnd::Requested => state.parked.as_ref().map(|_| true),
+            SlotEnd::Open | SlotEnd::Requested | SlotEnd::Moved => state.parked.as_ref().map(|_| true),
         }
     }
 
@@ -241,11 +251,18 @@ impl ResumeSlot {
         self.sessions.notify_changed();
     }
 
-    /// Admits no handshake any more. Returns a socket that has arrived.
-    pub(crate) fn end(&self) -> Option<Box<Arrived>> {
+    /// Admits no handshake any more. `received` is the number of the last frame that the session has received. Returns a
+    /// socket that has arrived.
+    pub(crate) fn end(&self, received: u64) -> Option<Box<Arrived>> {
         let mut state = self.state.lock();
         state.end = state.end.max(SlotEnd::Ended);
+        state.received = Some(received);
         state.arrived.take()
+    }
+
+    /// Returns the number of the last frame that the session has received, if it has ended.
+    pub(crate) fn received(&self) -> Option<u64> {
+        self.state.lock().received
     }
 
     /// Keeps the Close of a session that ends while nobody reads it, for the client that comes with its token until then.
@@ -265,14 +282,13 @@ impl ResumeSlot {
 
     /// Records that `on_disconnect` has run.
     pub(super) fn depart(&self) {
-        drop(self.end());
         self.unpark();
         self.report(0, None);
         let mut state = self.state.lock();
-        let caller = mem::take(&mut state.caller);
+        let (arrived, caller) = (state.arrived.take(), mem::take(&mut state.caller));
         state.end = SlotEnd::Departed;
         drop(state);
-        drop(caller);
+        drop((arrived, caller));
         self.departed.notify_waiters();
     }
 }

@@ -41,6 +41,8 @@ pub(super) struct State {
     pub(super) parked: Option<Box<ParkedPlace>>,
     pub(super) resumes: Resumes,
     pub(super) end: SlotEnd,
+    /// Number of the last frame that the session has received, once it has ended.
+    pub(super) received: Option<u64>,
 }
 
 impl State {
@@ -65,6 +67,8 @@ pub(super) enum SlotEnd {
     Open,
     /// A handshake has asked the session to end.
     Requested,
+    /// The client has come to another node, which has asked the session to end.
+    Moved,
     Ended,
     /// `on_disconnect` has run.
     Departed,

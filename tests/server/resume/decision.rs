@@ -255,6 +255,7 @@ async fn three_resumes_without_progress_are_the_last() {
         "the event may be what breaks the connections"
     );
     assert_eq!(world.departed()[0].1, Reason::Expired);
+    assert_eq!(ann.welcome["ended"], 0, "the session has received no message");
 }
 
 #[tokio::test]

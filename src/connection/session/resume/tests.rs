@@ -25,7 +25,7 @@ fn resumable(limits: Limits) -> World {
     let client = world.session.client_id();
     let slot = Arc::new(ResumeSlot::new(client, FORM, Caller::default(), driver, sessions));
     world.session = world.session.with_resume(slot, None);
-    world.session.welcome(None);
+    world.session.welcome(None, None);
     world
 }
 
