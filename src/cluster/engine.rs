@@ -28,14 +28,23 @@ pub enum EngineRequest {
 pub type BoxEngine = BoxService<EngineRequest, (), BoxError>;
 
 /// Report of an engine to its hub.
+#[doc(hidden)]
 #[derive(Debug)]
-pub(crate) enum EngineEvent {
+#[non_exhaustive]
+pub enum EngineEvent {
+    /// A message of a subscription.
     Message {
+        /// The subject of the subscription.
         subject: Arc<str>,
+        /// The message.
         payload: Bytes,
     },
+    /// The engine is there, and the subscriptions are made again.
     Connected,
+    /// The engine is away.
     Disconnected,
+    /// The engine accepts messages of this many bytes from now on.
+    MaxPayload(usize),
     /// Messages of a subscription were dropped, since the hub did not take them in time.
     TooSlow,
 }

@@ -35,6 +35,8 @@ use super::{
     wire::EventMessage,
 };
 
+/// Bytes of a message beside its event: its head, and a target.
+const HEAD: usize = 1 << 10;
 /// Time after which a join is answered even if the engine has not accepted the subscription.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -62,7 +64,7 @@ pub(super) struct Cluster {
     pub(super) is_connected: AtomicBool,
     /// Set after the engine was away: the others learn by the last numbers what they have missed.
     pub(super) announces_again: AtomicBool,
-    pub(super) max_payload: AtomicUsize,
+    max_payload: AtomicUsize,
     pub(super) on_loss: Option<Arc<dyn Fn(Loss) + Send + Sync>>,
 }
 
@@ -199,6 +201,12 @@ impl Cluster {
             Some(room) => self.join(performed, &room),
             None => performed,
         }
+    }
+
+    /// Refuses larger events than messages of this size can carry from now on.
+    pub(super) fn accept(&self, max_payload: usize) {
+        let event = max_payload.saturating_sub(HEAD);
+        self.max_payload.store(event, Ordering::Relaxed);
     }
 
     /// Returns the sign of life. If it `asks`, the others answer with theirs.

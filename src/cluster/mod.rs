@@ -80,10 +80,13 @@ mod queue;
 mod receiver;
 mod sender;
 mod sizes;
+mod start;
 mod subject;
 mod watcher;
 mod wire;
 
+#[doc(hidden)]
+pub use self::engine::EngineEvent;
 pub use self::{
     engine::{BoxEngine, EngineRequest},
     hub::NatsHub,

@@ -7,7 +7,7 @@ use std::{
     mem,
     pin::Pin,
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     task::{Context as Task, Poll},
@@ -22,18 +22,14 @@ use futures_util::{
 use parking_lot::Mutex;
 use tokio::{
     sync::mpsc,
-    time::{MissedTickBehavior, interval, sleep},
+    time::{MissedTickBehavior, interval},
 };
 use tower::{BoxError, Service, util::BoxService};
 
 use super::{
     engine::{EngineEvent, EngineRequest},
-    hub::{Cluster, NatsHub},
-    nodes::DISCOVERY,
+    hub::NatsHub,
     options::NatsOptions,
-    queue::queue,
-    receiver::Receiver,
-    sender::Sender,
     subject::check_prefix,
 };
 
@@ -44,8 +40,6 @@ const RECEIVED: usize = 1 << 10;
 const PING: Duration = Duration::from_millis(1_500);
 /// Time between two looks at the connection's state.
 const LOOK: Duration = Duration::from_millis(500);
-/// Bytes of a message beside its event.
-const HEAD: usize = 1 << 10;
 
 impl NatsHub {
     /// Connects to a NATS server, or to a cluster: `nats://a:4222,nats://b:4222`. Returns once the node knows the others. Has
@@ -55,15 +49,13 @@ impl NatsHub {
     /// [`ConnectError`] if no server accepts the connection, or an option is invalid.
     pub async fn connect(
         servers: impl ToServerAddrs,
-        options: NatsOptions,
+        mut options: NatsOptions,
     ) -> Result<Arc<Self>, ConnectError> {
         check_prefix(&options.prefix).map_err(ConnectError::Option)?;
-        let (queue, queued) = queue(options.max_queued_bytes);
-        let cluster = Arc::new(Cluster::new(&options, queue));
         let (reports, events) = mpsc::channel(RECEIVED);
         let (reported, is_connected) = (reports.clone(), Arc::new(AtomicBool::new(false)));
         let said_connected = is_connected.clone();
-        let connection = options.connect.no_echo().ping_interval(PING);
+        let connection = mem::take(&mut options.connect).no_echo().ping_interval(PING);
         let connection = connection.event_callback(move |event| {
             let (reports, said_connected) = (reported.clone(), said_connected.clone());
             async move {
@@ -87,45 +79,22 @@ impl NatsHub {
             .connect(servers)
             .await
             .map_err(|error| ConnectError::Refused(error.into()))?;
-        cluster
-            .max_payload
-            .store(client.max_payload().saturating_sub(HEAD), Ordering::Relaxed);
+        let max_payload = client.max_payload();
         let (subscribed, subscriptions) = mpsc::channel(64);
         let forwarder = Forwarder {
             client: client.clone(),
-            cluster: Arc::downgrade(&cluster),
             reports,
             is_connected,
+            max_payload,
+            differed: false,
         };
         tokio::spawn(forwarder.run(subscriptions));
-        let mut engine = BoxService::new(NatsEngine {
+        let engine = BoxService::new(NatsEngine {
             client,
             subscribed,
             subscriptions: Arc::default(),
         });
-        // The first layer is the outermost.
-        for layer in options.layers.into_iter().rev() {
-            engine = layer(engine);
-        }
-        let mut sender = Sender::new(engine);
-        let (subjects, node) = (&cluster.subjects, cluster.node);
-        for subject in [
-            subjects.everyone.clone(),
-            subjects.nodes.clone(),
-            subjects.node(node),
-        ] {
-            let request = EngineRequest::Subscribe(subject);
-            sender.request(request).await.map_err(ConnectError::Refused)?;
-        }
-        sender
-            .request(EngineRequest::Flush)
-            .await
-            .map_err(ConnectError::Refused)?;
-        tokio::spawn(sender.run(Arc::downgrade(&cluster), queued));
-        tokio::spawn(Receiver::default().run(Arc::downgrade(&cluster), events));
-        // The receiver asks for the others when it learns of the connection.
-        sleep(DISCOVERY).await;
-        Ok(Arc::new(Self(cluster)))
+        Self::over(engine, events, max_payload, options).await
     }
 }
 
@@ -208,18 +177,20 @@ impl Service<EngineRequest> for NatsEngine {
 /// Forwards the messages of all subscriptions, and the state of the connection.
 struct Forwarder {
     client: Client,
-    cluster: Weak<Cluster>,
     reports: mpsc::Sender<EngineEvent>,
     /// The state of the connection that was reported last.
     is_connected: Arc<AtomicBool>,
+    /// The limit that was reported last.
+    max_payload: usize,
+    /// True if the state differed from its report at the last look.
+    differed: bool,
 }
 
 impl Forwarder {
-    async fn run(self, mut subscriptions: mpsc::Receiver<Subscribed>) {
+    async fn run(mut self, mut subscriptions: mpsc::Receiver<Subscribed>) {
         let mut messages = SelectAll::new();
         let mut look = interval(LOOK);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut differed = false;
         loop {
             let report = tokio::select! {
                 subscribed = subscriptions.recv() => {
@@ -228,7 +199,7 @@ impl Forwarder {
                     continue;
                 }
                 Some((subject, payload)) = messages.next() => EngineEvent::Message { subject, payload },
-                _ = look.tick() => match self.look(&mut differed) {
+                _ = look.tick() => match self.look() {
                     Some(event) => event,
                     None => continue,
                 },
@@ -239,18 +210,17 @@ impl Forwarder {
         }
     }
 
-    /// Returns the state of the connection if its report was dropped: NATS's client drops reports when many messages are
-    /// dropped.
-    fn look(&self, differed: &mut bool) -> Option<EngineEvent> {
+    /// Returns what has changed without a report. NATS's client drops reports when many messages are dropped.
+    fn look(&mut self) -> Option<EngineEvent> {
         // The server that the client has connected to again may have another limit.
-        if let Some(cluster) = self.cluster.upgrade() {
-            let limit = self.client.max_payload().saturating_sub(HEAD);
-            cluster.max_payload.store(limit, Ordering::Relaxed);
+        let max_payload = self.client.max_payload();
+        if mem::replace(&mut self.max_payload, max_payload) != max_payload {
+            return Some(EngineEvent::MaxPayload(max_payload));
         }
         let is_connected = self.client.connection_state() == State::Connected;
         let differs = is_connected != self.is_connected.load(Ordering::Acquire);
         // At the second look, the report is not on its way any more.
-        let is_lost = mem::replace(differed, differs) && differs;
+        let is_lost = mem::replace(&mut self.differed, differs) && differs;
         is_lost.then(|| {
             self.is_connected.store(is_connected, Ordering::Release);
             match is_connected {

@@ -90,6 +90,7 @@ impl Receiver {
             };
             match event {
                 EngineEvent::Message { subject, payload } => self.receive(&cluster, &subject, payload),
+                EngineEvent::MaxPayload(bytes) => cluster.accept(bytes),
                 EngineEvent::TooSlow => {
                     meter::problems("engine", 1);
                     if self.dropped == Dropped::No {
