@@ -17,17 +17,36 @@ pub enum Broken {
     Numbering,
     /// A welcome asks for a message that the server has.
     Deduplication,
+    /// A join is answered without the answers of other nodes.
+    Barrier,
+    /// An event to several rooms is performed as often as it arrives.
+    Once,
+    /// A node does not announce its last numbers after it was away.
+    Announcement,
+    /// A room without members stays subscribed.
+    Interest,
+    /// An event is refused after the members of its own node have received it.
+    Overload,
 }
 
 impl Broken {
-    /// Every variant.
-    pub const ALL: [Self; 6] = [
+    /// The variants of one server.
+    pub const ALONE: [Self; 6] = [
         Self::AnswerBeforeClose,
         Self::DisconnectOfSilentPeers,
         Self::OrderAmongRooms,
         Self::OfferedToken,
         Self::Numbering,
         Self::Deduplication,
+    ];
+
+    /// The variants of a node among others.
+    pub const AMONG_NODES: [Self; 5] = [
+        Self::Barrier,
+        Self::Once,
+        Self::Announcement,
+        Self::Interest,
+        Self::Overload,
     ];
 }
 

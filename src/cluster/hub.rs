@@ -17,6 +17,7 @@ use uuid::Uuid;
 use zocket_layers::{
     Action, Audience, ClientId, Effect, Event, Hub, LocalHub, Mailbox, Target,
     hub::{BoxFuture, ConnectOptions, Full, Gathered, Peers, Performed, Ticket},
+    internal::{Broken, is_broken},
 };
 
 use super::{
@@ -163,6 +164,9 @@ impl Cluster {
         let Some(place) = self.queue.reserve(bytes) else {
             // While the engine is away, delivery to the members here goes on.
             if self.is_connected.load(Ordering::Acquire) {
+                if is_broken(Broken::Overload) {
+                    self.local.perform(from, Effect::Emit { to, event })?;
+                }
                 return Err(is_full());
             }
             if is_numbered {

@@ -7,9 +7,13 @@ use std::{
     time::Duration,
 };
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
-use zocket_layers::ClientId;
+use zocket_layers::{
+    ClientId,
+    internal::{Broken, is_broken},
+};
 
 use super::subject::Subjects;
 
@@ -21,6 +25,13 @@ const LINGER: Duration = Duration::from_secs(5);
 pub(super) enum Change {
     Subscribe(Arc<str>),
     Unsubscribe(Arc<str>),
+}
+
+impl Change {
+    pub(super) fn subject(&self) -> &Arc<str> {
+        let (Self::Subscribe(subject) | Self::Unsubscribe(subject)) = self;
+        subject
+    }
 }
 
 /// Place that the events of a subject are for.
@@ -40,13 +51,14 @@ pub(super) struct Interest {
 
 #[derive(Debug, Default)]
 struct State {
-    rooms: HashMap<Arc<str>, Room>,
+    /// In the order of their beginning, so that a simulation is repeatable.
+    rooms: IndexMap<Arc<str>, Room>,
     places: HashMap<Arc<str>, Place>,
     changes: VecDeque<Change>,
     /// Number of the last barrier that has begun.
     barriers: u64,
-    /// True if rooms were subscribed to since then.
-    needs_barrier: bool,
+    /// Subjects of the rooms that were subscribed to since then.
+    unsettled: Vec<Arc<str>>,
 }
 
 #[derive(Debug)]
@@ -98,9 +110,12 @@ impl Interest {
         self.state.lock().rooms.keys().cloned().collect()
     }
 
-    /// Returns the place that the events of a subject are for, if it is subscribed to.
-    pub(super) fn place(&self, subject: &str) -> Option<Place> {
-        self.state.lock().places.get(subject).cloned()
+    /// Returns the place that the events of a subject are for, if it is subscribed to. Returns it with the subject as this
+    /// subscription has it: one that has ended and begun anew has another.
+    pub(super) fn subscription(&self, subject: &str) -> Option<(Arc<str>, Place)> {
+        let state = self.state.lock();
+        let (subject, place) = state.places.get_key_value(subject)?;
+        Some((subject.clone(), place.clone()))
     }
 
     /// Returns true if the change is what this node still wants.
@@ -117,15 +132,15 @@ impl Interest {
         mem::take(&mut self.state.lock().changes)
     }
 
-    /// Begins a barrier, if there are rooms that need one and all changes were taken. Returns its number.
-    pub(super) fn begin_barrier(&self) -> Option<u64> {
+    /// Begins a barrier, if there are rooms that need one and all changes were taken. Returns its number, and
+    /// the subjects of the rooms.
+    pub(super) fn begin_barrier(&self) -> Option<(u64, Vec<Arc<str>>)> {
         let mut state = self.state.lock();
-        if !state.needs_barrier || !state.changes.is_empty() {
+        if state.unsettled.is_empty() || !state.changes.is_empty() {
             return None;
         }
-        state.needs_barrier = false;
         state.barriers += 1;
-        Some(state.barriers)
+        Some((state.barriers, mem::take(&mut state.unsettled)))
     }
 
     /// Ends the subscriptions of rooms that have had no members for a while.
@@ -141,7 +156,10 @@ impl Interest {
             room.empty_since
                 .is_some_and(|since| now.duration_since(since) >= LINGER)
         };
-        for (_, room) in rooms.extract_if(is_over) {
+        if is_broken(Broken::Interest) {
+            return;
+        }
+        for (_, room) in rooms.extract_if(.., is_over) {
             places.remove(&room.subject);
             changes.push_back(Change::Unsubscribe(room.subject));
         }
@@ -167,8 +185,8 @@ impl Interest {
         };
         state.rooms.insert(name.clone(), room);
         state.places.insert(subject.clone(), Place::Room(name.clone()));
+        state.unsettled.push(subject.clone());
         state.changes.push_back(Change::Subscribe(subject));
-        state.needs_barrier = true;
         drop(state);
         self.changed.notify_one();
     }
@@ -206,7 +224,7 @@ mod tests {
         tokio::time::advance(LINGER).await;
         interest.end_empty(Instant::now());
         assert_eq!(interest.take_changes(), [Change::Unsubscribe(subject)]);
-        assert!(interest.place("app.room.lobby").is_none());
+        assert!(interest.subscription("app.room.lobby").is_none());
     }
 
     #[test]
@@ -215,10 +233,10 @@ mod tests {
         interest.opened(&Arc::from("a"));
         assert_eq!(interest.begin_barrier(), None, "its subscription is not made yet");
         interest.take_changes();
-        assert_eq!(interest.begin_barrier(), Some(1));
+        assert_eq!(interest.begin_barrier(), Some((1, vec!["app.room.a".into()])));
         interest.opened(&Arc::from("b"));
         interest.take_changes();
-        assert_eq!(interest.begin_barrier(), Some(2));
+        assert_eq!(interest.begin_barrier(), Some((2, vec!["app.room.b".into()])));
         assert_eq!(interest.begin_barrier(), None);
         assert_eq!(
             ["a", "b", "c"].map(|room| interest.barrier_of(room)),

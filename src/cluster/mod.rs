@@ -32,9 +32,9 @@
 //! |---|---|
 //! | delivery on the sender's own node | as without NATS: at once, without a round trip, even while NATS is away |
 //! | delivery on other nodes | at most once |
-//! | order | the events of one sender to one room arrive in the order in which they were sent. Across rooms, this holds with a single NATS server, and not with a cluster |
+//! | order | the events of one sender to one room arrive in the order in which they were sent. Across rooms, and with events to several rooms, no order is promised: a node receives the events of each room as a stream of its own |
 //! | a join | is answered once the events that any node sends from then on arrive here |
-//! | a loss of events to a room or to everyone | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, at most about a second after the nodes are connected again. Each event is delivered or counted, not both. This holds from the first event of a sender on that has arrived |
+//! | a loss of events to a room or to everyone | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, at most about a second after the nodes are connected again, and about 9 seconds after an interruption between NATS's servers that was too short to be noticed. Each event is delivered or counted, not both. Losses before the first event of a node that has not answered the room's first join are not noticed |
 //! | a send | never waits for NATS. If too much waits, it fails with OVERLOADED, and nobody receives the event |
 //! | `cx.flush().await` | waits until NATS has taken what was sent before |
 //!

@@ -1,7 +1,8 @@
 //! The other nodes, as this node knows them. Each node judges for itself which others are there.
 
-use std::{collections::HashMap, time::Duration};
+use std::time::Duration;
 
+use indexmap::IndexMap;
 use tokio::time::Instant;
 use uuid::Uuid;
 
@@ -13,19 +14,27 @@ pub(super) const DISCOVERY: Duration = Duration::from_millis(250);
 const LEASE: Duration = Duration::from_secs(5);
 /// Time for which a node that is taken for gone may come back, and both sides know what it has missed.
 const MISSED: Duration = Duration::from_secs(600);
+/// Time for which a node that has ended is remembered.
+const ENDED: Duration = Duration::from_secs(60);
 
 /// Nodes that were heard within their lease. A node has another id each time it starts.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
-    heard: HashMap<Uuid, Instant>,
+    /// In the order in which they appeared, so that a simulation is repeatable.
+    heard: IndexMap<Uuid, Instant>,
     /// Nodes whose lease is over, with the time at which they were last heard. They have died, or are cut off.
-    missed: HashMap<Uuid, Instant>,
+    missed: IndexMap<Uuid, Instant>,
+    /// Nodes that have said that they end, with the time. Their last events may still come, in one of several messages.
+    ended: IndexMap<Uuid, Instant>,
 }
 
 impl Nodes {
-    /// Records a sign of life. Returns true if the node was not known.
+    /// Records a sign of life. Returns true if the node was not known. A node that has ended does not come back.
     pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> bool {
-        self.missed.remove(&node);
+        if self.ended.contains_key(&node) {
+            return false;
+        }
+        self.missed.shift_remove(&node);
         self.heard.insert(node, now).is_none()
     }
 
@@ -41,24 +50,33 @@ impl Nodes {
         self.heard.contains_key(&node) || self.missed.contains_key(&node)
     }
 
+    /// Returns true if the node has said that it ends.
+    pub(super) fn has_ended(&self, node: Uuid) -> bool {
+        self.ended.contains_key(&node)
+    }
+
     /// Removes a node that says that it ends. Returns true if it was known.
-    pub(super) fn remove(&mut self, node: Uuid) -> bool {
-        self.missed.remove(&node);
-        self.heard.remove(&node).is_some()
+    pub(super) fn remove(&mut self, node: Uuid, now: Instant) -> bool {
+        self.missed.shift_remove(&node);
+        self.ended.insert(node, now);
+        self.heard.shift_remove(&node).is_some()
     }
 
     /// Removes the nodes whose lease is over, and returns them. They may come back.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Uuid> {
         let over = |_: &Uuid, heard: &mut Instant| now.duration_since(*heard) > LEASE;
-        let over: Vec<_> = self.heard.extract_if(over).collect();
+        let over: Vec<_> = self.heard.extract_if(.., over).collect();
         self.missed.extend(over.iter().copied());
         over.into_iter().map(|(node, _)| node).collect()
     }
 
-    /// Gives up the nodes that have not come back, and returns them.
+    /// Gives up the nodes that have not come back, and those that have ended, and returns them.
     pub(super) fn give_up(&mut self, now: Instant) -> Vec<Uuid> {
-        let over = |_: &Uuid, heard: &mut Instant| now.duration_since(*heard) > MISSED;
-        self.missed.extract_if(over).map(|(node, _)| node).collect()
+        let missed = |_: &Uuid, heard: &mut Instant| now.duration_since(*heard) > MISSED;
+        let ended = |_: &Uuid, since: &mut Instant| now.duration_since(*since) > ENDED;
+        let missed = self.missed.extract_if(.., missed);
+        let ended = self.ended.extract_if(.., ended);
+        missed.chain(ended).map(|(node, _)| node).collect()
     }
 
     /// Returns true if a node may come back.
@@ -71,7 +89,7 @@ impl Nodes {
         self.heard.values_mut().for_each(|heard| *heard = now);
     }
 
-    /// Returns the known nodes, in no order.
+    /// Returns the known nodes.
     pub(super) fn known(&self) -> Vec<Uuid> {
         self.heard.keys().copied().collect()
     }
@@ -87,7 +105,7 @@ mod tests {
         let [a, b, c] = [(); 3].map(|()| Uuid::new_v4());
         assert!(nodes.hear(a, now) && nodes.hear(b, now) && nodes.hear(c, now));
         assert!(!nodes.hear(a, now + LEASE));
-        assert!(nodes.remove(c) && !nodes.remove(c));
+        assert!(nodes.remove(c, now) && !nodes.remove(c, now));
         assert!(nodes.expire(now + LEASE).is_empty());
         assert_eq!(nodes.expire(now + LEASE + HEARTBEAT), [b]);
         assert_eq!(nodes.known(), [a]);
@@ -101,13 +119,18 @@ mod tests {
             nodes.hear(node, now);
         }
         nodes.hear_known(a, now + LEASE);
-        nodes.remove(c);
+        nodes.remove(c, now + MISSED);
+        assert!(
+            !nodes.hear(c, now + MISSED),
+            "a node that has ended does not come back"
+        );
         assert_eq!(nodes.expire(now + LEASE + HEARTBEAT), [b]);
         nodes.hear_known(b, now + 2 * LEASE);
         assert_eq!(nodes.known(), [a], "an event alone does not bring a node back");
         assert!(nodes.misses_any() && nodes.has_met(b) && !nodes.has_met(c));
         assert!(nodes.hear(b, now + MISSED));
-        assert!(!nodes.misses_any() && nodes.give_up(now + 2 * MISSED).is_empty());
+        assert!(!nodes.misses_any());
+        assert_eq!(nodes.give_up(now + 2 * MISSED), [c]);
         nodes.expire(now + 2 * MISSED);
         let mut given_up = nodes.give_up(now + 3 * MISSED);
         given_up.sort();

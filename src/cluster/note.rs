@@ -27,10 +27,15 @@ pub(super) enum Note {
     /// Asks every node for a `Settled` with this number.
     Settle {
         barrier: u64,
+        /// Subjects that the node has subscribed to, as far as they fit.
+        subjects: Vec<String>,
     },
     /// Everything that this node sends from now on reaches the subscriptions that were made before the `Settle`.
     Settled {
         barrier: u64,
+        /// For each of the subjects, the chain and the position of the last event that this node has sent before. The task
+        /// that sends writes them.
+        last: Vec<(String, u32, u64)>,
     },
     /// Performs an action on the clients of every node.
     Manage {

@@ -3,8 +3,10 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use indexmap::IndexMap;
 use tokio::time::Instant;
 use uuid::Uuid;
+use zocket_layers::internal::{Broken, is_broken};
 
 /// Number of an event on its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -19,7 +21,8 @@ pub(super) struct Number {
 #[derive(Debug, Default)]
 pub(super) struct SentNumbers {
     chains: u32,
-    sequences: HashMap<Arc<str>, Sequence>,
+    /// In the order of their beginning, so that a simulation is repeatable.
+    sequences: IndexMap<Arc<str>, Sequence>,
 }
 
 #[derive(Debug)]
@@ -27,12 +30,15 @@ struct Sequence {
     last: Number,
     /// Time of the last event.
     active: Instant,
-    /// True if the last number was announced.
-    is_announced: bool,
+    /// Time of the next announcement of the last number, if there is one.
+    announces_at: Option<Instant>,
 }
 
 /// Time without events after which a sequence is forgotten. Its last number was announced by then.
-const FORGET_AFTER: Duration = Duration::from_secs(60);
+pub(super) const FORGET_AFTER: Duration = Duration::from_secs(60);
+/// Time after the last event at which its number is announced again. If the first announcement was lost, then in an
+/// interruption that has ended by then, or is so long that the nodes notice it, and announce their numbers after it.
+const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_secs(8);
 
 impl SentNumbers {
     /// Returns the number of the next event on a subject.
@@ -52,13 +58,22 @@ impl SentNumbers {
             Sequence {
                 last,
                 active: now,
-                is_announced: false,
+                announces_at: Some(now),
             }
         });
         sequence.last.position += events;
         sequence.active = now;
-        sequence.is_announced = false;
+        sequence.announces_at = Some(now);
         sequence.last
+    }
+
+    /// Writes the last numbers of these subjects. Those without a sequence keep theirs.
+    pub(super) fn write_last(&self, last: &mut [(String, u32, u64)]) {
+        for (subject, chain, position) in last {
+            if let Some(sequence) = self.sequences.get(subject.as_str()) {
+                (*chain, *position) = (sequence.last.chain, sequence.last.position);
+            }
+        }
     }
 
     /// Returns the subjects whose last number has not been announced, with that number. A loss at the end of a burst shows
@@ -66,24 +81,26 @@ impl SentNumbers {
     pub(super) fn announcements(&mut self, now: Instant, all_hear: bool) -> Vec<(Arc<str>, Number)> {
         if all_hear {
             self.sequences.retain(|_, sequence| {
-                now.duration_since(sequence.active) < FORGET_AFTER || !sequence.is_announced
+                now.duration_since(sequence.active) < FORGET_AFTER || sequence.announces_at.is_some()
             });
         }
-        let open = self
-            .sequences
-            .iter_mut()
-            .filter(|(_, sequence)| !sequence.is_announced);
+        let is_due = |sequence: &Sequence| sequence.announces_at.is_some_and(|at| at <= now);
+        let open = self.sequences.iter_mut().filter(|(_, sequence)| is_due(sequence));
         open.map(|(subject, sequence)| {
-            sequence.is_announced = true;
+            let again = sequence.active + ANNOUNCE_AGAIN_AFTER;
+            sequence.announces_at = (now < again).then_some(again);
             (subject.clone(), sequence.last)
         })
         .collect()
     }
 
     /// Announces every number again, after the engine was away.
-    pub(super) fn announce_again(&mut self) {
+    pub(super) fn announce_again(&mut self, now: Instant) {
+        if is_broken(Broken::Announcement) {
+            return;
+        }
         for sequence in self.sequences.values_mut() {
-            sequence.is_announced = false;
+            sequence.announces_at = Some(now);
         }
     }
 }
@@ -91,7 +108,15 @@ impl SentNumbers {
 /// Last numbers of the events that other nodes have sent, by subject and node.
 #[derive(Debug, Default)]
 pub(super) struct ReceivedNumbers {
-    last: HashMap<Arc<str>, HashMap<Uuid, Number>>,
+    last: HashMap<Arc<str>, HashMap<Uuid, Received>>,
+}
+
+/// What is known of another node's events on a subject.
+#[derive(Debug)]
+struct Received {
+    last: Number,
+    /// Number of the first event, until the number before the subscription is known.
+    first: Option<Number>,
 }
 
 impl ReceivedNumbers {
@@ -102,8 +127,10 @@ impl ReceivedNumbers {
         if number.chain == 0 {
             return Some(0);
         }
-        let last = self.nodes_of(subject).get(&node);
-        let is_late = last.is_some_and(|last| (number.chain, number.position) <= (last.chain, last.position));
+        let received = self.nodes_of(subject).get(&node);
+        let is_late = received.is_some_and(|Received { last, .. }| {
+            (number.chain, number.position) <= (last.chain, last.position)
+        });
         match is_late {
             true => None,
             false => Some(self.follow(subject, node, number, number.position.saturating_sub(1))),
@@ -115,12 +142,38 @@ impl ReceivedNumbers {
         self.follow(subject, node, number, number.position)
     }
 
+    /// Records the last number that a node has used before it knew of the subscription. Returns the number of events that were
+    /// lost since then.
+    pub(super) fn begin(&mut self, subject: &Arc<str>, node: Uuid, number: Number) -> u64 {
+        let nodes = self.nodes_of(subject);
+        let received = nodes.entry(node).or_insert(Received {
+            last: number,
+            first: None,
+        });
+        let lost = match received.first.take() {
+            Some(first) if first.chain == number.chain => {
+                (first.position - 1).saturating_sub(number.position)
+            }
+            Some(first) => first.position - 1,
+            None => 0,
+        };
+        if received.last.chain == number.chain && received.last.position < number.position {
+            received.last = number;
+        }
+        lost
+    }
+
     /// Expects that everything up to `before` was received.
     fn follow(&mut self, subject: &Arc<str>, node: Uuid, number: Number, before: u64) -> u64 {
+        if number.chain == 0 {
+            return 0;
+        }
         let nodes = self.nodes_of(subject);
-        let Some(last) = nodes.get_mut(&node) else {
+        let Some(Received { last, .. }) = nodes.get_mut(&node) else {
             // The first that arrives since this node has subscribed. Earlier ones were for earlier members.
-            nodes.insert(node, number);
+            let position = before.saturating_add(1);
+            let first = Some(Number { position, ..number });
+            nodes.insert(node, Received { last: number, first });
             return 0;
         };
         let received = if last.chain == number.chain {
@@ -137,7 +190,7 @@ impl ReceivedNumbers {
 
     /// Returns the last number of each node since this subscription began. Messages of one subscription share one name: a
     /// subscription that has ended and begun anew has another, and what was sent in between was for nobody here.
-    fn nodes_of(&mut self, subject: &Arc<str>) -> &mut HashMap<Uuid, Number> {
+    fn nodes_of(&mut self, subject: &Arc<str>) -> &mut HashMap<Uuid, Received> {
         let known = self.last.get_key_value(subject);
         if known.is_some_and(|(known, _)| !Arc::ptr_eq(known, subject)) {
             self.last.remove(subject);
@@ -194,6 +247,9 @@ mod tests {
         assert_eq!(received.announcement(&a, node, numbers[9]), 1);
         assert_eq!(received.announcement(&a, node, numbers[9]), 0);
         assert!(sent.announcements(now, true).is_empty());
+        let again = now + ANNOUNCE_AGAIN_AFTER;
+        assert_eq!(sent.announcements(again, true), [(a, numbers[9])]);
+        assert!(sent.announcements(again + ANNOUNCE_AGAIN_AFTER, true).is_empty());
     }
 
     #[test]
@@ -213,6 +269,7 @@ mod tests {
         let first = sent.next(&a, now);
         received.event(&a, node, first);
         sent.announcements(now, true);
+        sent.announcements(now + ANNOUNCE_AGAIN_AFTER, true);
         assert!(sent.announcements(now + 2 * FORGET_AFTER, true).is_empty());
         let again = sent.next(&a, now + 2 * FORGET_AFTER);
         assert_ne!(again.chain, first.chain);
@@ -256,13 +313,38 @@ mod tests {
         let (mut sent, now) = (SentNumbers::default(), Instant::now());
         let number = sent.next(&room("a"), now);
         sent.announcements(now, true);
+        sent.announcements(now + ANNOUNCE_AGAIN_AFTER, true);
         let later = now + 2 * FORGET_AFTER;
         assert!(sent.announcements(later, false).is_empty());
-        sent.announce_again();
+        sent.announce_again(later);
         assert_eq!(sent.announcements(later, false), [(room("a"), number)]);
         assert!(sent.announcements(later, true).is_empty());
-        sent.announce_again();
+        sent.announce_again(later);
         assert!(sent.announcements(later, true).is_empty());
+    }
+
+    #[test]
+    fn events_after_the_subscription_are_counted_even_if_none_arrived_before() {
+        let (mut received, a, node) = (ReceivedNumbers::default(), room("a"), Uuid::new_v4());
+        let number = |position| Number { chain: 1, position };
+        assert_eq!(received.begin(&a, node, number(5)), 0);
+        assert_eq!(received.event(&a, node, number(8)), Some(2));
+        let other = Uuid::new_v4();
+        assert_eq!(received.begin(&a, other, Number::default()), 0);
+        assert_eq!(received.announcement(&a, other, number(3)), 3);
+    }
+
+    #[test]
+    fn the_number_before_the_subscription_may_come_after_an_event() {
+        let (mut received, a) = (ReceivedNumbers::default(), room("a"));
+        let number = |position| Number { chain: 1, position };
+        let [one, other] = [(); 2].map(|()| Uuid::new_v4());
+        assert_eq!(received.event(&a, one, number(8)), Some(0));
+        assert_eq!(received.begin(&a, one, number(5)), 2);
+        assert_eq!(received.begin(&a, one, number(5)), 0);
+        assert_eq!(received.announcement(&a, other, number(8)), 0);
+        assert_eq!(received.begin(&a, other, number(5)), 3);
+        assert_eq!(received.event(&a, other, number(9)), Some(0));
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The queue of what goes to the other nodes. It is bounded, and nobody waits for a place.
 
 use std::{
-    collections::HashMap,
     mem,
     sync::{
         Arc,
@@ -9,6 +8,7 @@ use std::{
     },
 };
 
+use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use zocket_layers::hub::Full;
@@ -31,7 +31,7 @@ pub(super) struct Queue {
     bytes: AtomicUsize,
     max_bytes: usize,
     /// Events that found no place while the engine was away: their number by subject.
-    skipped: Mutex<HashMap<Arc<str>, u64>>,
+    skipped: Mutex<IndexMap<Arc<str>, u64>>,
 }
 
 /// The half of the task that sends.
@@ -111,7 +111,7 @@ impl Queue {
     }
 
     /// Returns the number of events that were skipped since the last call, by subject.
-    pub(super) fn take_skipped(&self) -> HashMap<Arc<str>, u64> {
+    pub(super) fn take_skipped(&self) -> IndexMap<Arc<str>, u64> {
         mem::take(&mut *self.skipped.lock())
     }
 

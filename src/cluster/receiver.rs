@@ -11,7 +11,10 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 use uuid::Uuid;
-use zocket_layers::{Effect, Hub, Target};
+use zocket_layers::{
+    Effect, Hub, Target,
+    internal::{Broken, is_broken},
+};
 
 use super::{
     engine::EngineEvent,
@@ -20,7 +23,7 @@ use super::{
     meter,
     nodes::{DISCOVERY, HEARTBEAT},
     note::Note,
-    numbers::ReceivedNumbers,
+    numbers::{Number, ReceivedNumbers},
     options::Loss,
     questions::answer,
     wire::{EventMessage, Received, read},
@@ -58,7 +61,7 @@ impl RecentIds {
     /// Returns true if the id is new.
     fn insert(&mut self, id: u64) -> bool {
         if !self.ids.insert(id) {
-            return false;
+            return is_broken(Broken::Once);
         }
         self.order.push_back(id);
         if self.order.len() > REMEMBERED
@@ -77,6 +80,8 @@ impl Receiver {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
+                // In this order, so that a simulation is repeatable.
+                biased;
                 event = events.recv() => event,
                 _ = tick.tick() => {
                     let Some(cluster) = cluster.upgrade() else { return };
@@ -133,7 +138,7 @@ impl Receiver {
             self.forget(node);
         }
         self.numbers.retain(|subject| {
-            *subject == cluster.subjects.everyone || cluster.interest.place(subject).is_some()
+            *subject == cluster.subjects.everyone || cluster.interest.subscription(subject).is_some()
         });
     }
 
@@ -174,12 +179,12 @@ impl Receiver {
     }
 
     fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
-        let place = cluster.interest.place(subject);
+        let (subject, place) = subscription(cluster, subject);
         cluster.nodes.lock().hear_known(node, Instant::now());
-        let Some(lost) = self.numbers.event(subject, node, message.number) else {
+        let Some(lost) = self.numbers.event(&subject, node, message.number) else {
             return tracing::debug!(%subject, %node, "an event came after it was counted as lost");
         };
-        report(cluster, node, place.as_ref(), lost);
+        report(cluster, node, &subject, place.as_ref(), lost);
         if message.id != 0 && !self.performed.entry(node).or_default().insert(message.id) {
             return;
         }
@@ -204,9 +209,22 @@ impl Receiver {
                 tracing::warn!(%node, "another node was not answered: too much waits to be sent");
             }
         };
-        let has_met = cluster.nodes.lock().has_met(node);
-        if !matches!(note, Note::Gone) && cluster.nodes.lock().hear(node, Instant::now()) {
+        let mut nodes = cluster.nodes.lock();
+        let has_met = nodes.has_met(node);
+        let is_new = !matches!(note, Note::Gone) && nodes.hear(node, Instant::now());
+        let has_ended = nodes.has_ended(node);
+        drop(nodes);
+        // What it has lost still counts.
+        if has_ended && !matches!(note, Note::Last { .. }) {
+            return;
+        }
+        if is_new {
             tracing::info!(%node, "another node is there");
+            if has_met {
+                // It comes back, and may not have noticed that it was not heard.
+                cluster.announces_again.store(true, Ordering::Release);
+                reply(cluster.alive(true));
+            }
             meter::nodes(cluster.nodes.lock().known().len());
         }
         match note {
@@ -223,19 +241,30 @@ impl Receiver {
                 }
             }
             Note::Gone => {
-                if cluster.nodes.lock().remove(node) {
+                if cluster.nodes.lock().remove(node, Instant::now()) {
                     tracing::info!(%node, "another node has ended");
                     leave(cluster, node);
                 }
-                self.forget(node);
             }
             Note::Last { chain, position } => {
-                let number = super::numbers::Number { chain, position };
-                let lost = self.numbers.announcement(subject, node, number);
-                report(cluster, node, cluster.interest.place(subject).as_ref(), lost);
+                let (subject, place) = subscription(cluster, subject);
+                let number = Number { chain, position };
+                let lost = self.numbers.announcement(&subject, node, number);
+                report(cluster, node, &subject, place.as_ref(), lost);
             }
-            Note::Settle { barrier } => reply(Note::Settled { barrier }),
-            Note::Settled { barrier } => cluster.barriers.answered(barrier, node),
+            Note::Settle { barrier, subjects } => {
+                let last = subjects.into_iter().map(|subject| (subject, 0, 0)).collect();
+                reply(Note::Settled { barrier, last });
+            }
+            Note::Settled { barrier, last } => {
+                for (subject, chain, position) in last {
+                    let (subject, place) = subscription(cluster, &subject.into());
+                    let number = Number { chain, position };
+                    let lost = self.numbers.begin(&subject, node, number);
+                    report(cluster, node, &subject, place.as_ref(), lost);
+                }
+                cluster.barriers.answered(barrier, node);
+            }
             Note::Manage { clients, action } => {
                 let clients = clients.into_target();
                 if let Err(error) = cluster.manage_here(&clients, action.into_action()) {
@@ -266,6 +295,17 @@ impl Receiver {
     }
 }
 
+/// Returns a subject as this node's subscription has it, and the place that its events are for: none for everyone, and for a
+/// subject that is not subscribed to.
+fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Place>) {
+    let everyone = &cluster.subjects.everyone;
+    match cluster.interest.subscription(subject) {
+        Some((subject, place)) => (subject, Some(place)),
+        None if subject == everyone => (everyone.clone(), None),
+        None => (subject.clone(), None),
+    }
+}
+
 /// Waits no longer for a node that is not there.
 fn leave(cluster: &Cluster, node: Uuid) {
     cluster.barriers.forget(node);
@@ -286,15 +326,17 @@ fn ask(cluster: &Cluster) {
 }
 
 /// Reports lost events to the metrics, the log and the app.
-fn report(cluster: &Cluster, node: Uuid, place: Option<&Place>, events: u64) {
+fn report(cluster: &Cluster, node: Uuid, subject: &Arc<str>, place: Option<&Place>, events: u64) {
     if events == 0 {
         return;
     }
-    meter::events("lost", events);
     let room = match place {
         Some(Place::Room(room)) => Some(room.clone()),
-        _ => None,
+        _ if *subject == cluster.subjects.everyone => None,
+        // Its last member has left.
+        _ => return,
     };
+    meter::events("lost", events);
     tracing::warn!(%node, room = room.as_deref(), events, "events of another node were lost");
     if let Some(on_loss) = &cluster.on_loss {
         on_loss(Loss { node, room, events });

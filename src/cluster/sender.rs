@@ -30,6 +30,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same while the engine is away, for the first message that it does not accept. Later ones get none.
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_millis(500);
 
+/// Bytes of the subjects in a barrier. Losses of the first events to the rooms beyond it are not noticed.
+const SETTLED_SUBJECTS: usize = 1 << 16;
+
 /// Requests to the engine, one after the other.
 pub(super) struct Sender {
     engine: BoxEngine,
@@ -130,10 +133,13 @@ impl Sender {
                 }
                 _ = tick.tick() => {
                     let Some(cluster) = cluster.upgrade() else { break };
-                    self.beat(&cluster).await;
+                    self.beat(&cluster, &queue).await;
                 }
                 note = queue.notes.recv() => {
-                    let (Some(QueuedNote { subject, note }), Some(cluster)) = (note, cluster.upgrade()) else { break };
+                    let (Some(QueuedNote { subject, mut note }), Some(cluster)) = (note, cluster.upgrade()) else { break };
+                    if let Note::Settled { last, .. } = &mut note {
+                        self.numbers.write_last(last);
+                    }
                     let is_connected = cluster.is_connected.load(Ordering::Acquire);
                     self.publish(&subject, write_note(cluster.node, &note), is_connected).await;
                 }
@@ -159,20 +165,29 @@ impl Sender {
         if !cluster.barriers.can_begin(Instant::now()) || !self.refused.is_empty() {
             return;
         }
-        if let Some(barrier) = cluster.interest.begin_barrier() {
+        if let Some((barrier, subjects)) = cluster.interest.begin_barrier() {
             let nodes = cluster.nodes.lock().known();
             let is_needed = !nodes.is_empty() && cluster.is_connected.load(Ordering::Acquire);
             cluster
                 .barriers
                 .begin(barrier, if is_needed { nodes } else { Vec::new() });
             if is_needed {
-                let settle = write_note(cluster.node, &Note::Settle { barrier });
+                let mut bytes = 0;
+                let fitting = subjects.iter().take_while(|subject| {
+                    bytes += subject.len();
+                    bytes <= SETTLED_SUBJECTS
+                });
+                let subjects = fitting.map(ToString::to_string).collect();
+                let settle = write_note(cluster.node, &Note::Settle { barrier, subjects });
                 self.publish(&cluster.subjects.nodes, settle, true).await;
             }
         }
     }
 
     async fn change(&mut self, cluster: &Cluster, change: Change) {
+        // Its repetition would undo this change.
+        self.refused
+            .retain(|refused| refused.subject() != change.subject());
         let request = match change.clone() {
             Change::Subscribe(subject) => EngineRequest::Subscribe(subject),
             Change::Unsubscribe(subject) => EngineRequest::Unsubscribe(subject),
@@ -197,7 +212,7 @@ impl Sender {
     }
 
     /// Tells changed sizes, gives the sign of life, repeats refused subscriptions, and announces the last numbers.
-    async fn beat(&mut self, cluster: &Cluster) {
+    async fn beat(&mut self, cluster: &Cluster, queue: &QueueReceiver) {
         let is_connected = cluster.is_connected.load(Ordering::Acquire);
         let changed = cluster.own_sizes.take_changed();
         if !changed.is_empty() {
@@ -216,9 +231,14 @@ impl Sender {
         .await;
         self.repeat_refused(cluster).await;
         if cluster.announces_again.swap(false, Ordering::AcqRel) {
-            self.numbers.announce_again();
+            self.numbers.announce_again(Instant::now());
         }
-        for (subject, events) in cluster.queue.take_skipped() {
+        // Their numbers follow those of the events that were queued before them.
+        let skipped = match queue.events.is_empty() {
+            true => cluster.queue.take_skipped(),
+            false => Default::default(),
+        };
+        for (subject, events) in skipped {
             meter::events("skipped", events);
             self.numbers.skip(&subject, events, Instant::now());
         }

@@ -233,8 +233,14 @@ mod tests {
                 chain: 1,
                 position: 2,
             },
-            Note::Settle { barrier: 3 },
-            Note::Settled { barrier: 3 },
+            Note::Settle {
+                barrier: 3,
+                subjects: vec!["app.room.a".into()],
+            },
+            Note::Settled {
+                barrier: 3,
+                last: vec![("app.room.a".into(), 1, 2)],
+            },
             Note::Manage {
                 clients: clients.clone(),
                 action: Managed::Disconnect {
