@@ -10,6 +10,7 @@
 mod app;
 #[cfg(zocket_broken)]
 mod broken;
+mod cluster;
 mod reports;
 mod script;
 mod soak;
