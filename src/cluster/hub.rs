@@ -63,8 +63,9 @@ pub(super) struct Cluster {
     pub(super) queue: Queue,
     pub(super) ids: AtomicU64,
     pub(super) is_connected: AtomicBool,
+    pub(super) has_left: Arc<AtomicBool>,
     /// Set after the engine was away: the others learn by the last numbers what they have missed.
-    pub(super) announces_again: AtomicBool,
+    pub(super) announces_again: Mutex<Option<Duration>>,
     max_payload: AtomicUsize,
     pub(super) on_loss: Option<Arc<dyn Fn(Loss) + Send + Sync>>,
 }
@@ -75,9 +76,11 @@ impl Cluster {
         let interest = Arc::new(Interest::new(subjects.clone()));
         let node = Uuid::new_v4();
         let own_sizes = Arc::new(OwnSizes::default());
+        let has_left = Arc::new(AtomicBool::new(false));
         let watcher = Watcher {
             interest: interest.clone(),
             sizes: own_sizes.clone(),
+            has_left: has_left.clone(),
         };
         Self {
             local: LocalHub::with_limits(&options.limits).watched_by(Arc::new(watcher)),
@@ -93,7 +96,8 @@ impl Cluster {
             queue,
             ids: AtomicU64::new(1),
             is_connected: AtomicBool::new(true),
-            announces_again: AtomicBool::new(false),
+            has_left,
+            announces_again: Mutex::default(),
             max_payload: AtomicUsize::new(usize::MAX),
             on_loss: options.on_loss.clone(),
         }
@@ -207,6 +211,12 @@ impl Cluster {
         }
     }
 
+    /// Announces the last numbers of this long again.
+    pub(super) fn announce_again(&self, since: Duration) {
+        let mut again = self.announces_again.lock();
+        *again = (*again).max(Some(since));
+    }
+
     /// Refuses larger events than messages of this size can carry from now on.
     pub(super) fn accept(&self, max_payload: usize) {
         let event = max_payload.saturating_sub(HEAD);
@@ -288,29 +298,11 @@ fn to_clients(clients: &[ClientId]) -> Target {
     Target::clients(clients.iter().copied())
 }
 
-impl NatsHub {
-    /// Returns true while there is a connection to NATS. Without one, events reach the clients of this node only.
-    #[must_use]
-    pub fn is_connected(&self) -> bool {
-        self.0.is_connected.load(Ordering::Acquire)
-    }
-
-    /// Returns the id of this node. It is another one after each start.
-    #[must_use]
-    pub fn node(&self) -> Uuid {
-        self.0.node
-    }
-
-    /// Returns the ids of the other nodes that were heard within the last 5 seconds.
-    #[must_use]
-    pub fn other_nodes(&self) -> Vec<Uuid> {
-        self.0.nodes.lock().known()
-    }
-}
-
 impl Hub for NatsHub {
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
-        self.0.interest.connect(client);
+        if !self.0.has_left() {
+            self.0.interest.connect(client);
+        }
         self.0.local.connect(client, options)
     }
 
@@ -318,13 +310,14 @@ impl Hub for NatsHub {
         self.0.local.disconnect(mailbox);
         let client = mailbox.client_id();
         // A later connection of the same id stays subscribed.
-        if self.0.clients_here(&client.into()).is_empty() {
+        if !self.0.has_left() && self.0.clients_here(&client.into()).is_empty() {
             self.0.interest.disconnect(&client);
         }
     }
 
     fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full> {
         match effect {
+            effect if self.0.has_left() => self.0.local.perform(from, effect),
             Effect::Join(room) => {
                 let performed = self.0.local.perform(from, Effect::Join(room.clone()));
                 self.0.join(performed, &room)
@@ -363,7 +356,13 @@ impl Hub for NatsHub {
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {
-        async move { self.0.queue.flush().await }.boxed()
+        async move {
+            match self.0.has_left() {
+                true => Ok(()),
+                false => self.0.queue.flush().await,
+            }
+        }
+        .boxed()
     }
 
     fn background(&self) -> Option<BoxFuture<'static, ()>> {

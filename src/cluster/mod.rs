@@ -47,7 +47,7 @@
 //! | a server of a NATS cluster fails | its nodes connect to another server of the cluster by themselves. Some events may be lost meanwhile |
 //! | a node reads too slowly | NATS slows down the nodes that send to it, and then closes its connection. It connects again, and the loss is counted |
 //! | a node is cut off | Delivery on it goes on. The others forget it after 5 seconds. When it comes back, all agree on the members again, and what was lost on both sides is counted, unless it was away for more than 10 minutes |
-//! | a node ends | the others forget it at once if its hub is dropped, and after 5 seconds otherwise. Until then, its clients count, and a query for members waits for it for a second and names it as missing |
+//! | a node ends | the others forget it at once if it [leaves](NatsHub::leave), and after 5 seconds otherwise. Until then, its clients count, and a query for members waits for it for a second and names it as missing |
 //! | a node does not answer a join of another one | the join is answered after 2 seconds |
 //! | nodes have different versions | a node ignores, and counts, messages of a version that it does not know |
 //!
@@ -68,6 +68,7 @@ mod barrier;
 mod engine;
 mod hub;
 mod interest;
+mod membership;
 mod meter;
 mod nats;
 mod nodes;

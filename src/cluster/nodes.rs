@@ -89,6 +89,13 @@ impl Nodes {
         self.heard.values_mut().for_each(|heard| *heard = now);
     }
 
+    /// Removes all nodes, and returns those that were known.
+    pub(super) fn clear(&mut self) -> Vec<Uuid> {
+        let known = self.known();
+        *self = Self::default();
+        known
+    }
+
     /// Returns the known nodes.
     pub(super) fn known(&self) -> Vec<Uuid> {
         self.heard.keys().copied().collect()

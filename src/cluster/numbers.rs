@@ -94,13 +94,15 @@ impl SentNumbers {
         .collect()
     }
 
-    /// Announces every number again, after the engine was away.
-    pub(super) fn announce_again(&mut self, now: Instant) {
+    /// Announces the last numbers of this long again.
+    pub(super) fn announce_again(&mut self, now: Instant, since: Duration) {
         if is_broken(Broken::Announcement) {
             return;
         }
         for sequence in self.sequences.values_mut() {
-            sequence.announces_at = Some(now);
+            if now.duration_since(sequence.active) <= since {
+                sequence.announces_at = Some(now);
+            }
         }
     }
 }
@@ -316,10 +318,10 @@ mod tests {
         sent.announcements(now + ANNOUNCE_AGAIN_AFTER, true);
         let later = now + 2 * FORGET_AFTER;
         assert!(sent.announcements(later, false).is_empty());
-        sent.announce_again(later);
+        sent.announce_again(later, Duration::MAX);
         assert_eq!(sent.announcements(later, false), [(room("a"), number)]);
         assert!(sent.announcements(later, true).is_empty());
-        sent.announce_again(later);
+        sent.announce_again(later, Duration::MAX);
         assert!(sent.announcements(later, true).is_empty());
     }
 

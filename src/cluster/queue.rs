@@ -50,6 +50,8 @@ pub(super) enum Queued {
         bytes: usize,
     },
     Flush(oneshot::Sender<Result<(), Full>>),
+    /// The end of this node's part, after what was queued before.
+    Leave(oneshot::Sender<Result<(), Full>>),
 }
 
 /// A note that waits to be sent on a subject.
@@ -117,11 +119,18 @@ impl Queue {
 
     /// Waits until the engine has taken what was queued before.
     pub(super) async fn flush(&self) -> Result<(), Full> {
-        let (sender, flushed) = oneshot::channel();
-        self.events
-            .try_send(Queued::Flush(sender))
-            .map_err(|_| is_full())?;
-        flushed.await.unwrap_or_else(|_| {
+        self.wait(Queued::Flush).await
+    }
+
+    /// Ends this node's part, after what was queued before. Waits until the engine has taken all of it.
+    pub(super) async fn leave(&self) -> Result<(), Full> {
+        self.wait(Queued::Leave).await
+    }
+
+    async fn wait(&self, queued: fn(oneshot::Sender<Result<(), Full>>) -> Queued) -> Result<(), Full> {
+        let (sender, done) = oneshot::channel();
+        self.events.try_send(queued(sender)).map_err(|_| is_full())?;
+        done.await.unwrap_or_else(|_| {
             let reason = "the hub has ended".into();
             Err(Full::Engine { reason })
         })

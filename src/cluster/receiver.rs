@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -31,6 +32,8 @@ use super::{
 
 /// Number of events to several subjects whose ids are remembered, for each node.
 const REMEMBERED: usize = 4_096;
+/// Age of the events that a new node may have missed a part of.
+const RECENT: Duration = Duration::from_secs(20);
 
 #[derive(Default)]
 pub(super) struct Receiver {
@@ -93,6 +96,9 @@ impl Receiver {
             let (Some(event), Some(cluster)) = (event, cluster.upgrade()) else {
                 return;
             };
+            if cluster.has_left() {
+                return;
+            }
             match event {
                 EngineEvent::Message { subject, payload } => self.receive(&cluster, &subject, payload),
                 EngineEvent::MaxPayload(bytes) => cluster.accept(bytes),
@@ -115,7 +121,7 @@ impl Receiver {
                     // Nodes whose lease was over before the connection broke are known again once they have answered.
                     cluster.barriers.hold_until(Instant::now() + DISCOVERY);
                     cluster.is_connected.store(true, Ordering::Release);
-                    cluster.announces_again.store(true, Ordering::Release);
+                    cluster.announce_again(Duration::MAX);
                     cluster.nodes.lock().renew(Instant::now());
                     ask(&cluster);
                 }
@@ -132,7 +138,7 @@ impl Receiver {
         };
         for node in gone {
             tracing::warn!(%node, "another node was not heard any more");
-            leave(cluster, node);
+            cluster.forget(node);
         }
         for node in cluster.nodes.lock().give_up(Instant::now()) {
             self.forget(node);
@@ -220,11 +226,10 @@ impl Receiver {
         }
         if is_new {
             tracing::info!(%node, "another node is there");
-            if has_met {
-                // It comes back, and may not have noticed that it was not heard.
-                cluster.announces_again.store(true, Ordering::Release);
-                reply(cluster.alive(true));
-            }
+            // A node that comes back has missed the last numbers, and a new one those since its subscriptions.
+            cluster.announce_again(if has_met { Duration::MAX } else { RECENT });
+            // It may not have noticed that it was not heard.
+            reply(cluster.alive(true));
             meter::nodes(cluster.nodes.lock().known().len());
         }
         match note {
@@ -233,7 +238,7 @@ impl Receiver {
                     reply(cluster.alive(false));
                     // It comes back, and has missed events and announcements.
                     if has_met {
-                        cluster.announces_again.store(true, Ordering::Release);
+                        cluster.announce_again(Duration::MAX);
                     }
                 }
                 if cluster.other_sizes.lock().compare(node, sizes, Instant::now()) {
@@ -243,7 +248,7 @@ impl Receiver {
             Note::Gone => {
                 if cluster.nodes.lock().remove(node, Instant::now()) {
                     tracing::info!(%node, "another node has ended");
-                    leave(cluster, node);
+                    cluster.forget(node);
                 }
             }
             Note::Last { chain, position } => {
@@ -304,15 +309,6 @@ fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Plac
         None if subject == everyone => (everyone.clone(), None),
         None => (subject.clone(), None),
     }
-}
-
-/// Waits no longer for a node that is not there.
-fn leave(cluster: &Cluster, node: Uuid) {
-    cluster.barriers.forget(node);
-    cluster.queries.forget(node);
-    cluster.questions.forget(node);
-    cluster.other_sizes.lock().forget(node);
-    meter::nodes(cluster.nodes.lock().known().len());
 }
 
 /// Asks the others for a sign of life and their last numbers.

@@ -118,6 +118,7 @@ impl Sender {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let far = Duration::from_secs(3600);
         let mut deadline = Instant::now() + far;
+        let mut left = None;
         loop {
             tokio::select! {
                 biased;
@@ -145,7 +146,14 @@ impl Sender {
                 }
                 queued = queue.events.recv() => {
                     let (Some(queued), Some(cluster)) = (queued, cluster.upgrade()) else { break };
-                    self.send(&cluster, queued).await;
+                    match queued {
+                        Queued::Leave(sender) => {
+                            cluster.leave();
+                            left = Some(sender);
+                            break;
+                        }
+                        queued => self.send(&cluster, queued).await,
+                    }
                 }
             }
             let Some(cluster) = cluster.upgrade() else { break };
@@ -154,7 +162,17 @@ impl Sender {
             deadline = cluster.barriers.deadline(now).unwrap_or(now + far);
         }
         self.publish(&nodes, write_note(node, &Note::Gone), false).await;
-        drop(self.request_within(PATIENCE, EngineRequest::Flush).await);
+        let flushed = self.flush().await;
+        if let Some(left) = left {
+            // An error means that nobody waits any more.
+            let _ = left.send(flushed);
+        }
+    }
+
+    /// Waits until the engine has taken what was sent before.
+    async fn flush(&mut self) -> Result<(), Full> {
+        let flushed = self.request_within(PATIENCE, EngineRequest::Flush).await;
+        flushed.map_err(unavailable)
     }
 
     /// Makes the changes of the subscriptions, and begins a barrier for them.
@@ -230,8 +248,9 @@ impl Sender {
         )
         .await;
         self.repeat_refused(cluster).await;
-        if cluster.announces_again.swap(false, Ordering::AcqRel) {
-            self.numbers.announce_again(Instant::now());
+        let again = cluster.announces_again.lock().take();
+        if let Some(since) = again {
+            self.numbers.announce_again(Instant::now(), since);
         }
         // Their numbers follow those of the events that were queued before them.
         let skipped = match queue.events.is_empty() {
@@ -259,15 +278,14 @@ impl Sender {
         match queued {
             Queued::Flush(flushed) => {
                 let result = match is_connected {
-                    true => self.request_within(PATIENCE, EngineRequest::Flush).await,
-                    false => Err("no connection to the other nodes".into()),
+                    true => self.flush().await,
+                    false => Err(unavailable("no connection to the other nodes".into())),
                 };
-                let result = result.map_err(|error| Full::Engine {
-                    reason: error.to_string().into(),
-                });
                 // An error means that nobody waits any more.
                 let _ = flushed.send(result);
             }
+            // The loop ends with it.
+            Queued::Leave(_) => {}
             Queued::Event {
                 subjects,
                 is_numbered,
@@ -291,5 +309,11 @@ impl Sender {
                 cluster.queue.free(bytes);
             }
         }
+    }
+}
+
+fn unavailable(error: BoxError) -> Full {
+    Full::Engine {
+        reason: error.to_string().into(),
     }
 }

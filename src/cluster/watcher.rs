@@ -1,4 +1,7 @@
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use zocket_layers::hub::local::RoomWatcher;
 
@@ -9,18 +12,32 @@ use super::{interest::Interest, sizes::OwnSizes};
 pub(super) struct Watcher {
     pub(super) interest: Arc<Interest>,
     pub(super) sizes: Arc<OwnSizes>,
+    /// True once the node has left: nobody is interested any more.
+    pub(super) has_left: Arc<AtomicBool>,
+}
+
+impl Watcher {
+    fn has_left(&self) -> bool {
+        self.has_left.load(Ordering::Acquire)
+    }
 }
 
 impl RoomWatcher for Watcher {
     fn opened(&self, room: &Arc<str>) {
-        self.interest.opened(room);
+        if !self.has_left() {
+            self.interest.opened(room);
+        }
     }
 
     fn closed(&self, room: &str) {
-        self.interest.closed(room);
+        if !self.has_left() {
+            self.interest.closed(room);
+        }
     }
 
     fn resized(&self, room: &str) {
-        self.sizes.change(room);
+        if !self.has_left() {
+            self.sizes.change(room);
+        }
     }
 }

@@ -20,6 +20,7 @@ mod engines;
 mod full;
 mod joins;
 mod layers;
+mod leave;
 mod member;
 mod nodes;
 mod partition;

@@ -152,5 +152,5 @@ async fn main() {
     join!(zo.shutdown(shutdown), async { stop.send(()).unwrap() });
     serving.await.unwrap();
     // The last events may still wait to be sent.
-    hub.flush().await.unwrap();
+    hub.leave().await.unwrap();
 }
