@@ -159,9 +159,7 @@ impl ReceivedNumbers {
             Some(first) => first.position - 1,
             None => 0,
         };
-        if received.last.chain == number.chain && received.last.position < number.position {
-            received.last = number;
-        }
+        // If events have arrived already, later ones may be on their way: the next announcement counts them.
         lost
     }
 
