@@ -1,5 +1,6 @@
 //! A chat on two nodes that share a room over NATS, behind a balancer. `cargo run --features nats --example cluster`, then
-//! open the printed address in two tabs. `kill A` on the terminal kills a node, `start A` starts it again, and Ctrl+C ends all.
+//! open the printed addresses in two tabs. On the terminal, `kill A` kills a node as a crash would, `stop A` ends it as a deploy
+//! does, and `start A` starts it again. Ctrl+C ends all.
 //!
 //! The program starts NATS (`nats-server` from the `PATH`), and itself as each node.
 
@@ -12,12 +13,26 @@ mod processes;
 #[path = "../stop/mod.rs"]
 mod stop;
 
-use std::{env, error::Error, io, pin::pin};
+use std::{
+    env,
+    error::Error,
+    io::{self, stdin},
+    pin::pin,
+    thread,
+};
 
-use tokio::io::{AsyncBufReadExt, BufReader, stdin};
+use tokio::sync::mpsc;
 use zocket::server;
 
 use self::{balancer::Balancer, processes::Processes, stop::asked_to_stop};
+
+/// Returns the lines of the input. A thread reads them, since tokio's `stdin` would keep the program from ending until the next
+/// line.
+fn input() -> mpsc::Receiver<io::Result<String>> {
+    let (lines, input) = mpsc::channel(1);
+    thread::spawn(move || stdin().lines().try_for_each(|line| lines.blocking_send(line)));
+    input
+}
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -39,23 +54,34 @@ async fn main() -> Result<(), Box<dyn Error>> {
     tokio::spawn(balancer.clone().serve(listener));
     tracing::info!("listening on {addr}");
     tracing::info!(
-        "open http://{addr}/?name=Ann and http://{addr}/?name=Bob; here: kill A, start A, kill B, start B"
+        "open http://{addr}/?name=Ann and http://{addr}/?name=Bob; here: kill A, stop A, start A, and the same with B"
     );
 
-    let mut lines = BufReader::new(stdin()).lines();
+    let mut input = input();
     let mut stop = pin!(asked_to_stop());
     loop {
         let line = tokio::select! {
-            line = lines.next_line() => line?,
+            line = input.recv() => line.transpose()?,
             stopped = &mut stop => return Ok(stopped?),
         };
         // Without further input the program ends, and its processes with it.
         let Some(line) = line else { return Ok(()) };
         match line.split_whitespace().collect::<Vec<_>>()[..] {
+            ["start", name @ ("A" | "B")] if processes.has(name) => {
+                tracing::warn!("node {name} runs already");
+            }
+            ["kill" | "stop", name @ ("A" | "B")] if !processes.has(name) => {
+                tracing::warn!("node {name} does not run");
+            }
             ["kill", name @ ("A" | "B")] => {
                 balancer.remove(name);
                 processes.kill(name).await?;
-                tracing::info!("node {name} is dead");
+                tracing::info!("node {name} is dead; the other node counts its people for 5 s more");
+            }
+            ["stop", name @ ("A" | "B")] => {
+                balancer.remove(name);
+                processes.stop(name).await?;
+                tracing::info!("node {name} has ended");
             }
             ["start", name @ ("A" | "B")] => {
                 balancer.add(name, processes.start_node(name).await?);
@@ -63,7 +89,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
             }
             [] => {}
             _ => tracing::warn!(
-                "expected `kill` or `start`, and `A` or `B`, got `{}`",
+                "expected `kill`, `stop` or `start`, and `A` or `B`, got `{}`",
                 line.escape_debug()
             ),
         }

@@ -1,12 +1,16 @@
 //! A node: the chat's server.
 
-use std::{error::Error as StdError, io::Write, sync::Arc};
+use std::{error::Error as StdError, io::Write, sync::Arc, time::Duration};
 
 use axum::{Router, response::Html, routing::get};
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use zocket::{ClientId, Context, Error, Outgoing, Zocket, cluster::NatsHub, server};
+use tokio::{
+    io::{AsyncReadExt, stdin},
+    sync::oneshot,
+};
+use zocket::{ClientId, Context, Error, Hub, Outgoing, Shutdown, Zocket, cluster::NatsHub, server};
 
 use crate::around_nats::{Figures, Outcomes, options};
 
@@ -68,16 +72,17 @@ async fn post(cx: Context<User>, Post { text }: Post) -> Result<(), Error> {
     Ok(())
 }
 
-/// Serves the chat on a free port, which it prints.
+/// Serves the chat on a free port, which it prints, until its input ends.
 pub(crate) async fn run(node: &str, nats: &str) -> Result<(), Box<dyn StdError>> {
     let outcomes = Arc::<Outcomes>::default();
     let hub = NatsHub::connect(nats, options(outcomes.clone())).await?;
+    tracing::info!(node = %hub.node(), "this node");
     let node = Arc::new(Node {
         name: node.to_owned(),
         outcomes,
     });
     let zo = Zocket::builder()
-        .hub(hub)
+        .hub(hub.clone())
         .on_connect_with(node, async |node: Arc<Node>, headers: Headers, _: ClientId| {
             let name = headers.name;
             Ok(User { name, node })
@@ -95,6 +100,15 @@ pub(crate) async fn run(node: &str, nats: &str) -> Result<(), Box<dyn StdError>>
         .route_service("/ws", zo.serve(router));
     let listener = server::listen("127.0.0.1:0").await?;
     writeln!(std::io::stdout(), "{}", listener.local_addr()?)?;
-    server::serve(listener, app).await;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server::serve_until(listener, app, async { drop(stopped.await) }));
+
+    stdin().read_to_end(&mut Vec::new()).await?;
+    drop(stop);
+    // Clients are told to come to another node, and the last events are sent to it.
+    zo.shutdown(Shutdown::within(Duration::from_secs(10)).restart())
+        .await;
+    hub.flush().await?;
+    serving.await?;
     Ok(())
 }

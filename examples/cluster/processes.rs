@@ -37,15 +37,29 @@ impl Processes {
         })
     }
 
-    /// Starts a node, in place of the one with this name. Returns its address.
+    /// Returns true if the node runs.
+    pub(crate) fn has(&mut self, name: &str) -> bool {
+        let node = self.nodes.get_mut(name);
+        node.is_some_and(|node| matches!(node.try_wait(), Ok(None)))
+    }
+
+    /// Starts a node. Its log appears here, each line after its name. Returns its address.
     pub(crate) async fn start_node(&mut self, name: &str) -> io::Result<SocketAddr> {
         let mut node = Command::new(env::current_exe()?)
             .args([name, &self.nats])
-            .stdin(Stdio::null())
+            .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
         let stdout = node.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let stderr = node.stderr.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let (mut log, label) = (BufReader::new(stderr).lines(), name.to_owned());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = log.next_line().await {
+                eprintln!("{label} {line}");
+            }
+        });
         let line = BufReader::new(stdout)
             .lines()
             .next_line()
@@ -60,6 +74,15 @@ impl Processes {
     pub(crate) async fn kill(&mut self, name: &str) -> io::Result<()> {
         match self.nodes.get_mut(name) {
             Some(node) => node.kill().await,
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a node gracefully, by the end of its input. In production this is a SIGTERM.
+    pub(crate) async fn stop(&mut self, name: &str) -> io::Result<()> {
+        match self.nodes.get_mut(name) {
+            // Waiting closes the input.
+            Some(node) => node.wait().await.map(drop),
             None => Ok(()),
         }
     }
