@@ -42,11 +42,15 @@ const PING: Duration = Duration::from_millis(1_500);
 const LOOK: Duration = Duration::from_millis(500);
 
 impl NatsHub {
-    /// Connects to a NATS server, or to a cluster: `nats://a:4222,nats://b:4222`. Returns once the node knows the others. Has
-    /// to be called within tokio's runtime, which runs the tasks of the hub. They end when the hub is dropped.
+    /// Connects to a NATS server, `"nats://a:4222"`, or to a cluster, `vec!["nats://a:4222", "nats://b:4222"]`. Returns once the
+    /// node knows the others. Has to be called within tokio's runtime, which runs the tasks of the hub. They end when the hub is
+    /// dropped.
+    ///
+    /// A user and a password in a URL are ignored: [`NatsOptions::connection`] sets them.
     ///
     /// # Errors
-    /// [`ConnectError`] if no server accepts the connection, or an option is invalid.
+    /// [`ConnectError`] if no server accepts the connection, or an option or a URL is invalid. One string with commas between
+    /// servers is no URL. Missing permissions are no error: NATS reports them later, in the log of `async_nats`.
     pub async fn connect(
         servers: impl ToServerAddrs,
         mut options: NatsOptions,

@@ -195,6 +195,14 @@ async fn apps_with_different_prefixes_share_a_server() {
 }
 
 #[tokio::test]
+async fn a_node_connects_to_any_server_of_its_list() {
+    let nats = Nats::start().await;
+    let servers = vec!["nats://127.0.0.1:1".to_owned(), nats.url()];
+    let node = NatsHub::connect(servers, NatsOptions::default()).await.unwrap();
+    assert!(node.is_connected());
+}
+
+#[tokio::test]
 async fn without_a_server_the_app_learns_why() {
     let refused = NatsHub::connect("nats://127.0.0.1:1", NatsOptions::default()).await;
     let error = refused.unwrap_err().to_string();
