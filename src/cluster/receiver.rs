@@ -112,12 +112,12 @@ impl Receiver {
                     self.dropped = Dropped::Now;
                 }
                 EngineEvent::Disconnected => {
-                    tracing::warn!("no connection to the other nodes");
+                    tracing::warn!("no connection to NATS: events reach the clients of this node only");
                     cluster.is_connected.store(false, Ordering::Release);
                     cluster.barriers.cancel();
                 }
                 EngineEvent::Connected => {
-                    tracing::info!("connected to the other nodes");
+                    tracing::info!("connected to NATS");
                     // Nodes whose lease was over before the connection broke are known again once they have answered.
                     cluster.barriers.hold_until(Instant::now() + DISCOVERY);
                     cluster.is_connected.store(true, Ordering::Release);

@@ -83,7 +83,9 @@ impl Rooms<'_> {
         rooms
     }
 
-    /// Returns the clients in a room, in no order. This client need not be one of them. An unknown room has none.
+    /// Returns the clients in a room, in no order. This client need not be one of them. An unknown room has none. With a hub
+    /// that spans several nodes it asks the others, and waits for up to a second. [`Hub::clients`](crate::hub::Hub::clients)
+    /// also names the nodes that have not answered.
     pub async fn members(&self, room: &str) -> Vec<ClientId> {
         let mut members = self
             .state
