@@ -279,7 +279,7 @@ impl Sender {
             Queued::Flush(flushed) => {
                 let result = match is_connected {
                     true => self.flush().await,
-                    false => Err(unavailable("no connection to the other nodes".into())),
+                    false => Err(unavailable("no connection to NATS".into())),
                 };
                 // An error means that nobody waits any more.
                 let _ = flushed.send(result);
