@@ -76,7 +76,7 @@ async fn post(cx: Context<User>, Post { text }: Post) -> Result<(), Error> {
 pub(crate) async fn run(node: &str, nats: &str) -> Result<(), Box<dyn StdError>> {
     let outcomes = Arc::<Outcomes>::default();
     let hub = NatsHub::connect(nats, options(outcomes.clone())).await?;
-    tracing::info!(node = %hub.node(), "this node");
+    tracing::info!(node = %hub.node(), "the id of this node");
     let node = Arc::new(Node {
         name: node.to_owned(),
         outcomes,
