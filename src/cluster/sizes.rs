@@ -22,6 +22,10 @@ use uuid::Uuid;
 const MESSAGE: usize = 32 << 10;
 /// Messages of a node that are kept while all its sizes are asked for.
 const HELD: usize = 256;
+/// Space for the rooms of one node. The sizes of a node with more are not known.
+const MAX_BYTES: usize = if cfg!(test) { 64 << 10 } else { 256 << 20 };
+/// Bytes that a room takes beside its name.
+const ROOM: usize = 64;
 /// Time after which a node is asked again.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -80,13 +84,18 @@ pub(super) fn messages(sizes: impl IntoIterator<Item = (String, usize)>) -> Vec<
 #[derive(Debug, Default)]
 pub(super) struct OtherSizes {
     nodes: HashMap<Uuid, Told>,
-    sums: HashMap<Arc<str>, usize>,
+    sums: HashMap<Arc<str>, u64>,
 }
 
 /// What one node has told.
 #[derive(Debug, Default)]
 struct Told {
-    rooms: HashMap<Arc<str>, usize>,
+    /// 32 bits, so that no sum overflows.
+    rooms: HashMap<Arc<str>, u32>,
+    /// Bytes of the rooms.
+    bytes: usize,
+    /// True if they exceeded the limit. Then nothing is kept, and the node is not asked again.
+    is_too_large: bool,
     /// Number of the last message that is contained. None before all sizes were told once.
     number: Option<u64>,
     /// Set while messages are missing.
@@ -98,15 +107,18 @@ struct Behind {
     asked: Instant,
     /// Messages that came meanwhile. They follow all sizes.
     held: VecDeque<(u64, RoomSizes)>,
+    held_bytes: usize,
     /// Parts of all sizes that have come, and their number.
     parts: Vec<RoomSizes>,
+    parts_bytes: usize,
     number: u64,
 }
 
 impl OtherSizes {
     /// Returns the number of members on other nodes.
     pub(super) fn of(&self, room: &str) -> usize {
-        self.sums.get(room).copied().unwrap_or_default()
+        let sum = self.sums.get(room).copied().unwrap_or_default();
+        usize::try_from(sum).unwrap_or(usize::MAX)
     }
 
     /// Returns those among the nodes whose sizes are not known.
@@ -119,6 +131,9 @@ impl OtherSizes {
     #[must_use]
     pub(super) fn compare(&mut self, node: Uuid, last: u64, now: Instant) -> bool {
         let told = self.nodes.entry(node).or_default();
+        if told.is_too_large {
+            return false;
+        }
         if let Some(behind) = &mut told.behind {
             let asks = now.duration_since(behind.asked) >= PATIENCE;
             if asks {
@@ -138,6 +153,9 @@ impl OtherSizes {
     #[must_use]
     pub(super) fn changed(&mut self, node: Uuid, number: u64, sizes: RoomSizes, now: Instant) -> bool {
         let told = self.nodes.entry(node).or_default();
+        if told.is_too_large {
+            return false;
+        }
         if let Some(behind) = &mut told.behind {
             behind.hold(number, sizes);
             return false;
@@ -147,6 +165,7 @@ impl OtherSizes {
             Some(last) if number == last + 1 => {
                 told.number = Some(number);
                 told.apply(sizes, &mut self.sums);
+                told.check_space(node, &mut self.sums);
                 false
             }
             _ => {
@@ -165,13 +184,18 @@ impl OtherSizes {
         let Some(behind) = &mut told.behind else { return };
         if part == 0 {
             behind.parts.clear();
+            behind.parts_bytes = 0;
             behind.number = number;
         }
         // A part has got lost. The node is asked again.
         if behind.parts.len() != part || behind.number != number {
             return;
         }
+        behind.parts_bytes += weight(&sizes);
         behind.parts.push(sizes);
+        if behind.parts_bytes > MAX_BYTES {
+            return told.give_up(node, &mut self.sums);
+        }
         if behind.parts.len() < of {
             return;
         }
@@ -188,6 +212,7 @@ impl OtherSizes {
                 told.apply(sizes, &mut self.sums);
             }
         }
+        told.check_space(node, &mut self.sums);
     }
 
     /// Forgets the sizes of a node.
@@ -203,22 +228,30 @@ impl Behind {
         Self {
             asked,
             held: VecDeque::new(),
+            held_bytes: 0,
             parts: Vec::new(),
+            parts_bytes: 0,
             number: 0,
         }
     }
 
     fn hold(&mut self, number: u64, sizes: RoomSizes) {
-        if self.held.len() == HELD {
-            self.held.pop_front();
-        }
+        self.held_bytes += weight(&sizes);
         self.held.push_back((number, sizes));
+        while self.held.len() > HELD || self.held_bytes > MAX_BYTES {
+            let Some((_, oldest)) = self.held.pop_front() else {
+                return;
+            };
+            self.held_bytes -= weight(&oldest);
+        }
     }
 }
 
 impl Told {
-    fn apply(&mut self, sizes: RoomSizes, sums: &mut HashMap<Arc<str>, usize>) {
+    fn apply(&mut self, sizes: RoomSizes, sums: &mut HashMap<Arc<str>, u64>) {
         for (room, size) in sizes {
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            let bytes = ROOM + room.len();
             // The name is kept once for all nodes.
             let room = match sums.get_key_value(&*room) {
                 Some((room, _)) => room.clone(),
@@ -228,20 +261,46 @@ impl Told {
                 0 => self.rooms.remove(&room),
                 size => self.rooms.insert(room.clone(), size),
             };
+            match (before.is_some(), size > 0) {
+                (false, true) => self.bytes += bytes,
+                (true, false) => self.bytes -= bytes,
+                _ => {}
+            }
             add(sums, room, before.unwrap_or_default(), size);
         }
     }
 
-    fn clear(&mut self, sums: &mut HashMap<Arc<str>, usize>) {
+    /// Keeps nothing of a node with too many rooms.
+    fn check_space(&mut self, node: Uuid, sums: &mut HashMap<Arc<str>, u64>) {
+        if self.bytes > MAX_BYTES {
+            self.give_up(node, sums);
+        }
+    }
+
+    fn give_up(&mut self, node: Uuid, sums: &mut HashMap<Arc<str>, u64>) {
+        tracing::warn!(%node, limit = MAX_BYTES, "the sizes of another node's rooms are not known: too many rooms");
+        self.clear(sums);
+        *self = Self {
+            is_too_large: true,
+            ..Self::default()
+        };
+    }
+
+    fn clear(&mut self, sums: &mut HashMap<Arc<str>, u64>) {
+        self.bytes = 0;
         for (room, size) in self.rooms.drain() {
             add(sums, room, size, 0);
         }
     }
 }
 
+fn weight(sizes: &RoomSizes) -> usize {
+    sizes.iter().map(|(room, _)| ROOM + room.len()).sum()
+}
+
 /// Replaces a node's share of a room's sum.
-fn add(sums: &mut HashMap<Arc<str>, usize>, room: Arc<str>, before: usize, now: usize) {
-    let sum = sums.get(&room).copied().unwrap_or_default() - before + now;
+fn add(sums: &mut HashMap<Arc<str>, u64>, room: Arc<str>, before: u32, now: u32) {
+    let sum = sums.get(&room).copied().unwrap_or_default() + u64::from(now) - u64::from(before);
     match sum {
         0 => sums.remove(&room),
         sum => sums.insert(room, sum),
@@ -319,6 +378,56 @@ mod tests {
         others.all(a, 2, (2, 3), sizes([("den", 5)]));
         assert_eq!(["lobby", "den"].map(|room| others.of(room)), [1, 0]);
         assert!(others.compare(a, 2, now() + PATIENCE));
+    }
+
+    #[test]
+    fn sizes_of_any_number_add_up_without_an_overflow() {
+        let mut others = OtherSizes::default();
+        let [a, b] = [(); 2].map(|()| known(&mut others));
+        for node in [a, b] {
+            assert!(!others.changed(
+                node,
+                1,
+                sizes([("lobby", usize::MAX), ("lobby", usize::MAX)]),
+                now()
+            ));
+        }
+        assert_eq!(others.of("lobby") as u64, 2 * u64::from(u32::MAX));
+        others.forget(a);
+        assert!(!others.changed(b, 2, sizes([("lobby", 1)]), now()));
+        assert_eq!(others.of("lobby"), 1);
+        let c = Uuid::new_v4();
+        assert!(others.compare(c, u64::MAX, now()));
+        others.all(c, u64::MAX, (0, 0), sizes([("lobby", 1)]));
+        assert!(!others.changed(c, u64::MAX, sizes([("lobby", 5)]), now()));
+        assert_eq!(others.of("lobby"), 2);
+    }
+
+    #[test]
+    fn a_node_with_too_many_rooms_is_missing_and_keeps_no_space() {
+        let (mut others, long) = (OtherSizes::default(), |name: usize| {
+            vec![(format!("{name:0>width$}", width = MAX_BYTES / 4), 1)]
+        });
+        let [a, b, c] = [(); 3].map(|()| known(&mut others));
+        // Changes that follow each other.
+        for number in 1..6 {
+            let _ = others.changed(a, number, long(number as usize), now());
+        }
+        // Parts of sizes that never become complete.
+        assert!(others.compare(b, 9, now()));
+        for part in 0..6 {
+            others.all(b, 9, (part, usize::MAX), long(part));
+        }
+        assert!(!others.compare(a, 50, now() + PATIENCE) && !others.compare(b, 50, now() + PATIENCE));
+        assert_eq!(others.missing(&[a, b, c]), [a, b]);
+        assert!(others.sums.is_empty());
+        // Changes that wait for all sizes.
+        assert!(others.compare(c, 9, now()));
+        for number in 2..8 {
+            assert!(!others.changed(c, number, long(1), now()));
+        }
+        let behind = others.nodes[&c].behind.as_ref().unwrap();
+        assert!(behind.held.len() == 3 && behind.held_bytes <= MAX_BYTES);
     }
 
     #[test]
