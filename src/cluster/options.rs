@@ -45,7 +45,8 @@ impl Default for NatsOptions {
 }
 
 impl NatsOptions {
-    /// Sets the beginning of all subjects. Apps with different prefixes can share a NATS server. Default: `zocket`.
+    /// Sets the beginning of all subjects, of at most 1,024 bytes. Apps with different prefixes can share a NATS server.
+    /// Default: `zocket`.
     #[must_use]
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();

@@ -10,6 +10,9 @@ use zocket_layers::ClientId;
 /// replaced by its digest.
 const MAX_TOKEN: usize = 1_024;
 
+/// Longest prefix. With the longest token, a subject stays below NATS's limit.
+const MAX_PREFIX: usize = 1_024;
+
 /// Subjects of one app. Apps with different prefixes can share an engine.
 #[derive(Debug, Clone)]
 pub(super) struct Subjects {
@@ -81,6 +84,10 @@ pub(super) fn check_prefix(prefix: &str) -> Result<(), String> {
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && !b"*>".contains(&byte))
     };
+    if prefix.len() > MAX_PREFIX {
+        let got = prefix.len();
+        return Err(format!("prefix: expected at most {MAX_PREFIX} bytes, got {got}"));
+    }
     match prefix.split('.').all(is_token) {
         true => Ok(()),
         false => Err(format!(
@@ -138,5 +145,8 @@ mod tests {
         for prefix in ["", ".", "a.", ".a", "a b", "a.*", ">", "a\n", "é"] {
             assert!(check_prefix(prefix).is_err(), "{prefix:?}");
         }
+        check_prefix(&"x".repeat(MAX_PREFIX)).unwrap();
+        let refused = check_prefix(&"x".repeat(MAX_PREFIX + 1)).unwrap_err();
+        assert_eq!(refused, "prefix: expected at most 1024 bytes, got 1025");
     }
 }
