@@ -30,6 +30,7 @@ use super::{
     queries::Queries,
     questions::Questions,
     queue::{Queue, Queued, is_full},
+    rarely::Lines,
     sizes::{self, OtherSizes, OwnSizes},
     subject::Subjects,
     watcher::Watcher,
@@ -60,6 +61,7 @@ pub(super) struct Cluster {
     pub(super) own_sizes: Arc<OwnSizes>,
     pub(super) other_sizes: Mutex<OtherSizes>,
     pub(super) questions: Questions,
+    pub(super) lines: Lines,
     pub(super) queue: Queue,
     pub(super) ids: AtomicU64,
     pub(super) is_connected: AtomicBool,
@@ -93,6 +95,7 @@ impl Cluster {
             own_sizes,
             other_sizes: Mutex::default(),
             questions: Questions::new(node),
+            lines: Lines::default(),
             queue,
             ids: AtomicU64::new(1),
             is_connected: AtomicBool::new(true),
@@ -229,6 +232,15 @@ impl Cluster {
         Note::Alive { asks, sizes }
     }
 
+    /// Sends a note to one node.
+    pub(super) fn reply(&self, node: Uuid, note: Note) {
+        if self.queue.note(self.subjects.node(node), note).is_err()
+            && let Some(omitted) = self.lines.unanswered.line()
+        {
+            tracing::warn!(%node, omitted, "another node was not answered: too much waits to be sent");
+        }
+    }
+
     /// Returns the clients of this node among a target's.
     pub(super) fn clients_here(&self, of: &Target) -> Vec<ClientId> {
         let gathered = self.local.clients(of).now_or_never();
@@ -352,7 +364,11 @@ impl Hub for NatsHub {
 
     fn size<'a>(&'a self, room: &'a str) -> BoxFuture<'a, Gathered<usize>> {
         let (elsewhere, missing) = self.0.size_elsewhere(room);
-        std::future::ready(gathered(self.0.size_here(room) + elsewhere, missing)).boxed()
+        std::future::ready(gathered(
+            self.0.size_here(room).saturating_add(elsewhere),
+            missing,
+        ))
+        .boxed()
     }
 
     fn flush(&self) -> BoxFuture<'_, Result<(), Full>> {

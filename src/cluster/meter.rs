@@ -8,7 +8,7 @@ pub(super) fn events(outcome: &'static str, events: u64) {
     let _ = (outcome, events);
 }
 
-/// Counts what went wrong between nodes. Problems: `engine`, `unreadable`, `unanswered`, `alone`.
+/// Counts what went wrong between nodes. Problems: `engine`, `unreadable`, `strangers`, `unanswered`, `alone`.
 pub(super) fn problems(problem: &'static str, count: usize) {
     #[cfg(feature = "metrics")]
     metrics::counter!("zocket_cluster_problems_total", "problem" => problem).increment(count as u64);

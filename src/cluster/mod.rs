@@ -78,6 +78,7 @@ mod options;
 mod queries;
 mod questions;
 mod queue;
+mod rarely;
 mod receiver;
 mod sender;
 mod sizes;

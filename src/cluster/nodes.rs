@@ -17,11 +17,38 @@ const MISSED: Duration = Duration::from_secs(600);
 /// Time for which a node that has ended is remembered.
 const ENDED: Duration = Duration::from_secs(60);
 
+/// Nodes that are known or may come back at most.
+const MAX_NODES: usize = 1 << 10;
+
+/// Refusal of a node, since too many are known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TooMany;
+
+/// What a sign of life says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
+    /// The node is there, as before.
+    Known,
+    /// The node was not known, or has not been heard since the engine was away. It may have missed something meanwhile.
+    Back,
+    /// The node was never heard.
+    New,
+    /// The node has ended. Its last messages may still come.
+    Ended,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    at: Instant,
+    /// False after the engine was away, until the next sign of life.
+    since_away: bool,
+}
+
 /// Nodes that were heard within their lease. A node has another id each time it starts.
 #[derive(Debug, Default)]
 pub(super) struct Nodes {
     /// In the order in which they appeared, so that a simulation is repeatable.
-    heard: IndexMap<Uuid, Instant>,
+    heard: IndexMap<Uuid, Heard>,
     /// Nodes whose lease is over, with the time at which they were last heard. They have died, or are cut off.
     missed: IndexMap<Uuid, Instant>,
     /// Nodes that have said that they end, with the time. Their last events may still come, in one of several messages.
@@ -29,20 +56,45 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// Records a sign of life. Returns true if the node was not known. A node that has ended does not come back.
-    pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> bool {
+    /// Records a sign of life.
+    pub(super) fn hear(&mut self, node: Uuid, now: Instant) -> Sign {
         if self.ended.contains_key(&node) {
-            return false;
+            return Sign::Ended;
         }
-        self.missed.shift_remove(&node);
-        self.heard.insert(node, now).is_none()
+        let heard = Heard {
+            at: now,
+            since_away: true,
+        };
+        let was_missed = self.missed.shift_remove(&node).is_some();
+        match self.heard.insert(node, heard) {
+            Some(before) if before.since_away => Sign::Known,
+            Some(_) => Sign::Back,
+            None if was_missed => Sign::Back,
+            None => Sign::New,
+        }
     }
 
-    /// Renews the lease of a node that is known.
-    pub(super) fn hear_known(&mut self, node: Uuid, now: Instant) {
-        if let Some(heard) = self.heard.get_mut(&node) {
-            *heard = now;
+    /// Renews the lease of a node that has sent an event. An event alone does not bring a node back, or make it known: it may
+    /// have ended since.
+    pub(super) fn hear_event(&mut self, node: Uuid, now: Instant) {
+        match self.heard.get_mut(&node) {
+            Some(heard) => heard.at = now,
+            None if self.ended.contains_key(&node) => {}
+            None => drop(self.missed.entry(node).or_insert(now)),
         }
+    }
+
+    /// Makes a place for a node that was not met. Returns true if those that may come back were forgotten for it, all at once,
+    /// so that many strangers cost little.
+    pub(super) fn admit(&mut self, node: Uuid) -> Result<bool, TooMany> {
+        if self.has_met(node) || self.heard.len() + self.missed.len() < MAX_NODES {
+            return Ok(false);
+        }
+        if self.missed.is_empty() {
+            return Err(TooMany);
+        }
+        self.missed.clear();
+        Ok(true)
     }
 
     /// Returns true if the node was heard before, even if its lease is over.
@@ -57,16 +109,19 @@ impl Nodes {
 
     /// Removes a node that says that it ends. Returns true if it was known.
     pub(super) fn remove(&mut self, node: Uuid, now: Instant) -> bool {
-        self.missed.shift_remove(&node);
-        self.ended.insert(node, now);
-        self.heard.shift_remove(&node).is_some()
+        let was_known = self.heard.shift_remove(&node).is_some();
+        // A stranger takes no space.
+        if self.missed.shift_remove(&node).is_some() || was_known {
+            self.ended.insert(node, now);
+        }
+        was_known
     }
 
     /// Removes the nodes whose lease is over, and returns them. They may come back.
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Uuid> {
-        let over = |_: &Uuid, heard: &mut Instant| now.duration_since(*heard) > LEASE;
+        let over = |_: &Uuid, heard: &mut Heard| now.duration_since(heard.at) > LEASE;
         let over: Vec<_> = self.heard.extract_if(.., over).collect();
-        self.missed.extend(over.iter().copied());
+        self.missed.extend(over.iter().map(|(node, heard)| (*node, heard.at)));
         over.into_iter().map(|(node, _)| node).collect()
     }
 
@@ -86,7 +141,12 @@ impl Nodes {
 
     /// Begins every lease anew, after the engine was away.
     pub(super) fn renew(&mut self, now: Instant) {
-        self.heard.values_mut().for_each(|heard| *heard = now);
+        for heard in self.heard.values_mut() {
+            *heard = Heard {
+                at: now,
+                since_away: false,
+            };
+        }
     }
 
     /// Removes all nodes, and returns those that were known.
@@ -110,8 +170,8 @@ mod tests {
     fn a_node_is_known_until_its_lease_is_over_or_it_says_that_it_ends() {
         let (mut nodes, now) = (Nodes::default(), Instant::now());
         let [a, b, c] = [(); 3].map(|()| Uuid::new_v4());
-        assert!(nodes.hear(a, now) && nodes.hear(b, now) && nodes.hear(c, now));
-        assert!(!nodes.hear(a, now + LEASE));
+        assert_eq!([a, b, c].map(|node| nodes.hear(node, now)), [Sign::New; 3]);
+        assert_eq!(nodes.hear(a, now + LEASE), Sign::Known);
         assert!(nodes.remove(c, now) && !nodes.remove(c, now));
         assert!(nodes.expire(now + LEASE).is_empty());
         assert_eq!(nodes.expire(now + LEASE + HEARTBEAT), [b]);
@@ -125,17 +185,14 @@ mod tests {
         for node in [a, b, c] {
             nodes.hear(node, now);
         }
-        nodes.hear_known(a, now + LEASE);
+        nodes.hear_event(a, now + LEASE);
         nodes.remove(c, now + MISSED);
-        assert!(
-            !nodes.hear(c, now + MISSED),
-            "a node that has ended does not come back"
-        );
+        assert_eq!(nodes.hear(c, now + MISSED), Sign::Ended);
         assert_eq!(nodes.expire(now + LEASE + HEARTBEAT), [b]);
-        nodes.hear_known(b, now + 2 * LEASE);
+        nodes.hear_event(b, now + 2 * LEASE);
         assert_eq!(nodes.known(), [a], "an event alone does not bring a node back");
         assert!(nodes.misses_any() && nodes.has_met(b) && !nodes.has_met(c));
-        assert!(nodes.hear(b, now + MISSED));
+        assert_eq!(nodes.hear(b, now + MISSED), Sign::Back);
         assert!(!nodes.misses_any());
         assert_eq!(nodes.give_up(now + 2 * MISSED), [c]);
         nodes.expire(now + 2 * MISSED);
@@ -143,5 +200,35 @@ mod tests {
         given_up.sort();
         assert_eq!(given_up, if a < b { [a, b] } else { [b, a] });
         assert!(!nodes.has_met(a));
+    }
+
+    #[test]
+    fn a_node_is_back_when_it_is_heard_after_the_engine_was_away() {
+        let (mut nodes, now, a) = (Nodes::default(), Instant::now(), Uuid::new_v4());
+        nodes.hear(a, now);
+        nodes.renew(now + 2 * LEASE);
+        assert!(nodes.expire(now + 3 * LEASE).is_empty());
+        let signs = [(); 2].map(|()| nodes.hear(a, now + 3 * LEASE));
+        assert_eq!(signs, [Sign::Back, Sign::Known]);
+    }
+
+    #[test]
+    fn nodes_that_may_come_back_make_room_for_new_ones_and_known_ones_do_not() {
+        let (mut nodes, now) = (Nodes::default(), Instant::now());
+        let admit = |nodes: &mut Nodes| nodes.admit(Uuid::new_v4());
+        let first = Uuid::new_v4();
+        nodes.hear(first, now);
+        for _ in 1..MAX_NODES {
+            assert_eq!(admit(&mut nodes), Ok(false));
+            nodes.hear_event(Uuid::new_v4(), now);
+        }
+        assert_eq!(admit(&mut nodes), Ok(true));
+        assert!(nodes.has_met(first) && !nodes.misses_any());
+        for _ in 1..MAX_NODES {
+            assert_eq!(admit(&mut nodes), Ok(false));
+            nodes.hear(Uuid::new_v4(), now);
+        }
+        assert_eq!(admit(&mut nodes), Err(TooMany));
+        assert_eq!(nodes.admit(first), Ok(false));
     }
 }

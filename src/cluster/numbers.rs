@@ -17,6 +17,17 @@ pub(super) struct Number {
     pub(super) position: u64,
 }
 
+impl Number {
+    /// Returns true if it comes after another one. The numbers of chains begin anew after the last one.
+    const fn follows(self, other: Self) -> bool {
+        match self.chain == other.chain {
+            true => self.position > other.position,
+            false if other.chain == 0 => true,
+            false => self.chain.wrapping_sub(other.chain) <= u32::MAX / 2,
+        }
+    }
+}
+
 /// Sequences of the events that this node sends.
 #[derive(Debug, Default)]
 pub(super) struct SentNumbers {
@@ -50,7 +61,8 @@ impl SentNumbers {
     pub(super) fn skip(&mut self, subject: &Arc<str>, events: u64, now: Instant) -> Number {
         let chains = &mut self.chains;
         let sequence = self.sequences.entry(subject.clone()).or_insert_with(|| {
-            *chains = chains.saturating_add(1);
+            // 0 is for events without a number.
+            *chains = chains.checked_add(1).unwrap_or(1);
             let last = Number {
                 chain: *chains,
                 position: 0,
@@ -130,9 +142,7 @@ impl ReceivedNumbers {
             return Some(0);
         }
         let received = self.nodes_of(subject).get(&node);
-        let is_late = received.is_some_and(|Received { last, .. }| {
-            (number.chain, number.position) <= (last.chain, last.position)
-        });
+        let is_late = received.is_some_and(|received| !number.follows(received.last));
         match is_late {
             true => None,
             false => Some(self.follow(subject, node, number, number.position.saturating_sub(1))),
@@ -181,7 +191,7 @@ impl ReceivedNumbers {
         } else {
             0
         };
-        if (number.chain, number.position) <= (last.chain, last.position) {
+        if !number.follows(*last) {
             return 0;
         }
         *last = number;
@@ -201,6 +211,13 @@ impl ReceivedNumbers {
     /// Forgets the subjects that this node no longer subscribes to.
     pub(super) fn retain(&mut self, is_subscribed: impl Fn(&Arc<str>) -> bool) {
         self.last.retain(|subject, _| is_subscribed(subject));
+    }
+
+    /// Forgets nodes.
+    pub(super) fn retain_nodes(&mut self, is_known: impl Fn(Uuid) -> bool) {
+        for nodes in self.last.values_mut() {
+            nodes.retain(|node, _| is_known(*node));
+        }
     }
 
     /// Forgets a node that is gone.
@@ -295,6 +312,22 @@ mod tests {
         assert_eq!(received.event(&a, node, number(3, 3)), Some(0));
         assert_eq!(received.event(&a, node, Number::default()), Some(0));
         assert_eq!(received.event(&a, node, Number::default()), Some(0));
+    }
+
+    #[test]
+    fn chains_begin_anew_after_the_last_number() {
+        let (mut received, a, node) = (ReceivedNumbers::default(), room("a"), Uuid::new_v4());
+        let number = |chain, position| Number { chain, position };
+        assert_eq!(received.event(&a, node, number(u32::MAX, 7)), Some(0));
+        assert_eq!(received.event(&a, node, number(1, 1)), Some(0));
+        assert_eq!(received.event(&a, node, number(u32::MAX, 8)), None);
+        assert_eq!(received.event(&a, node, number(1, 3)), Some(1));
+        let mut sent = SentNumbers {
+            chains: u32::MAX - 1,
+            ..SentNumbers::default()
+        };
+        let chains = ["a", "b"].map(|name| sent.next(&room(name), Instant::now()).chain);
+        assert_eq!(chains, [u32::MAX, 1]);
     }
 
     #[test]

@@ -97,7 +97,9 @@ impl Questions {
 /// Lets the apps of this node answer a question of another node.
 pub(super) fn answer(cluster: &Arc<Cluster>, node: Uuid, query: u64, question: String) {
     let Ok(permit) = cluster.questions.answering.clone().try_acquire_owned() else {
-        tracing::warn!(%node, "another node was not answered: too many of its questions wait");
+        if let Some(omitted) = cluster.lines.unanswered.line() {
+            tracing::warn!(%node, omitted, "another node was not answered: too many questions wait");
+        }
         return;
     };
     let responders = cluster.questions.responders.lock().clone();
@@ -117,10 +119,7 @@ pub(super) fn answer(cluster: &Arc<Cluster>, node: Uuid, query: u64, question: S
         }
         drop(permit);
         let Some(cluster) = cluster.upgrade() else { return };
-        let told = Note::Told { query, answer };
-        if cluster.queue.note(cluster.subjects.node(node), told).is_err() {
-            tracing::warn!(%node, "another node was not answered: too much waits to be sent");
-        }
+        cluster.reply(node, Note::Told { query, answer });
     });
 }
 

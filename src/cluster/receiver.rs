@@ -22,7 +22,7 @@ use super::{
     hub::Cluster,
     interest::Place,
     meter,
-    nodes::{DISCOVERY, HEARTBEAT},
+    nodes::{DISCOVERY, HEARTBEAT, Sign, TooMany},
     note::Note,
     numbers::{Number, ReceivedNumbers},
     options::Loss,
@@ -104,8 +104,11 @@ impl Receiver {
                 EngineEvent::MaxPayload(bytes) => cluster.accept(bytes),
                 EngineEvent::TooSlow => {
                     meter::problems("engine", 1);
-                    if self.dropped == Dropped::No {
+                    if self.dropped == Dropped::No
+                        && let Some(omitted) = cluster.lines.too_slow.line()
+                    {
                         tracing::warn!(
+                            omitted,
                             "messages of other nodes were dropped: this node is too slow for them"
                         );
                     }
@@ -137,7 +140,9 @@ impl Receiver {
             false => Vec::new(),
         };
         for node in gone {
-            tracing::warn!(%node, "another node was not heard any more");
+            if let Some(omitted) = cluster.lines.expired.line() {
+                tracing::warn!(%node, omitted, "another node was not heard any more");
+            }
             cluster.forget(node);
         }
         for node in cluster.nodes.lock().give_up(Instant::now()) {
@@ -171,11 +176,13 @@ impl Receiver {
             Ok(received) => received,
             Err(reason) => {
                 meter::problems("unreadable", 1);
-                tracing::debug!(%subject, %reason, "message of another node ignored");
+                if let Some(omitted) = cluster.lines.unreadable.line() {
+                    tracing::warn!(%subject, %reason, omitted, "message of another node ignored");
+                }
                 return;
             }
         };
-        if node == cluster.node {
+        if node == cluster.node || !self.admit(cluster, node) {
             return;
         }
         match received {
@@ -184,9 +191,30 @@ impl Receiver {
         }
     }
 
+    /// Makes a place for a node that was not met. Returns false if there is none.
+    fn admit(&mut self, cluster: &Cluster, node: Uuid) -> bool {
+        let nodes = &cluster.nodes;
+        let admitted = nodes.lock().admit(node);
+        match admitted {
+            Ok(false) => {}
+            Ok(true) => {
+                let nodes = nodes.lock();
+                self.numbers.retain_nodes(|node| nodes.has_met(node) || nodes.has_ended(node));
+                self.performed.retain(|node, _| nodes.has_met(*node) || nodes.has_ended(*node));
+            }
+            Err(TooMany) => {
+                meter::problems("strangers", 1);
+                if let Some(omitted) = cluster.lines.strangers.line() {
+                    tracing::warn!(%node, omitted, "another node was ignored: too many are known");
+                }
+            }
+        }
+        admitted.is_ok()
+    }
+
     fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
         let (subject, place) = subscription(cluster, subject);
-        cluster.nodes.lock().hear_known(node, Instant::now());
+        cluster.nodes.lock().hear_event(node, Instant::now());
         let Some(lost) = self.numbers.event(&subject, node, message.number) else {
             return tracing::debug!(%subject, %node, "an event came after it was counted as lost");
         };
@@ -205,29 +233,35 @@ impl Receiver {
         let event = message.event;
         if let Err(error) = cluster.local.perform(None, Effect::Emit { to, event }) {
             meter::events("undelivered", 1);
-            tracing::warn!(%error, %subject, "an event of another node was not delivered");
+            if let Some(omitted) = cluster.lines.undelivered.line() {
+                tracing::warn!(%error, %subject, omitted, "an event of another node was not delivered");
+            }
         }
     }
 
     fn note(&mut self, cluster: &Arc<Cluster>, subject: &Arc<str>, node: Uuid, note: Note) {
-        let reply = |note| {
-            if cluster.queue.note(cluster.subjects.node(node), note).is_err() {
-                tracing::warn!(%node, "another node was not answered: too much waits to be sent");
-            }
-        };
+        let reply = |note| cluster.reply(node, note);
         let mut nodes = cluster.nodes.lock();
         let has_met = nodes.has_met(node);
-        let is_new = !matches!(note, Note::Gone) && nodes.hear(node, Instant::now());
-        let has_ended = nodes.has_ended(node);
+        let sign = match note {
+            Note::Gone => Sign::Known,
+            _ => nodes.hear(node, Instant::now()),
+        };
         drop(nodes);
-        // What it has lost still counts.
-        if has_ended && !matches!(note, Note::Last { .. }) {
-            return;
-        }
-        if is_new {
-            tracing::info!(%node, "another node is there");
-            // A node that comes back has missed the last numbers, and a new one those since its subscriptions.
-            cluster.announce_again(if has_met { Duration::MAX } else { RECENT });
+        // A node that comes back has missed the last numbers, and a new one those since its subscriptions.
+        let missed = match sign {
+            Sign::Known => None,
+            Sign::Back => Some(Duration::MAX),
+            Sign::New => Some(RECENT),
+            // What it has lost still counts.
+            Sign::Ended if matches!(note, Note::Last { .. }) => None,
+            Sign::Ended => return,
+        };
+        if let Some(missed) = missed {
+            if let Some(omitted) = cluster.lines.came.line() {
+                tracing::info!(%node, omitted, "another node is there");
+            }
+            cluster.announce_again(missed);
             // It may not have noticed that it was not heard.
             reply(cluster.alive(true));
             meter::nodes(cluster.nodes.lock().known().len());
@@ -247,7 +281,9 @@ impl Receiver {
             }
             Note::Gone => {
                 if cluster.nodes.lock().remove(node, Instant::now()) {
-                    tracing::info!(%node, "another node has ended");
+                    if let Some(omitted) = cluster.lines.ended.line() {
+                        tracing::info!(%node, omitted, "another node has ended");
+                    }
                     cluster.forget(node);
                 }
             }
@@ -272,8 +308,10 @@ impl Receiver {
             }
             Note::Manage { clients, action } => {
                 let clients = clients.into_target();
-                if let Err(error) = cluster.manage_here(&clients, action.into_action()) {
-                    tracing::warn!(%error, "an action of another node was not performed on every client");
+                if let Err(error) = cluster.manage_here(&clients, action.into_action())
+                    && let Some(omitted) = cluster.lines.unmanaged.line()
+                {
+                    tracing::warn!(%error, omitted, "an action of another node was not performed on every client");
                 }
             }
             Note::Find { query, clients } => {
@@ -333,7 +371,9 @@ fn report(cluster: &Cluster, node: Uuid, subject: &Arc<str>, place: Option<&Plac
         _ => return,
     };
     meter::events("lost", events);
-    tracing::warn!(%node, room = room.as_deref(), events, "events of another node were lost");
+    if let Some(omitted) = cluster.lines.lost.line() {
+        tracing::warn!(%node, room = room.as_deref(), events, omitted, "events of another node were lost");
+    }
     if let Some(on_loss) = &cluster.on_loss {
         on_loss(Loss { node, room, events });
     }

@@ -31,3 +31,4 @@ mod servers;
 mod sizes;
 mod slow;
 mod station;
+mod strangers;

@@ -27,7 +27,7 @@
 //! | `zocket_sessions_resumed_total` | counter | sessions | | sessions whose clients came back |
 //! | `zocket_sessions_not_resumed_total` | counter | handshakes | `reason` | the app: clients with a valid token that got no session back. `record`: the session had lost what the client lacks, or has ended. `client`: other headers, or `on_resume` declined |
 //! | `zocket_cluster_events_total` | counter | events | `outcome` | nodes that share rooms: `published` to other nodes, `received` from them; `lost`: another node's event that did not arrive; `skipped`: not published, since the engine was away for too long; `undelivered`: received, and refused by a full room |
-//! | `zocket_cluster_problems_total` | counter | problems | `problem` | nodes that share rooms: `engine` refused a request, `unreadable` message of another node, `unanswered` barriers of joins, by node, `alone`: joins without the other nodes |
+//! | `zocket_cluster_problems_total` | counter | problems | `problem` | nodes that share rooms: `engine` refused a request, `unreadable` message of another node, `strangers`: messages of nodes beyond those that can be known, `unanswered` barriers of joins, by node, `alone`: joins without the other nodes |
 //! | `zocket_cluster_nodes` | gauge | nodes | | nodes that share rooms: other nodes that were heard in the last 5 s |
 //! | `zocket_client_calls_total` | counter | calls | `route`, `outcome` | [`MetricsLayer::calls`]: calls of a Rust client |
 //! | `zocket_client_call_duration_seconds` | histogram | seconds | `route` | [`MetricsLayer::calls`], from the call to its end |
