@@ -15,9 +15,8 @@ use parking_lot::Mutex;
 use tokio::time::timeout;
 use uuid::Uuid;
 use zocket_layers::{
-    Action, Audience, ClientId, Effect, Event, Hub, LocalHub, Mailbox, Target,
+    Action, ClientId, Effect, Hub, LocalHub, Mailbox, Target,
     hub::{BoxFuture, ConnectOptions, Full, Gathered, Peers, Performed, Ticket},
-    internal::{Broken, is_broken},
 };
 
 use super::{
@@ -25,16 +24,15 @@ use super::{
     interest::Interest,
     meter,
     nodes::Nodes,
-    note::{Managed, Note, Selection},
+    note::{Managed, Note, Selection, weight},
     options::{Loss, NatsOptions},
     queries::Queries,
     questions::Questions,
-    queue::{Queue, Queued, is_full},
+    queue::Queue,
     rarely::Lines,
     sizes::{self, OtherSizes, OwnSizes},
     subject::Subjects,
     watcher::Watcher,
-    wire::EventMessage,
 };
 
 /// Bytes of a message beside its event: its head, and a target.
@@ -129,69 +127,8 @@ impl Cluster {
         })))
     }
 
-    fn emit(&self, from: Option<&ClientId>, to: Target, event: Event) -> Result<Performed, Full> {
-        let (subjects, is_numbered) = match &to.audience {
-            Audience::Everyone => (vec![self.subjects.everyone.clone()], true),
-            Audience::Rooms(rooms) => {
-                let mut seen = HashSet::new();
-                let rooms = rooms.iter().filter(|room| seen.insert(*room));
-                (rooms.map(|room| self.subjects.room(room)).collect(), true)
-            }
-            Audience::Clients(clients) => {
-                let here: HashSet<_> = self.clients_here(&to_clients(clients)).into_iter().collect();
-                let elsewhere = clients.iter().filter(|client| !here.contains(client));
-                (
-                    elsewhere.map(|client| self.subjects.client(client)).collect(),
-                    false,
-                )
-            }
-            _ => return Err(Full::Unsupported),
-        };
-        if subjects.is_empty() {
-            return self.local.perform(from, Effect::Emit { to, event });
-        }
-        let id = match subjects.len() {
-            1 => 0,
-            _ => self.ids.fetch_add(1, Ordering::Relaxed),
-        };
-        let is_plain =
-            subjects.len() == 1 && to.except.is_none() && !matches!(to.audience, Audience::Everyone);
-        let message = EventMessage {
-            number: super::numbers::Number::default(),
-            id,
-            target: (!is_plain).then(|| to.clone()),
-            event: event.clone(),
-        };
-        let (got, limit) = (event.weight(), self.max_payload.load(Ordering::Relaxed));
-        if got > limit {
-            return Err(Full::EventSize { limit, got });
-        }
-        let bytes = event.weight() * subjects.len();
-        // Reserved before local members receive the event, so that OVERLOADED means that nobody has received it.
-        let Some(place) = self.queue.reserve(bytes) else {
-            // While the engine is away, delivery to the members here goes on.
-            if self.is_connected.load(Ordering::Acquire) {
-                if is_broken(Broken::Overload) {
-                    self.local.perform(from, Effect::Emit { to, event })?;
-                }
-                return Err(is_full());
-            }
-            if is_numbered {
-                self.queue.skip(subjects);
-            }
-            return self.local.perform(from, Effect::Emit { to, event });
-        };
-        let performed = self.local.perform(from, Effect::Emit { to, event })?;
-        place.send(Queued::Event {
-            subjects,
-            is_numbered,
-            message,
-            bytes,
-        });
-        Ok(performed)
-    }
-
     fn manage(&self, clients: &Target, action: Action) -> Result<Performed, Full> {
+        self.check_size(weight(clients))?;
         let note = Note::Manage {
             clients: Selection::of(clients).ok_or(Full::Unsupported)?,
             action: Managed::of(&action).ok_or(Full::Unsupported)?,
@@ -289,11 +226,12 @@ impl Cluster {
     }
 
     /// Asks the other nodes for their clients among these. Returns their answers, and the nodes that have not answered.
-    async fn find(&self, clients: Selection) -> (Vec<Vec<ClientId>>, Vec<Uuid>) {
+    async fn find(&self, clients: &Target) -> (Vec<Vec<ClientId>>, Vec<Uuid>) {
         let nodes = self.nodes.lock().known();
-        if nodes.is_empty() {
+        let selection = Selection::of(clients).filter(|_| self.check_size(weight(clients)).is_ok());
+        let Some(clients) = selection.filter(|_| !nodes.is_empty()) else {
             return (Vec::new(), nodes);
-        }
+        };
         let query = self.queries.begin(nodes.clone());
         let note = Note::Find {
             query: query.id(),
@@ -304,10 +242,6 @@ impl Cluster {
             Err(_) => (Vec::new(), nodes),
         }
     }
-}
-
-fn to_clients(clients: &[ClientId]) -> Target {
-    Target::clients(clients.iter().copied())
 }
 
 impl Hub for NatsHub {
@@ -352,10 +286,7 @@ impl Hub for NatsHub {
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
         async move {
             let mut clients: HashSet<_> = self.0.clients_here(of).into_iter().collect();
-            let Some(selection) = Selection::of(of) else {
-                return gathered(clients.into_iter().collect(), self.other_nodes());
-            };
-            let (answers, missing) = self.0.find(selection).await;
+            let (answers, missing) = self.0.find(of).await;
             clients.extend(answers.into_iter().flatten());
             gathered(clients.into_iter().collect(), missing)
         }

@@ -65,6 +65,7 @@
 //! ```
 
 mod barrier;
+mod emit;
 mod engine;
 mod hub;
 mod interest;

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use async_nats::{Client, Event, Subscriber, ToServerAddrs, connection::State};
+use async_nats::{Client, Event, ServerError, Subscriber, ToServerAddrs, connection::State};
 use futures_util::{
     StreamExt,
     stream::{AbortHandle, Abortable, SelectAll},
@@ -29,7 +29,9 @@ use tower::{BoxError, Service, util::BoxService};
 use super::{
     engine::{EngineEvent, EngineRequest},
     hub::NatsHub,
+    meter,
     options::NatsOptions,
+    rarely::Rarely,
     subject::check_prefix,
 };
 
@@ -59,9 +61,15 @@ impl NatsHub {
         let (reports, events) = mpsc::channel(RECEIVED);
         let (reported, is_connected) = (reports.clone(), Arc::new(AtomicBool::new(false)));
         let said_connected = is_connected.clone();
+        let refusal = Arc::<Mutex<Option<String>>>::default();
+        let (refused, lines) = (refusal.clone(), Arc::<Rarely>::default());
         let connection = mem::take(&mut options.connect).no_echo().ping_interval(PING);
         let connection = connection.event_callback(move |event| {
             let (reports, said_connected) = (reported.clone(), said_connected.clone());
+            if let Event::ServerError(error) = &event {
+                report(error, &lines);
+                *refused.lock() = Some(error.to_string());
+            }
             async move {
                 let event = match event {
                     Event::Connected => {
@@ -98,7 +106,20 @@ impl NatsHub {
             subscribed,
             subscriptions: Arc::default(),
         });
-        Self::over(engine, events, max_payload, options).await
+        let hub = Self::over(engine, events, max_payload, options).await?;
+        // Without a permission for its subjects, the node would be alone.
+        if let Some(refusal) = refusal.lock().take() {
+            return Err(ConnectError::Refused(refusal.into()));
+        }
+        Ok(hub)
+    }
+}
+
+/// Reports an error of the server, such as a permission that is missing.
+fn report(error: &ServerError, lines: &Rarely) {
+    meter::problems("engine", 1);
+    if let Some(omitted) = lines.line() {
+        tracing::warn!(%error, omitted, "NATS refused a request");
     }
 }
 

@@ -161,3 +161,48 @@ impl Managed {
         }
     }
 }
+
+/// Returns the bytes of a target, as it is sent.
+pub(super) fn weight(target: &Target) -> usize {
+    let (clients, rooms) = match &target.audience {
+        Audience::Clients(clients) => (clients.len(), &[][..]),
+        Audience::Rooms(rooms) => (0, &**rooms),
+        _ => (0, &[][..]),
+    };
+    let except = target.except.as_deref();
+    let clients = clients + except.map_or(0, |except| except.clients.len());
+    let rooms = rooms
+        .iter()
+        .chain(except.into_iter().flat_map(|except| &except.rooms));
+    // With quotes and commas.
+    clients * 39 + rooms.map(|room| 3 + json_length(room)).sum::<usize>()
+}
+
+fn json_length(text: &str) -> usize {
+    let length = |byte| match byte {
+        b'"' | b'\\' => 2,
+        0..0x20 => 6,
+        _ => 1,
+    };
+    text.bytes().map(length).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_weight_of_a_target_covers_its_lists() {
+        let clients = || (0..1_000).map(|_| ClientId::random());
+        let rooms = || (0..1_000).map(|room| format!("\"\\\u{1}ä{room}"));
+        for target in [
+            Target::clients(clients()),
+            Target::rooms(rooms()),
+            Target::everyone().except(clients()),
+            Target::rooms(rooms()).except(clients()).except_rooms(rooms()),
+        ] {
+            let json = serde_json::to_string(&Selection::of(&target).unwrap()).unwrap();
+            assert!(weight(&target).abs_diff(json.len()) < 100, "{}", json.len());
+        }
+    }
+}

@@ -34,11 +34,15 @@ use super::{
 const REMEMBERED: usize = 4_096;
 /// Age of the events that a new node may have missed a part of.
 const RECENT: Duration = Duration::from_secs(20);
+/// Time in which a node is told all sizes once. It is less than the time after which a node asks again.
+const TELL: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Receiver {
     numbers: ReceivedNumbers,
     performed: HashMap<Uuid, RecentIds>,
+    /// Times at which nodes were told all sizes.
+    told: HashMap<Uuid, Instant>,
     dropped: Dropped,
 }
 
@@ -157,6 +161,7 @@ impl Receiver {
     fn forget(&mut self, node: Uuid) {
         self.numbers.forget_node(node);
         self.performed.remove(&node);
+        self.told.remove(&node);
     }
 
     /// Asks for the last numbers once no more messages are dropped. These may have been among them.
@@ -201,6 +206,7 @@ impl Receiver {
                 let nodes = nodes.lock();
                 self.numbers.retain_nodes(|node| nodes.has_met(node) || nodes.has_ended(node));
                 self.performed.retain(|node, _| nodes.has_met(*node) || nodes.has_ended(*node));
+                self.told.retain(|node, _| nodes.has_met(*node));
             }
             Err(TooMany) => {
                 meter::problems("strangers", 1);
@@ -210,6 +216,17 @@ impl Receiver {
             }
         }
         admitted.is_ok()
+    }
+
+    /// Returns true if a node has not been told all sizes just now, which is much work.
+    fn may_ask(&mut self, node: Uuid) -> bool {
+        let now = Instant::now();
+        let last = self.told.get(&node);
+        let may_ask = last.is_none_or(|last| now.duration_since(*last) >= TELL);
+        if may_ask {
+            self.told.insert(node, now);
+        }
+        may_ask
     }
 
     fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
@@ -325,7 +342,9 @@ impl Receiver {
                     reply(Note::AskSizes);
                 }
             }
-            Note::AskSizes => cluster.all_sizes().into_iter().for_each(reply),
+            Note::AskSizes if self.may_ask(node) => cluster.all_sizes().into_iter().for_each(reply),
+            // It asks again.
+            Note::AskSizes => {}
             Note::AllSizes {
                 number,
                 part,

@@ -57,7 +57,7 @@ impl Sender {
     ///
     /// # Errors
     /// The engine's error. It is logged and counted here.
-    pub(super) async fn request(&mut self, request: EngineRequest) -> Result<(), BoxError> {
+    async fn request(&mut self, request: EngineRequest) -> Result<(), BoxError> {
         let requested = match self.engine.ready().await {
             Ok(engine) => engine.call(request).await,
             Err(error) => Err(error),
@@ -67,6 +67,11 @@ impl Sender {
             Err(error) => self.failed(error),
         }
         requested
+    }
+
+    /// Makes a request like [`request`](Self::request), and gives it up if the engine does not answer.
+    pub(super) async fn request_in_time(&mut self, request: EngineRequest) -> Result<(), BoxError> {
+        self.request_within(PATIENCE, request).await
     }
 
     /// Publishes, or gives up, so that what waits for an engine that is away does not keep the queue full. A loss shows by its

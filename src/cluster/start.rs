@@ -43,10 +43,10 @@ impl NatsHub {
             subjects.node(node),
         ] {
             let request = EngineRequest::Subscribe(subject);
-            sender.request(request).await.map_err(ConnectError::Refused)?;
+            sender.request_in_time(request).await.map_err(ConnectError::Refused)?;
         }
         sender
-            .request(EngineRequest::Flush)
+            .request_in_time(EngineRequest::Flush)
             .await
             .map_err(ConnectError::Refused)?;
         tokio::spawn(sender.run(Arc::downgrade(&cluster), queued));

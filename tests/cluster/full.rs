@@ -8,11 +8,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 use zocket::{
-    Code, Hub,
+    ClientId, Code, Error, Hub, Target,
     cluster::{NatsHub, NatsOptions},
+    layers::{Action, Effect},
 };
 
 use crate::{
+    member::{Member, said},
     nats::{Nats, free_port},
     proxy::{Carries, Proxy},
     station::{PATIENCE, Station, print_recovery, until},
@@ -160,6 +162,38 @@ async fn an_event_beyond_the_limit_of_the_server_is_refused_and_the_next_one_arr
     assert_eq!(refused.code(), Code::PAYLOAD_TOO_LARGE);
     a.try_say(7_000).unwrap();
     carry_on(&a, &b).await;
+}
+
+#[tokio::test]
+async fn an_event_reaches_each_client_of_a_list_of_any_length() {
+    let nats = Nats::start().await;
+    let (a, b) = (nats.node().await, nats.node().await);
+    let ann = Member::of(&a);
+    let others: Vec<_> = (0..50).map(|_| Member::of(&b)).collect();
+    let ids: Vec<_> = (0..40_000)
+        .map(|_| ClientId::random())
+        .chain(others.iter().map(|other| other.id))
+        .chain([ann.id])
+        .collect();
+    others[0].join("lobby").await;
+    ann.say(Target::clients(ids.iter().chain(&ids).copied()), 1).await;
+    ann.say(Target::room("lobby"), 2).await;
+    assert_eq!(others[0].hear(2).await, [1, 2]);
+    for other in others.iter().skip(1).chain([&ann]) {
+        assert_eq!(other.hear(1).await, [1]);
+    }
+    // Exceptions, and the clients of an action, are one message.
+    let (to, event) = (Target::everyone().except(ids.clone()), said(3));
+    let (clients, action) = (Target::clients(ids.clone()), Action::Join("attic".into()));
+    for effect in [Effect::Emit { to, event }, Effect::Manage { clients, action }] {
+        let refused = Error::from(a.perform(None, effect).unwrap_err());
+        assert_eq!(refused.code(), Code::PAYLOAD_TOO_LARGE);
+    }
+    let found = a.clients(&Target::clients(ids)).await;
+    assert_eq!(
+        (found.value, found.missing),
+        (vec![ann.id], vec![b.node().to_string()])
+    );
 }
 
 /// NATS's client drops what a node does not take in time, and with it the numbers that would show the loss.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use async_nats::Client;
+use futures_util::StreamExt;
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -253,6 +254,55 @@ async fn a_flood_of_questions_does_not_stop_events() {
 }
 
 #[tokio::test]
+async fn a_node_that_asks_for_all_sizes_all_the_time_is_told_them_once_a_second() {
+    const TIMES: usize = 5_000;
+    let nats = Nats::start().await;
+    let nodes = lobby(&nats).await;
+    let (stranger, node) = (Stranger::connect(&nats).await, Uuid::new_v4());
+    let subject = format!("zocket.node.{}", node.simple());
+    let mut answers = stranger.0.subscribe(subject).await.unwrap();
+    let inbox = format!("node.{}", nodes[0].0.node().simple());
+    let began = Instant::now();
+    for _ in 0..TIMES {
+        stranger.note(&inbox, node, &json!("ask_sizes")).await;
+    }
+    stranger
+        .note(&inbox, node, &json!({ "settle": { "barrier": 7 } }))
+        .await;
+    let (mut told, mut settled) = (0, false);
+    while !settled {
+        let answer = timeout(Duration::from_secs(20), answers.next())
+            .await
+            .unwrap()
+            .unwrap();
+        let note: Value = serde_json::from_slice(&answer.payload[18..]).unwrap();
+        told += u64::from(note.get("all_sizes").is_some());
+        settled = note.get("settled").is_some();
+    }
+    assert!((1..=1 + began.elapsed().as_secs()).contains(&told), "{told}");
+}
+
+#[tokio::test]
+async fn a_node_that_may_not_use_its_subjects_is_refused() {
+    for permissions in [
+        r#"{ publish: ">", subscribe: "shop.>" }"#,
+        r#"{ publish: "shop.>", subscribe: ">" }"#,
+        r#"{ publish: "shop.>", subscribe: "shop.>" }"#,
+    ] {
+        let users = format!("{{ user: a, password: b, permissions: {permissions} }}");
+        let nats = Nats::start_configured(&format!("authorization {{ users: [{users}] }}")).await;
+        let connection = || async_nats::ConnectOptions::new().user_and_password("a".into(), "b".into());
+        let options = || NatsOptions::default().connection(connection());
+        let refused = NatsHub::connect(nats.url(), options()).await.unwrap_err();
+        assert!(refused.to_string().contains("zocket."), "{refused}");
+        let node = NatsHub::connect(nats.url(), options().prefix("shop"))
+            .await
+            .unwrap();
+        assert!(node.is_connected());
+    }
+}
+
+#[tokio::test]
 async fn what_is_not_nats_is_refused_in_time() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
@@ -273,13 +323,11 @@ async fn what_is_not_nats_is_refused_in_time() {
         "http://127.0.0.1".to_owned(),
         String::new(),
     ] {
-        let began = Instant::now();
         let refused = timeout(
             Duration::from_secs(15),
             NatsHub::connect(&*url, NatsOptions::default()),
         );
         let refused = refused.await.expect("it does not answer").unwrap_err();
-        println!("{url:?}: {refused} after {:?}", began.elapsed());
         assert!(matches!(refused, ConnectError::Refused(_)));
     }
 }
@@ -294,14 +342,13 @@ async fn wrong_credentials_and_missing_tls_are_refused() {
     ] {
         let options = NatsOptions::default().connection(connection);
         let refused = NatsHub::connect(nats.url(), options).await.unwrap_err();
-        println!("{refused}");
         assert!(refused.to_string().contains("authorization"), "{refused}");
     }
     let plain = Nats::start().await;
     let connection = async_nats::ConnectOptions::new().require_tls(true);
     let options = NatsOptions::default().connection(connection);
     let refused = timeout(Duration::from_secs(15), NatsHub::connect(plain.url(), options));
-    println!("{}", refused.await.unwrap().unwrap_err());
+    assert!(refused.await.unwrap().is_err());
 }
 
 #[tokio::test]
