@@ -22,6 +22,7 @@ use zocket_layers::{
 use super::{
     barrier::Barriers,
     interest::Interest,
+    lines::Lines,
     meter,
     nodes::Nodes,
     note::{Managed, Note, Selection, weight},
@@ -29,7 +30,6 @@ use super::{
     queries::Queries,
     questions::Questions,
     queue::Queue,
-    rarely::Lines,
     sizes::{self, OtherSizes, OwnSizes},
     subject::Subjects,
     watcher::Watcher,

@@ -50,6 +50,7 @@
 //! | a node ends | the others forget it at once if it [leaves](NatsHub::leave), and after 5 seconds otherwise. Until then, its clients count, and a query for members waits for it for a second and names it as missing |
 //! | a node does not answer a join of another one | the join is answered after 2 seconds |
 //! | nodes have different versions | a node ignores, and counts, messages of a version that it does not know |
+//! | more than 1,024 nodes are there | A node ignores, and counts, the messages of further ones (`strangers`) |
 //!
 //! # Layers around NATS
 //!
@@ -69,6 +70,7 @@ mod emit;
 mod engine;
 mod hub;
 mod interest;
+mod lines;
 mod membership;
 mod meter;
 mod nats;
@@ -79,7 +81,6 @@ mod options;
 mod queries;
 mod questions;
 mod queue;
-mod rarely;
 mod receiver;
 mod sender;
 mod sizes;

@@ -31,9 +31,9 @@ use super::{
     hub::NatsHub,
     meter,
     options::NatsOptions,
-    rarely::Rarely,
     subject::check_prefix,
 };
+use crate::core::Rarely;
 
 /// Messages of other nodes that may wait to be received, beside those of NATS's own buffers.
 const RECEIVED: usize = 1 << 10;

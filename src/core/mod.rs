@@ -11,6 +11,8 @@ mod lifecycle;
 pub(crate) mod meter;
 #[cfg(feature = "nats")]
 mod moves;
+#[cfg(feature = "nats")]
+mod rarely;
 mod reason;
 mod registry;
 mod replay_range;
@@ -29,8 +31,6 @@ use zocket_layers::{Declared, Hub, Limits, LocalHub, hub::Peers};
 
 use self::background::Background;
 
-#[cfg(feature = "nats")]
-pub(crate) use self::moves::{FormerSession, end_elsewhere};
 pub use self::{app_limits::AppLimits, reason::Reason, shutdown::Shutdown};
 pub(crate) use self::{
     client_handle::ClientHandle,
@@ -43,6 +43,11 @@ pub(crate) use self::{
     sessions::Sessions,
     settings::Settings,
     teardown_queue::TeardownQueue,
+};
+#[cfg(feature = "nats")]
+pub(crate) use self::{
+    moves::{FormerSession, end_elsewhere},
+    rarely::Rarely,
 };
 use crate::upgrade::origin::OriginChoice;
 

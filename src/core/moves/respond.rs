@@ -1,4 +1,9 @@
-use std::{collections::HashMap, fmt, sync::Arc, time::Duration};
+use std::{
+    collections::{HashMap, VecDeque},
+    fmt,
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{FutureExt, future::ready};
 use parking_lot::Mutex;
@@ -13,10 +18,13 @@ use super::{
     Answer, Question,
     proof::{Proof, Statement},
 };
-use crate::core::{Sessions, resume_slot::NotMoved};
+use crate::core::{Rarely, Sessions, resume_slot::NotMoved};
 
-/// Challenges that may be open. Those beyond it are not given.
-const CHALLENGES: usize = 1 << 12;
+/// Clients that may have open challenges. Others get none.
+const CLIENTS: usize = 1 << 12;
+/// Challenges of one client that may be open. The oldest give way to later ones. So whoever asks all the time for one client,
+/// which takes no token, does not keep out others.
+const CHALLENGES: usize = 8;
 /// Time for which a challenge is open.
 const OPEN_FOR: Duration = Duration::from_secs(5);
 
@@ -26,13 +34,14 @@ pub(crate) struct Moves {
     sessions: Arc<Sessions>,
     /// Time for the end of a session.
     within: Duration,
-    challenges: Mutex<HashMap<Uuid, Challenge>>,
+    challenges: Mutex<HashMap<ClientId, VecDeque<Challenge>>>,
+    lines: Rarely,
 }
 
 /// A challenge that waits for its proof.
 struct Challenge {
+    nonce: Uuid,
     asker: Box<str>,
-    client: ClientId,
     until: Instant,
 }
 
@@ -45,6 +54,7 @@ impl Moves {
             sessions: sessions.clone(),
             within,
             challenges: Mutex::default(),
+            lines: Rarely::default(),
         });
         let responder = Arc::downgrade(&moves);
         peers.answer_with(responder);
@@ -57,29 +67,43 @@ impl Moves {
         }
         let now = Instant::now();
         let mut challenges = self.challenges.lock();
-        if challenges.len() >= CHALLENGES {
-            challenges.retain(|_, challenge| challenge.until > now);
-        }
-        if challenges.len() >= CHALLENGES {
-            tracing::warn!("a client of another node stays a stranger: too many come at once");
-            return None;
+        if challenges.len() >= CLIENTS && !challenges.contains_key(&client) {
+            challenges.retain(|_, open| open.back().is_some_and(|last| last.until > now));
+            if challenges.len() >= CLIENTS {
+                if let Some(omitted) = self.lines.line() {
+                    tracing::warn!(
+                        omitted,
+                        "a client of another node stays a stranger: too many come at once"
+                    );
+                }
+                return None;
+            }
         }
         let nonce = Uuid::new_v4();
-        let challenge = Challenge {
+        let open = challenges.entry(client).or_default();
+        if open.len() >= CHALLENGES {
+            open.pop_front();
+        }
+        open.push_back(Challenge {
+            nonce,
             asker: asker.into(),
-            client,
             until: now + OPEN_FOR,
-        };
-        challenges.insert(nonce, challenge);
+        });
         Some(Answer::Challenge { nonce })
     }
 
     /// Returns true if this node has given the challenge to this node for this client, and not for long. It is used up.
     fn take_challenge(&self, nonce: Uuid, asker: &str, client: ClientId) -> bool {
-        let challenge = self.challenges.lock().remove(&nonce);
-        challenge.is_some_and(|challenge| {
-            *challenge.asker == *asker && challenge.client == client && challenge.until > Instant::now()
-        })
+        let mut challenges = self.challenges.lock();
+        let Some(open) = challenges.get_mut(&client) else {
+            return false;
+        };
+        let at = open.iter().position(|challenge| challenge.nonce == nonce);
+        let challenge = at.and_then(|at| open.remove(at));
+        if open.is_empty() {
+            challenges.remove(&client);
+        }
+        challenge.is_some_and(|challenge| *challenge.asker == *asker && challenge.until > Instant::now())
     }
 
     /// Ends a session if the proof is valid. Returns its end, for which the node that asks waits.
@@ -192,6 +216,7 @@ mod tests {
             sessions,
             within: Duration::from_secs(1),
             challenges: Mutex::default(),
+            lines: Rarely::default(),
         };
         World { moves, slot, offer }
     }
@@ -260,12 +285,35 @@ mod tests {
     }
 
     #[test]
-    fn challenges_are_bounded() {
-        let world = world();
-        for _ in 0..CHALLENGES {
-            world.challenge("b");
+    fn challenges_of_one_client_do_not_keep_out_others() {
+        let (world, other) = (world(), world());
+        world.moves.sessions.enter(other.slot.clone());
+        let first = world.challenge("b");
+        for _ in 0..2 * CLIENTS {
+            let challenge = world.moves.challenge("c", other.offer.client);
+            assert!(challenge.is_some());
         }
+        assert_eq!(
+            world.moves.challenges.lock()[&other.offer.client].len(),
+            CHALLENGES
+        );
+        assert!(world.ask("b", first, 7));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn clients_with_challenges_are_bounded() {
+        let world = world();
+        let open = || Challenge {
+            nonce: Uuid::new_v4(),
+            asker: "b".into(),
+            until: Instant::now() + OPEN_FOR,
+        };
+        let clients = (0..CLIENTS).map(|_| (ClientId::random(), [open()].into()));
+        world.moves.challenges.lock().extend(clients);
         assert!(world.moves.challenge("b", world.offer.client).is_none());
+        tokio::time::advance(OPEN_FOR).await;
+        assert!(world.moves.challenge("b", world.offer.client).is_some());
+        assert_eq!(world.moves.challenges.lock().len(), 1);
     }
 
     #[tokio::test]

@@ -7,9 +7,9 @@ use tokio::time::Instant;
 const LINES: u32 = 16;
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Bounds the lines of one kind in the log, since what other nodes send may cause any number of them.
+/// Bounds the lines of one kind in the log, since what others send may cause any number of them.
 #[derive(Debug, Default)]
-pub(super) struct Rarely(Mutex<State>);
+pub(crate) struct Rarely(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -20,7 +20,7 @@ struct State {
 
 impl Rarely {
     /// Returns the number of lines that were omitted since the last one. None if this one is to be omitted, too.
-    pub(super) fn line(&self) -> Option<u64> {
+    pub(crate) fn line(&self) -> Option<u64> {
         let (mut state, now) = (self.0.lock(), Instant::now());
         if state
             .since
@@ -35,21 +35,6 @@ impl Rarely {
         state.lines += 1;
         Some(std::mem::take(&mut state.omitted))
     }
-}
-
-/// The bounds of each kind of line.
-#[derive(Debug, Default)]
-pub(super) struct Lines {
-    pub(super) unreadable: Rarely,
-    pub(super) strangers: Rarely,
-    pub(super) came: Rarely,
-    pub(super) expired: Rarely,
-    pub(super) ended: Rarely,
-    pub(super) undelivered: Rarely,
-    pub(super) unmanaged: Rarely,
-    pub(super) unanswered: Rarely,
-    pub(super) lost: Rarely,
-    pub(super) too_slow: Rarely,
 }
 
 #[cfg(test)]
