@@ -30,7 +30,7 @@ use super::{
     queries::Queries,
     questions::Questions,
     queue::Queue,
-    sizes::{self, OtherSizes, OwnSizes},
+    sizes::{self, OtherSizes, OwnSizes, RoomSizes},
     subject::Subjects,
     watcher::Watcher,
 };
@@ -194,12 +194,17 @@ impl Cluster {
         })
     }
 
+    /// Splits sizes into messages.
+    pub(super) fn size_messages(&self, sizes: impl Iterator<Item = (String, usize)>) -> Vec<RoomSizes> {
+        sizes::messages(sizes, self.max_payload.load(Ordering::Relaxed))
+    }
+
     /// Returns the sizes of all rooms with members here.
     pub(super) fn all_sizes(&self) -> Vec<Note> {
         // Read first: sizes that change meanwhile are told again by the next message.
         let number = self.own_sizes.told();
         let sizes = self.sizes_here(self.interest.rooms());
-        let parts = sizes::messages(sizes.filter(|(_, size)| *size > 0));
+        let parts = self.size_messages(sizes.filter(|(_, size)| *size > 0));
         let of = parts.len();
         let part = |(part, rooms)| Note::AllSizes {
             number,

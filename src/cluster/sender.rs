@@ -21,7 +21,6 @@ use super::{
     note::Note,
     numbers::SentNumbers,
     queue::{QueueReceiver, Queued, QueuedNote},
-    sizes,
     wire::{write_event, write_note},
 };
 
@@ -239,7 +238,7 @@ impl Sender {
         let is_connected = cluster.is_connected.load(Ordering::Acquire);
         let changed = cluster.own_sizes.take_changed();
         if !changed.is_empty() {
-            for rooms in sizes::messages(cluster.sizes_here(changed)) {
+            for rooms in cluster.size_messages(cluster.sizes_here(changed)) {
                 let number = cluster.own_sizes.next();
                 let note = write_note(cluster.node, &Note::Sizes { number, rooms });
                 self.publish(&cluster.subjects.nodes, note, is_connected).await;

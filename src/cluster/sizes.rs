@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::note::json_length;
+
 /// Bytes of the names in one message, but for a longer name.
 const MESSAGE: usize = 32 << 10;
 /// Messages of a node that are kept while all its sizes are asked for.
@@ -63,16 +65,21 @@ impl OwnSizes {
     }
 }
 
-/// Splits sizes into messages. Returns at least one.
-pub(super) fn messages(sizes: impl IntoIterator<Item = (String, usize)>) -> Vec<RoomSizes> {
+/// Splits sizes into messages that an engine with this limit takes. Returns at least one.
+pub(super) fn messages(
+    sizes: impl IntoIterator<Item = (String, usize)>,
+    max_payload: usize,
+) -> Vec<RoomSizes> {
+    let limit = MESSAGE.min(max_payload);
     let (mut messages, mut bytes) = (vec![RoomSizes::new()], 0);
     for (room, size) in sizes {
-        if bytes + room.len() > MESSAGE && bytes > 0 {
+        // With the digits of its size.
+        let length = json_length(&room) + 16;
+        if bytes + length > limit && bytes > 0 {
             messages.push(RoomSizes::new());
             bytes = 0;
         }
-        // With the digits of its size.
-        bytes += room.len() + 16;
+        bytes += length;
         if let Some(last) = messages.last_mut() {
             last.push((room, size));
         }

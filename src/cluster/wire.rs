@@ -304,4 +304,42 @@ mod tests {
         huge.put_u32(u32::MAX);
         assert!(read(huge.freeze()).is_err());
     }
+
+    /// Messages with some bytes replaced. What can be read can also be written for every client.
+    #[test]
+    fn no_message_with_faults_does_harm() {
+        let sent = EventMessage {
+            number: Number::default(),
+            id: 0,
+            target: Some(Target::rooms(["lobby", "attic"]).except([ClientId::random()])),
+            event: event().latest(7),
+        };
+        let sizes = Note::AllSizes {
+            number: 1,
+            part: 0,
+            of: 1,
+            rooms: vec![("lobby".into(), 3)],
+        };
+        let node = Uuid::new_v4();
+        let messages = [write_event(node, &sent).unwrap(), write_note(node, &sizes)];
+        let (mut random, mut read_well) = (7_u64, 0);
+        let mut next = |below: usize| {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (random >> 33) as usize % below
+        };
+        for turn in 0..50_000 {
+            let mut message = BytesMut::from(&*messages[turn % 2]);
+            for _ in 0..=next(3) {
+                let at = next(message.len());
+                message[at] = next(256) as u8;
+            }
+            if let Ok((_, Received::Event(read))) = read(message.freeze()) {
+                read_well += 1;
+                for form in [Form::BASE, Form::extended(Codec::Json)] {
+                    assert!(!read.event.wire(form).is_empty());
+                }
+            }
+        }
+        assert!(read_well > 1_000, "{read_well}");
+    }
 }

@@ -58,6 +58,22 @@ async fn a_node_that_starts_learns_the_sizes_of_all_rooms() {
 }
 
 #[tokio::test]
+async fn sizes_of_many_rooms_pass_a_server_with_a_small_limit() {
+    let nats = Nats::start_configured("max_payload: 4KB").await;
+    let (first, name) = (nats.node().await, |room: usize| {
+        format!("{room}{}", "\u{1}".repeat(100))
+    });
+    let members: Vec<_> = (0..5).map(|_| Member::of(&first)).collect();
+    for room in 0..200 {
+        members[room % members.len()].join(&name(room)).await;
+    }
+    let second = nats.node().await;
+    for room in 0..200 {
+        until_size(&second, &name(room), 1).await;
+    }
+}
+
+#[tokio::test]
 async fn sizes_that_change_while_nats_is_away_are_told_after_its_return() {
     let nats = Nats::start().await;
     let (a, b) = (nats.node().await, nats.node().await);

@@ -122,12 +122,25 @@ fn a_node_with_too_many_rooms_is_missing_and_keeps_no_space() {
 #[test]
 fn many_rooms_are_several_messages_and_none_is_one() {
     let rooms = (0..5_000).map(|room| (format!("room-{room}"), room));
-    let several = messages(rooms);
+    let several = messages(rooms, usize::MAX);
     assert!(several.len() > 2);
     assert_eq!(several.iter().map(Vec::len).sum::<usize>(), 5_000);
-    assert_eq!(messages(None), [RoomSizes::new()]);
-    let long = messages([("x".repeat(100_000), 1), ("y".to_owned(), 1)]);
+    assert_eq!(messages(None, usize::MAX), [RoomSizes::new()]);
+    let long = messages([("x".repeat(100_000), 1), ("y".to_owned(), 1)], usize::MAX);
     assert_eq!(long.iter().map(Vec::len).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
+fn messages_fit_into_the_limit_of_the_engine() {
+    for name in ["room", "\u{1}\"\\"] {
+        let rooms = (0..5_000).map(|room| (format!("{name}{room}"), u32::MAX as usize));
+        let messages = messages(rooms, 4_096);
+        assert!(messages.len() < 100);
+        for message in messages {
+            let json = serde_json::to_string(&message).unwrap();
+            assert!(json.len() <= 4_096 + 2, "{}", json.len());
+        }
+    }
 }
 
 /// Every pattern of losses over six changes, of messages and of answers. In the end, the sizes are the node's.
