@@ -16,6 +16,9 @@ use super::{
     wire::EventMessage,
 };
 
+/// Bytes of a message beside its event, but for a target.
+const HEAD: usize = 1 << 10;
+
 impl Cluster {
     /// Sends an event to the clients here, and queues it for the other nodes.
     pub(super) fn emit(&self, from: Option<&ClientId>, to: Target, event: Event) -> Result<Performed, Full> {
@@ -83,6 +86,12 @@ impl Cluster {
             bytes,
         });
         Ok(performed)
+    }
+
+    /// Refuses larger events than messages of this size can carry from now on.
+    pub(super) fn accept(&self, max_payload: usize) {
+        let event = max_payload.saturating_sub(HEAD);
+        self.max_payload.store(event, Ordering::Relaxed);
     }
 
     /// Checks that the engine takes a message with so many bytes of content.

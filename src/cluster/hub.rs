@@ -35,8 +35,6 @@ use super::{
     watcher::Watcher,
 };
 
-/// Bytes of a message beside its event: its head, and a target.
-const HEAD: usize = 1 << 10;
 /// Time after which a join is answered even if the engine has not accepted the subscription.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
@@ -66,7 +64,7 @@ pub(super) struct Cluster {
     pub(super) has_left: Arc<AtomicBool>,
     /// Set after the engine was away: the others learn by the last numbers what they have missed.
     pub(super) announces_again: Mutex<Option<Duration>>,
-    max_payload: AtomicUsize,
+    pub(super) max_payload: AtomicUsize,
     pub(super) on_loss: Option<Arc<dyn Fn(Loss) + Send + Sync>>,
 }
 
@@ -155,12 +153,6 @@ impl Cluster {
     pub(super) fn announce_again(&self, since: Duration) {
         let mut again = self.announces_again.lock();
         *again = (*again).max(Some(since));
-    }
-
-    /// Refuses larger events than messages of this size can carry from now on.
-    pub(super) fn accept(&self, max_payload: usize) {
-        let event = max_payload.saturating_sub(HEAD);
-        self.max_payload.store(event, Ordering::Relaxed);
     }
 
     /// Returns the sign of life. If it `asks`, the others answer with theirs.

@@ -77,6 +77,7 @@ mod nats;
 mod nodes;
 mod note;
 mod numbers;
+mod once;
 mod options;
 mod queries;
 mod questions;

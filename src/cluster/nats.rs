@@ -51,8 +51,8 @@ impl NatsHub {
     /// A user and a password in a URL are ignored: [`NatsOptions::connection`] sets them.
     ///
     /// # Errors
-    /// [`ConnectError`] if no server accepts the connection, or an option or a URL is invalid. One string with commas between
-    /// servers is no URL. Missing permissions are no error: NATS reports them later, in the log of `async_nats`.
+    /// [`ConnectError`] if no server accepts the connection, if an option or a URL is invalid, or without permissions for the
+    /// prefix. One string with commas between servers is no URL.
     pub async fn connect(
         servers: impl ToServerAddrs,
         mut options: NatsOptions,

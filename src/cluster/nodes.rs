@@ -121,7 +121,8 @@ impl Nodes {
     pub(super) fn expire(&mut self, now: Instant) -> Vec<Uuid> {
         let over = |_: &Uuid, heard: &mut Heard| now.duration_since(heard.at) > LEASE;
         let over: Vec<_> = self.heard.extract_if(.., over).collect();
-        self.missed.extend(over.iter().map(|(node, heard)| (*node, heard.at)));
+        self.missed
+            .extend(over.iter().map(|(node, heard)| (*node, heard.at)));
         over.into_iter().map(|(node, _)| node).collect()
     }
 

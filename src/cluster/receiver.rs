@@ -1,7 +1,7 @@
 //! The task that receives from the other nodes.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::HashMap,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -12,10 +12,7 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval},
 };
 use uuid::Uuid;
-use zocket_layers::{
-    Effect, Hub, Target,
-    internal::{Broken, is_broken},
-};
+use zocket_layers::{Effect, Hub, Target};
 
 use super::{
     engine::EngineEvent,
@@ -25,13 +22,12 @@ use super::{
     nodes::{DISCOVERY, HEARTBEAT, Sign, TooMany},
     note::Note,
     numbers::{Number, ReceivedNumbers},
+    once::RecentIds,
     options::Loss,
     questions::answer,
     wire::{EventMessage, Received, read},
 };
 
-/// Number of events to several subjects whose ids are remembered, for each node.
-const REMEMBERED: usize = 4_096;
 /// Age of the events that a new node may have missed a part of.
 const RECENT: Duration = Duration::from_secs(20);
 /// Time in which a node is told all sizes once. It is less than the time after which a node asks again.
@@ -55,29 +51,6 @@ enum Dropped {
     Now,
     /// Some were dropped before the last tick, and the others have not been asked for their last numbers.
     Before,
-}
-
-/// Ids of the last events to several subjects that a node has sent.
-#[derive(Default)]
-struct RecentIds {
-    ids: HashSet<u64>,
-    order: VecDeque<u64>,
-}
-
-impl RecentIds {
-    /// Returns true if the id is new.
-    fn insert(&mut self, id: u64) -> bool {
-        if !self.ids.insert(id) {
-            return is_broken(Broken::Once);
-        }
-        self.order.push_back(id);
-        if self.order.len() > REMEMBERED
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.ids.remove(&oldest);
-        }
-        true
-    }
 }
 
 impl Receiver {
@@ -204,8 +177,10 @@ impl Receiver {
             Ok(false) => {}
             Ok(true) => {
                 let nodes = nodes.lock();
-                self.numbers.retain_nodes(|node| nodes.has_met(node) || nodes.has_ended(node));
-                self.performed.retain(|node, _| nodes.has_met(*node) || nodes.has_ended(*node));
+                self.numbers
+                    .retain_nodes(|node| nodes.has_met(node) || nodes.has_ended(node));
+                self.performed
+                    .retain(|node, _| nodes.has_met(*node) || nodes.has_ended(*node));
                 self.told.retain(|node, _| nodes.has_met(*node));
             }
             Err(TooMany) => {

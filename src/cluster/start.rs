@@ -43,7 +43,10 @@ impl NatsHub {
             subjects.node(node),
         ] {
             let request = EngineRequest::Subscribe(subject);
-            sender.request_in_time(request).await.map_err(ConnectError::Refused)?;
+            sender
+                .request_in_time(request)
+                .await
+                .map_err(ConnectError::Refused)?;
         }
         sender
             .request_in_time(EngineRequest::Flush)
