@@ -18,7 +18,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use tokio::{join, sync::oneshot};
 use zocket::{
-    Context, Error, Hub, Outgoing, Shutdown, Zocket,
+    Context, Error, Outgoing, Shutdown, Zocket,
     cluster::{NatsHub, NatsOptions},
     server,
 };
