@@ -105,10 +105,10 @@ pub(crate) async fn run(node: &str, nats: &str) -> Result<(), Box<dyn StdError>>
 
     stdin().read_to_end(&mut Vec::new()).await?;
     drop(stop);
-    // Clients are told to come to another node, and the last events are sent to it.
+    // Clients are told to come to another node. It gets the last events, and learns that this one ends.
     zo.shutdown(Shutdown::within(Duration::from_secs(10)).restart())
         .await;
-    hub.flush().await?;
+    hub.leave().await?;
     serving.await?;
     Ok(())
 }
