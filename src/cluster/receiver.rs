@@ -60,15 +60,15 @@ impl Receiver {
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let event = tokio::select! {
-                // In this order, so that a simulation is repeatable.
+                // In this order, so that a simulation is repeatable, and no flood of messages delays the tick.
                 biased;
-                event = events.recv() => event,
                 _ = tick.tick() => {
                     let Some(cluster) = cluster.upgrade() else { return };
                     self.expire(&cluster);
                     self.ask_for_dropped(&cluster);
                     continue;
                 }
+                event = events.recv() => event,
             };
             let (Some(event), Some(cluster)) = (event, cluster.upgrade()) else {
                 return;
