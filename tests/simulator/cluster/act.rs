@@ -22,7 +22,9 @@ impl Run {
     /// Performs an action, unless what it concerns is not there.
     pub fn act(&mut self, action: &Action) {
         match action.clone() {
-            Action::Connect { node } => self.connect(node % self.settings.nodes, ClientId::random()),
+            Action::Connect { node } => {
+                self.connect(node % self.settings.nodes, ClientId::random());
+            }
             Action::Join { client, room } => self.join(client, room),
             Action::Leave { client, room } => self.leave(client, room),
             Action::Send { .. } => self.send(action),
@@ -40,9 +42,10 @@ impl Run {
                 if let Some(index) = self.client(client) {
                     self.end(index);
                     let (id, managed) = (self.clients[index].id, self.clients[index].managed.clone());
-                    self.connect(node, id);
-                    // They concern the id, not the connection.
-                    self.clients.last_mut().unwrap().managed = managed;
+                    if let Some(moved) = self.connect(node, id) {
+                        // They concern the id, not the connection.
+                        moved.managed = managed;
+                    }
                 }
             }
             Action::Manage {
@@ -134,12 +137,12 @@ impl Run {
         self.places[place].and_then(|node| self.nodes[node].hub.clone())
     }
 
-    fn connect(&mut self, place: usize, id: ClientId) {
-        let (Some(node), Some(hub)) = (self.places[place], self.hub(place)) else {
-            return;
-        };
+    /// Connects a client, if the node is there.
+    fn connect(&mut self, place: usize, id: ClientId) -> Option<&mut Client> {
+        let (node, hub) = (self.places[place]?, self.hub(place)?);
         let mailbox = hub.connect(id, &ConnectOptions::default());
         self.clients.push(Client::new(id, node, mailbox));
+        self.clients.last_mut()
     }
 
     fn join(&mut self, client: usize, room: usize) {
