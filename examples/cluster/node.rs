@@ -10,7 +10,7 @@ use tokio::{
     io::{AsyncReadExt, stdin},
     sync::oneshot,
 };
-use zocket::{ClientId, Context, Error, Hub, Outgoing, Shutdown, Zocket, cluster::NatsHub, server};
+use zocket::{ClientId, Context, Error, Outgoing, Shutdown, Zocket, cluster::NatsHub, server};
 
 use crate::around_nats::{Figures, Outcomes, options};
 
