@@ -28,6 +28,7 @@ pub(super) enum Note {
     Settle {
         barrier: u64,
         /// Subjects that the node has subscribed to, as far as they fit.
+        #[serde(default)]
         subjects: Vec<String>,
     },
     /// Everything that this node sends from now on reaches the subscriptions that were made before the `Settle`.
@@ -35,6 +36,7 @@ pub(super) enum Note {
         barrier: u64,
         /// For each of the subjects, the chain and the position of the last event that this node has sent before. The task
         /// that sends writes them.
+        #[serde(default)]
         last: Vec<(String, u32, u64)>,
     },
     /// Performs an action on the clients of every node.
