@@ -1,4 +1,4 @@
-//! What a node knows of the others, and the end of its part among them.
+//! Knowledge of a node about the others, and the end of its part among them.
 
 use std::sync::atomic::Ordering;
 

@@ -24,7 +24,7 @@ const MAX_NODES: usize = 1 << 10;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TooMany;
 
-/// What a sign of life says.
+/// Meaning of a sign of life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sign {
     /// The node is there, as before.

@@ -125,7 +125,7 @@ pub(super) struct ReceivedNumbers {
     last: HashMap<Arc<str>, HashMap<Uuid, Received>>,
 }
 
-/// What is known of another node's events on a subject.
+/// Numbers of another node's events on a subject.
 #[derive(Debug)]
 struct Received {
     last: Number,

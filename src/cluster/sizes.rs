@@ -1,7 +1,7 @@
 //! Sizes of rooms on the other nodes. Each node tells the others every second which sizes have changed, so that a question
 //! for a size asks nobody.
 //!
-//! What a node tells is numbered, and its signs of life repeat the last number. A node that has missed something asks for all
+//! A node numbers these messages, and its signs of life repeat the last number. A node that has missed something asks for all
 //! sizes. Sizes are absolute, so that a size that is told twice does no harm.
 
 use std::{
@@ -94,7 +94,7 @@ pub(super) struct OtherSizes {
     sums: HashMap<Arc<str>, u64>,
 }
 
-/// What one node has told.
+/// Sizes that one node has told.
 #[derive(Debug, Default)]
 struct Told {
     /// 32 bits, so that no sum overflows.

@@ -23,7 +23,7 @@ const CYCLES: f64 = 3.0;
 const WARM_UP: usize = 2;
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How messages are sent.
+/// Ways in which messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Pace {
     /// A message is sent when one has reached every member.
