@@ -36,7 +36,7 @@ impl NatsHub {
     /// later.
     ///
     /// # Errors
-    /// [`Full::Engine`] if too much waits, or NATS has not taken it within 5 seconds.
+    /// [`Full::Engine`] if too much waits, or NATS has not taken it within 5 seconds. In the latter case, the node has left.
     pub async fn leave(&self) -> Result<(), Full> {
         match self.0.has_left() {
             true => Ok(()),

@@ -46,7 +46,7 @@ struct Sequence {
 }
 
 /// Time without events after which a sequence is forgotten. Its last number was announced by then.
-pub(super) const FORGET_AFTER: Duration = Duration::from_secs(60);
+const FORGET_AFTER: Duration = Duration::from_secs(60);
 /// Time after the last event at which its number is announced again. If the first announcement was lost, then in an
 /// interruption that has ended by then, or is so long that the nodes notice it, and announce their numbers after it.
 const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_secs(8);

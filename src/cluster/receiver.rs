@@ -54,7 +54,7 @@ enum Dropped {
 }
 
 impl Receiver {
-    /// Receives until the hub is dropped, or the engine ends.
+    /// Receives until the node leaves, the hub is dropped, or the engine ends.
     pub(super) async fn run(mut self, cluster: Weak<Cluster>, mut events: mpsc::Receiver<EngineEvent>) {
         let mut tick = interval(HEARTBEAT);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

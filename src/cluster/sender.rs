@@ -112,7 +112,7 @@ impl Sender {
         self.has_failed = true;
     }
 
-    /// Sends until the hub is dropped.
+    /// Sends until the node leaves, or the hub is dropped.
     pub(super) async fn run(mut self, cluster: Weak<Cluster>, mut queue: QueueReceiver) {
         let Some(shared) = cluster.upgrade() else { return };
         let (interest, mut ended) = (shared.interest.clone(), shared.barriers.subscribe());
@@ -207,7 +207,7 @@ impl Sender {
     }
 
     async fn change(&mut self, cluster: &Cluster, change: Change) {
-        // Its repetition would undo this change.
+        // The repetition of an earlier change would undo this one.
         self.refused
             .retain(|refused| refused.subject() != change.subject());
         let request = match change.clone() {
@@ -256,7 +256,7 @@ impl Sender {
         if let Some(since) = again {
             self.numbers.announce_again(Instant::now(), since);
         }
-        // Their numbers follow those of the events that were queued before them.
+        // Skipped events are numbered behind those that were queued before them.
         let skipped = match queue.events.is_empty() {
             true => cluster.queue.take_skipped(),
             false => Default::default(),

@@ -1,4 +1,4 @@
-//! What has happened in a run: nodes, clients, their rooms, and the events.
+//! Record of a run: nodes, clients, their rooms, and the events.
 
 use std::{
     sync::{Arc, Mutex},

@@ -46,7 +46,7 @@ pub(crate) fn simulation(all: &Simulations) -> String {
 
 fn costs(costs: &Costs) -> String {
     let mut page = String::from(
-        "Costs, from the tables above. A message that finds its process idle wakes it, and costs as much as a single one. \
+        "Costs, as `benches/field/run cluster` has measured them. A message that finds its process idle wakes it, and costs as much as a single one. \
          A process that is busy with earlier messages handles it at the cost under load.\n\n\
          | | under load | single |\n|---|---:|---:|\n",
     );
