@@ -1,10 +1,14 @@
 //! A stack by hand that is not `Clone`.
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 use tower::{ServiceBuilder, service_fn};
-use zocket::{Zocket, layers::Frame};
+use zocket::Zocket;
+use zocket::layers::{DataFrame, Frame};
+
+async fn echo(frame: Frame) -> Result<DataFrame, Infallible> {
+    Ok(frame.into_data())
+}
 
 fn main() {
-    let echo = service_fn(async |frame: Frame| Ok::<_, std::convert::Infallible>(frame.into_data()));
-    let slowly = ServiceBuilder::new().rate_limit(100, Duration::from_secs(1)).service(echo);
+    let slowly = ServiceBuilder::new().rate_limit(100, Duration::from_secs(1)).service(service_fn(echo));
     let _ = Zocket::builder().build().serve_stack(slowly);
 }
