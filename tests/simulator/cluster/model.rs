@@ -160,8 +160,10 @@ impl Client {
 
     /// Returns true if the client may be in the room at some time from then on.
     pub fn may_be_in(&self, room: usize, from: Instant) -> bool {
-        let of_room = |stay: &&Stay| stay.room == room && stay.left.is_none_or(|left| left >= from);
-        self.stays.iter().any(|stay| of_room(&stay))
+        let of_room = |stay: &Stay| stay.room == room && stay.left.is_none_or(|left| left >= from);
+        // A stay that other nodes have begun and ended between two observations is not recorded.
+        let may_join = |(of, joins, at): &(usize, bool, Instant)| *of == room && *joins && *at + LATE >= from;
+        self.stays.iter().any(of_room) || self.managed.iter().any(may_join)
     }
 
     /// Returns the stay of a client that was in the room all the time since its join was answered before this time.
