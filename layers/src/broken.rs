@@ -21,7 +21,7 @@ pub enum Broken {
     Barrier,
     /// An event to several rooms is performed as often as it arrives.
     Once,
-    /// A node does not announce its last numbers after it was away.
+    /// A node does not repeat its last numbers for those that have missed them.
     Announcement,
     /// A room without members stays subscribed.
     Interest,

@@ -25,7 +25,7 @@ use super::{
     lines::Lines,
     meter,
     nodes::Nodes,
-    note::{Managed, Note, Selection, weight},
+    note::{Beat, Managed, Note, Selection, weight},
     options::{Loss, NatsOptions},
     queries::Queries,
     questions::Questions,
@@ -62,8 +62,8 @@ pub(super) struct Cluster {
     pub(super) ids: AtomicU64,
     pub(super) is_connected: AtomicBool,
     pub(super) has_left: Arc<AtomicBool>,
-    /// Set after the engine was away: the others learn by the last numbers what they have missed.
-    pub(super) announces_again: Mutex<Option<Duration>>,
+    /// Number of the last beat before which another node has lost last numbers. 0 if they were repeated since.
+    pub(super) asked_for_last: AtomicU64,
     pub(super) max_payload: AtomicUsize,
     pub(super) on_loss: Option<Arc<dyn Fn(Loss) + Send + Sync>>,
 }
@@ -96,7 +96,7 @@ impl Cluster {
             ids: AtomicU64::new(1),
             is_connected: AtomicBool::new(true),
             has_left,
-            announces_again: Mutex::default(),
+            asked_for_last: AtomicU64::new(0),
             max_payload: AtomicUsize::new(usize::MAX),
             on_loss: options.on_loss.clone(),
         }
@@ -149,16 +149,10 @@ impl Cluster {
         }
     }
 
-    /// Announces the last numbers of this long again.
-    pub(super) fn announce_again(&self, since: Duration) {
-        let mut again = self.announces_again.lock();
-        *again = (*again).max(Some(since));
-    }
-
-    /// Returns the sign of life. If it `asks`, the others answer with theirs.
-    pub(super) fn alive(&self, asks: bool) -> Note {
+    /// Returns a sign of life. If it `asks`, the others answer with theirs.
+    pub(super) fn alive(&self, asks: bool, beat: Option<Beat>) -> Note {
         let sizes = self.own_sizes.told();
-        Note::Alive { asks, sizes }
+        Note::Alive { asks, sizes, beat }
     }
 
     /// Sends a note to one node.

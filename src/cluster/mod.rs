@@ -66,6 +66,7 @@
 //! ```
 
 mod barrier;
+mod beats;
 mod emit;
 mod engine;
 mod hub;

@@ -16,6 +16,12 @@ pub(super) enum Note {
         asks: bool,
         /// Number of its last `Sizes`.
         sizes: u64,
+        /// None outside of the beat.
+        beat: Option<Beat>,
+    },
+    /// Asks one node to repeat its last numbers, since some were lost before its beat with this number.
+    AskLast {
+        before: u64,
     },
     /// The node ends.
     Gone,
@@ -77,6 +83,16 @@ pub(super) enum Note {
         query: u64,
         answer: Option<String>,
     },
+}
+
+/// A regular sign of life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Beat {
+    /// Number among the node's beats, from 1.
+    pub(super) number: u64,
+    /// The node repeats all last numbers between this beat and the next one, for those that have lost some before the beat with
+    /// this number. 0 if it does not.
+    pub(super) repeats: u64,
 }
 
 /// A [`Target`], as it is sent.

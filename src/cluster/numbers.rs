@@ -6,7 +6,6 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use indexmap::IndexMap;
 use tokio::time::Instant;
 use uuid::Uuid;
-use zocket_layers::internal::{Broken, is_broken};
 
 /// Number of an event on its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -41,15 +40,12 @@ struct Sequence {
     last: Number,
     /// Time of the last event.
     active: Instant,
-    /// Time of the next announcement of the last number, if there is one.
-    announces_at: Option<Instant>,
+    is_announced: bool,
 }
 
-/// Time without events after which a sequence is forgotten. Its last number was announced by then.
+/// Time without events after which a sequence is forgotten. By then, its last number was announced, and repeated for the nodes
+/// that had missed that.
 const FORGET_AFTER: Duration = Duration::from_secs(60);
-/// Time after the last event at which its number is announced again. If the first announcement was lost, then in an
-/// interruption that has ended by then, or is so long that the nodes notice it, and announce their numbers after it.
-const ANNOUNCE_AGAIN_AFTER: Duration = Duration::from_secs(8);
 
 impl SentNumbers {
     /// Returns the number of the next event on a subject.
@@ -70,12 +66,12 @@ impl SentNumbers {
             Sequence {
                 last,
                 active: now,
-                announces_at: Some(now),
+                is_announced: false,
             }
         });
         sequence.last.position += events;
         sequence.active = now;
-        sequence.announces_at = Some(now);
+        sequence.is_announced = false;
         sequence.last
     }
 
@@ -93,28 +89,24 @@ impl SentNumbers {
     pub(super) fn announcements(&mut self, now: Instant, all_hear: bool) -> Vec<(Arc<str>, Number)> {
         if all_hear {
             self.sequences.retain(|_, sequence| {
-                now.duration_since(sequence.active) < FORGET_AFTER || sequence.announces_at.is_some()
+                now.duration_since(sequence.active) < FORGET_AFTER || !sequence.is_announced
             });
         }
-        let is_due = |sequence: &Sequence| sequence.announces_at.is_some_and(|at| at <= now);
-        let open = self.sequences.iter_mut().filter(|(_, sequence)| is_due(sequence));
+        let open = self
+            .sequences
+            .iter_mut()
+            .filter(|(_, sequence)| !sequence.is_announced);
         open.map(|(subject, sequence)| {
-            let again = sequence.active + ANNOUNCE_AGAIN_AFTER;
-            sequence.announces_at = (now < again).then_some(again);
+            sequence.is_announced = true;
             (subject.clone(), sequence.last)
         })
         .collect()
     }
 
-    /// Announces the last numbers of this long again.
-    pub(super) fn announce_again(&mut self, now: Instant, since: Duration) {
-        if is_broken(Broken::Announcement) {
-            return;
-        }
+    /// Announces all last numbers again.
+    pub(super) fn repeat(&mut self) {
         for sequence in self.sequences.values_mut() {
-            if now.duration_since(sequence.active) <= since {
-                sequence.announces_at = Some(now);
-            }
+            sequence.is_announced = false;
         }
     }
 }
@@ -208,6 +200,11 @@ impl ReceivedNumbers {
         self.last.entry(subject.clone()).or_default()
     }
 
+    /// Returns true if something of this node was recorded.
+    pub(super) fn has(&self, node: Uuid) -> bool {
+        self.last.values().any(|nodes| nodes.contains_key(&node))
+    }
+
     /// Forgets the subjects that this node no longer subscribes to.
     pub(super) fn retain(&mut self, is_subscribed: impl Fn(&Arc<str>) -> bool) {
         self.last.retain(|subject, _| is_subscribed(subject));
@@ -264,9 +261,9 @@ mod tests {
         assert_eq!(received.announcement(&a, node, numbers[9]), 1);
         assert_eq!(received.announcement(&a, node, numbers[9]), 0);
         assert!(sent.announcements(now, true).is_empty());
-        let again = now + ANNOUNCE_AGAIN_AFTER;
-        assert_eq!(sent.announcements(again, true), [(a, numbers[9])]);
-        assert!(sent.announcements(again + ANNOUNCE_AGAIN_AFTER, true).is_empty());
+        sent.repeat();
+        assert_eq!(sent.announcements(now, true), [(a, numbers[9])]);
+        assert!(sent.announcements(now, true).is_empty());
     }
 
     #[test]
@@ -286,7 +283,6 @@ mod tests {
         let first = sent.next(&a, now);
         received.event(&a, node, first);
         sent.announcements(now, true);
-        sent.announcements(now + ANNOUNCE_AGAIN_AFTER, true);
         assert!(sent.announcements(now + 2 * FORGET_AFTER, true).is_empty());
         let again = sent.next(&a, now + 2 * FORGET_AFTER);
         assert_ne!(again.chain, first.chain);
@@ -346,13 +342,12 @@ mod tests {
         let (mut sent, now) = (SentNumbers::default(), Instant::now());
         let number = sent.next(&room("a"), now);
         sent.announcements(now, true);
-        sent.announcements(now + ANNOUNCE_AGAIN_AFTER, true);
         let later = now + 2 * FORGET_AFTER;
         assert!(sent.announcements(later, false).is_empty());
-        sent.announce_again(later, Duration::MAX);
+        sent.repeat();
         assert_eq!(sent.announcements(later, false), [(room("a"), number)]);
         assert!(sent.announcements(later, true).is_empty());
-        sent.announce_again(later, Duration::MAX);
+        sent.repeat();
         assert!(sent.announcements(later, true).is_empty());
     }
 
@@ -386,7 +381,9 @@ mod tests {
         let (a, node) = (room("a"), Uuid::new_v4());
         let number = |position| Number { chain: 1, position };
         received.event(&a, node, number(1));
+        assert!(received.has(node));
         received.forget_node(node);
+        assert!(!received.has(node));
         assert_eq!(received.event(&a, node, number(9)), Some(0));
         received.retain(|subject| **subject != *"a");
         assert!(received.last.is_empty());

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use zocket_layers::{Effect, Hub, Target};
 
 use super::{
+    beats::Beats,
     engine::EngineEvent,
     hub::Cluster,
     interest::Place,
@@ -28,14 +29,13 @@ use super::{
     wire::{EventMessage, Received, read},
 };
 
-/// Age of the events that a new node may have missed a part of.
-const RECENT: Duration = Duration::from_secs(20);
 /// Time in which a node is told all sizes once. It is less than the time after which a node asks again.
 const TELL: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub(super) struct Receiver {
     numbers: ReceivedNumbers,
+    beats: Beats,
     performed: HashMap<Uuid, RecentIds>,
     /// Times at which nodes were told all sizes.
     told: HashMap<Uuid, Instant>,
@@ -49,7 +49,7 @@ enum Dropped {
     No,
     /// Some were dropped since the last tick.
     Now,
-    /// Some were dropped before the last tick, and the others have not been asked for their last numbers.
+    /// Some were dropped before the last tick.
     Before,
 }
 
@@ -65,7 +65,7 @@ impl Receiver {
                 _ = tick.tick() => {
                     let Some(cluster) = cluster.upgrade() else { return };
                     self.expire(&cluster);
-                    self.ask_for_dropped(&cluster);
+                    self.expect_dropped();
                     continue;
                 }
                 event = events.recv() => event,
@@ -101,9 +101,10 @@ impl Receiver {
                     // Nodes whose lease was over before the connection broke are known again once they have answered.
                     cluster.barriers.hold_until(Instant::now() + DISCOVERY);
                     cluster.is_connected.store(true, Ordering::Release);
-                    cluster.announce_again(Duration::MAX);
                     cluster.nodes.lock().renew(Instant::now());
-                    ask(&cluster);
+                    // The subscription that beats come by may have been made before that of a room.
+                    self.beats.expect_losses();
+                    ask_for_signs(&cluster);
                 }
             }
         }
@@ -133,16 +134,17 @@ impl Receiver {
     /// Forgets a node that does not come back. Until then, its numbers show what was lost, and its ids what was performed.
     fn forget(&mut self, node: Uuid) {
         self.numbers.forget_node(node);
+        self.beats.retain(|other| other != node);
         self.performed.remove(&node);
         self.told.remove(&node);
     }
 
-    /// Asks for the last numbers once no more messages are dropped. These may have been among them.
-    fn ask_for_dropped(&mut self, cluster: &Cluster) {
+    /// Expects losses once no more messages are dropped. Last numbers may have been among them.
+    fn expect_dropped(&mut self) {
         self.dropped = match self.dropped {
             Dropped::Now => Dropped::Before,
             Dropped::Before => {
-                ask(cluster);
+                self.beats.expect_losses();
                 Dropped::No
             }
             Dropped::No => Dropped::No,
@@ -181,6 +183,7 @@ impl Receiver {
                     .retain_nodes(|node| nodes.has_met(node) || nodes.has_ended(node));
                 self.performed
                     .retain(|node, _| nodes.has_met(*node) || nodes.has_ended(*node));
+                self.beats.retain(|node| nodes.has_met(node));
                 self.told.retain(|node, _| nodes.has_met(*node));
             }
             Err(TooMany) => {
@@ -233,43 +236,41 @@ impl Receiver {
 
     fn note(&mut self, cluster: &Arc<Cluster>, subject: &Arc<str>, node: Uuid, note: Note) {
         let reply = |note| cluster.reply(node, note);
-        let mut nodes = cluster.nodes.lock();
-        let has_met = nodes.has_met(node);
         let sign = match note {
             Note::Gone => Sign::Known,
-            _ => nodes.hear(node, Instant::now()),
+            _ => cluster.nodes.lock().hear(node, Instant::now()),
         };
-        drop(nodes);
-        // A node that comes back has missed the last numbers, and a new one those since its subscriptions.
-        let missed = match sign {
-            Sign::Known => None,
-            Sign::Back => Some(Duration::MAX),
-            Sign::New => Some(RECENT),
-            // What it has lost still counts.
-            Sign::Ended if matches!(note, Note::Last { .. }) => None,
-            Sign::Ended => return,
-        };
-        if let Some(missed) = missed {
-            if let Some(omitted) = cluster.lines.came.line() {
-                tracing::info!(%node, omitted, "another node is there");
+        match sign {
+            Sign::Known => {}
+            Sign::Back | Sign::New => {
+                if let Some(omitted) = cluster.lines.came.line() {
+                    tracing::info!(%node, omitted, "another node is there");
+                }
+                // It may not have noticed that it was not heard.
+                reply(cluster.alive(true, None));
+                meter::nodes(cluster.nodes.lock().known().len());
             }
-            cluster.announce_again(missed);
-            // It may not have noticed that it was not heard.
-            reply(cluster.alive(true));
-            meter::nodes(cluster.nodes.lock().known().len());
+            // What it has lost still counts.
+            Sign::Ended if matches!(note, Note::Last { .. }) => {}
+            Sign::Ended => return,
         }
         match note {
-            Note::Alive { asks, sizes } => {
+            Note::Alive { asks, sizes, beat } => {
                 if asks {
-                    reply(cluster.alive(false));
-                    // It comes back, and has missed events and announcements.
-                    if has_met {
-                        cluster.announce_again(Duration::MAX);
-                    }
+                    reply(cluster.alive(false, None));
+                }
+                let numbers = &self.numbers;
+                if let Some(beat) = beat
+                    && self.beats.hear(node, beat, || numbers.has(node))
+                {
+                    reply(Note::AskLast { before: beat.number });
                 }
                 if cluster.other_sizes.lock().compare(node, sizes, Instant::now()) {
                     reply(Note::AskSizes);
                 }
+            }
+            Note::AskLast { before } => {
+                cluster.asked_for_last.fetch_max(before, Ordering::AcqRel);
             }
             Note::Gone => {
                 if cluster.nodes.lock().remove(node, Instant::now()) {
@@ -343,11 +344,11 @@ fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Plac
     }
 }
 
-/// Asks the others for a sign of life and their last numbers.
-fn ask(cluster: &Cluster) {
+/// Asks the others for a sign of life.
+fn ask_for_signs(cluster: &Cluster) {
     let asked = cluster
         .queue
-        .note(cluster.subjects.nodes.clone(), cluster.alive(true));
+        .note(cluster.subjects.nodes.clone(), cluster.alive(true, None));
     if asked.is_err() {
         tracing::warn!("the other nodes were not asked: too much waits to be sent");
     }

@@ -10,7 +10,10 @@ use std::{
 use bytes::Bytes;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until, timeout};
 use tower::{BoxError, Service, ServiceExt};
-use zocket_layers::hub::Full;
+use zocket_layers::{
+    hub::Full,
+    internal::{Broken, is_broken},
+};
 
 use super::{
     engine::{BoxEngine, EngineRequest},
@@ -18,7 +21,7 @@ use super::{
     interest::Change,
     meter,
     nodes::HEARTBEAT,
-    note::Note,
+    note::{Beat, Note},
     numbers::SentNumbers,
     queue::{QueueReceiver, Queued, QueuedNote},
     wire::{write_event, write_note},
@@ -36,6 +39,8 @@ const SETTLED_SUBJECTS: usize = 1 << 16;
 pub(super) struct Sender {
     engine: BoxEngine,
     numbers: SentNumbers,
+    /// Number of the last beat.
+    beats: u64,
     /// Subscriptions that the engine has refused. They are repeated.
     refused: Vec<Change>,
     /// True if the last request has failed, so that a long outage has one line in the log.
@@ -47,6 +52,7 @@ impl Sender {
         Self {
             engine,
             numbers: SentNumbers::default(),
+            beats: 0,
             refused: Vec::new(),
             has_failed: false,
         }
@@ -234,6 +240,9 @@ impl Sender {
     }
 
     /// Tells changed sizes, gives the sign of life, repeats refused subscriptions, and announces the last numbers.
+    ///
+    /// Announcements lie between two numbered signs of life: an interruption that has swallowed some has swallowed one of
+    /// these, too.
     async fn beat(&mut self, cluster: &Cluster, queue: &QueueReceiver) {
         let is_connected = cluster.is_connected.load(Ordering::Acquire);
         let changed = cluster.own_sizes.take_changed();
@@ -244,17 +253,14 @@ impl Sender {
                 self.publish(&cluster.subjects.nodes, note, is_connected).await;
             }
         }
-        let alive = cluster.alive(false);
-        self.publish(
-            &cluster.subjects.nodes,
-            write_note(cluster.node, &alive),
-            is_connected,
-        )
-        .await;
+        let repeats = match is_broken(Broken::Announcement) {
+            true => 0,
+            false => cluster.asked_for_last.swap(0, Ordering::AcqRel).min(self.beats),
+        };
+        self.give_sign(cluster, repeats, is_connected).await;
         self.repeat_refused(cluster).await;
-        let again = cluster.announces_again.lock().take();
-        if let Some(since) = again {
-            self.numbers.announce_again(Instant::now(), since);
+        if repeats > 0 {
+            self.numbers.repeat();
         }
         // Skipped events are numbered behind those that were queued before them.
         let skipped = match queue.events.is_empty() {
@@ -266,7 +272,9 @@ impl Sender {
             self.numbers.skip(&subject, events, Instant::now());
         }
         let all_hear = is_connected && !cluster.nodes.lock().misses_any();
-        for (subject, last) in self.numbers.announcements(Instant::now(), all_hear) {
+        let announcements = self.numbers.announcements(Instant::now(), all_hear);
+        let is_quiet = announcements.is_empty();
+        for (subject, last) in announcements {
             let note = Note::Last {
                 chain: last.chain,
                 position: last.position,
@@ -274,7 +282,22 @@ impl Sender {
             self.publish(&subject, write_note(cluster.node, &note), is_connected)
                 .await;
         }
+        if !is_quiet {
+            self.give_sign(cluster, 0, is_connected).await;
+        }
         cluster.interest.end_empty(Instant::now());
+    }
+
+    async fn give_sign(&mut self, cluster: &Cluster, repeats: u64, is_connected: bool) {
+        self.beats += 1;
+        let number = self.beats;
+        let alive = cluster.alive(false, Some(Beat { number, repeats }));
+        self.publish(
+            &cluster.subjects.nodes,
+            write_note(cluster.node, &alive),
+            is_connected,
+        )
+        .await;
     }
 
     async fn send(&mut self, cluster: &Cluster, queued: Queued) {

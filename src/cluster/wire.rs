@@ -179,7 +179,10 @@ impl fmt::Display for Unreadable {
 mod tests {
     use zocket_layers::{ClientId, RawPayload};
 
-    use super::{super::note::Managed, *};
+    use super::{
+        super::note::{Beat, Managed},
+        *,
+    };
 
     fn event() -> Event {
         Event::from_payload("said", RawPayload::json(r#"{"text":"hi"}"#)).unwrap()
@@ -227,7 +230,20 @@ mod tests {
         let ann = ClientId::random();
         let clients = Selection::of(&Target::room("lobby").except([ann])).unwrap();
         let notes = [
-            Note::Alive { asks: true, sizes: 7 },
+            Note::Alive {
+                asks: true,
+                sizes: 7,
+                beat: None,
+            },
+            Note::Alive {
+                asks: false,
+                sizes: 7,
+                beat: Some(Beat {
+                    number: 9,
+                    repeats: 8,
+                }),
+            },
+            Note::AskLast { before: 8 },
             Note::Gone,
             Note::Last {
                 chain: 1,

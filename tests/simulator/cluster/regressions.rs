@@ -81,6 +81,19 @@ fn nodes_remember_numbers_over_a_partition_that_is_longer_than_the_lease() {
 }
 
 #[test]
+fn nodes_notice_what_was_lost_in_interruptions_that_are_shorter_than_the_lease() {
+    let cut = |time| Action::CutRoute {
+        one: 0,
+        other: 1,
+        time: ms(time),
+    };
+    let servers = |settings: &mut Settings| settings.servers = 2;
+    let (before, lost) = ((1_000, to_room(1)), (50, to_room(1)));
+    run_steps(servers, &[before.clone(), (3_000, cut(1_200)), lost.clone()]);
+    run_steps(servers, &[before, (3_000, cut(1_200)), lost, (7_000, cut(2_000))]);
+}
+
+#[test]
 fn nodes_notice_the_loss_of_the_first_event_after_a_join() {
     let cut = Action::Cut {
         node: 1,

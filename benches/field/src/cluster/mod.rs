@@ -118,7 +118,7 @@ fn most(args: &Args) -> Assumptions {
 /// All simulations.
 pub(crate) struct Simulations {
     pub(crate) costs: Costs,
-    /// Today's design with more and more nodes.
+    /// Today's design with more and more nodes, up to twice as many as in the others.
     pub(crate) growth: Vec<Outcome>,
     /// All designs with the most nodes.
     pub(crate) spread: Vec<Outcome>,
@@ -133,7 +133,8 @@ impl Simulations {
             ..most
         };
         let growth = {
-            let nodes = [2, 10, 30, 100].into_iter().filter(|nodes| *nodes <= most.nodes);
+            let nodes = [2, 10, 30, 100, 200];
+            let nodes = nodes.into_iter().filter(|nodes| *nodes <= 2 * most.nodes);
             let outcomes = nodes.map(|nodes| {
                 let connections = most.connections / most.nodes as u64 * nodes as u64;
                 let assumptions = Assumptions {

@@ -6,8 +6,6 @@ pub(crate) struct Design {
     pub(crate) name: &'static str,
     /// Only one node of each NATS server answers a barrier.
     pub(crate) answers_by_server: bool,
-    /// Least time between two barriers of a node, in seconds.
-    pub(crate) gather: f64,
     /// A client's events arrive by a subject of its node, which its id names.
     pub(crate) client_by_node: bool,
     /// A node announces the last numbers of all subjects in one message.
@@ -17,24 +15,18 @@ pub(crate) struct Design {
 }
 
 /// The design as it is, and what would be changed, one after the other.
-pub(crate) const DESIGNS: [Design; 6] = {
+pub(crate) const DESIGNS: [Design; 5] = {
     let today = Design {
         name: "today",
         answers_by_server: false,
-        gather: 0.0,
         client_by_node: false,
         one_announcement: false,
         sizes_on_demand: false,
     };
-    let gathered = Design {
-        name: "a barrier at most every 20 ms",
-        gather: 0.02,
-        ..today
-    };
     let by_server = Design {
-        name: "and one node of each NATS server answers it",
+        name: "one node of each NATS server answers a barrier",
         answers_by_server: true,
-        ..gathered
+        ..today
     };
     let one = Design {
         name: "and one announcement of all last numbers",
@@ -51,5 +43,5 @@ pub(crate) const DESIGNS: [Design; 6] = {
         sizes_on_demand: true,
         ..by_node
     };
-    [today, gathered, by_server, one, by_node, on_demand]
+    [today, by_server, one, by_node, on_demand]
 };

@@ -60,6 +60,8 @@ const SIZE_ENTERED: f64 = 500.0;
 /// thirds full.
 const SIZE_ENTRY: f64 = 40.0;
 const SUM_ENTRY: f64 = 40.0 + 48.0;
+/// Least time between two barriers of a node, in seconds, as `barrier.rs` has it: times the square of the other nodes.
+const SPACING: f64 = 2e-6;
 /// Bytes of a message.
 const EVENT: f64 = 150.0;
 const NOTE: f64 = 60.0;
@@ -153,7 +155,8 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         messages("events to rooms", [population.events, population.copies], EVENT),
         messages("events to clients", [direct, direct], EVENT),
         messages("last numbers", announcements, NOTE),
-        messages("signs of life", [nodes, nodes * others], NOTE),
+        // Before and after the last numbers.
+        messages("signs of life", [2.0 * nodes, 2.0 * nodes * others], NOTE),
         messages(
             "sizes",
             [told, told * others],
@@ -193,7 +196,7 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
             nodes: assumptions.nodes,
             answers,
             openings,
-            gather: design.gather,
+            gather: SPACING * others * others,
             receiver: receiver(mean + excess),
             broker: passages(&steady),
             broker_cores,

@@ -87,11 +87,8 @@ impl Population {
         self.singles += members.iter().filter(|members| **members == 1).count() as u64;
         self.events += rate;
         self.deliveries += rate * size as f64;
-        // Within a second, a node announces the sequence if it has sent an event, and again after 8 s without one.
-        let announced = |members: u32| {
-            let events = rate * f64::from(members) / size as f64;
-            1.0 - (-events).exp() + events * (-8.0 * events).exp()
-        };
+        // Each second, a node announces the sequence if it has sent an event.
+        let announced = |members: u32| 1.0 - (-rate * f64::from(members) / size as f64).exp();
         let announcements: f64 = members.iter().map(|members| announced(*members)).sum();
         self.announcements += announcements;
         // A size is told once a second, however often it has changed.
