@@ -6,8 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Identifier of a connection: a random UUID (version 4, RFC 9562, section 5.4) from the operating system's CSPRNG,
-/// made at the handshake.
+/// Identifier of a connection: a UUID from the operating system's CSPRNG, made at the handshake. It is random (version 4,
+/// RFC 9562, section 5.4), or names the client's node in its first 32 bits and is random otherwise (version 8, section 5.8):
+/// [`Hub::new_client_id`](crate::Hub::new_client_id).
 ///
 /// On the wire it is a string: `"67e55044-10b1-426f-9247-bb680e5fe0c8"`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -1,7 +1,11 @@
 //! Events that go to the other nodes.
 
-use std::{collections::HashSet, sync::atomic::Ordering};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+};
 
+use indexmap::IndexMap;
 use zocket_layers::{
     Audience, ClientId, Effect, Event, Hub, Target,
     hub::{Full, Performed},
@@ -10,6 +14,7 @@ use zocket_layers::{
 
 use super::{
     hub::Cluster,
+    node_tag::NodeTag,
     note::weight,
     numbers::Number,
     queue::{Queued, is_full},
@@ -19,51 +24,38 @@ use super::{
 /// Bytes of a message beside its event, but for a target.
 const HEAD: usize = 1 << 10;
 
+/// Bytes of a client's id in a target.
+const CLIENT: usize = 39;
+
+/// The part of an event that goes to the subscribers of one subject.
+pub(super) struct Part {
+    pub(super) subject: Arc<str>,
+    /// None for the members of the subject's room.
+    pub(super) target: Option<Arc<Target>>,
+}
+
+impl Part {
+    /// Returns the bytes of its target.
+    fn weight(&self) -> usize {
+        self.target.as_deref().map_or(0, weight)
+    }
+}
+
 impl Cluster {
     /// Sends an event to the clients here, and queues it for the other nodes.
     pub(super) fn emit(&self, from: Option<&ClientId>, to: Target, event: Event) -> Result<Performed, Full> {
-        let (subjects, is_numbered) = match &to.audience {
-            Audience::Everyone => (vec![self.subjects.everyone.clone()], true),
-            Audience::Rooms(rooms) => {
-                let mut seen = HashSet::new();
-                let rooms = rooms.iter().filter(|room| seen.insert(*room));
-                (rooms.map(|room| self.subjects.room(room)).collect(), true)
-            }
-            Audience::Clients(clients) => {
-                let mut seen: HashSet<_> = self
-                    .clients_here(&Target::clients(clients.iter().copied()))
-                    .into_iter()
-                    .collect();
-                let elsewhere = clients.iter().filter(|client| seen.insert(**client));
-                (
-                    elsewhere.map(|client| self.subjects.client(client)).collect(),
-                    false,
-                )
-            }
-            _ => return Err(Full::Unsupported),
-        };
-        if subjects.is_empty() {
+        let parts = self.parts(&to, &event)?;
+        let largest = parts.iter().map(Part::weight).max();
+        let Some(largest) = largest else {
             return self.local.perform(from, Effect::Emit { to, event });
-        }
-        let is_for_subject = match to.audience {
-            Audience::Clients(_) => true,
-            Audience::Rooms(_) => subjects.len() == 1,
-            _ => false,
         };
-        let is_plain = is_for_subject && to.except.is_none();
-        let id = match is_plain || subjects.len() == 1 {
-            true => 0,
-            false => self.ids.fetch_add(1, Ordering::Relaxed),
+        self.check_size(event.weight() + largest)?;
+        // A node may have members of several of the rooms. All others receive one part.
+        let id = match (&to.audience, parts.len()) {
+            (Audience::Rooms(_), 2..) => self.ids.fetch_add(1, Ordering::Relaxed),
+            _ => 0,
         };
-        let message = EventMessage {
-            number: Number::default(),
-            id,
-            target: (!is_plain).then(|| to.clone()),
-            event: event.clone(),
-        };
-        let target = if is_plain { 0 } else { weight(&to) };
-        self.check_size(event.weight() + target)?;
-        let bytes = event.weight() * subjects.len() + target;
+        let bytes = parts.iter().map(|part| event.weight() + part.weight()).sum();
         // Reserved before local members receive the event, so that OVERLOADED means that nobody has received it.
         let Some(place) = self.queue.reserve(bytes) else {
             // While the engine is away, delivery to the members here goes on.
@@ -73,19 +65,78 @@ impl Cluster {
                 }
                 return Err(is_full());
             }
-            if is_numbered {
-                self.queue.skip(subjects);
-            }
+            self.queue.skip(parts.into_iter().map(|part| part.subject));
             return self.local.perform(from, Effect::Emit { to, event });
+        };
+        let message = EventMessage {
+            number: Number::default(),
+            id,
+            target: None,
+            event: event.clone(),
         };
         let performed = self.local.perform(from, Effect::Emit { to, event })?;
         place.send(Queued::Event {
-            subjects,
-            is_numbered,
+            parts,
             message,
             bytes,
         });
         Ok(performed)
+    }
+
+    /// Returns the parts of an event that other nodes receive.
+    fn parts(&self, to: &Target, event: &Event) -> Result<Vec<Part>, Full> {
+        let shared = || Some(Arc::new(to.clone()));
+        Ok(match &to.audience {
+            Audience::Everyone => vec![Part {
+                subject: self.subjects.everyone.clone(),
+                target: shared(),
+            }],
+            Audience::Rooms(rooms) => {
+                let mut seen = HashSet::new();
+                let rooms: Vec<_> = rooms.iter().filter(|room| seen.insert(*room)).collect();
+                let target = match (rooms.len(), &to.except) {
+                    (1, None) => None,
+                    _ => shared(),
+                };
+                let part = |room: &Arc<str>| Part {
+                    subject: self.subjects.room(room),
+                    target: target.clone(),
+                };
+                rooms.into_iter().map(part).collect()
+            }
+            Audience::Clients(clients) => self.parts_for(clients, to, event),
+            _ => return Err(Full::Unsupported),
+        })
+    }
+
+    /// Returns the parts of an event to clients: as many for each of their nodes as its messages need.
+    fn parts_for(&self, clients: &[ClientId], to: &Target, event: &Event) -> Vec<Part> {
+        let mut seen = HashSet::new();
+        let mut nodes: IndexMap<NodeTag, Vec<ClientId>> = IndexMap::new();
+        for client in clients.iter().filter(|client| seen.insert(**client)) {
+            let node = NodeTag::of_client(*client);
+            // Nobody else has a client of this node.
+            if node != self.tag() {
+                nodes.entry(node).or_default().push(*client);
+            }
+        }
+        let target = |clients: &[ClientId]| {
+            let mut target = Target::clients(clients.iter().copied());
+            target.except.clone_from(&to.except);
+            target
+        };
+        let space = self.max_payload.load(Ordering::Relaxed);
+        let space = space.saturating_sub(event.weight() + weight(&target(&[])));
+        let most = (space / CLIENT).max(1);
+        let mut parts = Vec::new();
+        for (node, clients) in nodes {
+            let subject = self.subjects.clients(node);
+            parts.extend(clients.chunks(most).map(|clients| Part {
+                subject: subject.clone(),
+                target: Some(Arc::new(target(clients))),
+            }));
+        }
+        parts
     }
 
     /// Refuses larger events than messages of this size can carry from now on.

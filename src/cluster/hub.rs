@@ -24,6 +24,7 @@ use super::{
     interest::Interest,
     lines::Lines,
     meter,
+    node_tag::NodeTag,
     nodes::Nodes,
     note::{Beat, Managed, Note, Selection, weight},
     options::{Loss, NatsOptions},
@@ -50,6 +51,8 @@ pub(super) struct Cluster {
     /// Id of this node. It is another one after each start.
     pub(super) node: Uuid,
     pub(super) subjects: Subjects,
+    /// Subject of the events to clients of this node.
+    pub(super) clients: Arc<str>,
     pub(super) interest: Arc<Interest>,
     pub(super) barriers: Barriers,
     pub(super) nodes: Mutex<Nodes>,
@@ -83,6 +86,7 @@ impl Cluster {
         Self {
             local: LocalHub::with_limits(&options.limits).watched_by(Arc::new(watcher)),
             node,
+            clients: subjects.clients(NodeTag::of_node(node)),
             subjects,
             interest,
             barriers: Barriers::default(),
@@ -147,6 +151,10 @@ impl Cluster {
             Some(room) => self.join(performed, &room),
             None => performed,
         }
+    }
+
+    pub(super) fn tag(&self) -> NodeTag {
+        NodeTag::of_node(self.node)
     }
 
     /// Returns a sign of life. If it `asks`, the others answer with theirs.
@@ -236,20 +244,21 @@ impl Cluster {
 }
 
 impl Hub for NatsHub {
+    fn new_client_id(&self) -> ClientId {
+        self.0.tag().new_client_id()
+    }
+
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
-        if !self.0.has_left() {
-            self.0.interest.connect(client);
+        if NodeTag::of_client(client) != self.0.tag()
+            && let Some(omitted) = self.0.lines.foreign_ids.line()
+        {
+            tracing::warn!(%client, omitted, "other nodes can't send to a client whose id another hub has made");
         }
         self.0.local.connect(client, options)
     }
 
     fn disconnect(&self, mailbox: &Mailbox) {
         self.0.local.disconnect(mailbox);
-        let client = mailbox.client_id();
-        // A later connection of the same id stays subscribed.
-        if !self.0.has_left() && self.0.clients_here(&client.into()).is_empty() {
-            self.0.interest.disconnect(&client);
-        }
     }
 
     fn perform(&self, from: Option<&ClientId>, effect: Effect) -> Result<Performed, Full> {

@@ -1,4 +1,4 @@
-//! The subjects that a node subscribes to: rooms with members here, and its own clients.
+//! The subjects that a node subscribes to as it needs them: those of the rooms with members here.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -10,10 +10,7 @@ use std::{
 use indexmap::IndexMap;
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
-use zocket_layers::{
-    ClientId,
-    internal::{Broken, is_broken},
-};
+use zocket_layers::internal::{Broken, is_broken};
 
 use super::subject::Subjects;
 
@@ -34,13 +31,6 @@ impl Change {
     }
 }
 
-/// Place that the events of a subject are for.
-#[derive(Debug, Clone)]
-pub(super) enum Place {
-    Room(Arc<str>),
-    Client(ClientId),
-}
-
 #[derive(Debug)]
 pub(super) struct Interest {
     subjects: Subjects,
@@ -53,7 +43,8 @@ pub(super) struct Interest {
 struct State {
     /// In the order of their beginning, so that a simulation is repeatable.
     rooms: IndexMap<Arc<str>, Room>,
-    places: HashMap<Arc<str>, Place>,
+    /// Names of the rooms by their subjects.
+    names: HashMap<Arc<str>, Arc<str>>,
     changes: VecDeque<Change>,
     /// Number of the last barrier that has begun.
     barriers: u64,
@@ -79,27 +70,6 @@ impl Interest {
         }
     }
 
-    /// Subscribes to the events of a client.
-    pub(super) fn connect(&self, client: ClientId) {
-        let subject = self.subjects.client(&client);
-        let mut state = self.state.lock();
-        state.places.insert(subject.clone(), Place::Client(client));
-        state.changes.push_back(Change::Subscribe(subject));
-        drop(state);
-        self.changed.notify_one();
-    }
-
-    /// Ends the subscription of a client.
-    pub(super) fn disconnect(&self, client: &ClientId) {
-        let subject = self.subjects.client(client);
-        let mut state = self.state.lock();
-        if state.places.remove(&subject).is_some() {
-            state.changes.push_back(Change::Unsubscribe(subject));
-        }
-        drop(state);
-        self.changed.notify_one();
-    }
-
     /// Returns the number of the barrier that a member of this room waits for.
     pub(super) fn barrier_of(&self, room: &str) -> Option<u64> {
         self.state.lock().rooms.get(room).map(|room| room.barrier)
@@ -110,20 +80,20 @@ impl Interest {
         self.state.lock().rooms.keys().cloned().collect()
     }
 
-    /// Returns the place that the events of a subject are for, if it is subscribed to. Returns it with the subject as this
+    /// Returns the room that the events of a subject are for, if it is subscribed to. Returns it with the subject as this
     /// subscription has it: one that has ended and begun anew has another.
-    pub(super) fn subscription(&self, subject: &str) -> Option<(Arc<str>, Place)> {
+    pub(super) fn subscription(&self, subject: &str) -> Option<(Arc<str>, Arc<str>)> {
         let state = self.state.lock();
-        let (subject, place) = state.places.get_key_value(subject)?;
-        Some((subject.clone(), place.clone()))
+        let (subject, room) = state.names.get_key_value(subject)?;
+        Some((subject.clone(), room.clone()))
     }
 
     /// Returns true if the change is what this node still wants.
     pub(super) fn wants(&self, change: &Change) -> bool {
-        let places = &self.state.lock().places;
+        let names = &self.state.lock().names;
         match change {
-            Change::Subscribe(subject) => places.contains_key(subject),
-            Change::Unsubscribe(subject) => !places.contains_key(subject),
+            Change::Subscribe(subject) => names.contains_key(subject),
+            Change::Unsubscribe(subject) => !names.contains_key(subject),
         }
     }
 
@@ -148,7 +118,7 @@ impl Interest {
         let mut state = self.state.lock();
         let State {
             rooms,
-            places,
+            names,
             changes,
             ..
         } = &mut *state;
@@ -160,7 +130,7 @@ impl Interest {
             return;
         }
         for (_, room) in rooms.extract_if(.., is_over) {
-            places.remove(&room.subject);
+            names.remove(&room.subject);
             changes.push_back(Change::Unsubscribe(room.subject));
         }
         drop(state);
@@ -184,7 +154,7 @@ impl Interest {
             empty_since: None,
         };
         state.rooms.insert(name.clone(), room);
-        state.places.insert(subject.clone(), Place::Room(name.clone()));
+        state.names.insert(subject.clone(), name.clone());
         state.unsettled.push(subject.clone());
         state.changes.push_back(Change::Subscribe(subject));
         drop(state);

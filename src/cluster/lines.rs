@@ -13,4 +13,5 @@ pub(super) struct Lines {
     pub(super) unanswered: Rarely,
     pub(super) lost: Rarely,
     pub(super) too_slow: Rarely,
+    pub(super) foreign_ids: Rarely,
 }

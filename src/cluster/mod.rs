@@ -34,7 +34,7 @@
 //! | delivery on other nodes | at most once |
 //! | order | the events of one sender to one room arrive in the order in which they were sent. Across rooms, and with events to several rooms, no order is promised: a node receives the events of each room as a stream of its own |
 //! | a join | is answered once the events that any node sends from then on arrive here |
-//! | a loss of events to a room or to everyone | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, at most about a second after the nodes are connected again, and about 9 seconds after an interruption between NATS's servers that was too short to be noticed. Each event is delivered or counted, not both. Losses before the first event of a node that has not answered the room's first join are not noticed |
+//! | a loss of events | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, about two seconds after the nodes are connected again, also if only NATS's servers were apart. Each event is delivered or counted, not both. Losses before the first event of a node are not noticed, unless it has answered the room's first join |
 //! | a send | never waits for NATS. If too much waits, it fails with OVERLOADED, and nobody receives the event |
 //! | `cx.flush().await` | waits until NATS has taken what was sent before |
 //!
@@ -75,6 +75,7 @@ mod lines;
 mod membership;
 mod meter;
 mod nats;
+mod node_tag;
 mod nodes;
 mod note;
 mod numbers;
@@ -97,5 +98,5 @@ pub use self::{
     engine::{BoxEngine, EngineRequest},
     hub::NatsHub,
     nats::ConnectError,
-    options::{Loss, NatsOptions},
+    options::{Loss, NatsOptions, Recipients},
 };

@@ -25,10 +25,32 @@ type EngineLayer = Box<dyn FnOnce(BoxEngine) -> BoxEngine + Send>;
 pub struct Loss {
     /// The node that has sent them.
     pub node: Uuid,
-    /// The room that they were sent to. None for events to everyone.
-    pub room: Option<Arc<str>>,
+    /// The recipients that they were for.
+    pub recipients: Recipients,
     /// Number of events.
     pub events: u64,
+}
+
+/// Recipients of events of other nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Recipients {
+    /// All clients.
+    Everyone,
+    /// The members of this room.
+    Room(Arc<str>),
+    /// Some clients of this node. Nobody knows which ones.
+    Clients,
+}
+
+impl fmt::Display for Recipients {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("everyone"),
+            Self::Room(room) => write!(f, "room {room}"),
+            Self::Clients => f.write_str("clients"),
+        }
+    }
 }
 
 impl Default for NatsOptions {

@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
 use zocket_layers::hub::Full;
 
-use super::{note::Note, wire::EventMessage};
+use super::{emit::Part, note::Note, wire::EventMessage};
 
 /// Notes that may wait.
 const NOTES: usize = 1 << 12;
@@ -42,10 +42,9 @@ pub(super) struct QueueReceiver {
 
 /// An event that waits, or a flush of those before it.
 pub(super) enum Queued {
-    /// An event for the subscribers of these subjects. If `is_numbered`, a receiver notices a loss.
+    /// An event, without what its parts have of their own.
     Event {
-        subjects: Vec<Arc<str>>,
-        is_numbered: bool,
+        parts: Vec<Part>,
         message: EventMessage,
         bytes: usize,
     },
@@ -103,7 +102,7 @@ impl Queue {
     }
 
     /// Counts an event that is not sent to other nodes.
-    pub(super) fn skip(&self, subjects: Vec<Arc<str>>) {
+    pub(super) fn skip(&self, subjects: impl IntoIterator<Item = Arc<str>>) {
         let mut skipped = self.skipped.lock();
         for subject in subjects {
             if skipped.len() < SKIPPED_SUBJECTS || skipped.contains_key(&subject) {

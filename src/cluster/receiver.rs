@@ -18,13 +18,12 @@ use super::{
     beats::Beats,
     engine::EngineEvent,
     hub::Cluster,
-    interest::Place,
     meter,
     nodes::{DISCOVERY, HEARTBEAT, Sign, TooMany},
     note::Note,
     numbers::{Number, ReceivedNumbers},
     once::RecentIds,
-    options::Loss,
+    options::{Loss, Recipients},
     questions::answer,
     wire::{EventMessage, Received, read},
 };
@@ -127,7 +126,8 @@ impl Receiver {
             self.forget(node);
         }
         self.numbers.retain(|subject| {
-            *subject == cluster.subjects.everyone || cluster.interest.subscription(subject).is_some()
+            let is_lasting = *subject == cluster.subjects.everyone || *subject == cluster.clients;
+            is_lasting || cluster.interest.subscription(subject).is_some()
         });
     }
 
@@ -208,21 +208,20 @@ impl Receiver {
     }
 
     fn event(&mut self, cluster: &Cluster, subject: &Arc<str>, node: Uuid, message: EventMessage) {
-        let (subject, place) = subscription(cluster, subject);
+        let (subject, recipients) = subscription(cluster, subject);
         cluster.nodes.lock().hear_event(node, Instant::now());
         let Some(lost) = self.numbers.event(&subject, node, message.number) else {
             return tracing::debug!(%subject, %node, "an event came after it was counted as lost");
         };
-        report(cluster, node, &subject, place.as_ref(), lost);
+        report(cluster, node, recipients.as_ref(), lost);
         if message.id != 0 && !self.performed.entry(node).or_default().insert(message.id) {
             return;
         }
-        let to = match (message.target, place) {
-            (Some(target), _) => target,
-            (None, Some(Place::Room(room))) => Target::room(room),
-            (None, Some(Place::Client(client))) => client.into(),
+        let to = match (message.target, recipients) {
+            (Some(target), _) => Arc::unwrap_or_clone(target),
+            (None, Some(Recipients::Room(room))) => Target::room(room),
             // Its last member has left.
-            (None, None) => return,
+            (None, _) => return,
         };
         meter::events("received", 1);
         let event = message.event;
@@ -281,10 +280,10 @@ impl Receiver {
                 }
             }
             Note::Last { chain, position } => {
-                let (subject, place) = subscription(cluster, subject);
+                let (subject, recipients) = subscription(cluster, subject);
                 let number = Number { chain, position };
                 let lost = self.numbers.announcement(&subject, node, number);
-                report(cluster, node, &subject, place.as_ref(), lost);
+                report(cluster, node, recipients.as_ref(), lost);
             }
             Note::Settle { barrier, subjects } => {
                 let last = subjects.into_iter().map(|subject| (subject, 0, 0)).collect();
@@ -292,10 +291,10 @@ impl Receiver {
             }
             Note::Settled { barrier, last } => {
                 for (subject, chain, position) in last {
-                    let (subject, place) = subscription(cluster, &subject.into());
+                    let (subject, recipients) = subscription(cluster, &subject.into());
                     let number = Number { chain, position };
                     let lost = self.numbers.begin(&subject, node, number);
-                    report(cluster, node, &subject, place.as_ref(), lost);
+                    report(cluster, node, recipients.as_ref(), lost);
                 }
                 cluster.barriers.answered(barrier, node);
             }
@@ -333,13 +332,17 @@ impl Receiver {
     }
 }
 
-/// Returns a subject as this node's subscription has it, and the place that its events are for: none for everyone, and for a
-/// subject that is not subscribed to.
-fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Place>) {
-    let everyone = &cluster.subjects.everyone;
+/// Returns a subject as this node's subscription has it, and the recipients of its events: none if it is not subscribed to.
+fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Recipients>) {
+    let (everyone, clients) = (&cluster.subjects.everyone, &cluster.clients);
+    if subject == everyone {
+        return (everyone.clone(), Some(Recipients::Everyone));
+    }
+    if subject == clients {
+        return (clients.clone(), Some(Recipients::Clients));
+    }
     match cluster.interest.subscription(subject) {
-        Some((subject, place)) => (subject, Some(place)),
-        None if subject == everyone => (everyone.clone(), None),
+        Some((subject, room)) => (subject, Some(Recipients::Room(room))),
         None => (subject.clone(), None),
     }
 }
@@ -355,21 +358,21 @@ fn ask_for_signs(cluster: &Cluster) {
 }
 
 /// Reports lost events to the metrics, the log and the app.
-fn report(cluster: &Cluster, node: Uuid, subject: &Arc<str>, place: Option<&Place>, events: u64) {
-    if events == 0 {
+fn report(cluster: &Cluster, node: Uuid, recipients: Option<&Recipients>, events: u64) {
+    // Without recipients, the room's last member has left.
+    let Some(recipients) = recipients.filter(|_| events > 0) else {
         return;
-    }
-    let room = match place {
-        Some(Place::Room(room)) => Some(room.clone()),
-        _ if *subject == cluster.subjects.everyone => None,
-        // Its last member has left.
-        _ => return,
     };
     meter::events("lost", events);
     if let Some(omitted) = cluster.lines.lost.line() {
-        tracing::warn!(%node, room = room.as_deref(), events, omitted, "events of another node were lost");
+        tracing::warn!(%node, %recipients, events, omitted, "events of another node were lost");
     }
     if let Some(on_loss) = &cluster.on_loss {
-        on_loss(Loss { node, room, events });
+        let recipients = recipients.clone();
+        on_loss(Loss {
+            node,
+            recipients,
+            events,
+        });
     }
 }

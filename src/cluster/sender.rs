@@ -16,6 +16,7 @@ use zocket_layers::{
 };
 
 use super::{
+    emit::Part,
     engine::{BoxEngine, EngineRequest},
     hub::Cluster,
     interest::Change,
@@ -314,15 +315,13 @@ impl Sender {
             // The loop ends with it.
             Queued::Leave(_) => {}
             Queued::Event {
-                subjects,
-                is_numbered,
+                parts,
                 mut message,
                 bytes,
             } => {
-                for subject in subjects {
-                    if is_numbered {
-                        message.number = self.numbers.next(&subject, Instant::now());
-                    }
+                for Part { subject, target } in parts {
+                    message.number = self.numbers.next(&subject, Instant::now());
+                    message.target = target;
                     match write_event(cluster.node, &message) {
                         Some(payload) => {
                             meter::events("published", 1);

@@ -41,6 +41,7 @@ impl NatsHub {
             subjects.everyone.clone(),
             subjects.nodes.clone(),
             subjects.node(node),
+            cluster.clients.clone(),
         ] {
             let request = EngineRequest::Subscribe(subject);
             sender

@@ -4,7 +4,8 @@ use std::{fmt::Write, sync::Arc};
 
 use sha1::{Digest, Sha1};
 use uuid::Uuid;
-use zocket_layers::ClientId;
+
+use super::node_tag::NodeTag;
 
 /// Longest token of a subject. NATS closes a connection that uses a subject of more than 4,096 bytes. A longer name is
 /// replaced by its digest.
@@ -37,9 +38,9 @@ impl Subjects {
         format!("{}.node.{}", self.prefix, node.simple()).into()
     }
 
-    /// Subject of the events to one client.
-    pub(super) fn client(&self, client: &ClientId) -> Arc<str> {
-        format!("{}.client.{client}", self.prefix).into()
+    /// Subject of the events to clients of the node with this tag.
+    pub(super) fn clients(&self, tag: NodeTag) -> Arc<str> {
+        format!("{}.clients.{tag}", self.prefix).into()
     }
 
     /// Subject of the events to one room.

@@ -7,10 +7,10 @@
 //!   kind 2, note:   JSON
 //! ```
 //!
-//! Numbers are big-endian. A frame is a slice of the message, and is not copied. An empty target is the room, or the client,
-//! of the subject. An `id` other than 0 stands in several messages, of which a node performs the first.
+//! Numbers are big-endian. A frame is a slice of the message, and is not copied. An empty target is the room of the
+//! subject. An `id` other than 0 stands in several messages, of which a node performs the first.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use uuid::Uuid;
@@ -36,10 +36,10 @@ pub(super) enum Received {
 #[derive(Debug, Clone)]
 pub(super) struct EventMessage {
     pub(super) number: Number,
-    /// Identifies an event that is sent on several subjects. 0 if there is one subject.
+    /// Identifies an event that a node may receive on several subjects. 0 if it can't.
     pub(super) id: u64,
-    /// The receivers. None for all members of the subject's room, or the subject's client.
-    pub(super) target: Option<Target>,
+    /// The receivers. None for all members of the subject's room.
+    pub(super) target: Option<Arc<Target>>,
     pub(super) event: Event,
 }
 
@@ -128,7 +128,7 @@ pub(super) fn read(mut message: Bytes) -> Result<(Uuid, Received), Unreadable> {
                 false => {
                     let target = serde_json::from_slice::<Selection>(&target);
                     let target = target.map_err(|_| Unreadable::Malformed("its target is unknown"))?;
-                    Some(target.into_target())
+                    Some(Arc::new(target.into_target()))
                 }
             };
             let mut event = None;
@@ -210,7 +210,7 @@ mod tests {
                 let sent = EventMessage {
                     number,
                     id: 5,
-                    target: target.clone(),
+                    target: target.clone().map(Arc::new),
                     event: event.clone(),
                 };
                 let (from, received) = read(write_event(node, &sent).unwrap()).unwrap();
@@ -218,7 +218,8 @@ mod tests {
                     panic!("{received:?}")
                 };
                 assert_eq!((from, received.number, received.id), (node, number, 5));
-                assert_eq!((&received.target, &received.event), (&target, &event));
+                assert_eq!(received.event, event);
+                assert_eq!(received.target, sent.target);
                 assert_eq!(received.event.delivery(), event.delivery());
                 assert_eq!(received.event.delivery_key(), event.delivery_key());
             }
@@ -305,7 +306,7 @@ mod tests {
         let sent = EventMessage {
             number: Number::default(),
             id: 0,
-            target: Some(Target::room("lobby")),
+            target: Some(Target::room("lobby").into()),
             event: event().latest(7),
         };
         let message = write_event(Uuid::new_v4(), &sent).unwrap();
@@ -327,7 +328,11 @@ mod tests {
         let sent = EventMessage {
             number: Number::default(),
             id: 0,
-            target: Some(Target::rooms(["lobby", "attic"]).except([ClientId::random()])),
+            target: Some(
+                Target::rooms(["lobby", "attic"])
+                    .except([ClientId::random()])
+                    .into(),
+            ),
             event: event().latest(7),
         };
         let sizes = Note::AllSizes {

@@ -186,7 +186,7 @@ where
             return Ok(told);
         }
         let caller = caller(&mut request, fingerprint);
-        let client_id = ClientId::random();
+        let client_id = core.hub.new_client_id();
         let (peer_addr, extensions) = peer(&mut request.extensions);
         let value = Arc::new(self.connect(request, client_id).await?);
         let form = handshake.offers.form();

@@ -11,7 +11,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 use zocket::{
     Code, Error, Event, Hub, RawPayload, Target,
-    cluster::{Loss, NatsHub, NatsOptions},
+    cluster::{Loss, NatsHub, NatsOptions, Recipients},
     layers::Effect,
 };
 
@@ -125,7 +125,7 @@ async fn every_event_that_an_outage_costs_is_counted_at_its_receiver() {
     let sends = NatsOptions::default().max_queued_bytes(100_000);
     let a = NatsHub::connect(&*nats.url(), sends).await.unwrap();
     let receives = NatsOptions::default().on_loss(move |loss| {
-        assert_eq!(loss.room.as_deref(), Some("lobby"));
+        assert_eq!(loss.recipients, Recipients::Room("lobby".into()));
         counted.fetch_add(loss.events, Ordering::Relaxed);
     });
     let b = NatsHub::connect(&*nats.url(), receives).await.unwrap();

@@ -23,7 +23,7 @@ pub(crate) struct Member {
 
 impl Member {
     pub(crate) fn of(node: &Arc<NatsHub>) -> Self {
-        let id = ClientId::random();
+        let id = node.new_client_id();
         let mailbox = node.connect(id, &ConnectOptions::default());
         Self {
             node: node.clone(),

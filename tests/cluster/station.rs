@@ -19,7 +19,7 @@ use tokio::{
 use uuid::Uuid;
 use zocket::{
     Error, Event, Hub, RawPayload, Target,
-    cluster::{NatsHub, NatsOptions},
+    cluster::{NatsHub, NatsOptions, Recipients},
     layers::Effect,
 };
 
@@ -62,7 +62,7 @@ impl Station {
         let lost = Arc::<Mutex<HashMap<Uuid, u64>>>::default();
         let counted = lost.clone();
         let options = options.on_loss(move |loss| {
-            if loss.room.as_deref() == Some(LOBBY) {
+            if loss.recipients == Recipients::Room(LOBBY.into()) {
                 *counted.lock().entry(loss.node).or_default() += loss.events;
             }
         });

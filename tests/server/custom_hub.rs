@@ -83,6 +83,10 @@ impl SlowHub {
 }
 
 impl Hub for SlowHub {
+    fn new_client_id(&self) -> ClientId {
+        ClientId::random()
+    }
+
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
         let mailbox = Arc::new(Mailbox::new(client, options));
         self.clients.lock().insert(client, mailbox.clone());

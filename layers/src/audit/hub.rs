@@ -31,6 +31,10 @@ impl<H: Hub> AuditHub<H> {
 }
 
 impl<H: Hub> Hub for AuditHub<H> {
+    fn new_client_id(&self) -> ClientId {
+        self.inner.new_client_id()
+    }
+
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
         self.inner.connect(client, options)
     }

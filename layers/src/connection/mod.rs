@@ -86,8 +86,8 @@ impl Connection {
         declared: Declared,
         limits: Arc<Limits>,
     ) -> Self {
-        let client_id = ClientId::random();
         let hub = Arc::new(LocalHub::with_limits(&limits));
+        let client_id = hub.new_client_id();
         hub.connect(client_id, &ConnectOptions::new(limits.clone(), Form::BASE));
         Self::new(client_id, Form::BASE, Arc::new(context), hub, declared, limits)
     }

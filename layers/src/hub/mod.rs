@@ -6,7 +6,7 @@
 //!
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), zocket_layers::hub::Full> {
 //! let hub = LocalHub::new();
-//! let ann = ClientId::random();
+//! let ann = hub.new_client_id();
 //! let mailbox = hub.connect(ann, &ConnectOptions::default());
 //! hub.perform(Some(&ann), Effect::Join("lobby".into()))?;
 //! assert!(hub.has(&ann, "lobby"));
@@ -50,7 +50,11 @@ use crate::{
 /// Order: each receiver receives the events of one client in the order in which they were performed. The same holds for
 /// events that one task of the server performs outside of messages.
 pub trait Hub: fmt::Debug + Send + Sync + 'static {
-    /// Connects a client. Returns its mailbox, which receives the events that are sent to the client from now on.
+    /// Returns an id for a client that will connect to this hub, unlike any other: [`ClientId::random`], unless the ids of a
+    /// hub between nodes name its node. A wrapper returns that of the inner hub.
+    fn new_client_id(&self) -> ClientId;
+
+    /// Connects a client with an id that this hub has made. Returns its mailbox, which receives the events that are sent to the client from now on.
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox>;
 
     /// Removes a client from its rooms and from [`Audience::Everyone`](crate::Audience::Everyone), after its connection

@@ -23,6 +23,10 @@ impl ObservedHub {
 }
 
 impl Hub for ObservedHub {
+    fn new_client_id(&self) -> ClientId {
+        self.inner.new_client_id()
+    }
+
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
         self.model.lock().connect(client);
         self.inner.connect(client, options)

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 use zocket::{
-    ClientId, Close, Hub, Target,
+    Close, Hub, Target,
     cluster::NatsHub,
     layers::{
         Action as HubAction, Effect,
@@ -22,9 +22,7 @@ impl Run {
     /// Performs an action, unless what it concerns is not there.
     pub fn act(&mut self, action: &Action) {
         match action.clone() {
-            Action::Connect { node } => {
-                self.connect(node % self.settings.nodes, ClientId::random());
-            }
+            Action::Connect { node } => self.connect(node % self.settings.nodes),
             Action::Join { client, room } => self.join(client, room),
             Action::Leave { client, room } => self.leave(client, room),
             Action::Send { .. } => self.send(action),
@@ -41,11 +39,7 @@ impl Run {
             Action::Move { client, node } => {
                 if let Some(index) = self.client(client) {
                     self.end(index);
-                    let (id, managed) = (self.clients[index].id, self.clients[index].managed.clone());
-                    if let Some(moved) = self.connect(node, id) {
-                        // They concern the id, not the connection.
-                        moved.managed = managed;
-                    }
+                    self.connect(node);
                 }
             }
             Action::Manage {
@@ -138,11 +132,13 @@ impl Run {
     }
 
     /// Connects a client, if the node is there.
-    fn connect(&mut self, place: usize, id: ClientId) -> Option<&mut Client> {
-        let (node, hub) = (self.places[place]?, self.hub(place)?);
+    fn connect(&mut self, place: usize) {
+        let (Some(node), Some(hub)) = (self.places[place], self.hub(place)) else {
+            return;
+        };
+        let id = hub.new_client_id();
         let mailbox = hub.connect(id, &ConnectOptions::default());
         self.clients.push(Client::new(id, node, mailbox));
-        self.clients.last_mut()
     }
 
     fn join(&mut self, client: usize, room: usize) {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use tokio::time::Instant;
-use zocket::{ClientId, Hub, Target};
+use uuid::Uuid;
+use zocket::{ClientId, Hub, Target, cluster::Recipients};
 
 use super::{
     model::{Client, Sent, TRAVEL},
@@ -84,47 +85,96 @@ fn in_order(run: &Run, client: &Client) {
     }
 }
 
-/// Returns the rooms by which an event must reach a client: none for an event to everyone.
-fn rooms_of(client: &Client, sent: &Sent) -> Vec<Option<usize>> {
+/// Way by which an event reaches a client.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Way {
+    Everyone,
+    Room(usize),
+    Clients,
+}
+
+impl Way {
+    const ALL: [Self; 6] = [
+        Self::Everyone,
+        Self::Room(0),
+        Self::Room(1),
+        Self::Room(2),
+        Self::Room(3),
+        Self::Clients,
+    ];
+
+    const fn room(self) -> Option<usize> {
+        match self {
+            Self::Room(room) => Some(room),
+            Self::Everyone | Self::Clients => None,
+        }
+    }
+
+    fn recipients(self) -> Recipients {
+        match self {
+            Self::Everyone => Recipients::Everyone,
+            Self::Room(room) => Recipients::Room(ROOMS[room].into()),
+            Self::Clients => Recipients::Clients,
+        }
+    }
+
+    /// Returns its subject at a node.
+    fn subject(self, node: Uuid) -> String {
+        match self {
+            Self::Everyone => "zocket.everyone".to_owned(),
+            Self::Room(0) => "zocket.room.lobby".to_owned(),
+            Self::Room(1) => "zocket.room.attic".to_owned(),
+            Self::Room(2) => "zocket.room.cellar".to_owned(),
+            Self::Room(_) => "zocket.room.a=2eb=20c".to_owned(),
+            Self::Clients => format!("zocket.clients.{}", &node.simple().to_string()[..8]),
+        }
+    }
+}
+
+/// Returns the ways by which an event must reach a client.
+fn ways_of(client: &Client, sent: &Sent) -> Vec<Way> {
     let may_be_excepted = |room| client.may_be_in(room, sent.at);
     if sent.is_refused || sent.except == Some(client.id) || sent.except_room.is_some_and(may_be_excepted) {
         return Vec::new();
     }
     if sent.is_to_everyone && client.since < sent.at {
-        return vec![None];
+        return vec![Way::Everyone];
+    }
+    if sent.clients.contains(&client.id) {
+        return vec![Way::Clients];
     }
     let rooms: BTreeSet<_> = sent.rooms.iter().copied().collect();
     let rooms = rooms
         .into_iter()
         .filter(|room| client.lasting_stay(*room, sent.at).is_some());
-    rooms.map(Some).collect()
+    rooms.map(Way::Room).collect()
 }
 
 /// Checks that an event after the answer to a join arrives if the engine is in order, and is counted as lost otherwise.
 fn arrived_or_counted(run: &Run, client: &Client) {
-    let mut missed: BTreeMap<(usize, Option<usize>), Vec<usize>> = BTreeMap::new();
+    let mut missed: BTreeMap<(usize, Way), Vec<usize>> = BTreeMap::new();
     let got: BTreeSet<_> = client.got.iter().copied().collect();
     for (number, sent) in run.sent.iter().enumerate() {
         if sent.node == client.node || got.contains(&number) {
             continue;
         }
-        for room in rooms_of(client, sent) {
+        for way in ways_of(client, sent) {
             assert!(
-                !must_arrive(run, client, sent, room),
+                !must_arrive(run, client, sent, way.room()),
                 "event {number} of {} did not arrive, and nothing was in its way",
                 sent.node
             );
-            missed.entry((sent.node, room)).or_default().push(number);
+            missed.entry((sent.node, way)).or_default().push(number);
         }
     }
-    for ((node, room), numbers) in missed {
+    for ((node, way), numbers) in missed {
         let countable = numbers
             .iter()
-            .filter(|number| is_countable(run, client, **number, room));
-        let (countable, counted) = (countable.count() as u64, counted(run, client.node, node, room));
+            .filter(|number| is_countable(run, client, **number, way));
+        let (countable, counted) = (countable.count() as u64, counted(run, client.node, node, way));
         assert!(
             countable <= counted,
-            "{countable} events of {node} to room {room:?} are missing, and {counted} were counted: {numbers:?}"
+            "{countable} events of {node} to {way:?} are missing, and {counted} were counted: {numbers:?}"
         );
     }
 }
@@ -167,21 +217,29 @@ fn knows(run: &Run, client: &Client, sent: &Sent, room: Option<usize>, is_first:
 }
 
 /// Returns true if the loss of an event shows by the numbers around it.
-fn is_countable(run: &Run, client: &Client, number: usize, room: Option<usize>) -> bool {
+fn is_countable(run: &Run, client: &Client, number: usize, way: Way) -> bool {
     let node = run.sent[number].node;
     // Numbers count from the subscription on.
-    let stay = room.and_then(|room| client.lasting_stay(room, run.sent[number].at));
+    let stay = way
+        .room()
+        .and_then(|room| client.lasting_stay(room, run.sent[number].at));
     let since = stay.map_or(client.since, |stay| stay.from);
     // Events to several rooms may have come by the subject of another one.
-    let mut around = client.got.iter().filter(|got| {
-        let sent = &run.sent[**got];
-        let is_same = match room {
-            Some(room) => sent.is_to(room) && sent.rooms.iter().all(|other| *other == room),
-            None => sent.is_to_everyone,
-        };
-        sent.node == node && is_same && sent.at >= since
-    });
-    let is_known = knows(run, client, &run.sent[number], room, true);
+    let is_same = |sent: &Sent| match way {
+        Way::Room(room) => sent.is_to(room) && sent.rooms.iter().all(|other| *other == room),
+        Way::Everyone => sent.is_to_everyone,
+        Way::Clients => !sent.clients.is_empty(),
+    };
+    let own = client.got.iter().filter(|got| run.sent[**got].at >= since);
+    // All clients of a node have one subject.
+    let others = run.clients.iter().filter(|other| other.node == client.node);
+    let others = others
+        .flat_map(|other| &other.got)
+        .filter(|_| way == Way::Clients);
+    let mut around = own
+        .chain(others)
+        .filter(|got| run.sent[**got].node == node && is_same(&run.sent[**got]));
+    let is_known = knows(run, client, &run.sent[number], way.room(), true);
     let is_after_another = is_known || around.clone().any(|got| *got < number);
     // Events that found no place are counted a little later. A node that ends takes their number along.
     let skips = run.settings.max_queued_bytes < 1 << 20;
@@ -190,12 +248,12 @@ fn is_countable(run: &Run, client: &Client, number: usize, room: Option<usize>) 
 }
 
 /// Returns the number of events of a node that another one has counted as lost.
-fn counted(run: &Run, at: usize, of: usize, room: Option<usize>) -> u64 {
+fn counted(run: &Run, at: usize, of: usize, way: Way) -> u64 {
     let (losses, node) = (run.nodes[at].losses.lock().unwrap(), run.nodes[of].id);
-    let name = room.map(|room| ROOMS[room]);
+    let recipients = way.recipients();
     let lost = losses
         .iter()
-        .filter(|(_, loss)| loss.node == node && loss.room.as_deref() == name);
+        .filter(|(_, loss)| loss.node == node && loss.recipients == recipients);
     lost.map(|(_, loss)| loss.events).sum()
 }
 
@@ -203,33 +261,34 @@ fn counted(run: &Run, at: usize, of: usize, room: Option<usize>) -> u64 {
 fn not_counted_twice(run: &Run) {
     for (at, here) in run.nodes.iter().enumerate() {
         for (of, there) in run.nodes.iter().enumerate() {
-            for room in [None, Some(0), Some(1), Some(2), Some(3)] {
-                let is_on_it = |sent: &&Sent| match room {
-                    _ if sent.is_refused || sent.node != of => false,
-                    Some(room) => sent.is_to(room),
-                    None => sent.is_to_everyone,
+            for way in Way::ALL {
+                let on_it = |sent: &Sent| match way {
+                    _ if sent.is_refused || sent.node != of => 0,
+                    Way::Room(room) => sent.is_to(room).into(),
+                    Way::Everyone => sent.is_to_everyone.into(),
+                    // At most a message for each.
+                    Way::Clients => sent
+                        .clients
+                        .iter()
+                        .filter(|client| is_of(client, here.id))
+                        .count(),
                 };
-                let sent = run.sent.iter().filter(is_on_it).count() as u64;
-                let key = (here.conn, subject(room).into(), *there.id.as_bytes());
+                let sent = run.sent.iter().map(on_it).sum::<usize>() as u64;
+                let key = (here.conn, way.subject(here.id).into(), *there.id.as_bytes());
                 let delivered = run.net.servers().delivered.get(&key).copied().unwrap_or(0);
-                let lost = counted(run, at, of, room);
+                let lost = counted(run, at, of, way);
                 assert!(
                     delivered + lost <= sent,
-                    "node {at}: {delivered} of {sent} events of {of} to room {room:?} came, and {lost} count as lost"
+                    "node {at}: {delivered} of {sent} events of {of} to {way:?} came, and {lost} count as lost"
                 );
             }
         }
     }
 }
 
-fn subject(room: Option<usize>) -> &'static str {
-    match room {
-        None => "zocket.everyone",
-        Some(0) => "zocket.room.lobby",
-        Some(1) => "zocket.room.attic",
-        Some(2) => "zocket.room.cellar",
-        _ => "zocket.room.a=2eb=20c",
-    }
+/// Returns true if a client's id names this node.
+fn is_of(client: &ClientId, node: Uuid) -> bool {
+    Uuid::from(*client).as_bytes()[..4] == node.as_bytes()[..4]
 }
 
 /// Checks that interest equals membership, and that every node gives the same answers.
@@ -241,10 +300,11 @@ async fn same_view(run: &Run) {
         let hub = node.hub.as_ref().unwrap();
         let mut interest: BTreeSet<String> = ["zocket.everyone".to_owned(), "zocket.nodes".to_owned()].into();
         interest.insert(format!("zocket.node.{}", node.id.simple()));
+        interest.insert(Way::Clients.subject(node.id));
         for client in here.iter().filter(|client| client.node == *place) {
-            interest.insert(format!("zocket.client.{}", client.id));
+            assert!(is_of(&client.id, node.id));
             let rooms = (0..ROOMS.len()).filter(|room| hub.has(&client.id, ROOMS[*room]));
-            interest.extend(rooms.map(|room| subject(Some(room)).to_owned()));
+            interest.extend(rooms.map(|room| Way::Room(room).subject(node.id)));
         }
         let subscribed = run.net.servers().subscriptions(node.conn);
         let subscribed: BTreeSet<_> = subscribed.iter().map(ToString::to_string).collect();

@@ -128,10 +128,16 @@ fn nodes_do_not_repeat_a_subscription_that_was_refused_after_its_end() {
         drops: 0,
         refusals: 1,
     };
-    let (begin, end) = (Action::Connect { node: 1 }, Action::End { client: 4 });
-    run_steps(|_| {}, &[(300, hinder.clone()), (0, begin), (100, end)]);
-    let moved = Action::Move { client: 3, node: 1 };
-    run_steps(|_| {}, &[(300, hinder), (0, moved)]);
+    let room = 2;
+    let (join, leave) = (
+        Action::Join { client: 1, room },
+        Action::Leave { client: 1, room },
+    );
+    run_steps(|_| {}, &[(300, hinder.clone()), (0, join.clone()), (100, leave)]);
+    run_steps(
+        |_| {},
+        &[(0, join), (300, hinder), (0, Action::End { client: 1 })],
+    );
 }
 
 #[test]

@@ -54,7 +54,7 @@ pub enum Action {
     End {
         client: usize,
     },
-    /// The client's session ends. It comes back with its id, to any node.
+    /// The client's session ends. It comes back to any node, as a new client.
     Move {
         client: usize,
         node: usize,

@@ -290,6 +290,10 @@ impl Default for LocalHub {
 }
 
 impl Hub for LocalHub {
+    fn new_client_id(&self) -> ClientId {
+        ClientId::random()
+    }
+
     fn connect(&self, client: ClientId, options: &ConnectOptions) -> Arc<Mailbox> {
         let mailbox = Arc::new(Mailbox::with_clock(client, options, self.clock.clone()));
         mailbox.subscribe_to_everyone(self.everyone.enter(&mailbox));
