@@ -6,22 +6,26 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub use crate::{
     broken::{Broken, is_broken},
-    connection::turns::{Turn, Turns},
+    connection::{
+        declared::RefusalRules,
+        turns::{Turn, Turns},
+    },
     quota::{layer::network, store::QuotaStore},
     refusal::{DataType, read_data},
-    rescue::explain::caught,
+    rescue::{explain::caught, undeclared::undeclared},
     service::{
         completed::polled_after_completion,
         inspect::{Inspection, inspect},
     },
 };
 use crate::{
-    connection::Connection,
+    connection::{Connection, Declared},
     context::Context,
     error::Error,
     hub::Mailbox,
     message::Frame,
     protocol::{from_json, write_value},
+    rescue::{explain::About, undeclared::checked},
     sync::AtomicWaker,
 };
 
@@ -59,6 +63,22 @@ pub fn turns(connection: &Connection) -> &Turns {
 /// Sets the turn of a frame.
 pub const fn set_turn(frame: &mut Frame, turn: Turn) {
     frame.set_turn(turn);
+}
+
+/// Adds the refusals that a route of one more router declares.
+pub fn declare_refusals(declared: &Declared, route: &str, rules: Arc<dyn RefusalRules>) {
+    declared.extend_refusals(route, rules);
+}
+
+/// Returns the refusal of a message that does not begin: a copy of this one, or an internal error in place of one that
+/// does not fit the declarations of the route.
+#[must_use]
+pub fn refusal_of(route: &str, connection: &Connection, error: &Error) -> Error {
+    let about = About {
+        route: route.into(),
+        connection: connection.clone(),
+    };
+    checked(error.without_source(), &about)
 }
 
 /// Waits until every pending effect that the hub accepted from a context has resolved. The connection calls it after

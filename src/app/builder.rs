@@ -256,6 +256,9 @@ impl<C, L> Builder<C, L> {
     /// Adds a tower layer for the whole app, between rescue and the router, around everything that is added later. Its
     /// requests are raw [`Message`]s, its responses [`Reply`]s. While the layer is not ready, each socket is read only
     /// until its queue is full.
+    ///
+    /// The layer may refuse with any code. Under a code that the message's route declares, the data has to be the declared
+    /// one, as for a layer of [`Router::layer`](crate::Router::layer).
     #[must_use]
     pub fn layer<T>(self, layer: T) -> Builder<C, Stack<T, L>> {
         Builder {

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use tower::BoxError;
-use zocket_layers::{Frame, FrameResponse, service::ServedByClones};
+use zocket_layers::{Frame, FrameResponse, internal, service::ServedByClones};
 
 use super::Zocket;
 use crate::{
@@ -170,11 +170,14 @@ impl<C: Send + Sync + 'static> Zocket<C> {
         router.build_for(&self.core.hub)
     }
 
-    /// Declares a router's events, so that handlers and emitters may send them, and its routes, which metrics may then
-    /// use as labels.
+    /// Declares a router's events, so that handlers and emitters may send them, its routes, which metrics may then use as
+    /// labels, and the refusals of its routes, which the app's layers have to fit.
     fn declare(&self, router: &CheckedRouter) {
         self.core.declared.extend(router.outgoing.iter().copied());
         self.core.declared.extend_routes(router.routes.paths());
+        for (route, rules) in &router.refusals {
+            internal::declare_refusals(&self.core.declared, route, rules.clone());
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::{collections::HashMap, fmt, sync::Arc};
 
-use zocket_layers::Hub;
+use zocket_layers::{Hub, internal::RefusalRules};
 
 use super::{
     Declaration, RouteDeclaration, Router, SourceLocation,
-    refusals::problems_of,
+    refusals::{AroundRouter, problems_of},
     reserved::{CLIENT_MEMBERS, meaning_of},
     service::{Entry, RouterService},
 };
@@ -15,6 +15,8 @@ use crate::upgrade::HeaderKinds;
 /// A router without problems.
 pub(crate) struct CheckedRouter {
     pub(crate) routes: RouterService,
+    /// Rules of the routes that declare refusals.
+    pub(crate) refusals: Vec<(String, Arc<dyn RefusalRules>)>,
     /// Names of its events.
     pub(crate) outgoing: Vec<&'static str>,
     /// Hash of its contract.
@@ -51,15 +53,19 @@ impl<C> Router<C> {
         } = self.apply_layers();
 
         let mut routes = HashMap::<String, (Entry, SourceLocation)>::with_capacity(incoming.len());
+        let mut refusals = Vec::<(String, Arc<dyn RefusalRules>)>::new();
         for RouteDeclaration {
             path,
             prefix,
             location,
             entry,
-            ..
+            traits,
         } in incoming
         {
             let prefix = prefix.unwrap_or_default();
+            if !traits.refusals.is_empty() {
+                refusals.push((path.clone(), Arc::new(AroundRouter(traits.refusals))));
+            }
             // A route at the prefix of a nest is reported below.
             if path != prefix {
                 check_prefix("route", &path, &prefix, location, &mut problems);
@@ -148,6 +154,7 @@ impl<C> Router<C> {
             routes: RouterService {
                 routes: Arc::new(routes),
             },
+            refusals,
             outgoing: events.into_keys().collect(),
             contract: contract.hash(),
         })

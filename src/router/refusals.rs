@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 
 use schemars::SchemaGenerator;
-use zocket_layers::{Code, Error, Refusal, internal::DataType};
+use zocket_layers::{
+    Code, Error, Refusal,
+    internal::{DataType, RefusalRules},
+};
 
 use super::RouteDeclaration;
 use crate::contract::SchemaOf;
@@ -50,6 +53,8 @@ pub(crate) enum Refuser {
     Procedure,
     /// A layer of the router. It may refuse with any code that the procedure does not declare.
     Layer,
+    /// A layer of the app, with the same rule.
+    AppLayer,
 }
 
 impl Refuser {
@@ -71,7 +76,7 @@ impl Refuser {
                     sent.map_or("_", DataType::name)
                 ),
             ),
-            None if self == Self::Layer => return None,
+            None if self != Self::Procedure => return None,
             None => match sent {
                 None if code.is_protocol() => return None,
                 None => (
@@ -87,11 +92,29 @@ impl Refuser {
         let who = match self {
             Self::Procedure => "the procedure",
             Self::Layer => "a layer of the router",
+            Self::AppLayer => "a layer of the app",
         };
         Some(format!(
             "{who} refused with `{code}` and {}, {said}: {remedy}",
             described(sent)
         ))
+    }
+}
+
+/// The declarations of a route, for the refusals of layers of the app.
+#[derive(Debug)]
+pub(super) struct AroundRouter(pub(super) Vec<DeclaredRefusal>);
+
+impl RefusalRules for AroundRouter {
+    fn declared(&self) -> Vec<(Code, Option<DataType>)> {
+        let declared = self.0.iter();
+        declared
+            .map(|refusal| (refusal.code, refusal.rust_type()))
+            .collect()
+    }
+
+    fn mistake(&self, refusal: &Error) -> Option<String> {
+        Refuser::AppLayer.mistake(refusal, &self.0)
     }
 }
 

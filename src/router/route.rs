@@ -12,7 +12,10 @@ use std::{
 use pin_project::pin_project;
 use tokio::task::unconstrained;
 use tower::{BoxError, Service};
-use zocket_layers::{Error, Message, Reply, internal::polled_after_completion};
+use zocket_layers::{
+    Error, Message, Reply,
+    internal::{polled_after_completion, undeclared},
+};
 
 use super::refusals::{DeclaredRefusal, Refuser};
 
@@ -183,27 +186,8 @@ pub(crate) fn check(error: BoxError, refusals: &Refusals) -> BoxError {
     let refusal = causes.find_map(|cause| cause.downcast_ref::<Error>());
     let declared = declared.as_deref().unwrap_or_default();
     match refusal.and_then(|refusal| refuser.mistake(refusal, declared)) {
-        Some(mistake) => Error::internal(Mistake { mistake, error }).into(),
+        Some(mistake) => undeclared(mistake, error).into(),
         None => error,
-    }
-}
-
-/// Error of a refusal that is not declared. The refusal and its sources are in the log behind the mistake.
-#[derive(Debug)]
-struct Mistake {
-    mistake: String,
-    error: BoxError,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.mistake)
-    }
-}
-
-impl StdError for Mistake {
-    fn source(&self) -> Option<&(dyn StdError + 'static)> {
-        Some(&*self.error)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Connection of a client, as its messages see it.
 
 mod call;
-mod declared;
+pub(crate) mod declared;
 mod emitter;
 pub(crate) mod turns;
 

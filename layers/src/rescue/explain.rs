@@ -17,7 +17,7 @@ use tracing::field;
 use uuid::Uuid;
 
 use crate::{
-    client_id::ClientId,
+    connection::Connection,
     error::{Code, Error},
     protocol::Name,
 };
@@ -32,8 +32,12 @@ pub fn explain(error: BoxError) -> Error {
     explain_failure(error, None)
 }
 
-/// The message that failed, for the log: its route and its client.
-pub(super) type About = (Name, ClientId);
+/// The message that failed: its route and its connection.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) route: Name,
+    pub(crate) connection: Connection,
+}
 
 /// Maps an error like [`explain`]. The log of an internal error has the route and the client of the message.
 pub(super) fn explain_failure(error: BoxError, about: Option<&About>) -> Error {
@@ -138,7 +142,7 @@ fn drop_caught<T>(value: T) {
 }
 
 /// Hides the details of an internal error from the client. They are logged under an id that the client receives too.
-fn conceal(error: Error, about: Option<&About>) -> Error {
+pub(super) fn conceal(error: Error, about: Option<&About>) -> Error {
     let id = Uuid::new_v4();
     let mut details = Vec::new();
     let walked = caught(|| {
@@ -148,11 +152,11 @@ fn conceal(error: Error, about: Option<&About>) -> Error {
     });
     details.extend(walked.err().map(|panic| an_error_that(&panic)));
     let detail = details.join(": ");
-    let route = about.map(|(route, _)| shortened(route));
+    let route = about.map(|about| shortened(&about.route));
     tracing::error!(
         %id,
         route = route.as_ref().map(field::debug),
-        client = about.map(|(_, client)| field::display(client)),
+        client = about.map(|about| field::display(about.connection.client_id())),
         error = error.message(),
         detail,
         "internal error"

@@ -7,7 +7,10 @@ use std::{
 use pin_project::pin_project;
 use tower::BoxError;
 
-use super::explain::{About, caught, explain_failure, shortened};
+use super::{
+    explain::{About, caught, explain_failure, shortened},
+    undeclared::checked,
+};
 use crate::{
     error::Error,
     message::{Outcome, Reply},
@@ -19,7 +22,6 @@ use crate::{
 #[pin_project]
 #[derive(Debug)]
 pub struct RescueFuture<F> {
-    /// Route and client, for the log.
     about: About,
     #[pin]
     state: State<F>,
@@ -68,9 +70,9 @@ where
                 None => polled_after_completion("RescueFuture"),
             },
         };
-        let (route, client) = this.about;
+        let error = checked(error, this.about);
         meter::refused(&error);
-        let route = shortened(route);
+        let (route, client) = (shortened(&this.about.route), this.about.connection.client_id());
         // At DEBUG, since the client is told, the metrics count it, and `TraceLayer` has a line for each message.
         tracing::debug!(?route, %client, %error, "message refused");
         Poll::Ready(Ok(Outcome::Refused(error)))

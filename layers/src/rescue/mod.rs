@@ -1,7 +1,8 @@
 //! Rescue: turns any error or panic of a message into a refusal for its sender.
 //!
 //! Place [`RescueLayer`] inside of [`DecodeLayer`](crate::DecodeLayer) and outside of everything that may fail. It maps
-//! errors by walking their sources, and catches panics.
+//! errors by walking their sources, and catches panics. In an app, it also compares each refusal with those that the
+//! message's route declares. One with other data, which clients do not know, becomes an internal error.
 //!
 //! ```
 //! use std::time::Duration;
@@ -26,6 +27,7 @@ pub(crate) mod explain;
 mod future;
 mod layer;
 mod service;
+pub(crate) mod undeclared;
 
 pub(crate) use self::explain::{Cause, refusal_for_waiter};
 pub use self::{

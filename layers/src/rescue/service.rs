@@ -4,7 +4,7 @@ use tower::{BoxError, Service};
 
 use super::{
     RescueFuture,
-    explain::{caught, explain, explain_failure},
+    explain::{About, caught, explain, explain_failure},
 };
 use crate::{
     error::Error,
@@ -59,10 +59,10 @@ where
     }
 
     fn call(&mut self, message: Message) -> Self::Future {
-        let about = (
-            message.parts().route().clone(),
-            message.parts().connection().client_id(),
-        );
+        let about = About {
+            route: message.parts().route().clone(),
+            connection: message.parts().connection().clone(),
+        };
         if let Some(error) = self.panicked.take() {
             return RescueFuture::refused(about, error);
         }

@@ -276,7 +276,9 @@ impl Session {
         tracing::error!(client = %self.client_id(), %error, "the pipeline failed for good");
         self.pipeline_has_failed = true;
         for frame in self.inbound.take_queue() {
-            self.refuse(&error, &frame);
+            let route = frame.head().map_or("", |head| head.route());
+            let refusal = internal::refusal_of(route, &self.connection, &error);
+            self.refuse(&refusal, &frame);
         }
         drop_contained(error);
     }

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 use tower::util::MapErrLayer;
 use zocket::{Code, Context, Error, Refusal};
 
-use super::{State, app, connect, log::Log, refusal_of};
+use super::{State, app, builder, connect, log::Log, refusal_of};
 
 /// Declares refusals with data.
 macro_rules! refusals {
@@ -139,6 +139,33 @@ async fn the_log_blames_a_layer_for_its_own_mistake() {
             "::Sold>()` in place of `.declare_code(..)`",
         ],
     );
+}
+
+#[tokio::test]
+async fn the_log_blames_a_layer_of_the_app_for_its_own_mistake() {
+    let without = MapErrLayer::new(|error: tower::BoxError| -> tower::BoxError {
+        Error::new(OUTBID, "too low").with_source(error).into()
+    });
+    let zo = builder(&State::default()).layer(without).build();
+    let procedure = zo
+        .message()
+        .refuses::<Outbid>()
+        .handle(refuse!(Error::refuse(Outbid { least: 3 })));
+    let mut client = connect(zo.serve(zo.router().incoming("it", procedure))).await;
+    let log = Log::capture();
+    let refusal = refusal_of(&mut client, "it").await;
+    let words = [
+        "a layer of the app",
+        "`OUTBID`",
+        "no data",
+        "::Outbid`",
+        "Error::refuse",
+        // The refusal itself, and its source.
+        "OUTBID: too low",
+        "OUTBID: refused with OUTBID",
+        r#"route="it""#,
+    ];
+    assert_mistake(&refusal, &log, &words);
 }
 
 /// Wraps an error, and panics where its text is asked for.

@@ -5,6 +5,7 @@
     reason = "what is unwrapped by a test's helper is part of the test"
 )]
 
+mod app_layers;
 mod handshakes;
 mod hostile;
 mod wire;
