@@ -10,7 +10,7 @@ use std::{
 use pin_project::pin_project;
 use serde::{Serialize, de::DeserializeOwned};
 use tower::{BoxError, Service};
-use zocket_layers::{Connection, Error, Incoming, Message, Reply};
+use zocket_layers::{Connection, Error, Incoming, InputIs, Message, Reply};
 
 use super::Procedure;
 use crate::router::{
@@ -25,7 +25,8 @@ impl<C0, S, I, A> Procedure<C0, S, I, A> {
     /// [`Connection::call`].
     ///
     /// The message is the input of the procedure, and its answer that of the procedure, as
-    /// [`Router::receive`](crate::Router::receive) requires it. Any other message does not compile.
+    /// [`Router::receive`](crate::Router::receive) requires it. Any other message does not compile. For a message with
+    /// members and a procedure without input, `cargo build` and `cargo test` report it, and `cargo check` does not.
     ///
     /// ```
     /// use garde::Validate;
@@ -63,18 +64,51 @@ impl<C0, S, I, A> Procedure<C0, S, I, A> {
     /// # Ok(()) }
     /// ```
     ///
+    /// A procedure without input is called with a message without members:
+    ///
+    /// ```
+    /// # use serde::Serialize;
+    /// # use zocket::{Context, Error, Incoming, Zocket};
+    /// #[derive(Serialize)]
+    /// struct Close;
+    /// impl Incoming for Close { const TYPE: &'static str = "lot.close"; type Answer = u32; }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Error> {
+    /// let zo = Zocket::builder().build();
+    /// let close = zo.message().handle(async |_: Context<()>| Ok(7));
+    /// assert_eq!(close.call_as(&zo.detached(()), &Close).await?, 7);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// With members it does not compile:
+    ///
+    /// ```compile_fail
+    /// # use serde::Serialize;
+    /// # use zocket::{Context, Error, Incoming, Zocket};
+    /// #[derive(Serialize)]
+    /// struct Close { reason: String }
+    /// # impl Incoming for Close { const TYPE: &'static str = "lot.close"; type Answer = u32; }
+    /// #
+    /// # let zo = Zocket::builder().build();
+    /// # let close = zo.message().handle(async |_: Context<()>| Ok(7));
+    /// # let reason = "sold".into();
+    /// drop(close.call_as(&zo.detached(()), &Close { reason }));
+    /// ```
+    ///
     /// # Errors
     /// Those of [`Connection::call`].
-    pub fn call_as(
+    pub fn call_as<M>(
         &self,
         client: &Connection,
-        message: &I,
-    ) -> impl Future<Output = Result<I::Answer, Error>> + use<C0, S, I, A>
+        message: &M,
+    ) -> impl Future<Output = Result<M::Answer, Error>> + use<C0, S, I, A, M>
     where
         S: Service<Message, Response = Reply, Error: Into<BoxError>> + Clone,
-        I: Incoming<Answer: DeserializeOwned> + Serialize,
-        A: AnswerIs<I::Answer>,
+        M: Incoming<Answer: DeserializeOwned> + Serialize,
+        I: InputIs<M>,
+        A: AnswerIs<M::Answer>,
     {
+        const { I::IGNORES_NOTHING }
         client.call(self, message)
     }
 

@@ -138,6 +138,22 @@ async fn a_detached_connection_calls_a_procedure() {
 
 #[tokio::test]
 async fn refusals_that_a_procedure_does_not_declare_are_internal_errors_without_a_router() {
+#[tokio::test]
+async fn a_detached_connection_calls_a_procedure_without_input_by_its_message() {
+    let zo = Zocket::builder().build();
+    let close = zo.message().handle(async |_: Context<()>| Ok(3_usize));
+    assert_eq!(close.call_as(&zo.detached(()), &Close).await.unwrap(), 3);
+    // A message without members fits as well if its procedure ignores it.
+    let wait = zo.message().handle(async |_: Context<()>| Ok(()));
+    wait.call_as(&zo.detached(()), &Wait {}).await.unwrap();
+    let broken = async |_: Context<()>| Err::<usize, _>(Error::new(Closed::CODE, "the lot is closed"));
+    let refusal = zo.message().declare_code(Closed::CODE).handle(broken);
+    let refusal = refusal.call_as(&zo.detached(()), &Close).await.unwrap_err();
+    assert_eq!(refusal.code(), Closed::CODE);
+}
+
+#[tokio::test]
+async fn refusals_that_a_procedure_does_not_declare_are_internal_errors_without_a_router() {
     let zo = Zocket::builder().build();
     let ann = zo.detached(());
     let code_of = async |procedure: ProcedureBuilder<_, _, _, _>, cents| {
