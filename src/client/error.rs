@@ -3,7 +3,7 @@
 use std::{error::Error, fmt};
 
 use serde::de::DeserializeOwned;
-use zocket_layers::{DataError, Refusal};
+use zocket_layers::{DataError, Issue, Refusal};
 
 use super::ServerRefusal;
 
@@ -58,6 +58,12 @@ impl CallError {
             Self::Refused(refusal) => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Returns the issues of the payload that the server refused, or none if the error is another one.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        self.refusal().map_or(&[], |refusal| &refusal.issues)
     }
 
     /// Returns the data of the server's refusal as an `R`, or none if the error is another one.

@@ -56,7 +56,7 @@
 //! | close codes 3500 to 3999, except 3501 if the session can be resumed; 1008, unless its reason is OVERLOADED, TIMEOUT, TOO_MANY_REQUESTS or INTERNAL_SERVER_ERROR | final |
 //! | close codes 4000 to 4999: the app disconnected this client on purpose | final, unless in [`Builder::reconnect_on`] |
 //! | HTTP 408, 429 and 5xx at the handshake; `Retry-After`, in seconds, is respected | reconnects |
-//! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`ServerRefusal`] |
+//! | any other HTTP status: 400, 401, 403, 404, a redirection | final, with the body as its [`ServerRefusal`], and the [`issues`](Outage::issues) of the headers |
 //! | HTTP 401, and the headers are made by [`Builder::headers_with`] | one more attempt, then final |
 //! | the server speaks another protocol; the URL or the headers are unusable | final |
 //! | [`Builder::headers_with`] failed | reconnects |
@@ -147,6 +147,7 @@ mod handle;
 pub(crate) mod headers;
 mod heartbeat;
 mod inbox;
+mod issues;
 mod opened;
 mod opener;
 mod outage;

@@ -3,7 +3,7 @@
 use std::{error::Error, fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use serde::de::DeserializeOwned;
-use zocket_layers::{Code, Codec, DataError, Refusal};
+use zocket_layers::{Code, Codec, DataError, Issue, Refusal};
 
 use super::{BuildError, ServerRefusal};
 
@@ -111,6 +111,12 @@ impl Outage {
             Self::Refused { refusal, .. } => Some(refusal),
             _ => None,
         }
+    }
+
+    /// Returns the issues of the connect headers that the server refused, or none if the outage is another one.
+    #[must_use]
+    pub fn issues(&self) -> &[Issue] {
+        self.refusal().map_or(&[], |refusal| &refusal.issues)
     }
 
     /// Returns the data of the server's refusal as an `R`, or none if the outage is another one.

@@ -9,6 +9,8 @@ use serde::{
 use serde_json::value::RawValue;
 use zocket_layers::{Code, DataError, Issue, Refusal, internal::read_data};
 
+use super::issues::AfterMessage;
+
 /// The reason why the server refused a call, or the connection.
 ///
 /// Two refusals are equal if their members are, and if their data is the same JSON text.
@@ -123,10 +125,18 @@ impl ServerRefusal {
     }
 }
 
-/// Formats the code and the message: `CONFLICT: the name is taken`.
+/// Formats the code and the message: `CONFLICT: the name is taken`. The issues follow if the message does not name them,
+/// as that of refused connect headers: `BAD_REQUEST: Invalid headers: name: at least 1 character, got 0`. Those beyond 500
+/// characters are counted.
 impl fmt::Display for ServerRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)
+        let Self {
+            code,
+            message,
+            issues,
+            ..
+        } = self;
+        write!(f, "{code}: {message}{}", AfterMessage { message, issues })
     }
 }
 

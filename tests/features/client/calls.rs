@@ -48,8 +48,15 @@ async fn a_refusal_comes_with_its_code_and_its_issues() {
     assert_eq!(refusal.issues[0].path, ["text".into()]);
     assert_eq!(refusal.issues[0].code, "min_length");
     assert_eq!(refusal.issues[0].params["min"], 1);
+    assert_eq!(error.issues(), refusal.issues);
+    // The message has them already.
+    assert_eq!(
+        error.to_string(),
+        "BAD_REQUEST: text: at least 1 character, got 0"
+    );
     let error = client.call_route::<()>("refuse", &()).await.unwrap_err();
     assert_eq!(error.to_string(), "CONFLICT: no");
+    assert!(error.issues().is_empty());
 }
 
 #[tokio::test]

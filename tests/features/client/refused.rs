@@ -45,6 +45,24 @@ async fn a_refused_handshake_is_final_and_returns_the_reason() {
 }
 
 #[tokio::test]
+async fn refused_headers_show_their_issues() {
+    let (_, server) = site().await;
+    let outage = soon(hasty(server.url("name=")).connect()).await.unwrap_err();
+    let [issue] = outage.issues() else {
+        panic!("{outage}")
+    };
+    assert_eq!((&*issue.path, &*issue.code), (&["name".into()][..], "min_length"));
+    assert_eq!(
+        outage.to_string(),
+        "the server refused the handshake (400): BAD_REQUEST: Invalid headers: name: at least 1 character, got 0"
+    );
+    let stranger = soon(hasty(server.url("name=stranger")).connect())
+        .await
+        .unwrap_err();
+    assert!(stranger.issues().is_empty(), "{stranger}");
+}
+
+#[tokio::test]
 async fn a_401_is_final_only_after_an_attempt_with_new_headers() {
     let (world, server) = site().await;
     let made = Arc::new(AtomicU32::new(0));
