@@ -1,83 +1,14 @@
 //! Refusals: a code for programs, a sentence for people, and the issues of a payload.
 
+mod code;
+
 use std::{borrow::Cow, fmt, sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize, Serializer, de::DeserializeOwned, ser::SerializeStruct};
 use tower::BoxError;
 
+pub use self::code::Code;
 use crate::refusal::{DataError, DataType, Refusal, RefusalData, read_data};
-
-/// Code of a refusal, as it is sent to the client.
-///
-/// The codes of the protocol are constants. An app adds its own with [`Code::app`], and declares them on the procedures
-/// that answer with them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Code(&'static str);
-
-/// Defines the constants and the list of them all, so that neither has a code that the other lacks.
-macro_rules! codes {
-    ($($(#[$doc:meta])* $code:ident;)*) => {
-        impl Code {
-            $($(#[$doc])* pub const $code: Self = Self(stringify!($code));)*
-
-            /// The codes that a procedure may answer with and does not have to declare.
-            pub const PROTOCOL: [Self; [$(stringify!($code)),*].len()] = [$(Self::$code),*];
-        }
-    };
-}
-
-codes! {
-    /// The frame is not a message: no JSON, no object, no `type`, or an `rpcId` of the wrong kind.
-    PARSE_ERROR;
-    /// The route or the requested object does not exist.
-    NOT_FOUND;
-    /// The payload does not match its type or its constraints. [`Error::issues`] lists the violations.
-    BAD_REQUEST;
-    /// The client has not authenticated.
-    UNAUTHORIZED;
-    /// The client is authenticated and lacks permission.
-    FORBIDDEN;
-    /// The request contradicts the current state.
-    CONFLICT;
-    /// A precondition of the request does not hold, or a limit of the connection is reached.
-    PRECONDITION_FAILED;
-    /// A tower timeout elapsed.
-    TIMEOUT;
-    /// Load was shed, a buffer was closed, or the hub refused an effect for lack of capacity.
-    OVERLOADED;
-    /// A rate limit refused the message. [`Error::retry_after`] returns the time to wait.
-    TOO_MANY_REQUESTS;
-    /// The payload, the answer or an event is larger than its limit.
-    PAYLOAD_TOO_LARGE;
-    /// A panic, or a failure whose details are hidden from the client.
-    INTERNAL_SERVER_ERROR;
-}
-
-impl Code {
-    /// Creates a code that the app defines, by convention in `SCREAMING_SNAKE_CASE`.
-    #[must_use]
-    pub const fn app(code: &'static str) -> Self {
-        Self(code)
-    }
-
-    /// Returns the code as it stands on the wire.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        self.0
-    }
-
-    /// Returns true if the protocol defines this code, so that no procedure has to declare it.
-    #[must_use]
-    pub fn is_protocol(self) -> bool {
-        Self::PROTOCOL.contains(&self)
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
-}
 
 /// A refusal: the answer of a handler, a middleware or a stage in place of a [`Reply`](crate::Reply).
 ///

@@ -125,22 +125,14 @@ fn described(data: Option<DataType>) -> String {
     }
 }
 
-/// Returns the problems of declared refusals: a code with two types, or with and without data; an empty one; data with a
-/// code of the protocol.
+/// Returns the problems of declared refusals: a code with two types, or with and without data; data with a code of the
+/// protocol.
 pub(super) fn problems_of(routes: &[RouteDeclaration]) -> Vec<String> {
     let mut problems = Vec::new();
     let mut known = BTreeMap::<&str, (&DeclaredRefusal, &RouteDeclaration)>::new();
     for route in routes {
         for refusal in &route.traits.refusals {
             let code = refusal.code;
-            if code.as_str().is_empty() {
-                problems.push(format!(
-                    "route `{}` ({}) declares a refusal with an empty code, which no client can tell from others: name it, by \
-                     `Code::app(..)`",
-                    route.path, route.location
-                ));
-                continue;
-            }
             if let Some(data) = refusal.rust_type().filter(|_| code.is_protocol()) {
                 problems.push(format!(
                     "route `{}` ({}) declares `{}` as data of `{code}`, a code of the protocol, which the framework refuses \

@@ -25,8 +25,7 @@ macro_rules! refusals {
 refusals! {
     Outbid: Code::app("OUTBID"),
     OutbidToo: Code::app("OUTBID"),
-    Missing: Code::NOT_FOUND,
-    Nameless: Code::app("")
+    Missing: Code::NOT_FOUND
 }
 
 #[derive(Serialize, JsonSchema)]
@@ -120,18 +119,6 @@ fn a_code_of_the_protocol_with_data_is_refused() {
             &place(file!(), line - 1),
         ],
     );
-}
-
-#[test]
-fn an_empty_code_is_refused_with_and_without_data() {
-    let zo = app();
-    for router in [
-        zo.router().incoming("bid", declares!(zo, refuses::<Nameless>())),
-        zo.router()
-            .incoming("bid", declares!(zo, declare_code(Code::app("")))),
-    ] {
-        assert_problem(&zo, router, &["`bid`", "empty code", file!()]);
-    }
 }
 
 #[test]
