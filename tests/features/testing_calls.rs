@@ -4,9 +4,11 @@
 
 use std::{sync::Arc, task::Poll, time::Duration};
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use tower::{Service, ServiceExt};
 use zocket::{
-    Code, Context, Error, Incoming, Message, ProcedureBuilder, Refusal, Reply, Zocket,
+    Code, Context, Error, Incoming, Message, Outgoing, ProcedureBuilder, Refusal, Reply, Zocket,
     client::{CallError, Sent},
     layers::Effect,
     testing::{
@@ -136,8 +138,6 @@ async fn a_detached_connection_calls_a_procedure() {
     assert_eq!(ann.call(&procedure, &bid(1_100)).await.unwrap().cents, 1_100);
 }
 
-#[tokio::test]
-async fn refusals_that_a_procedure_does_not_declare_are_internal_errors_without_a_router() {
 #[tokio::test]
 async fn a_detached_connection_calls_a_procedure_without_input_by_its_message() {
     let zo = Zocket::builder().build();
@@ -287,4 +287,54 @@ async fn a_message_made_of_its_type_has_a_reply_with_effects() {
     assert_eq!(reply.answer_as::<Price>().unwrap(), Price { cents: 1_100 });
     assert!(reply.answer_as::<String>().is_err());
     assert_eq!(reply.effects, [Effect::Join("bidders".into())]);
+}
+
+/// Declares events with a price.
+macro_rules! events {
+    ($($name:ident: $event_type:literal),*) => {$(
+        #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+        struct $name {
+            cents: u128,
+        }
+
+        impl Outgoing for $name {
+            const TYPE: &'static str = $event_type;
+        }
+    )*};
+}
+
+events! {
+    Rose: "lot.rose",
+    Sold: "lot.sold"
+}
+
+#[tokio::test]
+async fn the_events_of_a_reply_are_read_by_their_type() {
+    /// An event with the name of [`Rose`], and another payload.
+    #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+    struct Other {
+        from: String,
+    }
+
+    impl Outgoing for Other {
+        const TYPE: &'static str = Rose::TYPE;
+    }
+
+    let zo = Zocket::builder().build();
+    let rises = zo.message().handle(async |cx: Context<()>, bid: Bid| {
+        let cents = u128::from(bid.cents);
+        cx.send(Rose { cents }).to_room("bidders");
+        cx.rooms().join("bidders")?;
+        cx.send(Sold { cents: u128::MAX }).broadcast();
+        cx.send(Rose { cents: cents + 1 }).to([cx.client_id()]);
+        Ok(Price { cents: bid.cents })
+    });
+    let message = Message::of(zo.detached(()), &bid(1_100)).unwrap();
+    let reply = rises.oneshot(message).await.unwrap();
+    assert_eq!(
+        reply.events_as::<Rose>().unwrap(),
+        [Rose { cents: 1_100 }, Rose { cents: 1_101 }]
+    );
+    assert_eq!(reply.events_as::<Sold>().unwrap(), [Sold { cents: u128::MAX }]);
+    assert!(reply.events_as::<Other>().is_err());
 }

@@ -6,12 +6,12 @@ use std::{
 
 use bytes::Bytes;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::delivery::{Delivery, KeyedDelivery};
 use crate::{
     error::{Code, Error},
-    protocol::{Codec, Form, FrameHeader, Name, RawPayload, words},
+    protocol::{Codec, Form, FrameHeader, Name, RawPayload, from_json, words},
 };
 
 /// A message that the server sends without a request. Its name is part of the contract.
@@ -199,6 +199,17 @@ impl Event {
         &self.0.payload
     }
 
+    /// Parses the payload as an `E`, as a client does. None if the event has another name.
+    ///
+    /// # Errors
+    /// If the payload does not fit `E`.
+    pub fn payload_as<E: Outgoing + DeserializeOwned>(&self) -> Result<Option<E>, serde_json::Error> {
+        if self.0.name != E::TYPE {
+            return Ok(None);
+        }
+        from_json(self.0.payload.as_json()).map(Some)
+    }
+
     /// Returns the whole WebSocket frame in this form, header and content, as it is written to a socket. Encodes it on
     /// the first call.
     #[must_use]
@@ -281,6 +292,23 @@ mod tests {
             assert_eq!(event.wire(Form::BASE), said.wire(Form::extended(Codec::Json)));
             assert_eq!(event.weight(), FRAME.len() + 64);
         }
+    }
+
+    #[test]
+    fn a_payload_is_parsed_by_the_events_name() {
+        #[derive(Debug, PartialEq, Serialize, serde::Deserialize, JsonSchema)]
+        struct Counted(u128);
+        impl Outgoing for Counted {
+            const TYPE: &'static str = "counted";
+        }
+        let counted = Event::of(&Counted(u128::MAX)).unwrap();
+        assert_eq!(counted.payload_as().unwrap(), Some(Counted(u128::MAX)));
+        let wire = Event::from_wire(Form::BASE, counted.wire(Form::BASE).clone()).unwrap();
+        assert_eq!(wire.payload_as().unwrap(), Some(Counted(u128::MAX)));
+        let other = Event::from_payload("counted.twice", RawPayload::json("1")).unwrap();
+        assert_eq!(other.payload_as::<Counted>().unwrap(), None);
+        let unfit = Event::from_payload("counted", RawPayload::absent()).unwrap();
+        assert!(unfit.payload_as::<Counted>().is_err(), "it is null");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::state::MessageState;
 use crate::{
-    effect::Effect,
+    effect::{Effect, Outgoing},
     error::{Code, Error},
     protocol::{RawPayload, from_json},
 };
@@ -64,6 +64,37 @@ impl Reply {
     /// If the answer does not fit the type.
     pub fn answer_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
         from_json(self.answer.as_json())
+    }
+
+    /// Parses the events of the type `E` among the [`effects`](Self::effects), in the order in which they were sent.
+    /// Events with another name are left out. A test of a procedure without a router compares them:
+    ///
+    /// ```
+    /// use schemars::JsonSchema;
+    /// use serde::{Deserialize, Serialize};
+    /// use zocket_layers::{Effect, Event, Outgoing, Reply, Target};
+    ///
+    /// #[derive(Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+    /// struct Sold { cents: u64 }
+    /// impl Outgoing for Sold { const TYPE: &'static str = "lot.sold"; }
+    ///
+    /// let mut reply = Reply::empty();
+    /// let event = Event::of(&Sold { cents: 7 })?;
+    /// reply.effects = vec![Effect::Emit { to: Target::everyone(), event }];
+    /// assert_eq!(reply.events_as::<Sold>()?, [Sold { cents: 7 }]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`Event::payload_as`](crate::Event::payload_as) parses one event, whose [`Effect::Emit`] has the receivers.
+    ///
+    /// # Errors
+    /// If the payload of an event with the name of `E` does not fit `E`.
+    pub fn events_as<E: Outgoing + DeserializeOwned>(&self) -> Result<Vec<E>, serde_json::Error> {
+        let events = self.effects.iter().filter_map(|effect| match effect {
+            Effect::Emit { event, .. } => event.payload_as().transpose(),
+            _ => None,
+        });
+        events.collect()
     }
 }
 
