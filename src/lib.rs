@@ -69,7 +69,8 @@
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(doctest)]
+// With the feature of all its examples, since READMEs are viewed with every line that rustdoc would hide.
+#[cfg(all(doctest, feature = "client"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

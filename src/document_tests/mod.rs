@@ -11,3 +11,4 @@ mod frames;
 mod limits;
 #[path = "../../tests/common/documents.rs"]
 mod lists;
+mod readmes;
