@@ -145,9 +145,14 @@ impl Cluster {
         self.max_payload.store(event, Ordering::Relaxed);
     }
 
+    /// Returns the bytes of content that the engine takes in one message.
+    pub(super) fn message_limit(&self) -> usize {
+        self.max_payload.load(Ordering::Relaxed)
+    }
+
     /// Checks that the engine takes a message with so many bytes of content.
     pub(super) fn check_size(&self, got: usize) -> Result<(), Full> {
-        let limit = self.max_payload.load(Ordering::Relaxed);
+        let limit = self.message_limit();
         match got > limit {
             true => Err(Full::EventSize { limit, got }),
             false => Ok(()),

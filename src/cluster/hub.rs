@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashSet,
-    fmt,
+    fmt, mem,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use futures_util::FutureExt;
+use futures_util::{FutureExt, future::join_all};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -26,12 +26,13 @@ use super::{
     meter,
     node_tag::NodeTag,
     nodes::Nodes,
-    note::{Beat, Managed, Note, Selection, weight},
+    note::{Beat, Managed, Note, Selection},
     options::{Loss, NatsOptions},
-    queries::Queries,
+    queries::{Queries, Query},
     questions::Questions,
     queue::Queue,
     sizes::{self, OtherSizes, OwnSizes, RoomSizes},
+    split,
     subject::Subjects,
     watcher::Watcher,
 };
@@ -130,12 +131,17 @@ impl Cluster {
     }
 
     fn manage(&self, clients: &Target, action: Action) -> Result<Performed, Full> {
-        self.check_size(weight(clients))?;
-        let note = Note::Manage {
-            clients: Selection::of(clients).ok_or(Full::Unsupported)?,
-            action: Managed::of(&action).ok_or(Full::Unsupported)?,
+        let managed = Managed::of(&action).ok_or(Full::Unsupported)?;
+        let limit = self.message_limit().saturating_sub(managed.weight());
+        let note = |part: &Target| {
+            let clients = Selection::of(part).ok_or(Full::Unsupported)?;
+            let action = managed.clone();
+            Ok(Note::Manage { clients, action })
         };
-        self.queue.note(self.subjects.nodes.clone(), note)?;
+        // An action that a client performs twice, as a member of several rooms, has an effect once.
+        let parts = split::targets(clients, limit)?;
+        let notes = parts.iter().map(note).collect::<Result<_, Full>>()?;
+        self.queue.notes(&self.subjects.nodes, notes)?;
         self.manage_here(clients, action)
     }
 
@@ -190,7 +196,7 @@ impl Cluster {
 
     /// Splits sizes into messages.
     pub(super) fn size_messages(&self, sizes: impl Iterator<Item = (String, usize)>) -> Vec<RoomSizes> {
-        sizes::messages(sizes, self.max_payload.load(Ordering::Relaxed))
+        sizes::messages(sizes, self.message_limit())
     }
 
     /// Returns the sizes of all rooms with members here.
@@ -224,22 +230,46 @@ impl Cluster {
         self.local.size(room).now_or_never().map_or(0, |size| size.value)
     }
 
-    /// Asks the other nodes for their clients among these. Returns their answers, and the nodes that have not answered.
-    async fn find(&self, clients: &Target) -> (Vec<Vec<ClientId>>, Vec<Uuid>) {
+    /// Asks the other nodes for their clients among these. Returns them, and the nodes that have not answered.
+    async fn find(&self, target: &Target) -> (Vec<ClientId>, Vec<Uuid>) {
         let nodes = self.nodes.lock().known();
-        let selection = Selection::of(clients).filter(|_| self.check_size(weight(clients)).is_ok());
-        let Some(clients) = selection.filter(|_| !nodes.is_empty()) else {
+        let mut asked = target.clone();
+        // The exceptions of clients are made here, so that they need not fit into a message.
+        let excepted: HashSet<_> = match &mut asked.except {
+            Some(except) => mem::take(&mut Arc::make_mut(except).clients)
+                .into_iter()
+                .collect(),
+            None => HashSet::new(),
+        };
+        let parts = split::targets(&asked, self.message_limit());
+        let selections = parts
+            .iter()
+            .flatten()
+            .map(Selection::of)
+            .collect::<Option<Vec<_>>>();
+        let Some(selections) = selections.filter(|_| parts.is_ok() && !nodes.is_empty()) else {
             return (Vec::new(), nodes);
         };
-        let query = self.queries.begin(nodes.clone());
-        let note = Note::Find {
-            query: query.id(),
-            clients,
-        };
-        match self.queue.note(self.subjects.nodes.clone(), note) {
-            Ok(()) => query.answers().await,
-            Err(_) => (Vec::new(), nodes),
+        let (queries, notes): (Vec<_>, _) = selections
+            .into_iter()
+            .map(|clients| {
+                let query = self.queries.begin(&nodes);
+                let note = Note::Find {
+                    query: query.id(),
+                    clients,
+                };
+                (query, note)
+            })
+            .unzip();
+        if self.queue.notes(&self.subjects.nodes, notes).is_err() {
+            return (Vec::new(), nodes);
         }
+        let (mut found, mut missing) = (Vec::new(), HashSet::new());
+        for (clients, silent) in join_all(queries.into_iter().map(Query::answers)).await {
+            found.extend(clients.into_iter().filter(|client| !excepted.contains(client)));
+            missing.extend(silent);
+        }
+        (found, missing.into_iter().collect())
     }
 }
 
@@ -286,8 +316,8 @@ impl Hub for NatsHub {
     fn clients<'a>(&'a self, of: &'a Target) -> BoxFuture<'a, Gathered<Vec<ClientId>>> {
         async move {
             let mut clients: HashSet<_> = self.0.clients_here(of).into_iter().collect();
-            let (answers, missing) = self.0.find(of).await;
-            clients.extend(answers.into_iter().flatten());
+            let (elsewhere, missing) = self.0.find(of).await;
+            clients.extend(elsewhere);
             gathered(clients.into_iter().collect(), missing)
         }
         .boxed()

@@ -19,9 +19,9 @@
 //! | | spans all nodes |
 //! |---|---|
 //! | `cx.send(..)` and emitters: to rooms, to clients, to everyone | yes |
-//! | `cx.rooms().members(..)` | yes, without the nodes that have not answered within a second. [`Hub::clients`](crate::Hub::clients) of `cx.emitter().hub()` names those |
+//! | `cx.rooms().members(..)` | yes, without the nodes that have not answered within a second, or have more than 1,048,576 of the members. [`Hub::clients`](crate::Hub::clients) of `cx.emitter().hub()` names those |
 //! | `cx.rooms().size(..)` | yes. It asks nobody: the number on this node is exact, and those on other nodes were exact about 2 seconds ago or later. [`Hub::size`](crate::Hub::size) names the nodes that are not counted: all others while NATS is away, and a node until it has told its sizes, soon after its start |
-//! | joining, leaving and disconnecting other clients | yes |
+//! | joining, leaving and disconnecting other clients | yes, any number at once. A list of exceptions is refused with PAYLOAD_TOO_LARGE beyond NATS's `max_payload` |
 //! | `cx.rooms().join(..)`, `leave(..)`, `has(..)`, `current()` | they concern the client itself, which is on one node |
 //! | [`Zocket::connections`](crate::Zocket::connections), `contexts`, limits | no: each node counts its own |
 //! | resuming a session | no: a client has to come back to its node. On another node it begins a new session, and its old one ends before: `on_disconnect` receives [`Reason::Moved`](crate::Reason::Moved). [`deploying`](crate::guide::deploying#more-than-one-process) has the conditions |
@@ -87,6 +87,7 @@ mod queue;
 mod receiver;
 mod sender;
 mod sizes;
+mod split;
 mod start;
 mod subject;
 mod watcher;

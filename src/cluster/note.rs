@@ -20,16 +20,11 @@ pub(super) enum Note {
         beat: Option<Beat>,
     },
     /// Asks one node to repeat its last numbers, since some were lost before its beat with this number.
-    AskLast {
-        before: u64,
-    },
+    AskLast { before: u64 },
     /// The node ends.
     Gone,
     /// The last number of the subject's sequence.
-    Last {
-        chain: u32,
-        position: u64,
-    },
+    Last { chain: u32, position: u64 },
     /// Asks every node for a `Settled` with this number.
     Settle {
         barrier: u64,
@@ -46,24 +41,18 @@ pub(super) enum Note {
         last: Vec<(String, u32, u64)>,
     },
     /// Performs an action on the clients of every node.
-    Manage {
-        clients: Selection,
-        action: Managed,
-    },
+    Manage { clients: Selection, action: Managed },
     /// Asks every node for its clients among these.
-    Find {
-        query: u64,
-        clients: Selection,
-    },
+    Find { query: u64, clients: Selection },
+    /// A part of the node's clients. In the queue, it is all of them: the task that sends splits them.
     Found {
         query: u64,
+        part: usize,
+        of: usize,
         clients: Vec<ClientId>,
     },
     /// Numbers of the node's clients in rooms where they have changed.
-    Sizes {
-        number: u64,
-        rooms: RoomSizes,
-    },
+    Sizes { number: u64, rooms: RoomSizes },
     /// Asks one node for `AllSizes`.
     AskSizes,
     /// A part of the numbers of the node's clients in all rooms, as they were after the `Sizes` of this number.
@@ -74,15 +63,20 @@ pub(super) enum Note {
         rooms: RoomSizes,
     },
     /// Asks one node a question of the app: [`Peers::ask`](zocket_layers::hub::Peers::ask).
-    Ask {
-        query: u64,
-        question: String,
-    },
+    Ask { query: u64, question: String },
     /// None if no app of the node has answered.
-    Told {
-        query: u64,
-        answer: Option<String>,
-    },
+    Told { query: u64, answer: Option<String> },
+}
+
+impl Note {
+    /// Returns the bytes of the lists of clients and rooms that grow with an app, as far as notes of this kind wait in number.
+    pub(super) fn footprint(&self) -> usize {
+        match self {
+            Self::Found { clients, .. } => size_of_val(&**clients),
+            Self::Find { clients, .. } | Self::Manage { clients, .. } => clients.footprint(),
+            _ => 0,
+        }
+    }
 }
 
 /// A regular sign of life.
@@ -124,6 +118,18 @@ pub(super) enum Managed {
 }
 
 impl Selection {
+    fn footprint(&self) -> usize {
+        let (clients, rooms) = match &self.audience {
+            Selected::Clients(clients) => (&**clients, &[][..]),
+            Selected::Rooms(rooms) => (&[][..], &**rooms),
+            Selected::Everyone(()) => (&[][..], &[][..]),
+        };
+        let rooms = rooms.iter().chain(&self.except_rooms);
+        size_of_val(clients)
+            + size_of_val(&*self.except)
+            + rooms.map(|room| size_of_val(room) + room.len()).sum::<usize>()
+    }
+
     /// Returns none for a target of a kind that this version does not know.
     pub(super) fn of(target: &Target) -> Option<Self> {
         let audience = match &target.audience {
@@ -171,6 +177,12 @@ impl Managed {
         })
     }
 
+    /// Returns the bytes of the action's text, as it is sent.
+    pub(super) fn weight(&self) -> usize {
+        let (Self::Join(text) | Self::Leave(text) | Self::Disconnect { reason: text, .. }) = self;
+        json_length(text)
+    }
+
     pub(super) fn into_action(self) -> Action {
         match self {
             Self::Join(room) => Action::Join(room.into()),
@@ -178,6 +190,14 @@ impl Managed {
             Self::Disconnect { code, reason } => Action::Disconnect(Close::new(code, Cow::Owned(reason))),
         }
     }
+}
+
+/// Bytes of a client in a list, with quotes and a comma.
+pub(super) const CLIENT: usize = 39;
+
+/// Returns the bytes of a room in a list, with quotes and a comma.
+pub(super) fn room_weight(room: &str) -> usize {
+    3 + json_length(room)
 }
 
 /// Returns the bytes of a target, as it is sent.
@@ -192,8 +212,7 @@ pub(super) fn weight(target: &Target) -> usize {
     let rooms = rooms
         .iter()
         .chain(except.into_iter().flat_map(|except| &except.rooms));
-    // With quotes and commas.
-    clients * 39 + rooms.map(|room| 3 + json_length(room)).sum::<usize>()
+    clients * CLIENT + rooms.map(|room| room_weight(room)).sum::<usize>()
 }
 
 /// Returns the bytes of a text in JSON, without the quotes.

@@ -82,8 +82,8 @@ impl NatsOptions {
         self
     }
 
-    /// Sets the number of bytes that may wait to be sent to other nodes. Beyond it, a message that sends fails with
-    /// OVERLOADED. Default: 64 MiB.
+    /// Sets the number of bytes of events that may wait to be sent to other nodes. Beyond it, a message that sends fails with
+    /// OVERLOADED. As many bytes may wait of lists of clients and rooms, in actions, queries and answers. Default: 64 MiB.
     #[must_use]
     pub fn max_queued_bytes(mut self, bytes: usize) -> Self {
         self.max_queued_bytes = bytes;

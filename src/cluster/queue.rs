@@ -26,6 +26,9 @@ const SKIPPED_SUBJECTS: usize = 1 << 16;
 pub(super) struct Queue {
     /// They precede events, so that joins of other nodes do not wait for these.
     notes: mpsc::Sender<QueuedNote>,
+    /// Bytes of the lists in notes that wait. Without a bound, questions that are asked often would take memory for as many
+    /// answers.
+    note_bytes: AtomicUsize,
     events: mpsc::Sender<Queued>,
     /// Bytes of the events that wait.
     bytes: AtomicUsize,
@@ -57,14 +60,17 @@ pub(super) enum Queued {
 pub(super) struct QueuedNote {
     pub(super) subject: Arc<str>,
     pub(super) note: Note,
+    /// Bytes of its lists.
+    pub(super) bytes: usize,
 }
 
-/// Creates a queue for events of this many bytes.
+/// Creates a queue for events of this many bytes, and notes with lists of as many.
 pub(super) fn queue(max_bytes: usize) -> (Queue, QueueReceiver) {
     let (note_sender, notes) = mpsc::channel(NOTES);
     let (event_sender, events) = mpsc::channel(EVENTS);
     let queue = Queue {
         notes: note_sender,
+        note_bytes: AtomicUsize::new(0),
         events: event_sender,
         bytes: AtomicUsize::new(0),
         max_bytes,
@@ -79,8 +85,34 @@ impl Queue {
     /// # Errors
     /// If too many notes wait.
     pub(super) fn note(&self, subject: Arc<str>, note: Note) -> Result<(), Full> {
-        let queued = self.notes.try_send(QueuedNote { subject, note });
-        queued.map_err(|_| is_full())
+        self.notes(&subject, vec![note])
+    }
+
+    /// Queues all of these notes, or none.
+    ///
+    /// # Errors
+    /// If too many notes wait.
+    pub(super) fn notes(&self, subject: &Arc<str>, notes: Vec<Note>) -> Result<(), Full> {
+        let permits = self.notes.try_reserve_many(notes.len());
+        let permits = permits.map_err(|_| is_full())?;
+        let all = notes.iter().map(Note::footprint).sum();
+        let waiting = self.note_bytes.fetch_add(all, Ordering::AcqRel);
+        // Notes without lists, such as the answer to a barrier, do not wait for others. Lists of any size find a place among
+        // such notes.
+        if all > 0 && waiting > 0 && waiting.saturating_add(all) > self.max_bytes {
+            self.free_note(all);
+            return Err(is_full());
+        }
+        for (permit, note) in permits.zip(notes) {
+            let (subject, bytes) = (subject.clone(), note.footprint());
+            permit.send(QueuedNote { subject, note, bytes });
+        }
+        Ok(())
+    }
+
+    /// Frees the bytes of a note that has been sent.
+    pub(super) fn free_note(&self, bytes: usize) {
+        self.note_bytes.fetch_sub(bytes, Ordering::AcqRel);
     }
 
     /// Reserves a place for an event of this size. Returns none if the queue is full.
@@ -169,6 +201,8 @@ pub(super) fn is_full() -> Full {
 
 #[cfg(test)]
 mod tests {
+    use zocket_layers::ClientId;
+
     use super::*;
 
     #[test]
@@ -182,6 +216,26 @@ mod tests {
             queue.reserve(1_000).is_some(),
             "an empty queue takes an event of any size"
         );
+    }
+
+    #[test]
+    fn notes_find_a_place_together_or_not_at_all() {
+        let found = |clients: usize| Note::Found {
+            query: 1,
+            part: 0,
+            of: 1,
+            clients: (0..clients).map(|_| ClientId::random()).collect(),
+        };
+        let (queue, mut receiver) = queue(1_000);
+        let subject = Arc::from("a");
+        assert!(queue.notes(&subject, vec![Note::Gone; NOTES + 1]).is_err());
+        assert!(receiver.notes.try_recv().is_err());
+        queue.notes(&subject, vec![found(100), found(1)]).unwrap();
+        assert!(queue.note(subject.clone(), found(1)).is_err());
+        queue.note(subject.clone(), Note::Gone).unwrap();
+        queue.free_note(receiver.notes.try_recv().unwrap().bytes);
+        queue.note(subject.clone(), found(61)).unwrap();
+        assert!(queue.note(subject, found(1)).is_err());
     }
 
     #[test]

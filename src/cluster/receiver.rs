@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    fmt,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
@@ -154,13 +155,7 @@ impl Receiver {
     fn receive(&mut self, cluster: &Arc<Cluster>, subject: &Arc<str>, payload: Bytes) {
         let (node, received) = match read(payload) {
             Ok(received) => received,
-            Err(reason) => {
-                meter::problems("unreadable", 1);
-                if let Some(omitted) = cluster.lines.unreadable.line() {
-                    tracing::warn!(%subject, %reason, omitted, "message of another node ignored");
-                }
-                return;
-            }
+            Err(reason) => return ignored(cluster, subject, &reason),
         };
         if node == cluster.node || !self.admit(cluster, node) {
             return;
@@ -308,9 +303,24 @@ impl Receiver {
             }
             Note::Find { query, clients } => {
                 let clients = cluster.clients_here(&clients.into_target());
-                reply(Note::Found { query, clients });
+                reply(Note::Found {
+                    query,
+                    part: 0,
+                    of: 1,
+                    clients,
+                });
             }
-            Note::Found { query, clients } => cluster.queries.answered(query, node, clients),
+            Note::Found {
+                query,
+                part,
+                of,
+                clients,
+            } => {
+                let answered = cluster.queries.answered(query, node, (part, of), clients);
+                if let Err(reason) = answered {
+                    ignored(cluster, subject, &reason);
+                }
+            }
             Note::Sizes { number, rooms } => {
                 let mut sizes = cluster.other_sizes.lock();
                 if sizes.changed(node, number, rooms, Instant::now()) {
@@ -344,6 +354,14 @@ fn subscription(cluster: &Cluster, subject: &Arc<str>) -> (Arc<str>, Option<Reci
     match cluster.interest.subscription(subject) {
         Some((subject, room)) => (subject, Some(Recipients::Room(room))),
         None => (subject.clone(), None),
+    }
+}
+
+/// Counts and logs a message that can't be used.
+fn ignored(cluster: &Cluster, subject: &str, reason: &dyn fmt::Display) {
+    meter::problems("unreadable", 1);
+    if let Some(omitted) = cluster.lines.unreadable.line() {
+        tracing::warn!(%subject, %reason, omitted, "message of another node ignored");
     }
 }
 

@@ -25,6 +25,7 @@ use super::{
     note::{Beat, Note},
     numbers::SentNumbers,
     queue::{QueueReceiver, Queued, QueuedNote},
+    split,
     wire::{write_event, write_note},
 };
 
@@ -81,15 +82,13 @@ impl Sender {
     }
 
     /// Publishes, or gives up, so that what waits for an engine that is away does not keep the queue full. A loss shows by its
-    /// number at the receivers.
-    async fn publish(&mut self, subject: &Arc<str>, payload: Bytes, is_connected: bool) {
+    /// number at the receivers. Returns false after a failure, which is counted and logged.
+    async fn publish(&mut self, subject: &Arc<str>, payload: Bytes, is_connected: bool) -> bool {
         let patience = self.patience(is_connected);
         let subject = subject.clone();
-        // The failure is counted and logged.
-        drop(
-            self.request_within(patience, EngineRequest::Publish { subject, payload })
-                .await,
-        );
+        self.request_within(patience, EngineRequest::Publish { subject, payload })
+            .await
+            .is_ok()
     }
 
     fn patience(&self, is_connected: bool) -> Duration {
@@ -148,12 +147,8 @@ impl Sender {
                     self.beat(&cluster, &queue).await;
                 }
                 note = queue.notes.recv() => {
-                    let (Some(QueuedNote { subject, mut note }), Some(cluster)) = (note, cluster.upgrade()) else { break };
-                    if let Note::Settled { last, .. } = &mut note {
-                        self.numbers.write_last(last);
-                    }
-                    let is_connected = cluster.is_connected.load(Ordering::Acquire);
-                    self.publish(&subject, write_note(cluster.node, &note), is_connected).await;
+                    let (Some(note), Some(cluster)) = (note, cluster.upgrade()) else { break };
+                    self.send_note(&cluster, note).await;
                 }
                 queued = queue.events.recv() => {
                     let (Some(queued), Some(cluster)) = (queued, cluster.upgrade()) else { break };
@@ -299,6 +294,34 @@ impl Sender {
             is_connected,
         )
         .await;
+    }
+
+    async fn send_note(&mut self, cluster: &Cluster, queued: QueuedNote) {
+        let QueuedNote {
+            subject,
+            mut note,
+            bytes,
+        } = queued;
+        if let Note::Settled { last, .. } = &mut note {
+            self.numbers.write_last(last);
+        }
+        let is_connected = cluster.is_connected.load(Ordering::Acquire);
+        match note {
+            Note::Found { query, clients, .. } => {
+                for part in split::answer(query, &clients, cluster.message_limit()) {
+                    let payload = write_note(cluster.node, &part);
+                    // The others are of no use without it.
+                    if !self.publish(&subject, payload, is_connected).await {
+                        break;
+                    }
+                }
+            }
+            note => {
+                self.publish(&subject, write_note(cluster.node, &note), is_connected)
+                    .await;
+            }
+        }
+        cluster.queue.free_note(bytes);
     }
 
     async fn send(&mut self, cluster: &Cluster, queued: Queued) {

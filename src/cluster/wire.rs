@@ -268,6 +268,8 @@ mod tests {
             Note::Find { query: 1, clients },
             Note::Found {
                 query: 1,
+                part: 2,
+                of: 3,
                 clients: vec![ann],
             },
             Note::Sizes {

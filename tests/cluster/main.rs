@@ -22,6 +22,7 @@ mod joins;
 mod layers;
 mod leave;
 mod member;
+mod members;
 mod nodes;
 mod partition;
 mod restart;
