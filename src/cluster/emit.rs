@@ -55,7 +55,12 @@ impl Cluster {
             (Audience::Rooms(_), 2..) => self.ids.fetch_add(1, Ordering::Relaxed),
             _ => 0,
         };
-        let bytes = parts.iter().map(|part| event.weight() + part.weight()).sum();
+        let targets = match &to.audience {
+            Audience::Clients(_) => parts.iter().map(Part::weight).sum(),
+            // They share it.
+            _ => largest,
+        };
+        let bytes = event.weight() * parts.len() + targets;
         // Reserved before local members receive the event, so that OVERLOADED means that nobody has received it.
         let Some(place) = self.queue.reserve(bytes) else {
             // While the engine is away, delivery to the members here goes on.
@@ -111,22 +116,26 @@ impl Cluster {
 
     /// Returns the parts of an event to clients: as many for each of their nodes as its messages need.
     fn parts_for(&self, clients: &[ClientId], to: &Target, event: &Event) -> Vec<Part> {
-        let mut seen = HashSet::new();
+        let except = to.except.as_deref();
+        let (excepted, muted) = except.map_or_else(Default::default, |except| {
+            (except.clients.iter().collect(), &*except.rooms)
+        });
+        let mut seen: HashSet<_> = excepted;
         let mut nodes: IndexMap<NodeTag, Vec<ClientId>> = IndexMap::new();
-        for client in clients.iter().filter(|client| seen.insert(**client)) {
+        for client in clients.iter().filter(|client| seen.insert(client)) {
             let node = NodeTag::of_client(*client);
             // Nobody else has a client of this node.
             if node != self.tag() {
                 nodes.entry(node).or_default().push(*client);
             }
         }
-        let target = |clients: &[ClientId]| {
-            let mut target = Target::clients(clients.iter().copied());
-            target.except.clone_from(&to.except);
-            target
+        let target = |clients: &[ClientId]| match muted.is_empty() {
+            true => Target::clients(clients.iter().copied()),
+            false => Target::clients(clients.iter().copied()).except_rooms(muted.iter().cloned()),
         };
-        let space = self.max_payload.load(Ordering::Relaxed);
-        let space = space.saturating_sub(event.weight() + weight(&target(&[])));
+        let space = self
+            .message_limit()
+            .saturating_sub(event.weight() + weight(&target(&[])));
         let most = (space / CLIENT).max(1);
         let mut parts = Vec::new();
         for (node, clients) in nodes {

@@ -171,3 +171,26 @@ async fn what_cannot_be_split_is_refused_and_performed_by_nobody() {
     assert_eq!((ann.hear(1).await, bob.hear(1).await), (vec![2], vec![2]));
     assert!(!a.has(&ann.id, "attic"));
 }
+
+#[tokio::test]
+async fn an_event_to_a_list_of_clients_of_any_length_has_exceptions() {
+    let nats = Nats::start_configured(SMALL).await;
+    let (a, b) = (nats.node().await, nats.node().await);
+    let ann = Member::of(&a);
+    let others: Vec<_> = (0..300).map(|_| Member::of(&b)).collect();
+    others[1].join("muted").await;
+    // The node has subscribed to all of them.
+    others[299].join("lobby").await;
+    let listed = || Target::clients(ids(&others));
+    let excepted = || (0..500).map(|_| ClientId::random()).chain([others[0].id]);
+    ann.say(listed().except(excepted()), 1).await;
+    ann.say(listed().except_rooms(["muted"]), 2).await;
+    ann.say(listed().except(excepted()).except_rooms(["muted"]), 3)
+        .await;
+    ann.say(listed(), 4).await;
+    assert_eq!(others[0].hear(2).await, [2, 4]);
+    assert_eq!(others[1].hear(2).await, [1, 4]);
+    for other in &others[2..] {
+        assert_eq!(other.hear(4).await, [1, 2, 3, 4]);
+    }
+}
