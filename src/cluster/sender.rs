@@ -34,8 +34,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// The same while the engine is away, for the first message that it does not accept. Later ones get none.
 const PATIENCE_WHILE_AWAY: Duration = Duration::from_millis(500);
 
-/// Bytes of the subjects in a barrier. Losses of the first events to the rooms beyond it are not noticed.
-const SETTLED_SUBJECTS: usize = 1 << 16;
+/// Bytes of the answer to a barrier, unless the engine takes less. Losses of the first events to the rooms beyond it are not
+/// noticed.
+const SETTLED: usize = 1 << 18;
+/// Bytes of a subject in it, beside its name: a chain and a position.
+const SETTLED_NUMBER: usize = 40;
 
 /// Requests to the engine, one after the other.
 pub(super) struct Sender {
@@ -196,10 +199,10 @@ impl Sender {
                 .barriers
                 .begin(barrier, if is_needed { nodes } else { Vec::new() });
             if is_needed {
-                let mut bytes = 0;
+                let (mut bytes, limit) = (0, SETTLED.min(cluster.message_limit()));
                 let fitting = subjects.iter().take_while(|subject| {
-                    bytes += subject.len();
-                    bytes <= SETTLED_SUBJECTS
+                    bytes += subject.len() + SETTLED_NUMBER;
+                    bytes <= limit
                 });
                 let subjects = fitting.map(ToString::to_string).collect();
                 let settle = write_note(cluster.node, &Note::Settle { barrier, subjects });

@@ -194,3 +194,31 @@ async fn an_event_to_a_list_of_clients_of_any_length_has_exceptions() {
         assert_eq!(other.hear(4).await, [1, 2, 3, 4]);
     }
 }
+
+#[tokio::test]
+async fn joins_of_many_rooms_at_once_are_answered_through_a_server_with_a_small_limit() {
+    let nats = Nats::start_configured(SMALL).await;
+    let (a, b) = (nats.node().await, nats.node().await);
+    let members: Vec<_> = (0..10).map(|_| Member::of(&b)).collect();
+    let room = |room: usize| format!("a room with a longer name {room}");
+    // None of them is awaited, so that the subscriptions are made for one barrier.
+    let joins: Vec<_> = (0..300)
+        .map(|index| {
+            let from = &members[index % 10].id;
+            b.perform(Some(from), Effect::Join(room(index).into())).unwrap()
+        })
+        .collect();
+    let begun = Instant::now();
+    for join in joins {
+        if let zocket::layers::hub::Performed::Pending(ticket) = join {
+            timeout(PATIENCE, ticket).await.unwrap().unwrap();
+        }
+    }
+    // Without an answer of the other node, it takes as long as a barrier waits.
+    assert!(
+        begun.elapsed() < Duration::from_millis(1_900),
+        "{:?}",
+        begun.elapsed()
+    );
+    until_size(&a, &room(299), 1).await;
+}
