@@ -69,7 +69,8 @@ pub(super) enum Note {
 }
 
 impl Note {
-    /// Returns the bytes of the lists of clients and rooms that grow with an app, as far as notes of this kind wait in number.
+    /// Returns the bytes of the lists of clients and rooms in queries, their answers and actions. The lists of other notes are
+    /// bounded.
     pub(super) fn footprint(&self) -> usize {
         match self {
             Self::Found { clients, .. } => size_of_val(&**clients),

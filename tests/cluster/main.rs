@@ -13,6 +13,7 @@ mod nats;
 #[path = "../common/proxy.rs"]
 mod proxy;
 
+mod answers;
 mod apps;
 mod balancer;
 mod crowd;

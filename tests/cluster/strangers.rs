@@ -23,10 +23,10 @@ use crate::{
 };
 
 /// A program that publishes to the subjects of an app.
-struct Stranger(Client);
+pub(crate) struct Stranger(pub(crate) Client);
 
 impl Stranger {
-    async fn connect(nats: &Nats) -> Self {
+    pub(crate) async fn connect(nats: &Nats) -> Self {
         Self(async_nats::connect(nats.url()).await.unwrap())
     }
 
@@ -35,13 +35,13 @@ impl Stranger {
         self.0.publish(subject, payload.into()).await.unwrap();
     }
 
-    async fn note(&self, subject: &str, node: Uuid, note: &Value) {
+    pub(crate) async fn note(&self, subject: &str, node: Uuid, note: &Value) {
         self.publish(subject, message(2, node, note.to_string().as_bytes()))
             .await;
     }
 
     /// Waits until NATS has everything.
-    async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         self.0.flush().await.unwrap();
     }
 }
