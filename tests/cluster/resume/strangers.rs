@@ -18,8 +18,10 @@ use crate::{
 /// Listens to all questions between nodes.
 async fn tap(nats: &Nats) -> (Tap, Subscriber) {
     let tap = async_nats::connect(nats.url()).await.unwrap();
-    let messages = tap.subscribe("zocket.node.>").await.unwrap();
-    tap.flush().await.unwrap();
+    let mut messages = tap.subscribe("zocket.node.>").await.unwrap();
+    // A flush of NATS's client does not wait until the server has the subscription.
+    tap.publish("zocket.node.begin", "".into()).await.unwrap();
+    while !messages.next().await.unwrap().subject.ends_with(".begin") {}
     (tap, messages)
 }
 
