@@ -67,6 +67,7 @@
 
 mod barrier;
 mod beats;
+mod connect_error;
 mod emit;
 mod engine;
 mod hub;
@@ -96,8 +97,8 @@ mod wire;
 #[doc(hidden)]
 pub use self::engine::EngineEvent;
 pub use self::{
+    connect_error::ConnectError,
     engine::{BoxEngine, EngineRequest},
     hub::NatsHub,
-    nats::ConnectError,
     options::{Loss, NatsOptions, Recipients},
 };

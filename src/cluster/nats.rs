@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -27,6 +26,7 @@ use tokio::{
 use tower::{BoxError, Service, util::BoxService};
 
 use super::{
+    connect_error::{ConnectError, url},
     engine::{EngineEvent, EngineRequest},
     hub::NatsHub,
     meter,
@@ -58,6 +58,14 @@ impl NatsHub {
         mut options: NatsOptions,
     ) -> Result<Arc<Self>, ConnectError> {
         check_prefix(&options.prefix).map_err(ConnectError::Option)?;
+        let servers = servers.to_server_addrs();
+        let servers = servers.map_err(|error| ConnectError::Option(format!("servers: {error}")))?;
+        let servers: Vec<_> = servers.into_iter().collect();
+        let urls: Vec<_> = servers.iter().map(url).collect();
+        if servers.is_empty() {
+            let problem = "servers: expected the URL of at least one, got none";
+            return Err(ConnectError::Option(problem.to_owned()));
+        }
         let (reports, events) = mpsc::channel(RECEIVED);
         let (reported, is_connected) = (reports.clone(), Arc::new(AtomicBool::new(false)));
         let said_connected = is_connected.clone();
@@ -87,10 +95,13 @@ impl NatsHub {
                 drop(reports.send(event).await);
             }
         });
-        let client = connection
-            .connect(servers)
-            .await
-            .map_err(|error| ConnectError::Refused(error.into()))?;
+        let client = match connection.connect(servers).await {
+            Ok(client) => client,
+            Err(error) => {
+                let servers = urls;
+                return Err(ConnectError::Connection { servers, error });
+            }
+        };
         let max_payload = client.max_payload();
         let (subscribed, subscriptions) = mpsc::channel(64);
         let forwarder = Forwarder {
@@ -106,10 +117,11 @@ impl NatsHub {
             subscribed,
             subscriptions: Arc::default(),
         });
-        let hub = Self::over(engine, events, max_payload, options).await?;
+        let hub = Self::over(engine, events, max_payload, options).await;
+        let hub = hub.map_err(|error| error.of(urls.clone()))?;
         // Without a permission for its subjects, the node would be alone.
         if let Some(refusal) = refusal.lock().take() {
-            return Err(ConnectError::Refused(refusal.into()));
+            return Err(ConnectError::subscription(refusal.into()).of(urls));
         }
         Ok(hub)
     }
@@ -120,34 +132,6 @@ fn report(error: &ServerError, lines: &Rarely) {
     meter::problems("engine", 1);
     if let Some(omitted) = lines.line() {
         tracing::warn!(%error, omitted, "NATS refused a request");
-    }
-}
-
-/// Reason why a hub could not be connected.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ConnectError {
-    /// An option is invalid. The string says which.
-    Option(String),
-    /// The engine has refused the connection or a subscription.
-    Refused(BoxError),
-}
-
-impl fmt::Display for ConnectError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Option(problem) => write!(f, "invalid option: {problem}"),
-            Self::Refused(error) => write!(f, "no connection to NATS: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for ConnectError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match self {
-            Self::Option(_) => None,
-            Self::Refused(error) => Some(&**error),
-        }
     }
 }
 

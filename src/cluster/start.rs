@@ -5,9 +5,9 @@ use std::sync::Arc;
 use tokio::{sync::mpsc, time::sleep};
 
 use super::{
+    connect_error::ConnectError,
     engine::{BoxEngine, EngineEvent, EngineRequest},
     hub::{Cluster, NatsHub},
-    nats::ConnectError,
     nodes::DISCOVERY,
     options::NatsOptions,
     queue::queue,
@@ -47,12 +47,12 @@ impl NatsHub {
             sender
                 .request_in_time(request)
                 .await
-                .map_err(ConnectError::Refused)?;
+                .map_err(ConnectError::subscription)?;
         }
         sender
             .request_in_time(EngineRequest::Flush)
             .await
-            .map_err(ConnectError::Refused)?;
+            .map_err(ConnectError::subscription)?;
         tokio::spawn(sender.run(Arc::downgrade(&cluster), queued));
         tokio::spawn(Receiver::default().run(Arc::downgrade(&cluster), events));
         // The receiver asks for the others when it learns of the connection.

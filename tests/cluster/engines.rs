@@ -1,6 +1,7 @@
 //! Clusters of NATS, and their failures.
 
 use std::{
+    error::Error as _,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
@@ -11,7 +12,7 @@ use std::{
 use tokio::time::{Instant, sleep, timeout};
 use zocket::{
     Code, Error, Event, Hub, RawPayload, Target,
-    cluster::{Loss, NatsHub, NatsOptions, Recipients},
+    cluster::{ConnectError, Loss, NatsHub, NatsOptions, Recipients},
     layers::Effect,
 };
 
@@ -204,9 +205,21 @@ async fn a_node_connects_to_any_server_of_its_list() {
 
 #[tokio::test]
 async fn without_a_server_the_app_learns_why() {
-    let refused = NatsHub::connect("nats://127.0.0.1:1", NatsOptions::default()).await;
-    let error = refused.unwrap_err().to_string();
-    assert!(error.starts_with("no connection to NATS: "), "{error}");
+    let servers = vec!["nats://ann:secret@127.0.0.1:1", "tls://token@[::1]:2"];
+    let refused = NatsHub::connect(servers, NatsOptions::default()).await;
+    let refused = refused.unwrap_err();
+    let text = "no connection to NATS at nats://127.0.0.1:1, tls://[::1]:2: IO error";
+    assert_eq!(refused.to_string(), text);
+    // The cause is told by the source alone.
+    let source = refused.source().unwrap();
+    assert!(source.to_string().contains("refused"), "{source}");
+    assert!(source.source().is_none());
+    for servers in [vec![], vec!["nats://127.0.0.1:1,nats://127.0.0.1:2"]] {
+        let invalid = NatsHub::connect(servers, NatsOptions::default())
+            .await
+            .unwrap_err();
+        assert!(matches!(invalid, ConnectError::Option(_)), "{invalid}");
+    }
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! NATS that refuses connections, large messages and slow consumers.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
@@ -31,11 +31,19 @@ async fn slow_consumers(monitor: u16) -> u64 {
     variables["slow_consumers"].as_u64().unwrap()
 }
 
-/// Asserts that a node cannot connect, and returns the reason that the app learns.
+/// Asserts that a node cannot connect, and returns the reason that the app learns, without the server's URL.
 async fn refusal(nats: &Nats) -> String {
     let connects = NatsHub::connect(nats.url(), NatsOptions::default());
     let connected = timeout(Duration::from_secs(15), connects).await;
-    connected.expect("it waits for ever").unwrap_err().to_string()
+    let refused = connected.expect("it waits for ever").unwrap_err();
+    let text = refused.to_string();
+    let reason = text
+        .strip_prefix(&format!("no connection to NATS at {}: ", nats.url()))
+        .unwrap_or_else(|| panic!("{text}"));
+    match refused.source() {
+        Some(source) => format!("{reason}: {source}"),
+        None => reason.to_owned(),
+    }
 }
 
 /// Asserts that events pass between two nodes in both directions, and that nothing is lost.
@@ -64,10 +72,7 @@ async fn a_server_without_connections_left_refuses_a_node_and_serves_those_it_ha
     let a = Station::connect(&nats.url(), 1).await;
     let b = Station::connect(&nats.url(), 2).await;
     let reason = refusal(&nats).await;
-    assert!(
-        reason.starts_with("no connection to NATS: ") && reason.ends_with("maximum connections exceeded"),
-        "{reason}"
-    );
+    assert!(reason.ends_with("maximum connections exceeded"), "{reason}");
     carry_on(&a, &b).await;
     drop(b);
     a.knows(0).await;
@@ -143,7 +148,7 @@ async fn a_server_without_descriptors_left_refuses_a_node_in_time_and_serves_tho
         .await
         .expect("the server has too many descriptors");
     let reason = refusal(&nats).await;
-    assert_eq!(reason, "no connection to NATS: timed out");
+    assert_eq!(reason, "timed out");
     carry_on(&a, &b).await;
     drop(others);
     let began = Instant::now();
