@@ -153,14 +153,12 @@ pub struct DataError {
     source: Option<serde_json::Error>,
 }
 
+/// Writes the error without its source.
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { code, expected, .. } = self;
         match &self.source {
-            Some(error) => write!(
-                f,
-                "the data of the refusal `{code}` does not fit `{expected}`: {error}"
-            ),
+            Some(_) => write!(f, "the data of the refusal `{code}` does not fit `{expected}`"),
             None => write!(f, "the refusal `{code}` has no data: expected `{expected}`"),
         }
     }

@@ -1,6 +1,7 @@
 //! The task that owns the connection: it connects, serves, waits and reconnects.
 
 use std::{
+    error::Error,
     future::{Future, poll_fn},
     task::Poll,
 };
@@ -76,7 +77,7 @@ impl Driver {
 
     pub(super) async fn run(mut self) {
         let outage = self.reconnect_until_closed().await;
-        tracing::debug!(%outage, "client closed");
+        tracing::debug!(outage = &outage as &dyn Error, "client closed");
         self.channels.queues.close().await;
         self.channels.listeners.end();
         self.set_status(Status::Closed(outage));
@@ -241,7 +242,11 @@ impl Driver {
         self.attempts = self.attempts.saturating_add(1);
         // The jitter is added to the server's `Retry-After`, so that not all clients reconnect in the same instant.
         let delay = self.config.backoff.wait(self.attempts) + outage.retry_after().unwrap_or_default();
-        tracing::debug!(%outage, ?delay, "disconnected, next attempt scheduled");
+        tracing::debug!(
+            outage = &outage as &dyn Error,
+            ?delay,
+            "disconnected, next attempt scheduled"
+        );
         self.set_status(Status::Waiting {
             attempts: self.attempts,
             delay,

@@ -93,6 +93,7 @@ impl CallError {
     }
 }
 
+/// Writes the error without its source, which [`Error::source`] returns.
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -114,8 +115,8 @@ impl fmt::Display for CallError {
                     "message: expected at most {limit} bytes, the server's limit, got {bytes}"
                 )
             }
-            Self::Encode(error) => write!(f, "the input can't be encoded as JSON: {error}"),
-            Self::Decode(error) => write!(f, "the answer does not fit its type: {error}"),
+            Self::Encode(_) => f.write_str("the input can't be encoded as JSON"),
+            Self::Decode(_) => f.write_str("the answer does not fit its type"),
         }
     }
 }
@@ -124,7 +125,7 @@ impl Error for CallError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Encode(error) | Self::Decode(error) => Some(error),
-            Self::Refused(refusal) => Some(refusal),
+            // The text is the refusal's.
             _ => None,
         }
     }

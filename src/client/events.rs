@@ -88,13 +88,14 @@ pub enum EventError {
     Decode(serde_json::Error),
 }
 
+/// Writes the error without its source.
 impl fmt::Display for EventError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lagged(events) => {
                 write!(f, "the stream fell behind and lost {events} events")
             }
-            Self::Decode(error) => write!(f, "the event does not fit its type: {error}"),
+            Self::Decode(_) => f.write_str("the event does not fit its type"),
         }
     }
 }

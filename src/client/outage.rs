@@ -133,6 +133,7 @@ impl Outage {
     }
 }
 
+/// Writes the outage without its source, which [`Error::source`] returns.
 impl fmt::Display for Outage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -140,8 +141,8 @@ impl fmt::Display for Outage {
                 write!(f, "the server refused the handshake ({status}): {refusal}")
             }
             Self::Closed { code, reason } => write!(f, "the server closed the connection: {code} {reason}"),
-            Self::Broken(error) => write!(f, "the connection was lost: {error}"),
-            Self::Headers(error) => write!(f, "the connect headers could not be computed: {error}"),
+            Self::Broken(_) => f.write_str("the connection was lost"),
+            Self::Headers(_) => f.write_str("the connect headers could not be computed"),
             Self::Timeout => f.write_str("expected a connection within the connect timeout, got none"),
             Self::Silent => f.write_str("expected an answer to a ping, got none"),
             Self::Incompatible(what) => {
@@ -161,8 +162,7 @@ impl Error for Outage {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Broken(error) | Self::Headers(error) => Some(&**error),
-            Self::Build(error) => Some(error),
-            Self::Refused { refusal, .. } => Some(&**refusal),
+            // The text has the refusal, or is that of the error.
             _ => None,
         }
     }

@@ -1,6 +1,6 @@
 //! Assertion that a committed contract is up to date.
 
-use std::{env, fs, path::Path};
+use std::{env, error::Error, fs, path::Path};
 
 use super::{Compatibility, Contract};
 
@@ -38,7 +38,10 @@ pub fn assert_contract_file(root: &str, path: &str, contract: &Contract) {
         return;
     }
     let old = match fs::read_to_string(&file) {
-        Ok(json) => Contract::from_json(&json).map_err(|error| error.to_string()),
+        Ok(json) => Contract::from_json(&json).map_err(|error| match error.source() {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        }),
         Err(error) => Err(error.to_string()),
     };
     let old = old

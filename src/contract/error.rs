@@ -12,10 +12,11 @@ pub enum ContractError {
     Format(u32),
 }
 
+/// Writes the error without its source.
 impl fmt::Display for ContractError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Json(error) => write!(f, "not a contract: {error}"),
+            Self::Json(_) => f.write_str("not a contract"),
             Self::Format(format) => write!(
                 f,
                 "a contract of format {format}, and this version of zocket reads format {}",

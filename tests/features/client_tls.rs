@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
-use std::sync::Arc;
+use std::{error::Error, sync::Arc};
 
 use crate::common::{Server, listen};
 use hyper::server::conn::http1;
@@ -86,7 +86,8 @@ async fn an_untrusted_certificate_is_refused() {
         .await
         .unwrap_err();
     assert!(matches!(outage, Outage::Broken(_)), "{outage}");
-    assert!(outage.to_string().contains("certificate"), "{outage}");
+    let source = outage.source().unwrap().to_string();
+    assert!(source.contains("certificate"), "{source}");
 }
 
 #[tokio::test]

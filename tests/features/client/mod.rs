@@ -13,6 +13,7 @@ mod world;
 
 mod calls;
 mod closing;
+mod errors;
 mod events;
 mod flow;
 mod handshake;
