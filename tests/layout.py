@@ -58,7 +58,7 @@ class Crate:
                 self.files[parts] = file
         self.uses = {}  # module path → [(is public, path)]
         for module, file in self.files.items():
-            text = file.read_text().split("#[cfg(test)]\nmod tests {")[0]
+            text = file.read_text(encoding="utf-8").split("#[cfg(test)]\nmod tests {")[0]
             text = re.sub(r"^\s*//.*$", "", text, flags=re.M)
             uses = re.findall(r"^\s*(pub(?:\([^)]*\))? )?use ((?:crate|self|super)::[^;]*);", text, re.M)
             self.uses[module] = [
@@ -129,7 +129,7 @@ def main():
     problems = []
     for file in sorted((ROOT / "src/connection/session").rglob("*.rs")):
         forbidden = r"tokio|tungstenite" if file.name == "tests.rs" else r"tokio|tungstenite|Instant::now|SystemTime"
-        for number, line in enumerate(file.read_text().splitlines(), 1):
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
             if not line.lstrip().startswith("//") and re.search(forbidden, line):
                 problems.append(f"{file.relative_to(ROOT)}:{number}: the session has no runtime, no socket, no clock: {line.strip()}")
     for source in ("layers/src", "src"):

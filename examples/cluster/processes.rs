@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, env, error::Error, io, net::SocketAddr, process
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::{TcpListener, TcpStream},
+    net::{TcpSocket, TcpStream},
     process::{Child, Command},
     time::sleep,
 };
@@ -13,6 +13,7 @@ use crate::nats_server::nats_server;
 
 pub(crate) struct Processes {
     nats: String,
+    _port: TcpSocket,
     _server: Child,
     nodes: BTreeMap<String, Child>,
 }
@@ -20,7 +21,11 @@ pub(crate) struct Processes {
 impl Processes {
     /// Starts NATS on a free port.
     pub(crate) async fn start_nats() -> Result<Self, Box<dyn Error>> {
-        let free = TcpListener::bind("127.0.0.1:0").await?.local_addr()?;
+        // Bound, so that no other process is given the port, and without a listener, so that NATS can have it.
+        let port = TcpSocket::new_v4()?;
+        port.set_reuseaddr(true)?;
+        port.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let free = port.local_addr()?;
         let server = Command::new(nats_server()?)
             .args(["--addr", "127.0.0.1", "--port", &free.port().to_string()])
             .stdin(Stdio::null())
@@ -32,6 +37,7 @@ impl Processes {
         }
         Ok(Self {
             nats: format!("nats://{free}"),
+            _port: port,
             _server: server,
             nodes: BTreeMap::new(),
         })

@@ -108,11 +108,11 @@ def main():
     arguments.add_argument("--write", type=pathlib.Path, metavar="FILE", help="the file to write that to, too")
     arguments = arguments.parse_args()
 
-    log = (arguments.report / "wstest.log").read_text(errors="replace")
+    log = (arguments.report / "wstest.log").read_text(encoding="utf-8", errors="replace")
     version = found(r"Autobahn Testsuite Version ([\d.]+)", log)
     expected = set(ast.literal_eval(found(r"^Cases = (\[.*\])$", log)))
     try:
-        [results] = json.loads((arguments.report / "index.json").read_text()).values()
+        [results] = json.loads((arguments.report / "index.json").read_text(encoding="utf-8")).values()
     except (OSError, ValueError) as error:
         sys.exit(f"the suite's index.json does not have the results of one server: {error}")
     if missing := {*GROUPS} - {case.split(".")[0] for case in expected}:

@@ -80,12 +80,14 @@ test("the runtime for plain JavaScript is the compiled runtime", async () => {
   }
 });
 
-test("the runtime has at most 5,550 bytes, minified and gzipped", async (t) => {
+test("the runtime has at most 11,550 bytes minified, and 5,600 gzipped", async (t) => {
   const { transformSync } = await import("esbuild");
   const { gzipSync } = await import("node:zlib");
   const source = await readFile(new URL("../../src/contract/typescript/runtime.js", import.meta.url), "utf8");
   const { code } = transformSync(source, { minify: true, target: "es2020", format: "esm" });
   const bytes = gzipSync(code, { level: 9 }).length;
-  t.diagnostic(`${bytes} bytes`);
-  assert.ok(bytes <= 5_550, `${bytes}`);
+  t.diagnostic(`${code.length} bytes minified, ${bytes} gzipped`);
+  assert.ok(code.length <= 11_550, `${code.length}`);
+  // The builds of zlib in Node, and the processors that they use, differ by half a percent.
+  assert.ok(bytes <= 5_600, `${bytes}`);
 });

@@ -36,7 +36,6 @@ async fn join_and_send(a: &Arc<NatsHub>, b: &Arc<NatsHub>, rooms: u32) {
 #[tokio::test]
 async fn a_server_that_restarts_interrupts_only_what_is_between_nodes() {
     let nats = Nats::start().await;
-    let port = nats.port;
     let losses = Arc::new(Mutex::new(Vec::<Loss>::new()));
     let (a, seen) = (nats.node().await, losses.clone());
     let options = NatsOptions::default().on_loss(move |loss| seen.lock().unwrap().push(loss));
@@ -48,7 +47,7 @@ async fn a_server_that_restarts_interrupts_only_what_is_between_nodes() {
     ann.say(Target::room("lobby"), 0).await;
     assert_eq!(bob.hear(1).await, [0]);
     assert_eq!(carl.hear(1).await, [0]);
-    drop(nats);
+    let port = nats.end();
     for number in 1..=100 {
         ann.say(Target::room("lobby"), number).await;
     }
@@ -120,7 +119,6 @@ async fn local_delivery_goes_on_while_the_server_is_away() {
 #[tokio::test]
 async fn every_event_that_an_outage_costs_is_counted_at_its_receiver() {
     let nats = Nats::start().await;
-    let port = nats.port;
     let lost = Arc::new(AtomicU64::new(0));
     let counted = lost.clone();
     let sends = NatsOptions::default().max_queued_bytes(100_000);
@@ -134,7 +132,7 @@ async fn every_event_that_an_outage_costs_is_counted_at_its_receiver() {
     bob.join("lobby").await;
     ann.say(Target::room("lobby"), 0).await;
     assert_eq!(bob.hear(1).await, [0]);
-    drop(nats);
+    let port = nats.end();
     let noticed = async {
         while a.is_connected() || b.is_connected() {
             tokio::task::yield_now().await;

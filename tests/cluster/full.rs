@@ -14,8 +14,8 @@ use zocket::{
 };
 
 use crate::{
-    member::{Member, perform, said, until_size},
-    nats::{Nats, free_port},
+    member::{Member, perform, said},
+    nats::{Nats, Port},
     proxy::{Carries, Proxy},
     station::{PATIENCE, Station, print_recovery, until},
 };
@@ -218,7 +218,8 @@ async fn what_the_client_of_nats_drops_is_counted() {
 /// The server closes the connection of a node that reads too slowly.
 #[tokio::test]
 async fn a_slow_consumer_is_disconnected_and_comes_back_with_its_losses_counted() {
-    let monitor = free_port();
+    let held = Port::free();
+    let monitor = held.number();
     let options = "max_pending: 64KB, max_payload: 64KB, write_deadline: \"200ms\"";
     let configuration = format!("{options}, http: 127.0.0.1:{monitor}");
     let nats = Nats::start_configured(&configuration).await;

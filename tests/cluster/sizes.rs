@@ -81,8 +81,7 @@ async fn sizes_that_change_while_nats_is_away_are_told_after_its_return() {
     ann.join("lobby").await;
     bob.join("lobby").await;
     until_size(&a, "lobby", 2).await;
-    let port = nats.port;
-    drop(nats);
+    let port = nats.end();
     while a.is_connected() || b.is_connected() {
         tokio::task::yield_now().await;
     }

@@ -18,7 +18,7 @@ use zocket::{
 
 use crate::{
     member::{Member, until_size},
-    nats::{Nats, free_port},
+    nats::{Nats, Port},
     station::until,
 };
 
@@ -321,10 +321,11 @@ async fn what_is_not_nats_is_refused_in_time() {
         }
         std::future::pending::<()>().await;
     });
+    let nobody = Port::free();
     for url in [
         format!("nats://{addr}"),
         format!("nats://{addr}"),
-        format!("nats://127.0.0.1:{}", free_port()),
+        format!("nats://127.0.0.1:{}", nobody.number()),
         "nats://".to_owned(),
         "http://127.0.0.1".to_owned(),
         String::new(),

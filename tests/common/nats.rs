@@ -3,7 +3,6 @@
 
 use std::{
     env, fs,
-    net::TcpListener,
     process::{Child, Command, Stdio},
     sync::Arc,
     time::Duration,
@@ -12,7 +11,7 @@ use std::{
 use serde_json::Value;
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
-    net::TcpStream,
+    net::{TcpSocket, TcpStream},
     time::{sleep, timeout},
 };
 use zocket::cluster::{NatsHub, NatsOptions};
@@ -25,24 +24,48 @@ use self::nats_server::nats_server;
 /// Bound for the start of a server.
 const START: Duration = Duration::from_secs(30);
 
+/// A port that no other process is given. A socket is bound to it that does not listen, which leaves it to a server.
+#[derive(Clone)]
+pub(crate) struct Port(Arc<TcpSocket>);
+
+impl Port {
+    pub(crate) fn free() -> Self {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_reuseaddr(true).unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        Self(Arc::new(socket))
+    }
+
+    pub(crate) fn number(&self) -> u16 {
+        self.0.local_addr().unwrap().port()
+    }
+}
+
 /// A server on a free port. Dropping it kills the server.
 pub(crate) struct Nats {
     pub(crate) port: u16,
+    held: Port,
     child: Child,
 }
 
 impl Nats {
     pub(crate) async fn start() -> Self {
-        Self::start_at(free_port()).await
+        Self::start_at(Port::free()).await
     }
 
-    pub(crate) async fn start_at(port: u16) -> Self {
+    pub(crate) async fn start_at(port: Port) -> Self {
         Self::start_with(port, &[]).await
+    }
+
+    /// Ends the server. Another one can start at its port.
+    pub(crate) fn end(self) -> Port {
+        self.held.clone()
     }
 
     /// Starts servers of one cluster. Returns once each knows the others.
     pub(crate) async fn cluster(size: usize) -> Vec<Self> {
-        let routes: Vec<_> = (0..size).map(|_| free_port()).collect();
+        let held: Vec<_> = (0..size).map(|_| Port::free()).collect();
+        let routes: Vec<_> = held.iter().map(Port::number).collect();
         let urls: Vec<_> = routes
             .iter()
             .map(|port| format!("nats-route://127.0.0.1:{port}"))
@@ -61,7 +84,7 @@ impl Nats {
                 "--routes",
                 &urls,
             ];
-            servers.push(Self::start_with(free_port(), &arguments).await);
+            servers.push(Self::start_with(Port::free(), &arguments).await);
         }
         let complete = async {
             for server in &servers {
@@ -78,8 +101,8 @@ impl Nats {
 
     /// Starts a server with the options of a configuration file.
     pub(crate) async fn start_configured(configuration: &str) -> Self {
-        let port = free_port();
-        let file = env::temp_dir().join(format!("zocket-nats-{port}.conf"));
+        let port = Port::free();
+        let file = env::temp_dir().join(format!("zocket-nats-{}.conf", port.number()));
         fs::write(&file, configuration).unwrap();
         let server = Self::start_with(port, &["--config", file.to_str().unwrap()]).await;
         fs::remove_file(file).unwrap();
@@ -91,14 +114,15 @@ impl Nats {
         let script = format!("ulimit -n {descriptors}; exec \"$0\" \"$@\"");
         let mut command = Command::new("sh");
         command.args(["-c", &script]).arg(nats_server().unwrap());
-        Self::spawn(command, free_port(), &[]).await
+        Self::spawn(command, Port::free(), &[]).await
     }
 
-    async fn start_with(port: u16, arguments: &[&str]) -> Self {
+    async fn start_with(port: Port, arguments: &[&str]) -> Self {
         Self::spawn(Command::new(nats_server().unwrap()), port, arguments).await
     }
 
-    async fn spawn(mut command: Command, port: u16, arguments: &[&str]) -> Self {
+    async fn spawn(mut command: Command, held: Port, arguments: &[&str]) -> Self {
+        let port = held.number();
         let child = command
             .args(["--addr", "127.0.0.1", "--port", &port.to_string()])
             .args(arguments)
@@ -107,7 +131,7 @@ impl Nats {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut server = Self { port, child };
+        let mut server = Self { port, held, child };
         let listens = async {
             while TcpStream::connect(("127.0.0.1", port)).await.is_err() {
                 let ended = server.child.try_wait().unwrap();
@@ -147,9 +171,4 @@ impl Drop for Nats {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

@@ -72,7 +72,8 @@ async fn connect(zo: &Zocket, service: &UpgradeService) -> Client<DuplexStream> 
     client
 }
 
-#[tokio::test]
+// Paused: on a busy machine, this takes longer than a socket may accept nothing.
+#[tokio::test(start_paused = true)]
 async fn a_slow_reader_receives_reliable_events_and_the_latest_and_is_not_closed() {
     const ROUNDS: u32 = 2_000;
     let (zo, service, _reasons) = app();

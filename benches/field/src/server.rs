@@ -2,11 +2,14 @@
 
 use std::{
     env, fs, io,
-    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream},
+    net::{Ipv4Addr, SocketAddr, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
+
+use parking_lot::Mutex;
+use tokio::net::TcpSocket;
 
 use crate::{Error, Result, proc, wire::Speech};
 
@@ -200,6 +203,14 @@ impl Server {
     }
 }
 
+/// Returns an address that no other process is given. Until this one ends, a socket is bound to it that does not listen, which
+/// leaves it to a server.
 pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static HELD: Mutex<Vec<TcpSocket>> = Mutex::new(Vec::new());
+    let socket = TcpSocket::new_v4()?;
+    socket.set_reuseaddr(true)?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    let addr = socket.local_addr()?;
+    HELD.lock().push(socket);
+    Ok(addr)
 }

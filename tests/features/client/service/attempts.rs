@@ -38,8 +38,11 @@ impl<M: Clone, A> Policy<M, A, CallError> for Repeat {
 }
 
 async fn repeated(site: &Site, times: u32) -> Result<Price, CallError> {
-    let short = CallOptions::default().timeout(Duration::from_millis(50));
-    let service = site.client().await.service::<Bid>().with_options(short);
+    repeated_with(CallOptions::default(), site, times).await
+}
+
+async fn repeated_with(options: CallOptions, site: &Site, times: u32) -> Result<Price, CallError> {
+    let service = site.client().await.service::<Bid>().with_options(options);
     let service = ServiceBuilder::new().retry(Repeat(times)).service(service);
     soon(service.oneshot(bid(1))).await
 }
@@ -73,7 +76,8 @@ async fn a_retry_repeats_neither_other_refusals_nor_what_the_server_may_have_han
     assert!(error.refusal().unwrap().is(Code::CONFLICT), "{error}");
     assert_eq!(site.begun(), 1);
     let site = Site::open([Step::Wait]).await;
-    let error = repeated(&site, 3).await.unwrap_err();
+    let short = CallOptions::default().timeout(Duration::from_millis(50));
+    let error = repeated_with(short, &site, 3).await.unwrap_err();
     let timed_out = matches!(error, CallError::Timeout { sent: Sent::Unknown });
     assert!(timed_out, "{error}");
     assert_eq!(site.begun(), 1);

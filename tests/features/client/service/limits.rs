@@ -11,7 +11,9 @@ use zocket::client::CallError;
 
 use super::{
     super::{
-        begins, hasty,
+        begins,
+        common::PATIENCE,
+        hasty,
         servers::{Mortal, Port},
         soon,
         world::{Post, World, text},
@@ -22,12 +24,13 @@ use super::{
 #[tokio::test]
 async fn a_timeout_gives_the_call_up_and_the_next_one_is_answered() {
     let site = Site::open([Step::Wait]).await;
-    let mut service = ServiceBuilder::new()
-        .timeout(Duration::from_millis(20))
-        .service(site.client().await.service::<Bid>());
-    let error = service.ready().await.unwrap().call(bid(1)).await.unwrap_err();
+    let client = site.client().await;
+    let limited = |time| ServiceBuilder::new().timeout(time).service(client.service());
+    let brief = Duration::from_millis(20);
+    let error = limited(brief).oneshot(bid(1)).await.unwrap_err();
     assert!(error.is::<Elapsed>(), "{error}");
-    let price = service.ready().await.unwrap().call(bid(2)).await.unwrap();
+    // However slow the machine is, the answer comes within this time.
+    let price = limited(PATIENCE).oneshot(bid(2)).await.unwrap();
     assert_eq!(price.attempt, 2);
     // The server still works on the first one.
     site.release_one();
