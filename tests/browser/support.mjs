@@ -14,6 +14,8 @@ const shortSessions = fileURLToPath(new URL("../../target/debug/examples/short_s
 const flags = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync",
+  // Containers have a small one.
+  "--disable-dev-shm-usage",
 ];
 
 const executablePath = "/usr/bin/chromium";
@@ -46,7 +48,7 @@ export async function launchUnforced(t) {
 
 /** Starts a server, by default the chat, on a free port or on the given one. */
 export async function serve(port = 0, program = binary, variables = {}) {
-  const env = { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1", ...variables };
+  const env = { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1", RUST_LOG: "info", ...variables };
   const child = spawn(program, { env, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: child.stderr })) {
     const url = /(?:chat|listening) on (http:\S+)/.exec(line)?.[1];

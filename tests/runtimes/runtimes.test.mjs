@@ -19,7 +19,7 @@ const runtimes = {
 
 /** Starts the chat on a free port, or on its earlier port. */
 async function serve(port = 0) {
-  const server = spawn(chat, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+  const server = spawn(chat, { env: { ...process.env, ADDR: `127.0.0.1:${port}`, NO_COLOR: "1", RUST_LOG: "info" }, stdio: ["ignore", "ignore", "pipe"] });
   for await (const line of createInterface({ input: server.stderr })) {
     const found = /chat on http:\/\/127\.0\.0\.1:(\d+)/.exec(line);
     if (!found) continue;

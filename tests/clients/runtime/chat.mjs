@@ -17,7 +17,7 @@ export async function serveChat(onLine = () => {}) {
   execFileSync(binary, ["--export", folder]);
   writeFileSync(join(folder, "package.json"), '{ "type": "module" }');
   const chat = await import(pathToFileURL(join(folder, "zocket.js")).href);
-  const server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1" }, stdio: ["ignore", "ignore", "pipe"] });
+  const server = spawn(binary, { env: { ...process.env, ADDR: "127.0.0.1:0", NO_COLOR: "1", RUST_LOG: "info" }, stdio: ["ignore", "ignore", "pipe"] });
   let port;
   for await (const line of createInterface({ input: server.stderr })) {
     port = /chat on http:\S+:(\d+)/.exec(line)?.[1];

@@ -66,7 +66,8 @@ async fn a_frame_of_the_older_socket_proves_no_token() {
     assert!(ann.connect().await, "the token before is still valid");
 }
 
-#[tokio::test]
+// Paused, so that a wait ends once nothing more can happen.
+#[tokio::test(start_paused = true)]
 async fn of_two_attempts_at_once_one_has_the_session() {
     for _ in 0..20 {
         let (world, zo, service) = start(Limits::default());
@@ -147,7 +148,7 @@ async fn a_session_that_is_resumed_during_on_open_goes_on() {
     until(|| zo.connections() == 1).await;
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_frame_that_was_begun_is_completed_on_the_older_socket() {
     let (_, zo, service) = start(Limits::default());
     let mut ann = Peer::connected(&service, "").await;
