@@ -1,7 +1,7 @@
 //! `wss://`, by rustls, over HTTP/1.1 and HTTP/2: `cargo run --example tls --features http2`.
 //!
-//! `CERT` and `KEY` name PEM files. Without them, the program creates a self-signed certificate for `localhost`, and
-//! writes it to `target/localhost.pem`, for clients to trust.
+//! `CERT` and `KEY` name PEM files. Without them, the program creates a self-signed certificate for `localhost` and
+//! 127.0.0.1, and writes it to `target/localhost.pem`, for clients to trust.
 
 use std::{env, error::Error, fs, sync::Arc, time::Duration};
 
@@ -27,7 +27,8 @@ fn identity() -> Result<Identity, Box<dyn Error>> {
         let chain = CertificateDer::pem_file_iter(cert)?.collect::<Result<_, _>>()?;
         return Ok((chain, PrivateKeyDer::from_pem_file(key)?));
     }
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()])?;
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names)?;
     fs::create_dir_all("target")?;
     fs::write("target/localhost.pem", cert.pem())?;
     Ok((

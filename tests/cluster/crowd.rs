@@ -11,7 +11,7 @@ use tokio::{
 
 use crate::{
     nats::Nats,
-    nodes::{Node, PATIENCE, many_descriptors, program, until_size},
+    nodes::{Descriptors, Node, PATIENCE, many_descriptors, permitted, program, until_size},
     station::print_recovery,
 };
 
@@ -27,10 +27,11 @@ async fn expect(lines: &mut Lines<BufReader<ChildStdout>>, expected: &str) -> St
 
 #[tokio::test]
 async fn a_thousand_clients_of_a_killed_node_come_back_on_another() {
+    let number = permitted(CLIENTS, Descriptors::Many);
     let nats = Nats::start().await;
     let (a, b) = (Node::start(&nats).await, Node::start(&nats).await);
     let mut clients = many_descriptors(&program("cluster_clients"))
-        .args([CLIENTS.to_string(), a.addr.to_string(), b.addr.to_string()])
+        .args([number.to_string(), a.addr.to_string(), b.addr.to_string()])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
@@ -39,14 +40,14 @@ async fn a_thousand_clients_of_a_killed_node_come_back_on_another() {
     let mut lines = BufReader::new(clients.stdout.take().unwrap()).lines();
     expect(&mut lines, "connected").await;
     let sender = b.client().await;
-    until_size(&sender, CLIENTS + 1).await;
+    until_size(&sender, number + 1).await;
     clients.stdin.take().unwrap().write_all(b"\n").await.unwrap();
     expect(&mut lines, "switched").await;
     let killed = Instant::now();
     drop(a);
     println!("{}", expect(&mut lines, "recovery: ").await);
     // No ghost of the killed node stays in the room, and nobody is missing.
-    until_size(&sender, CLIENTS + 1).await;
+    until_size(&sender, number + 1).await;
     print_recovery("node killed, until sizes are right again", killed.elapsed());
     expect(&mut lines, "listening").await;
     let say = json!({ "number": 7 });

@@ -5,7 +5,7 @@ use std::{error::Error as _, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
-    time::{Instant, timeout},
+    time::{Instant, sleep, timeout},
 };
 use zocket::{
     ClientId, Code, Error, Hub, Target,
@@ -95,13 +95,15 @@ async fn a_node_whose_connection_was_taken_by_another_comes_back_when_there_is_o
     assert!(until(|| !b.hub.is_connected()).await);
     let taken = async {
         loop {
-            let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", nats.port)).await.unwrap());
-            let (mut info, mut error) = (String::new(), String::new());
-            stream.read_line(&mut info).await.unwrap();
+            let stream = TcpStream::connect(("127.0.0.1", nats.port)).await.unwrap();
+            let mut stream = BufReader::new(stream);
             // The server refuses it until it has noticed the end of the node's connection.
-            let refused = timeout(Duration::from_millis(200), stream.read_line(&mut error)).await;
-            if refused.is_err() {
-                return stream;
+            drop(stream.write_all(b"CONNECT {\"verbose\":false}\r\nPING\r\n").await);
+            let mut line = String::new();
+            while stream.read_line(&mut line).await.is_ok_and(|read| read > 0) {
+                if line.ends_with("PONG\r\n") {
+                    return stream;
+                }
             }
         }
     };
@@ -129,19 +131,20 @@ async fn a_node_whose_connection_was_taken_by_another_comes_back_when_there_is_o
 
 #[tokio::test]
 async fn a_server_without_descriptors_left_refuses_a_node_in_time_and_serves_those_it_has() {
-    let nats = Nats::start_with_descriptors(32).await;
+    const DESCRIPTORS: usize = 32;
+    let nats = Nats::start_with_descriptors(DESCRIPTORS).await;
     let a = Station::connect(&nats.url(), 1).await;
     let b = Station::connect(&nats.url(), 2).await;
     let mut others = Vec::new();
+    let connect = || TcpStream::connect(("127.0.0.1", nats.port));
     let served = async {
-        loop {
-            let mut stream = BufReader::new(TcpStream::connect(("127.0.0.1", nats.port)).await.unwrap());
-            let mut line = String::new();
-            let greeted = timeout(Duration::from_secs(1), stream.read_line(&mut line)).await;
-            others.push(stream);
-            if greeted.is_err() {
-                return;
-            }
+        while nats.descriptors() < DESCRIPTORS {
+            others.push(connect().await.unwrap());
+            sleep(Duration::from_millis(5)).await;
+        }
+        // The server reads a file now and then. These wait for the descriptors that it has for that.
+        for _ in 0..8 {
+            others.push(connect().await.unwrap());
         }
     };
     timeout(PATIENCE, served)

@@ -40,8 +40,9 @@ async fn join_and_send(nodes: &[Arc<NatsHub>]) -> usize {
             member
         });
     }
+    let members = members.join_all().await;
     let (mut lost, deadline) = (0, Instant::now() + PATIENCE);
-    for member in members.join_all().await {
+    for member in members {
         let mut heard = [0; ROOMS as usize];
         let all = async {
             while heard.contains(&0) {

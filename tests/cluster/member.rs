@@ -12,7 +12,8 @@ use zocket::{
     },
 };
 
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+/// Bound for a recovery on a machine that is busy with something else.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// A client of a node.
 pub(crate) struct Member {

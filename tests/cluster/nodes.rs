@@ -1,6 +1,7 @@
 //! Nodes as processes behind a balancer, and the death of one.
 
 use std::{
+    fs,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -93,6 +94,30 @@ pub(crate) fn many_descriptors(program: &Path) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", script]).arg(program);
     command
+}
+
+/// Limit of a process's descriptors.
+#[derive(Clone, Copy)]
+pub(crate) enum Descriptors {
+    /// Of this process.
+    Own,
+    /// Of those that [`many_descriptors`] starts.
+    Many,
+}
+
+/// Returns how many of these clients can be connected through a balancer in the same process: each costs three descriptors.
+pub(crate) fn permitted(clients: usize, descriptors: Descriptors) -> usize {
+    const OTHERS: usize = 200;
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let limits = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let mut limits = limits.unwrap().split_whitespace();
+    let limit = match descriptors {
+        Descriptors::Own => limits.next(),
+        Descriptors::Many => limits.nth(1),
+    };
+    // The only word is `unlimited`.
+    let limit = limit.unwrap().parse().unwrap_or(usize::MAX);
+    clients.min(limit.saturating_sub(OTHERS) / 3)
 }
 
 /// Connects a client that is in the room on each connection.

@@ -32,7 +32,7 @@ use zocket::{
 use crate::{
     balancer::Balancer,
     nats::Nats,
-    nodes::{Node, PATIENCE, Said, connect, until_size},
+    nodes::{Descriptors, Node, PATIENCE, Said, connect, permitted, until_size},
 };
 
 /// Clients whose handshakes run at once.
@@ -51,7 +51,8 @@ impl Outgoing for Done {
 }
 
 fn clients() -> usize {
-    env::var("ZOCKET_CLUSTER_CLIENTS").map_or(500, |clients| clients.parse().unwrap())
+    let number = env::var("ZOCKET_CLUSTER_CLIENTS").map(|clients| clients.parse().unwrap());
+    number.unwrap_or_else(|_| permitted(500, Descriptors::Own))
 }
 
 /// File that the nodes append the effects of calls to. Dropping it removes the file.

@@ -9,7 +9,11 @@
 
 pub mod raw;
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{
+    fmt,
+    net::{SocketAddr, ToSocketAddrs},
+    time::Duration,
+};
 
 use futures_util::{SinkExt, StreamExt};
 use hyper::{
@@ -96,6 +100,14 @@ where
         addr,
         path: "/",
         accepting: accepting.abort_handle(),
+    }
+}
+
+/// Returns `localhost`, or its address on a system that does not know the name.
+pub fn localhost() -> &'static str {
+    match ("localhost", 0).to_socket_addrs() {
+        Ok(_) => "localhost",
+        Err(_) => "127.0.0.1",
     }
 }
 

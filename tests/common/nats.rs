@@ -158,6 +158,12 @@ impl Nats {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
+    /// Returns the number of files and connections that the server has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        let open = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        open.unwrap().count()
+    }
+
     /// Connects a node.
     pub(crate) async fn node(&self) -> Arc<NatsHub> {
         NatsHub::connect(&*self.url(), NatsOptions::default())

@@ -4,7 +4,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use crate::common::{Server, listen};
+use crate::common::{Server, listen, localhost};
 use hyper::server::conn::http1;
 use hyper_util::{rt::TokioIo, service::TowerToHyperService};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -20,7 +20,8 @@ use zocket::{
 
 /// Starts a TLS server with a self-signed certificate.
 async fn serve() -> (Server, CertificateDer<'static>) {
-    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).unwrap();
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -53,7 +54,7 @@ async fn serve() -> (Server, CertificateDer<'static>) {
 }
 
 fn url(server: &Server) -> String {
-    format!("wss://localhost:{}/", server.addr.port())
+    format!("wss://{}:{}/", localhost(), server.addr.port())
 }
 
 /// Returns a TLS configuration that trusts only this certificate.

@@ -183,9 +183,14 @@ async fn cluster(metrics: &Metrics) {
 async fn drive(metrics: &Metrics) {
     let gate = Gate::new(Semaphore::new(0));
     let connect = async |gate: Gate, _: NoHeaders, _: ClientId| Ok(gate);
+    // The client that does not read stays up to the end, however long the steps take.
+    let limits = Limits::default()
+        .message(2 << 20)
+        .outbound(64 << 20)
+        .write_within(Duration::MAX);
     let zo = Zocket::builder()
         .on_connect_with(gate.clone(), connect)
-        .limits(Limits::default().message(2 << 20).outbound(64 << 20))
+        .limits(limits)
         .layer(MetricsLayer::new())
         .build();
     let router = zo

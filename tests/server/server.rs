@@ -17,7 +17,7 @@ use zocket::{
     server::{self, HEAD_TIMEOUT, MAX_HEAD, PeerAddr},
 };
 
-use crate::common::{PATIENCE, Server, listen, raw::handshake};
+use crate::common::{PATIENCE, Server, listen, localhost, raw::handshake};
 
 /// Returns an app with a route that answers the peer's address.
 fn app() -> (Zocket<Option<SocketAddr>>, UpgradeService) {
@@ -137,7 +137,7 @@ async fn connections_wait_in_the_backlog() {
 
 #[tokio::test]
 async fn names_are_looked_up_and_bad_addresses_are_errors() {
-    for addr in ["127.0.0.1:0", "localhost:0"] {
+    for addr in ["127.0.0.1:0", &format!("{}:0", localhost())] {
         let listener = server::listen(addr).await.unwrap();
         assert!(listener.local_addr().unwrap().ip().is_loopback());
         // The port is in use.

@@ -61,6 +61,7 @@ async fn calls_that_never_reached_the_server_are_reported_as_unsent() {
     // A busy machine needs time for this amount of data.
     let client = hasty(server.url(""))
         .call_timeout(10 * PATIENCE)
+        .ping(10 * PATIENCE, 10 * PATIENCE)
         .connect()
         .await
         .unwrap();
