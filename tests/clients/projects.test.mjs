@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { before, describe, test } from "node:test";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { promisify } from "node:util";
@@ -45,7 +45,7 @@ async function check(compiler, compilerOptions, files, { from, type = "module" }
     return [];
   } catch (error) {
     if (!error.stdout) throw error;
-    return error.stdout.trim().split("\n").map((line) => line.slice(line.indexOf("project-")));
+    return error.stdout.trim().split("\n").map((line) => line.slice(line.indexOf(basename(folder))));
   } finally {
     await rm(folder, { recursive: true });
   }

@@ -70,7 +70,9 @@ impl Node {
     /// Ends the node as a service manager does, and waits for its end.
     pub(crate) async fn restart(mut self) {
         let pid = self.child.id().unwrap().to_string();
-        let signalled = Command::new("kill").args(["-TERM", &pid]).status().await;
+        // The shell's own `kill`: there may be no program of this name.
+        let kill = Command::new("sh").args(["-c", "kill -TERM $0", &pid]).status();
+        let signalled = kill.await;
         assert!(signalled.unwrap().success());
         let status = timeout(PATIENCE, self.child.wait()).await.unwrap().unwrap();
         assert!(status.success(), "{status}");

@@ -76,8 +76,9 @@ impl Program {
 /// Sends a signal to a process.
 async fn send_signal(child: &Child, signal: &str) {
     let pid = child.id().expect("it runs").to_string();
-    let sent = Command::new("kill")
-        .args([&format!("-{signal}"), &pid])
+    // The shell's own `kill`: there may be no program of this name.
+    let sent = Command::new("sh")
+        .args(["-c", "kill -$0 $1", signal, &pid])
         .status()
         .await;
     assert!(sent.unwrap().success());
