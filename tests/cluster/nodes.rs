@@ -111,7 +111,9 @@ pub(crate) enum Descriptors {
 pub(crate) fn permitted(clients: usize, descriptors: Descriptors) -> usize {
     const OTHERS: usize = 200;
     let limits = fs::read_to_string("/proc/self/limits").unwrap();
-    let limits = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let limits = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
     let mut limits = limits.unwrap().split_whitespace();
     let limit = match descriptors {
         Descriptors::Own => limits.next(),

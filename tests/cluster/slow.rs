@@ -66,7 +66,10 @@ async fn slow_nats_delays_no_local_delivery_and_what_exceeds_the_bound_is_refuse
     timeout(PATIENCE, full).await.expect("the bound is never reached");
     assert!(slow.said() > 3_000, "{}", slow.said());
     let network = Duration::from_secs(u64::from(slow.said()) * 1_000) / BYTES_PER_SECOND as u32;
-    assert!(spent < network / 10, "{spent:?}, and the network takes {network:?}");
+    assert!(
+        spent < network / 10,
+        "{spent:?}, and the network takes {network:?}"
+    );
 
     proxy.carry(Carries::Everything);
     let began = Instant::now();

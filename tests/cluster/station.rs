@@ -27,7 +27,7 @@ use crate::member::{Member, number};
 
 pub(crate) const LOBBY: &str = "lobby";
 /// Bound for a recovery on a machine that is busy with something else.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 /// Numbers of each station's events.
 const NUMBERS: u32 = 1_000_000;
 

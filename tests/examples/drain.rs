@@ -1,8 +1,8 @@
 //! A server that is shut down by signals, and its load: programs that `tests/examples/signals.rs` runs as processes.
 //!
-//! `drain serve` serves calls that wait for a line on its input, and `drain serve impatient` gives up silent clients after
-//! seconds. `drain load` opens clients with a call each, and others
-//! that do not read before it has a line on its input, and reports how their connections end.
+//! `drain serve` serves so many calls that wait for a line on its input, and `drain impatient` gives up silent clients
+//! after seconds. `drain load` opens so many clients with a call each, and others that do not read before it has a line
+//! on its input, and reports how their connections end.
 
 #![allow(clippy::unwrap_used, reason = "what fails here is a test")]
 
@@ -32,7 +32,6 @@ use tokio::{
 use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
 use zocket::{ClientId, Context, Error, Limits, Outgoing, Shutdown, Zocket, server};
 
-const CALLS: usize = 1_000;
 const STUCK: usize = 20;
 /// Bytes of each event for the clients that never read, and the number of events. Together they are more than the
 /// kernel's buffers hold (Linux: 4 MiB for sending).
@@ -56,6 +55,7 @@ impl Outgoing for Filler {
 /// Calls that have begun, and the gate that they wait for.
 #[derive(Clone)]
 struct Work {
+    calls: usize,
     begun: Arc<AtomicUsize>,
     gate: Arc<Semaphore>,
 }
@@ -69,7 +69,7 @@ async fn connect(work: Work, headers: Headers, _: ClientId) -> Result<Work, Erro
 }
 
 async fn call(cx: Context<Work>) -> Result<(), Error> {
-    if cx.begun.fetch_add(1, Ordering::Relaxed) + 1 == CALLS {
+    if cx.begun.fetch_add(1, Ordering::Relaxed) + 1 == cx.calls {
         tracing::info!("all calls have begun");
     }
     drop(cx.gate.acquire().await.unwrap());
@@ -120,8 +120,9 @@ fn impatient() -> Limits {
         .resume_within(Duration::from_secs(5))
 }
 
-async fn serve(limits: Limits) {
+async fn serve(limits: Limits, calls: usize) {
     let work = Work {
+        calls,
         begun: Arc::default(),
         gate: Arc::new(Semaphore::new(0)),
     };
@@ -149,7 +150,7 @@ async fn serve(limits: Limits) {
     }));
     tokio::spawn(async move {
         line().await;
-        work.gate.add_permits(CALLS + 1);
+        work.gate.add_permits(calls + 1);
     });
 
     let shutdown = signalled.await;
@@ -184,7 +185,7 @@ async fn is_answered(client: &mut WebSocketStream<TcpStream>) -> bool {
     }
 }
 
-async fn load(addr: SocketAddr, expected: u16) {
+async fn load(addr: SocketAddr, expected: u16, calls: usize) {
     let mut stuck = Vec::new();
     for _ in 0..STUCK {
         let mut client = open(addr, Some(4_096)).await;
@@ -198,7 +199,7 @@ async fn load(addr: SocketAddr, expected: u16) {
     flooding.close(None).await.unwrap();
 
     let mut clients = JoinSet::new();
-    for _ in 0..CALLS {
+    for _ in 0..calls {
         let mut client = open(addr, None).await;
         begin(&mut client, "work").await;
         clients.spawn(async move {
@@ -240,11 +241,20 @@ async fn main() {
     tracing_subscriber::fmt().with_max_level(level).init();
     let arguments: Vec<_> = env::args().skip(1).collect();
     match &*arguments.iter().map(String::as_str).collect::<Vec<_>>() {
-        ["serve"] => serve(Limits::default()).await,
-        ["serve", "impatient"] => serve(impatient()).await,
-        ["load", addr, code] => load(addr.parse().unwrap(), code.parse().unwrap()).await,
+        ["serve", calls] => serve(Limits::default(), calls.parse().unwrap()).await,
+        ["impatient"] => serve(impatient(), 0).await,
+        ["load", addr, code, calls] => {
+            load(
+                addr.parse().unwrap(),
+                code.parse().unwrap(),
+                calls.parse().unwrap(),
+            )
+            .await
+        }
         _ => {
-            panic!("expected `serve`, `serve impatient` or `load <address> <close code>`, got {arguments:?}")
+            panic!(
+                "expected `serve <calls>`, `impatient` or `load <address> <close code> <calls>`, got {arguments:?}"
+            )
         }
     }
 }

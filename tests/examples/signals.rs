@@ -1,7 +1,7 @@
 //! Servers as processes that are ended by signals, as service managers do it.
 
 use std::{
-    io,
+    fs, io,
     process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
@@ -124,15 +124,28 @@ async fn rest(mut stream: TcpStream) -> String {
     String::from_utf8(bytes).unwrap().to_ascii_lowercase()
 }
 
+/// Returns 1,000, or as many clients as the system lets a server have beside some others.
+fn calls() -> String {
+    let limits = fs::read_to_string("/proc/self/limits").unwrap();
+    let limits = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let most = limits.unwrap().split_whitespace().nth(1);
+    // The word is `unlimited`, if it is no number.
+    let most = most.unwrap().parse().unwrap_or(usize::MAX);
+    most.saturating_sub(100).min(1_000).to_string()
+}
+
 /// Ends a server with 1,000 calls in flight and 20 clients that never read.
 async fn drain(signal: &str, code: &str) {
     const GRACE: Duration = Duration::from_secs(15);
-    let mut server = Program::start("drain", &["serve"], 4_096);
+    let calls = calls();
+    let mut server = Program::start("drain", &["serve", &calls], 4_096);
     let addr = server.line("listening on ").await;
     let silent = TcpStream::connect(&addr).await.unwrap();
     let connecting = request(&addr, "wait: yes\r\n").await;
     server.line("on_connect waits").await;
-    let mut load = Program::start("drain", &["load", &addr, code], 4_096);
+    let mut load = Program::start("drain", &["load", &addr, code, &calls], 4_096);
     server.line("all calls have begun").await;
 
     let begun = Instant::now();
@@ -148,7 +161,8 @@ async fn drain(signal: &str, code: &str) {
     let status = end(&mut server.child).await;
     assert!(status.success(), "{status}");
     assert!(begun.elapsed() < GRACE, "{:?}", begun.elapsed());
-    load.line(&format!("1000 answers, 1000 closes with {code}")).await;
+    load.line(&format!("{calls} answers, {calls} closes with {code}"))
+        .await;
     // Now that the server has ended, they may read what the kernel holds for them.
     load.enter().await;
     load.line("20 clients had full windows").await;
@@ -197,7 +211,7 @@ async fn resumable(addr: &str, offer: &str) -> (Socket, Value) {
 
 #[tokio::test]
 async fn a_server_that_was_stopped_gives_its_clients_one_more_chance() {
-    let mut server = Program::start("drain", &["serve", "impatient"], 256);
+    let mut server = Program::start("drain", &["impatient"], 256);
     let addr = server.line("listening on ").await;
     let (parked, welcome) = resumable(&addr, "zocket.resume").await;
     drop(parked);

@@ -239,9 +239,7 @@ async fn a_client_that_floods_and_does_not_read_its_refusals_is_closed() {
         while client.socket.send(other.clone()).await.is_ok() {}
     };
     // The kernel's buffers fill first, which are megabytes of small refusals.
-    timeout(3 * PATIENCE, flood)
-        .await
-        .expect("it is never closed");
+    timeout(3 * PATIENCE, flood).await.expect("it is never closed");
 }
 
 #[tokio::test]

@@ -124,7 +124,8 @@ async fn connections_wait_in_the_backlog() {
     let listener = server::listen("127.0.0.1:0").await.unwrap();
     let addr = listener.local_addr().unwrap();
     // More than the 128 of the standard library, where the system permits it. Nothing accepts them.
-    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn").map_or(600, |most| most.trim().parse().unwrap());
+    let most = std::fs::read_to_string("/proc/sys/net/core/somaxconn")
+        .map_or(600, |most| most.trim().parse().unwrap());
     let mut waiting = Vec::new();
     for _ in 0..most.min(600) {
         let connected = timeout(PATIENCE, TcpStream::connect(addr)).await;

@@ -104,8 +104,8 @@ async fn whoever_listens_to_nats_learns_no_token_and_can_repeat_no_question() {
     let (digits, node) = token.split_once('-').unwrap();
     let offer = format!("zocket.resume.{token}.0");
     let mut questions = Vec::new();
-    // A slow machine may not get to the second question.
-    while !questions.iter().any(|question| is(question, "proof")) {
+    // A slow machine may not get to the second question in time, or publish it after the end.
+    while !matches!(&questions[..], [first, second] if !is(first, "proof") && is(second, "proof")) {
         questions.clear();
         assert_stranger(&b.connect("bob", &offer).await.1);
         // What the nodes have said before arrives before this.
@@ -125,7 +125,6 @@ async fn whoever_listens_to_nats_learns_no_token_and_can_repeat_no_question() {
             }
         }
     }
-    assert_eq!(questions.len(), 2);
     for question in questions {
         tap.publish(question.subject, question.payload).await.unwrap();
     }
