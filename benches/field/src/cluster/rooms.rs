@@ -20,8 +20,6 @@ use super::deployment::{Deployment, Kind, Moment, Spent, place};
 const CLIENTS: usize = 2_000;
 /// Members of each room. Their clients are on the nodes in turns.
 pub(crate) const MEMBERS: usize = 10;
-/// Rooms that are opened at once, by as many clients.
-const BURST: usize = 100;
 const SETTLE: Duration = Duration::from_millis(1_500);
 
 /// Figures of a deployment. Memory is in bytes.
@@ -77,6 +75,11 @@ impl Joins {
     }
 }
 
+/// Returns the number of rooms that are opened at once, by as many of these clients.
+const fn burst(clients: usize) -> usize {
+    clients / (2 * MEMBERS)
+}
+
 /// Measures each deployment, with rooms that are half opened one after the other, and half in bursts.
 pub(crate) fn measure(kinds: &[Kind], args: &Args) -> Result<Vec<Row>> {
     kinds.iter().map(|kind| row(*kind, args)).collect()
@@ -84,12 +87,14 @@ pub(crate) fn measure(kinds: &[Kind], args: &Args) -> Result<Vec<Row>> {
 
 fn row(kind: Kind, args: &Args) -> Result<Row> {
     let deployment = Deployment::start(kind, &place(args))?;
-    let rooms = args.rooms.next_multiple_of(2 * BURST);
+    // A check has as many as a system with few descriptors permits.
+    let number = if args.check { CLIENTS / 5 } else { CLIENTS };
+    let rooms = args.rooms.next_multiple_of(2 * burst(number));
     let nodes = deployment.nodes.len();
     let mut seen = Vec::new();
     seen.push(Seen::of(&deployment)?);
-    let mut clients = Vec::with_capacity(CLIENTS);
-    for client in 0..CLIENTS {
+    let mut clients = Vec::with_capacity(number);
+    for client in 0..number {
         let node = &deployment.nodes[client % nodes];
         clients.push(Client::connect(node.addr, kind.speech(), "member")?);
     }
@@ -111,7 +116,7 @@ fn row(kind: Kind, args: &Args) -> Result<Row> {
     let moments = [start, with_clients, with_rooms];
     let row = Row {
         kind,
-        clients: CLIENTS,
+        clients: number,
         rooms,
         node: moments.map(|seen| seen.node),
         broker: moments.map(|seen| seen.broker),
@@ -153,7 +158,8 @@ struct Joining<'a> {
 
 impl Joining<'_> {
     fn client(&mut self, room: usize, member: usize) -> &mut Client {
-        &mut self.clients[(room * MEMBERS + member) % CLIENTS]
+        let number = self.clients.len();
+        &mut self.clients[(room * MEMBERS + member) % number]
     }
 
     fn speech(&self) -> Speech {
@@ -187,7 +193,7 @@ impl Joining<'_> {
         let before = self.deployment.cpu();
         let rooms: Vec<usize> = rooms.collect();
         for member in 0..self.deployment.nodes.len() {
-            for burst in rooms.chunks(BURST) {
+            for burst in rooms.chunks(burst(self.clients.len())) {
                 if proc::interrupted() {
                     return Err(Error::Interrupted);
                 }
