@@ -14,7 +14,7 @@ use zocket::{
 };
 
 use crate::{
-    member::{Member, perform, said},
+    member::{Member, perform, said, until_size},
     nats::{Nats, Port},
     proxy::{Carries, Proxy},
     station::{PATIENCE, Station, print_recovery, until},
