@@ -18,14 +18,12 @@ use super::{
     note::weight,
     numbers::Number,
     queue::{Queued, is_full},
+    split,
     wire::EventMessage,
 };
 
 /// Bytes of a message beside its event, but for a target.
 const HEAD: usize = 1 << 10;
-
-/// Bytes of a client's id in a target.
-const CLIENT: usize = 39;
 
 /// The part of an event that goes to the subscribers of one subject.
 pub(super) struct Part {
@@ -109,43 +107,42 @@ impl Cluster {
                 };
                 rooms.into_iter().map(part).collect()
             }
-            Audience::Clients(clients) => self.parts_for(clients, to, event),
+            Audience::Clients(clients) => self.parts_for(clients, to, event)?,
             _ => return Err(Full::Unsupported),
         })
     }
 
     /// Returns the parts of an event to clients: as many for each of their nodes as its messages need.
-    fn parts_for(&self, clients: &[ClientId], to: &Target, event: &Event) -> Vec<Part> {
-        let except = to.except.as_deref();
-        let (excepted, muted) = except.map_or_else(Default::default, |except| {
-            (except.clients.iter().collect(), &*except.rooms)
-        });
-        let mut seen: HashSet<_> = excepted;
+    fn parts_for(&self, clients: &[ClientId], to: &Target, event: &Event) -> Result<Vec<Part>, Full> {
         let mut nodes: IndexMap<NodeTag, Vec<ClientId>> = IndexMap::new();
-        for client in clients.iter().filter(|client| seen.insert(client)) {
-            let node = NodeTag::of_client(*client);
-            // Nobody else has a client of this node.
-            if node != self.tag() {
-                nodes.entry(node).or_default().push(*client);
-            }
+        for client in clients {
+            nodes
+                .entry(NodeTag::of_client(*client))
+                .or_default()
+                .push(*client);
         }
-        let target = |clients: &[ClientId]| match muted.is_empty() {
-            true => Target::clients(clients.iter().copied()),
-            false => Target::clients(clients.iter().copied()).except_rooms(muted.iter().cloned()),
+        // Nobody else has a client of this node.
+        nodes.shift_remove(&self.tag());
+        let (limit, weight) = (self.message_limit(), event.weight());
+        let too_large = |full| match full {
+            Full::EventSize { got, .. } => Full::EventSize {
+                limit,
+                got: weight + got,
+            },
+            other => other,
         };
-        let space = self
-            .message_limit()
-            .saturating_sub(event.weight() + weight(&target(&[])));
-        let most = (space / CLIENT).max(1);
         let mut parts = Vec::new();
         for (node, clients) in nodes {
             let subject = self.subjects.clients(node);
-            parts.extend(clients.chunks(most).map(|clients| Part {
+            let mut target = Target::clients(clients);
+            target.except.clone_from(&to.except);
+            let targets = split::targets(&target, limit.saturating_sub(weight)).map_err(too_large)?;
+            parts.extend(targets.into_iter().map(|target| Part {
                 subject: subject.clone(),
-                target: Some(Arc::new(target(clients))),
+                target: Some(Arc::new(target)),
             }));
         }
-        parts
+        Ok(parts)
     }
 
     /// Refuses larger events than messages of this size can carry from now on.

@@ -18,7 +18,6 @@ impl Default for Costs {
             broker_out: cost(750.0, 17_000.0),
             delivery: 260.0,
             connection_bytes: 3_560.0,
-            client_bytes: 6_240.0,
             room_bytes: 5_340.0,
             broker_bytes: 650.0,
         }
@@ -50,8 +49,7 @@ impl Costs {
         let row = |kind| memory.iter().find(|row| row.kind == kind);
         if let (Some(alone), Some(one)) = (row(Kind::Alone), row(Kind::Nats(1))) {
             let (alone, one) = (alone.bytes(), one.bytes());
-            costs.connection_bytes = alone[0];
-            (costs.client_bytes, costs.room_bytes) = (one[0] - alone[0], one[1] - alone[1]);
+            (costs.connection_bytes, costs.room_bytes) = (one[0], one[1] - alone[1]);
         }
         if let Some(two) = row(Kind::Nats(2)) {
             let grown = |[first, _, last]: [u64; 3]| last.saturating_sub(first) as f64;

@@ -60,11 +60,10 @@ fn costs(costs: &Costs) -> String {
     row("NATS, for a message that it sends", costs.broker_out);
     let _ = writeln!(
         page,
-        "\nA delivery takes {}. A connection has {:.0} bytes, a client's subscription {:.0}, and a room's {:.0}; NATS has {:.0} for \
+        "\nA delivery takes {}. A connection has {:.0} bytes, and a room's subscription {:.0}; NATS has {:.0} for \
          each subscription.",
         time(costs.delivery / 1e3),
         costs.connection_bytes,
-        costs.client_bytes,
         costs.room_bytes,
         costs.broker_bytes,
     );

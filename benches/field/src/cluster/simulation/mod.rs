@@ -40,9 +40,7 @@ pub(crate) struct Costs {
     /// A delivery to a client.
     pub(crate) delivery: f64,
     pub(crate) connection_bytes: f64,
-    /// A client's subscription.
-    pub(crate) client_bytes: f64,
-    /// A room's.
+    /// A room's subscription.
     pub(crate) room_bytes: f64,
     /// Bytes of NATS's memory for a subscription.
     pub(crate) broker_bytes: f64,
@@ -106,7 +104,7 @@ pub(crate) struct Outcome {
     pub(crate) messages: [Messages; 6],
     /// Bytes of one NATS server, which knows the subscriptions of all.
     pub(crate) broker_memory: f64,
-    /// Subscriptions in NATS: of rooms, and of clients and nodes.
+    /// Subscriptions in NATS: of rooms, and of nodes.
     pub(crate) subscriptions: [u64; 2],
     /// Joins that subscribe, for each node and second.
     pub(crate) openings: f64,
@@ -208,13 +206,9 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
     let [one, two, three, four, five] = steady;
     let six = messages("barriers", [barriers.questions + asked, 2.0 * asked], NOTE);
     let messages = [one, two, three, four, six, five];
-    let clients = match design.client_by_node {
-        true => 0,
-        false => assumptions.connections,
-    };
     let places = population.places as f64 / nodes;
-    // Each node has a subject of its own, those of everyone, and that of all nodes.
-    let subscriptions = [population.places, clients + 3 * assumptions.nodes as u64];
+    // Each node has a subject of its own, one of its clients, that of everyone, and that of all nodes.
+    let subscriptions = [population.places, 4 * assumptions.nodes as u64];
     // A node asks, and answers what others ask.
     let notes = 2.0 * asked / nodes;
     Outcome {
@@ -235,7 +229,7 @@ fn outcome(assumptions: Assumptions, design: Design, costs: &Costs, population: 
         subscriptions,
         memory: [
             connections / nodes * costs.connection_bytes,
-            clients as f64 / nodes * costs.client_bytes + places * costs.room_bytes,
+            places * costs.room_bytes,
             match design.sizes_on_demand {
                 true => 0.0,
                 false => places * others * SIZE_ENTRY + population.rooms as f64 * SUM_ENTRY,
