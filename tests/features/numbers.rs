@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "these are tests, and their helpers")]
 
+use std::error::Error as _;
+
 use garde::Validate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -256,10 +258,9 @@ async fn a_float_that_is_not_finite_is_refused_in_both_directions() {
     };
     let error = client.call_route::<Value>("draw", &drawing).await.unwrap_err();
     assert!(matches!(error, CallError::Encode(_)), "{error}");
+    let reason = error.source().unwrap().to_string();
     assert!(
-        error
-            .to_string()
-            .contains("figure.points[0][1]: expected a finite number, got inf"),
-        "{error}"
+        reason.contains("figure.points[0][1]: expected a finite number, got inf"),
+        "{reason}"
     );
 }

@@ -1,6 +1,6 @@
 //! Calls and messages by their types, and the data of refusals.
 
-use std::time::Duration;
+use std::{error::Error as _, time::Duration};
 
 use futures_util::future::join_all;
 use zocket::{
@@ -82,11 +82,10 @@ async fn a_refusal_of_a_call_has_its_data() {
         Some(&*format!(r#"{{"least":{NEXT}}}"#))
     );
     assert!(error.data::<Closed>().unwrap().is_none(), "another code");
-    let mismatch = error.data::<other::Outbid>().unwrap_err().to_string();
-    assert!(
-        mismatch.contains("OUTBID") && mismatch.contains("`by`"),
-        "{mismatch}"
-    );
+    let mismatch = error.data::<other::Outbid>().unwrap_err();
+    assert!(mismatch.to_string().contains("OUTBID"), "{mismatch}");
+    let reason = mismatch.source().unwrap().to_string();
+    assert!(reason.contains("`by`"), "{reason}");
 }
 
 #[tokio::test]
