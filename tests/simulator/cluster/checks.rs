@@ -1,13 +1,16 @@
 //! The rules that every run keeps.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use tokio::time::Instant;
 use uuid::Uuid;
 use zocket::{ClientId, Hub, Target, cluster::Recipients};
 
 use super::{
-    model::{Client, Sent, TRAVEL},
+    model::{Client, Sent, Stay, TRAVEL},
     run::Run,
     steps::ROOMS,
 };
@@ -213,7 +216,20 @@ fn knows(run: &Run, client: &Client, sent: &Sent, room: Option<usize>, is_first:
     };
     let begun = stay.from - TRAVEL / 3;
     let is_quiet = run.net.servers().is_quiet([from.conn, to.conn], begun, answer.at);
-    is_quiet && from.began < begun && answer.known.contains(&from.id) && (answer.has_waited || !is_first)
+    // A later join shares the barrier of the first one, which may have begun before the node knew the sender.
+    let others = run.clients.iter().filter(|other| other.node == client.node);
+    let mut earlier = others.flat_map(|other| &other.stays).filter(|other| {
+        let is_other = !Arc::ptr_eq(&other.answer, &stay.answer);
+        is_other && Some(other.room) == room && other.from <= stay.from
+    });
+    let knew = |other: &Stay| {
+        let answer = other.answer.lock().unwrap();
+        answer
+            .as_ref()
+            .is_some_and(|answer| answer.known.contains(&from.id))
+    };
+    let is_settled = !is_first || answer.has_waited && earlier.all(knew);
+    is_quiet && from.began < begun && answer.known.contains(&from.id) && is_settled
 }
 
 /// Returns true if the loss of an event shows by the numbers around it.
