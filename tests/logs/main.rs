@@ -7,6 +7,8 @@ mod common;
 mod documents;
 #[path = "../common/nats.rs"]
 mod nats;
+#[path = "../common/refusals.rs"]
+mod refusals_with_data;
 
 mod calls;
 mod contract;

@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/refusals.rs"]
+mod refusals_with_data;
 
 mod app_type;
 mod background;

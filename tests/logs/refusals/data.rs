@@ -8,26 +8,7 @@ use tower::util::MapErrLayer;
 use zocket::{Code, Context, Error, Refusal};
 
 use super::{State, app, builder, connect, log::Log, refusal_of};
-
-/// Declares refusals with data.
-macro_rules! refusals {
-    ($($name:ident: $code:literal),*) => {$(
-        #[derive(Serialize, JsonSchema)]
-        struct $name {
-            least: u64,
-        }
-
-        impl Refusal for $name {
-            const CODE: Code = Code::app($code);
-        }
-    )*};
-}
-
-refusals! {
-    Outbid: "OUTBID",
-    OutbidToo: "OUTBID",
-    Sold: "SOLD"
-}
+use crate::refusals_with_data::{Outbid, OutbidToo, Sold};
 
 const OUTBID: Code = Outbid::CODE;
 

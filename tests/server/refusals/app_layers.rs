@@ -3,37 +3,18 @@
 
 use std::task::{Context as Task, Poll};
 
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::{Value, json};
 use tower::{BoxError, Service, ServiceBuilder, layer::layer_fn};
 use zocket::{
-    Code, Context, Error, Message, Next, Refusal, Reply, Router, Zocket, from_fn,
+    Context, Error, Message, Next, Refusal, Reply, Router, Zocket, from_fn,
     layers::{DecodeLayer, RescueLayer},
 };
 
 use super::extended;
-use crate::common::{Client, serve};
-
-/// Declares refusals with data.
-macro_rules! refusals {
-    ($($name:ident: $code:literal),*) => {$(
-        #[derive(Serialize, JsonSchema)]
-        struct $name {
-            least: u64,
-        }
-
-        impl Refusal for $name {
-            const CODE: Code = Code::app($code);
-        }
-    )*};
-}
-
-refusals! {
-    Outbid: "OUTBID",
-    OutbidToo: "OUTBID",
-    Sold: "SOLD"
-}
+use crate::{
+    common::{Client, serve},
+    refusals_with_data::{Outbid, OutbidToo, Sold},
+};
 
 /// Refuses as the payload of the message says: `"outbid without data"`. Any other message passes.
 async fn refuse(message: Message, next: Next) -> Result<Reply, BoxError> {
