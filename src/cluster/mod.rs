@@ -34,7 +34,7 @@
 //! | delivery on other nodes | at most once |
 //! | order | the events of one sender to one room arrive in the order in which they were sent. Across rooms, and with events to several rooms, no order is promised: a node receives the events of each room as a stream of its own |
 //! | a join | is answered once the events that any node sends from then on arrive here |
-//! | a loss of events | is counted, logged, and given to [`NatsOptions::on_loss`], with the room and the number of events, about two seconds after the nodes are connected again, also if only NATS's servers were apart. Each event is delivered or counted, not both. Losses before the first event of a node are not noticed, unless it has answered the room's first join |
+//! | a loss of events | is counted, logged, and given to [`NatsOptions::on_loss`], with the recipients and the number of events, about two seconds after the nodes are connected again, also if only NATS's servers were apart. Each event is delivered or counted, not both. Losses before the first event of a node are not noticed, unless it has answered the room's first join |
 //! | a send | never waits for NATS. If too much waits, it fails with OVERLOADED, and nobody receives the event |
 //! | `cx.flush().await` | waits until NATS has taken what was sent before |
 //!

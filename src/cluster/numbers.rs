@@ -10,7 +10,7 @@ use uuid::Uuid;
 /// Number of an event on its subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Number {
-    /// Number of the sequence among those that a node has begun. 0 for an event without a number.
+    /// Number of the sequence among those that a node has begun, from 1. 0 if there is no event.
     pub(super) chain: u32,
     /// Position in the sequence, from 1.
     pub(super) position: u64,
@@ -57,7 +57,7 @@ impl SentNumbers {
     pub(super) fn skip(&mut self, subject: &Arc<str>, events: u64, now: Instant) -> Number {
         let chains = &mut self.chains;
         let sequence = self.sequences.entry(subject.clone()).or_insert_with(|| {
-            // 0 is for events without a number.
+            // 0 says that there is no event.
             *chains = chains.checked_add(1).unwrap_or(1);
             let last = Number {
                 chain: *chains,
